@@ -1,0 +1,13 @@
+-- Preview: the newest quotes
+SELECT
+    event_time,
+    symbol,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    round(close_usd, 2) AS close_usd
+FROM quotes
+ORDER BY event_time DESC, symbol, sequence DESC
+LIMIT 10

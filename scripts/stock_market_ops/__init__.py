@@ -1,0 +1,1 @@
+"""The operator's command-line programs: `make query` and `make status`."""
