@@ -1,0 +1,384 @@
+"""One crawl: from the objects under a target to tables and partitions in the catalog."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import urllib.parse
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.glue.models import FakeTable, GlueBackend
+
+from local_cloud.glue_infer import Schema, infer
+from local_cloud.glue_objects import ObjectStore, StoredObject, folder_of, is_hidden
+
+CREATED_BY = "UPDATED_BY_CRAWLER"
+_PARTITION = re.compile(r"([^=/]+)=([^/]*)")
+_TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
+_TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+_JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
+_CSV_SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+
+SchemaCache = dict[tuple[str, str, str], Schema]
+
+
+class CrawlError(Exception):
+    """The crawl can't go on; the text is what LastCrawl tells."""
+
+
+class CrawlStoppedError(Exception):
+    """StopCrawler was called."""
+
+
+@dataclass(slots=True)
+class CrawlSettings:
+    """What a crawler's definition asks for."""
+
+    crawler: str
+    database: str
+    targets: list[dict[str, Any]]
+    table_prefix: str = ""
+    update_behavior: str = "UPDATE_IN_DATABASE"
+    delete_behavior: str = "DEPRECATE_IN_DATABASE"
+    inherit_from_table: bool = False
+
+
+@dataclass(slots=True)
+class CrawlCounts:
+    """What a crawl did to the catalog, as GetCrawlerMetrics counts it."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    partitions_created: int = 0
+    partitions_deleted: int = 0
+
+
+@dataclass(slots=True)
+class Folder:
+    """A table's folder, or one partition of it: its objects and what they have in common."""
+
+    bucket: str
+    prefix: str
+    values: tuple[str, ...] = ()
+    objects: list[StoredObject] = field(default_factory=list)
+    schema: Schema | None = None
+
+    @property
+    def location(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(slots=True)
+class FoundTable:
+    """A table that the crawl has found: partitions in the order of their values."""
+
+    folder: Folder
+    keys: tuple[str, ...]
+    partitions: list[Folder]
+    schema: Schema
+
+    @property
+    def name(self) -> str:
+        """The last folder's name, or the bucket's, with Glue's letters only."""
+        last = self.folder.prefix.rstrip("/").rpartition("/")[2] or self.folder.bucket
+        return re.sub(r"[^0-9a-z_]", "_", last.lower())
+
+
+class Crawl:
+    """Reads the targets and brings the catalog up to date.
+
+    `schemas` remembers what an object's head said, by its ETag, so that a further crawl reads only what is new.
+    `checkpoint` is called between objects and may raise `CrawlStoppedError`.
+    """
+
+    def __init__(
+        self,
+        backend: GlueBackend,
+        settings: CrawlSettings,
+        schemas: SchemaCache,
+        checkpoint: Callable[[], None],
+    ) -> None:
+        self._backend = backend
+        self._settings = settings
+        self._schemas = schemas
+        self._checkpoint = checkpoint
+        self._store = ObjectStore(backend.account_id)
+        self.counts = CrawlCounts()
+
+    def run(self) -> CrawlCounts:
+        """The whole crawl.
+
+        Raises:
+            CrawlError: if the database or a bucket is missing.
+            CrawlStoppedError: from `checkpoint`.
+        """
+        if self._settings.database not in self._backend.databases:
+            raise CrawlError(f"Database {self._settings.database} not found.")
+        found: dict[str, FoundTable] = {}
+        for target in self._settings.targets:
+            for table in self._find_tables(target):
+                name = f"{self._settings.table_prefix}{table.name}"
+                if name in found:  # two folders of one name: Glue tells them apart by a hash
+                    name = f"{name}_{abs(hash(table.folder.location)):032x}"[:255]
+                found[name] = table
+        for name, table in found.items():
+            self._write_table(name, table)
+        self._remove_missing(found)
+        return self.counts
+
+    def _find_tables(self, target: dict[str, Any]) -> Iterable[FoundTable]:
+        bucket, prefix = folder_of(target["Path"])
+        excluded = target.get("Exclusions") or []
+        objects = [
+            stored
+            for stored in self._list(bucket, prefix)
+            if stored.size and not is_hidden(stored.key) and not _is_excluded(stored.key[len(prefix) :], excluded)
+        ]
+        for root, members in _table_roots(prefix, objects).items():
+            table = self._read_table(bucket, root, members)
+            if table:
+                yield table
+
+    def _list(self, bucket: str, prefix: str) -> Iterable[StoredObject]:
+        try:
+            yield from self._store.list(bucket, prefix)
+        except LookupError as error:
+            raise CrawlError(
+                f"The specified bucket does not exist: {bucket} (Service: Amazon S3; Status Code: 404; "
+                "Error Code: NoSuchBucket)"
+            ) from error
+
+    def _read_table(self, bucket: str, root: str, objects: list[StoredObject]) -> FoundTable | None:
+        folders: dict[str, Folder] = {}
+        keys_of: dict[str, tuple[str, ...]] = {}
+        for stored in objects:
+            inside = stored.key[len(root) :].rpartition("/")[0]
+            parts = [_PARTITION.fullmatch(part) for part in inside.split("/")] if inside else []
+            named = [part for part in parts if part]
+            where = root + "".join(f"{part[0]}/" for part in named)
+            keys_of[where] = tuple(part[1].lower() for part in named)
+            values = tuple(urllib.parse.unquote(part[2]) for part in named)
+            folders.setdefault(where, Folder(bucket, where, values)).objects.append(stored)
+        # Folders partitioned by other keys than most are no part of the table.
+        keys = Counter(keys_of.values()).most_common(1)[0][0]
+        partitions = [folder for where, folder in folders.items() if keys_of[where] == keys]
+        for folder in partitions:
+            folder.schema = self._schema_of(folder.objects)
+        kinds = Counter(folder.schema.classification for folder in partitions if folder.schema)
+        if not kinds:
+            return None
+        kind = kinds.most_common(1)[0][0]
+        partitions = [folder for folder in partitions if folder.schema and folder.schema.classification == kind]
+        schema = _combine(folder.schema for folder in partitions if folder.schema)
+        table_folder = Folder(bucket, root, (), [stored for folder in partitions for stored in folder.objects], schema)
+        return FoundTable(table_folder, keys, partitions, schema)
+
+    def _schema_of(self, objects: list[StoredObject]) -> Schema | None:
+        schemas = []
+        for stored in objects:
+            self._checkpoint()
+            key = (stored.bucket, stored.key, stored.etag)
+            if key not in self._schemas:
+                try:
+                    self._schemas[key] = infer(self._store.read(stored))
+                except FileNotFoundError:
+                    continue  # replaced or deleted since the listing
+            schemas.append(self._schemas[key])
+        if not schemas:
+            return None
+        kinds = Counter(schema.classification for schema in schemas if schema.classification != "UNKNOWN")
+        kind = kinds.most_common(1)[0][0] if kinds else "UNKNOWN"
+        return _combine(schema for schema in schemas if schema.classification == kind)
+
+    def _write_table(self, name: str, found: FoundTable) -> None:
+        wanted = self._table_input(name, found)
+        database = self._backend.get_database(self._settings.database)
+        table = database.tables.get(name)
+        if table is None:
+            table = self._backend.create_table(self._settings.database, name, wanted)
+            self.counts.created += 1
+            changed = False
+        else:
+            changed = self._update_table(table, wanted)
+        if found.keys:
+            changed |= self._write_partitions(table, found)
+        self.counts.updated += changed
+
+    def _update_table(self, table: FakeTable, wanted: dict[str, Any]) -> bool:
+        if self._settings.update_behavior == "LOG":
+            return False
+        current = table.versions[str(table._current_version)]
+        kept = {
+            key: value for key, value in (current.get("Parameters") or {}).items() if key != "DEPRECATED_BY_CRAWLER"
+        }
+        wanted["Parameters"] = {**kept, **wanted["Parameters"]}
+        if current == wanted:
+            return False
+        table.update(wanted)
+        return True
+
+    def _write_partitions(self, table: FakeTable, found: FoundTable) -> bool:
+        """Adds the partitions that the catalog does not know and corrects those whose description has changed."""
+        columns = self._current(table)["StorageDescriptor"]["Columns"]
+        inherits = self._settings.inherit_from_table
+        changed = False
+        for folder in found.partitions:
+            schema = folder.schema or found.schema
+            wanted = {
+                "Values": list(folder.values),
+                "StorageDescriptor": _storage(folder, schema, columns if inherits else schema.glue_columns),
+                "Parameters": _statistics(folder, schema),
+            }
+            key = str(wanted["Values"])
+            known = table.partitions.get(key)
+            if known is None:
+                table.create_partition(wanted)
+                self.counts.partitions_created += 1
+            elif known.partition_input != wanted:
+                table.update_partition(wanted["Values"], wanted)  # type: ignore[arg-type]
+            else:
+                continue
+            changed = True
+        if self._settings.delete_behavior == "DELETE_FROM_DATABASE":
+            present = {str(list(folder.values)) for folder in found.partitions}
+            for key in [key for key in table.partitions if key not in present]:
+                del table.partitions[key]
+                self.counts.partitions_deleted += 1
+                changed = True
+        return changed
+
+    def _remove_missing(self, found: dict[str, FoundTable]) -> None:
+        """Deals with the tables of this crawler whose objects are gone."""
+        if self._settings.delete_behavior == "LOG":
+            return
+        for name, table in list(self._backend.get_database(self._settings.database).tables.items()):
+            current = self._current(table)
+            parameters = current.get("Parameters") or {}
+            if name in found or parameters.get(CREATED_BY) != self._settings.crawler:
+                continue
+            if self._settings.delete_behavior == "DELETE_FROM_DATABASE":
+                self._backend.delete_table(self._settings.database, name)
+                self.counts.deleted += 1
+            elif "DEPRECATED_BY_CRAWLER" not in parameters:
+                table.update({**current, "Parameters": {**parameters, "DEPRECATED_BY_CRAWLER": self._settings.crawler}})
+                self.counts.updated += 1
+
+    @staticmethod
+    def _current(table: FakeTable) -> dict[str, Any]:
+        return table.versions[str(table._current_version)]
+
+    def _table_input(self, name: str, found: FoundTable) -> dict[str, Any]:
+        parameters = {
+            **_statistics(found.folder, found.schema),
+            CREATED_BY: self._settings.crawler,
+            "CrawlerSchemaDeserializerVersion": "1.0",
+            "CrawlerSchemaSerializerVersion": "1.0",
+        }
+        if found.keys:
+            parameters["partition_filtering.enabled"] = "true"
+        return {
+            "Name": name,
+            "Owner": "owner",
+            "Retention": 0,
+            "StorageDescriptor": _storage(found.folder, found.schema, found.schema.glue_columns),
+            "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
+            "TableType": "EXTERNAL_TABLE",
+            "Parameters": parameters,
+        }
+
+
+def inherits_from_table(configuration: str | None) -> bool:
+    """Whether a crawler's configuration lets partitions take the table's columns instead of their own.
+
+    Raises:
+        ValueError: if the configuration is no JSON object.
+    """
+    output = json.loads(configuration or "{}").get("CrawlerOutput", {})
+    behavior = output.get("Partitions", {}).get("AddOrUpdateBehavior")
+    return bool(behavior == "InheritFromTable")
+
+
+def _is_excluded(path: str, patterns: list[str]) -> bool:
+    # Glue's globs are relative to the target; * stays within a folder there, and ** does not.
+    for pattern in patterns:
+        expression = fnmatch.translate(pattern).replace(".*", "\0")
+        doubled = pattern.count("**")
+        expression = expression.replace("\0", "[^/]*") if not doubled else expression.replace("\0", ".*")
+        if re.match(expression, path):
+            return True
+    return False
+
+
+def _table_roots(prefix: str, objects: list[StoredObject]) -> dict[str, list[StoredObject]]:
+    """The folders that become tables: the target itself, unless it has only folders that are no partitions."""
+    if not objects:
+        return {}
+    groups: dict[str, list[StoredObject]] = {}
+    for stored in objects:
+        first, slash, _ = stored.key[len(prefix) :].partition("/")
+        if not slash or _PARTITION.fullmatch(first):
+            return {prefix: objects}
+        groups.setdefault(f"{prefix}{first}/", []).append(stored)
+    roots: dict[str, list[StoredObject]] = {}
+    for folder, members in groups.items():
+        roots.update(_table_roots(folder, members))
+    return roots
+
+
+def _combine(schemas: Iterable[Schema]) -> Schema:
+    combined: Schema | None = None
+    for schema in schemas:
+        if combined is None:
+            combined = Schema(
+                schema.classification, schema.compressed, delimiter=schema.delimiter, has_header=schema.has_header
+            )
+        combined.add(schema)
+    return combined or Schema("UNKNOWN")
+
+
+def _statistics(folder: Folder, schema: Schema) -> dict[str, str]:
+    size = sum(stored.size for stored in folder.objects)
+    average = schema.sampled_bytes // schema.sampled_records if schema.sampled_records else 0
+    parameters = {
+        "classification": schema.classification,
+        "compressionType": "gzip" if schema.compressed else "none",
+        "typeOfData": "file",
+        "objectCount": str(len(folder.objects)),
+        "sizeKey": str(size),
+        "recordCount": str(schema.sampled_records),
+        "averageRecordSize": str(average),
+    }
+    if schema.classification == "csv":
+        parameters |= {"delimiter": schema.delimiter, "columnsOrdered": "true", "areColumnsQuoted": "false"}
+        if schema.has_header:
+            parameters["skip.header.line.count"] = "1"
+    return parameters
+
+
+def _storage(folder: Folder, schema: Schema, columns: list[dict[str, str]]) -> dict[str, Any]:
+    serde: dict[str, Any] = {}
+    if schema.classification == "json":
+        serde = {
+            "SerializationLibrary": _JSON_SERDE,
+            "Parameters": {"paths": ",".join(sorted(schema.columns))},
+        }
+    elif schema.classification == "csv":
+        serde = {"SerializationLibrary": _CSV_SERDE, "Parameters": {"field.delim": schema.delimiter}}
+    return {
+        "Columns": [dict(column) for column in columns],
+        "Location": folder.location,
+        "InputFormat": _TEXT_INPUT,
+        "OutputFormat": _TEXT_OUTPUT,
+        "Compressed": schema.compressed,
+        "NumberOfBuckets": -1,
+        "SerdeInfo": serde,
+        "BucketColumns": [],
+        "SortColumns": [],
+        "Parameters": _statistics(folder, schema),
+        "StoredAsSubDirectories": False,
+    }
