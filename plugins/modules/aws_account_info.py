@@ -1,0 +1,108 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: whose AWS account do the credentials open, and does the region exist."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import boto3
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from botocore import exceptions as boto_errors
+from botocore.config import Config
+
+DOCUMENTATION = r"""
+---
+module: aws_account_info
+short_description: Whose account the credentials open
+description:
+  - Asks the token service who is calling, after it has looked the region up in botocore's own list.
+  - Fails with one sentence that says what to do when the region is unknown, when credentials are missing or
+    refused, and when the API can't be reached. Waits ten seconds for an answer, not minutes.
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Ask whose credentials these are
+  aws_account_info:
+    region: us-east-1
+  register: caller
+"""
+
+RETURN = r"""
+account: {description: The account's id., returned: always, type: str, sample: "123456789012"}
+arn: {description: Who is calling., returned: always, type: str, sample: "arn:aws:iam::123456789012:user/operator"}
+partition: {description: "The partition of AWS: aws, aws-cn, aws-us-gov.", returned: always, type: str, sample: aws}
+"""
+
+SECONDS_TO_CONNECT = 3
+SECONDS_TO_ANSWER = 10
+
+
+class Session(Protocol):
+    """The part of boto3.Session that is used here."""
+
+    def get_available_partitions(self) -> list[str]:
+        """The partitions that botocore knows."""
+
+    def get_available_regions(self, service_name: str, partition_name: str = "aws") -> list[str]:
+        """The regions of one of them."""
+
+
+def known_regions(session: Session) -> set[str]:
+    """Every region of every partition that botocore knows, without asking the network."""
+    partitions = session.get_available_partitions()
+    return {region for partition in partitions for region in session.get_available_regions("ec2", partition)}
+
+
+def sentence(error: Exception, region: str, endpoint: str | None) -> str:
+    """What went wrong with the call, and what to do, in one sentence."""
+    where = endpoint or f"region {region}"
+    if isinstance(error, boto_errors.NoCredentialsError | boto_errors.PartialCredentialsError):
+        return "No AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    if isinstance(error, boto_errors.ProfileNotFound):
+        return f"{error}: name a profile of ~/.aws/config, or unset AWS_PROFILE."
+    if isinstance(error, boto_errors.ClientError):
+        reason = error.response.get("Error", {})
+        return (
+            f"AWS refuses the credentials ({reason.get('Code')}: {reason.get('Message')}): "
+            "renew them, or choose others with AWS_PROFILE."
+        )
+    if isinstance(error, boto_errors.ConnectionError | boto_errors.HTTPClientError):
+        return (
+            f"The AWS API does not answer at {where}: "
+            "check the network, stock_market_region and stock_market_endpoint_url."
+        )
+    return f"The AWS API at {where} gave no usable answer ({' '.join(str(error).split())[:200]})."
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(argument_spec={}, supports_check_mode=True)
+    region = str(module.region)
+    endpoint = module.params.get("endpoint_url")
+    try:
+        if region not in known_regions(boto3.Session()):
+            module.fail_json(
+                msg=f"AWS has no region '{region}': set stock_market_region (or AWS_REGION) to one such as us-east-1."
+            )
+        client = module.client(
+            "sts",
+            aws_config=Config(
+                connect_timeout=SECONDS_TO_CONNECT, read_timeout=SECONDS_TO_ANSWER, retries={"total_max_attempts": 2}
+            ),
+        )
+        caller: dict[str, Any] = client.get_caller_identity()
+    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+        module.fail_json(msg=sentence(error, region, endpoint))
+    module.exit_json(
+        changed=False, account=caller["Account"], arn=caller["Arn"], partition=str(caller["Arn"]).split(":")[1]
+    )
+
+
+if __name__ == "__main__":
+    main()

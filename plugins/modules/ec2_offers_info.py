@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: what EC2 offers in a region, and which instances a deployment has there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from botocore import exceptions as boto_errors
+
+DOCUMENTATION = r"""
+---
+module: ec2_offers_info
+short_description: What EC2 offers, and what a deployment has
+description:
+  - Tells in one go which availability zones a region has, which of the named instance types exist and where they are
+    offered, which is the newest image of a name, and which instances carry given tags.
+  - No module of amazon.aws knows instance types.
+options:
+  instance_types:
+    description: Instance types to look up.
+    type: list
+    elements: str
+    required: true
+  image_owner:
+    description: The account that publishes the image.
+    type: str
+    required: true
+  image_name:
+    description: The image's name; C(*) stands for any text.
+    type: str
+    required: true
+  tags:
+    description: Tags that an instance must carry to be reported.
+    type: dict
+    required: true
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Ask what EC2 offers
+  ec2_offers_info:
+    instance_types: [t3.small]
+    image_owner: "136693071363"
+    image_name: debian-12-amd64-*
+    tags:
+      Deployment: stock-market
+  register: offers
+"""
+
+RETURN = r"""
+zones: {description: Names of the region's availability zones., returned: always, type: list, sample: [us-east-1a]}
+instance_types:
+  description: Of each type that exists, by name, its C(zones), C(architectures) and C(memory_mib).
+  returned: always
+  type: dict
+  sample: {t3.small: {zones: [us-east-1a], architectures: [x86_64], memory_mib: 2048}}
+image:
+  description: The newest image of the name, empty when there is none.
+  returned: always
+  type: dict
+  sample: {id: ami-0123456789abcdef0, name: debian-12-amd64-20260101-1, architecture: x86_64, root_device: /dev/xvda}
+instances:
+  description: Instances with the tags that are not terminated.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{id: i-0123456789abcdef0, name: node-1, type: t3.small, zone: us-east-1a, state: running, tags: {}}]
+"""
+
+ALIVE = ["pending", "running", "stopping", "stopped"]
+
+
+def describe_types(client: Any, names: list[str]) -> dict[str, dict[str, Any]]:
+    """What EC2 tells of the types that exist among `names`."""
+    by_name = [{"Name": "instance-type", "Values": names}]
+    types: dict[str, dict[str, Any]] = {}
+    for page in client.get_paginator("describe_instance_types").paginate(Filters=by_name):
+        for entry in page["InstanceTypes"]:
+            types[entry["InstanceType"]] = {
+                "architectures": entry["ProcessorInfo"]["SupportedArchitectures"],
+                "memory_mib": entry["MemoryInfo"]["SizeInMiB"],
+                "zones": [],
+            }
+    pages = client.get_paginator("describe_instance_type_offerings").paginate(
+        LocationType="availability-zone", Filters=by_name
+    )
+    for page in pages:
+        for entry in page["InstanceTypeOfferings"]:
+            if entry["InstanceType"] in types:
+                types[entry["InstanceType"]]["zones"].append(entry["Location"])
+    return types
+
+
+def newest_image(client: Any, owner: str, name: str) -> dict[str, Any]:
+    """The image of that owner and name that was made last, or an empty dict."""
+    filters = [{"Name": "name", "Values": [name]}, {"Name": "state", "Values": ["available"]}]
+    images = client.describe_images(Owners=[owner], Filters=filters)["Images"]
+    if not images:
+        return {}
+    image = max(images, key=lambda entry: str(entry["CreationDate"]))
+    return {
+        "id": image["ImageId"],
+        "name": image["Name"],
+        "architecture": image["Architecture"],
+        "root_device": image["RootDeviceName"],
+    }
+
+
+def living_instances(client: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
+    """The instances with all of the tags, sorted by name; terminated ones are gone."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    filters.append({"Name": "instance-state-name", "Values": ALIVE})
+    found = []
+    for page in client.get_paginator("describe_instances").paginate(Filters=filters):
+        for reservation in page["Reservations"]:
+            for entry in reservation["Instances"]:
+                own = {tag["Key"]: tag["Value"] for tag in entry.get("Tags", [])}
+                found.append(
+                    {
+                        "id": entry["InstanceId"],
+                        "name": own.get("InstanceName", ""),
+                        "type": entry["InstanceType"],
+                        "zone": entry["Placement"]["AvailabilityZone"],
+                        "state": entry["State"]["Name"],
+                        "tags": own,
+                    }
+                )
+    return sorted(found, key=lambda entry: (entry["name"], entry["id"]))
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(
+        argument_spec={
+            "instance_types": {"type": "list", "elements": "str", "required": True},
+            "image_owner": {"type": "str", "required": True},
+            "image_name": {"type": "str", "required": True},
+            "tags": {"type": "dict", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        client = module.client("ec2")
+        zones = client.describe_availability_zones()["AvailabilityZones"]
+        result = {
+            "zones": sorted(zone["ZoneName"] for zone in zones),
+            "instance_types": describe_types(client, params["instance_types"]),
+            "image": newest_image(client, params["image_owner"], params["image_name"]),
+            "instances": living_instances(client, params["tags"]),
+        }
+    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+        module.fail_json_aws(error, msg="EC2 does not tell what it offers")
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

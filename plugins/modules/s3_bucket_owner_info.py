@@ -1,0 +1,101 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: do these S3 buckets exist, whose are they, and which tags do they carry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from botocore import exceptions as boto_errors
+
+DOCUMENTATION = r"""
+---
+module: s3_bucket_owner_info
+short_description: Whose buckets are these
+description:
+  - Bucket names are shared by all the world. Tells of each name whether it is free, the caller's own or somebody
+    else's, which M(amazon.aws.s3_bucket_info) can't, as it lists the caller's own buckets only.
+options:
+  names:
+    description: Names of the buckets.
+    type: list
+    elements: str
+    required: true
+  account_id:
+    description: The account that counts as the caller's own.
+    type: str
+    required: true
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Ask who owns a bucket
+  s3_bucket_owner_info:
+    names: [my-bucket]
+    account_id: "123456789012"
+  register: owners
+"""
+
+RETURN = r"""
+buckets:
+  description: >-
+    What is known of each bucket, by name: C(state) is absent, own or foreign; C(region) and C(tags) are an own one's.
+  returned: always
+  type: dict
+  sample: {my-bucket: {state: own, region: us-east-1, tags: {Deployment: stock-market}}}
+"""
+
+
+def look_up(client: Any, name: str, account_id: str) -> dict[str, Any]:
+    """What S3 tells of one bucket. Raises botocore's ClientError for anything but absence and refusal."""
+    try:
+        head = client.head_bucket(Bucket=name, ExpectedBucketOwner=account_id)
+    except boto_errors.ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 404:
+            return {"state": "absent", "region": "", "tags": {}}
+        if status == 403:
+            return {"state": "foreign", "region": "", "tags": {}}
+        # A bucket of the caller's own in another region answers with a redirection that names it.
+        region = error.response["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
+        if status in {301, 400} and region:
+            return {"state": "own", "region": region, "tags": {}}
+        raise
+    return {"state": "own", "region": head.get("BucketRegion", client.meta.region_name), "tags": tags_of(client, name)}
+
+
+def tags_of(client: Any, name: str) -> dict[str, str]:
+    """The tags of an own bucket; a bucket without tags has an empty dict."""
+    try:
+        answer = client.get_bucket_tagging(Bucket=name)
+    except boto_errors.ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchTagSet":
+            return {}
+        raise
+    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "required": True},
+            "account_id": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        client = module.client("s3")
+        buckets = {name: look_up(client, name, module.params["account_id"]) for name in module.params["names"]}
+    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+        module.fail_json_aws(error, msg="S3 does not tell who owns the buckets")
+    module.exit_json(changed=False, buckets=buckets)
+
+
+if __name__ == "__main__":
+    main()
