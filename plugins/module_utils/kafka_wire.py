@@ -1,0 +1,254 @@
+"""The few requests of Kafka's protocol that prove a broker ready, with nothing but the standard library.
+
+It runs on the managed hosts, where no Kafka client is installed. Every version used is one that Kafka 2.1 to 4.x serves.
+Formats: https://kafka.apache.org/protocol and, for a record batch, https://kafka.apache.org/documentation/#recordbatch
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass, field
+
+API_PRODUCE, API_FETCH, API_METADATA, API_CREATE_TOPICS = 0, 1, 3, 19
+ERROR_NONE, ERROR_TOPIC_ALREADY_EXISTS = 0, 36
+CLIENT_ID = "kafka_ready"
+_BATCH_HEADER = struct.Struct(">qiibIhiqqqhii")
+_CASTAGNOLI = 0x82F63B78
+
+
+class KafkaError(Exception):
+    """The broker answered with an error, or with what is no answer."""
+
+
+def _crc32c_table() -> list[int]:
+    table = []
+    for byte in range(256):
+        value = byte
+        for _ in range(8):
+            value = (value >> 1) ^ (_CASTAGNOLI if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+_TABLE = _crc32c_table()
+
+
+def crc32c(data: bytes) -> int:
+    """Return the CRC-32C (RFC 3720, appendix B.4) of `data`."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = (value >> 8) ^ _TABLE[(value ^ byte) & 0xFF]
+    return value ^ 0xFFFFFFFF
+
+
+def varint(number: int) -> bytes:
+    """Return `number` as a zigzag-encoded varint."""
+    value = (number << 1) ^ (number >> 63)
+    encoded = bytearray()
+    while value & ~0x7F:
+        encoded.append((value & 0x7F) | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def string(text: str | None) -> bytes:
+    """Return a nullable string with its length of two bytes."""
+    if text is None:
+        return struct.pack(">h", -1)
+    return struct.pack(">h", len(text.encode())) + text.encode()
+
+
+def array(items: list[bytes]) -> bytes:
+    """Return an array of encoded items with its count."""
+    return struct.pack(">i", len(items)) + b"".join(items)
+
+
+class Reader:
+    """Takes a response apart, from its first byte to its last."""
+
+    def __init__(self, data: bytes) -> None:
+        """Start at the first byte of `data`."""
+        self._data = data
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        """Return the next `count` bytes."""
+        if count < 0 or self._at + count > len(self._data):
+            raise KafkaError("the broker's answer ends too early")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def number(self, form: str) -> int:
+        """Return the next number, of `struct`'s form `b`, `h`, `i` or `q`, in network order."""
+        (value,) = struct.unpack(f">{form}", self.take(struct.calcsize(f">{form}")))
+        return int(value)
+
+    def string(self) -> str | None:
+        """Return the next nullable string."""
+        length = self.number("h")
+        return None if length < 0 else self.take(length).decode()
+
+    def data(self) -> bytes:
+        """Return the next nullable byte string; null is empty."""
+        length = self.number("i")
+        return b"" if length < 0 else self.take(length)
+
+    def count(self) -> int:
+        """Return the next array's number of items; a null array has none."""
+        return max(self.number("i"), 0)
+
+    def varint(self) -> int:
+        """Return the next zigzag-encoded varint."""
+        value = shift = 0
+        while True:
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80:
+                return (value >> 1) ^ -(value & 1)
+
+
+def encode_batch(value: bytes, timestamp_ms: int) -> bytes:
+    """Return a record batch (magic 2, no compression) of one record without key or headers."""
+    body = b"\x00" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
+    record = varint(len(body)) + body
+    checked = struct.pack(">hiqqqhii", 0, 0, timestamp_ms, timestamp_ms, -1, -1, -1, 1) + record
+    tail = struct.pack(">ibI", -1, 2, crc32c(checked)) + checked
+    return struct.pack(">qi", 0, len(tail)) + tail
+
+
+def decode_value(records: bytes, offset: int) -> bytes | None:
+    """Return the value of the record at `offset`, if it is the first of an uncompressed batch in `records`."""
+    at = 0
+    while at + _BATCH_HEADER.size <= len(records):
+        base_offset, length = struct.unpack_from(">qi", records, at)
+        if base_offset == offset:
+            reader = Reader(records[at + _BATCH_HEADER.size : at + 12 + length])
+            reader.varint()
+            reader.take(1)
+            reader.varint()
+            reader.varint()
+            reader.take(max(reader.varint(), 0))
+            return reader.take(max(reader.varint(), 0))
+        at += 12 + length
+    return None
+
+
+@dataclass
+class Metadata:
+    """Who the brokers are, who is the controller, and who leads partition 0 of the topic that was asked for (-1: nobody)."""
+
+    brokers: dict[int, tuple[str, int]] = field(default_factory=dict)
+    controller: int = -1
+    leader: int = -1
+
+
+class Connection:
+    """One connection to one broker, one request at a time."""
+
+    def __init__(self, host: str, port: int, timeout: float) -> None:
+        """Connect within `timeout` seconds, which is also the limit of every answer."""
+        self._socket = socket.create_connection((host, port), timeout=timeout)
+        self._correlation = 0
+
+    def __enter__(self) -> Connection:
+        """Return the connection itself."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def request(self, api: int, version: int, body: bytes) -> Reader:
+        """Send a request and return its answer, past the header."""
+        self._correlation += 1
+        message = struct.pack(">hhi", api, version, self._correlation) + string(CLIENT_ID) + body
+        self._socket.sendall(struct.pack(">i", len(message)) + message)
+        answer = Reader(self._receive(Reader(self._receive(4)).number("i")))
+        if answer.number("i") != self._correlation:
+            raise KafkaError("the broker answered another request")
+        return answer
+
+    def _receive(self, count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            part = self._socket.recv(count - len(data))
+            if not part:
+                raise KafkaError("the broker closed the connection")
+            data += part
+        return bytes(data)
+
+    def metadata(self, topic: str) -> Metadata:
+        """Ask for the brokers and the leader of partition 0 of `topic`, without creating it."""
+        answer = self.request(API_METADATA, 4, array([string(topic)]) + b"\x00")
+        found = Metadata()
+        answer.number("i")
+        for _ in range(answer.count()):
+            node = answer.number("i")
+            found.brokers[node] = (answer.string() or "", answer.number("i"))
+            answer.string()
+        answer.string()
+        found.controller = answer.number("i")
+        for _ in range(answer.count()):
+            answer.number("h")
+            answer.string()
+            answer.number("b")
+            for _ in range(answer.count()):
+                answer.number("h")
+                partition, leader = answer.number("i"), answer.number("i")
+                for _ in range(2):
+                    answer.take(4 * answer.count())
+                if partition == 0:
+                    found.leader = leader
+        return found
+
+    def create_topic(self, topic: str, broker: int, configuration: dict[str, str], timeout_ms: int) -> bool:
+        """Create `topic` with one partition on `broker` alone; False if it is there already."""
+        assignment = array([struct.pack(">i", 0) + array([struct.pack(">i", broker)])])
+        configs = array([string(name) + string(value) for name, value in configuration.items()])
+        body = string(topic) + struct.pack(">ih", -1, -1) + assignment + configs
+        answer = self.request(API_CREATE_TOPICS, 2, array([body]) + struct.pack(">ib", timeout_ms, 0))
+        answer.number("i")
+        answer.count()
+        answer.string()
+        error = answer.number("h")
+        if error not in (ERROR_NONE, ERROR_TOPIC_ALREADY_EXISTS):
+            raise KafkaError(f"creating the topic {topic} gave error {error}: {answer.string()}")
+        return error == ERROR_NONE
+
+    def produce(self, topic: str, value: bytes, timestamp_ms: int, timeout_ms: int) -> int:
+        """Write one record to partition 0 of `topic`, wait for every in-sync replica, and return its offset."""
+        partition = struct.pack(">i", 0) + (lambda batch: struct.pack(">i", len(batch)) + batch)(
+            encode_batch(value, timestamp_ms)
+        )
+        body = string(None) + struct.pack(">hi", -1, timeout_ms) + array([string(topic) + array([partition])])
+        answer = self.request(API_PRODUCE, 7, body)
+        answer.count()
+        answer.string()
+        answer.count()
+        answer.number("i")
+        error = answer.number("h")
+        if error != ERROR_NONE:
+            raise KafkaError(f"writing a record to {topic} gave error {error}")
+        return answer.number("q")
+
+    def fetch(self, topic: str, offset: int, timeout_ms: int) -> bytes | None:
+        """Return the value of the record at `offset` of partition 0 of `topic`, or None if it doesn't come in time."""
+        partition = struct.pack(">iqi", 0, offset, 65536)
+        body = struct.pack(">iiiib", -1, timeout_ms, 1, 65536, 0) + array([string(topic) + array([partition])])
+        answer = self.request(API_FETCH, 4, body)
+        answer.number("i")
+        if not answer.count():
+            return None
+        answer.string()
+        answer.count()
+        answer.number("i")
+        error = answer.number("h")
+        if error != ERROR_NONE:
+            raise KafkaError(f"reading a record from {topic} gave error {error}")
+        answer.take(16)
+        for _ in range(answer.count()):
+            answer.take(16)
+        return decode_value(answer.data(), offset)

@@ -1,0 +1,272 @@
+#!/usr/bin/python
+"""Ansible module: one Kafka topic, its partitions and its configuration."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+try:
+    from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+    from kafka.errors import KafkaError, for_code
+except ImportError:
+    KafkaAdminClient = None
+
+DOCUMENTATION = r"""
+module: kafka_topic
+short_description: Create a Kafka topic, give it partitions and configuration
+description:
+  - Creates the topic, adds partitions to it, and sets the configuration that is given. Waits until every partition has a leader.
+  - Configuration that is not given is left as it is. A value of null sets the brokers' default back.
+  - Partitions can't be taken away and the number of replicas is not changed; to ask for it is refused, and nothing is changed.
+requirements: [kafka-python >= 3.0]
+options:
+  name: {description: The topic's name., type: str, required: true}
+  partitions: {description: How many partitions it has., type: int, default: 1}
+  replication_factor:
+    description: Copies of each partition, at most one a broker. V(-1) leaves it to the brokers.
+    type: int
+    default: -1
+  config: {description: "The topic's own configuration, such as C(retention.ms).", type: dict, default: {}}
+  bootstrap_servers: {description: "Brokers to ask first, as C(host:port).", type: list, elements: str, required: true}
+  security_protocol:
+    description: How to talk to the brokers.
+    type: str
+    choices: [PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL]
+    default: PLAINTEXT
+  ca_file: {description: PEM file of the authority that signed the brokers' certificates., type: path}
+  sasl_mechanism:
+    description: How to prove who is calling.
+    type: str
+    choices: [PLAIN, SCRAM-SHA-256, SCRAM-SHA-512]
+  sasl_username: {description: Who is calling., type: str}
+  sasl_password: {description: The caller's password., type: str}
+  timeout: {description: "How long to wait for the brokers, and for leaders, in seconds.", type: int, default: 60}
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Create the topic
+  kafka_topic:
+    name: stock-quotes
+    partitions: 3
+    config:
+      message.timestamp.type: LogAppendTime
+    bootstrap_servers: [203.0.113.7:9092]
+"""
+
+RETURN = r"""
+partitions: {description: The number of partitions that it has now., type: int, returned: success}
+replication_factor: {description: The copies of each partition., type: int, returned: when the topic exists}
+"""
+
+SPEC: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "partitions": {"type": "int", "default": 1},
+    "replication_factor": {"type": "int", "default": -1},
+    "config": {"type": "dict", "default": {}},
+    "bootstrap_servers": {"type": "list", "elements": "str", "required": True},
+    "security_protocol": {
+        "type": "str",
+        "choices": ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        "default": "PLAINTEXT",
+    },
+    "ca_file": {"type": "path"},
+    "sasl_mechanism": {"type": "str", "choices": ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]},
+    "sasl_username": {"type": "str"},
+    "sasl_password": {"type": "str", "no_log": True},
+    "timeout": {"type": "int", "default": 60},
+}
+
+
+class Refused(Exception):  # noqa: N818
+    """What was asked for can't be done; the message says why."""
+
+
+def config_text(value: object) -> str | None:
+    """Return a value as Kafka writes it: booleans in lower case, lists with commas, null as null."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def config_changes(
+    wanted: Mapping[str, str | None], known: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[str | None, str | None]]:
+    """Return name -> (value now, value wanted) of what has to change.
+
+    `known` is what the broker describes: every name that a topic may have, with `value` and `config_source`. A value that comes from
+    the brokers' defaults is set all the same when it is wanted, so that it stays when the default changes.
+
+    Raises:
+        Refused: a name is none of a topic's.
+    """
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise Refused(f"Kafka knows no topic configuration {', '.join(unknown)}; correct the name or remove it.")
+    changes: dict[str, tuple[str | None, str | None]] = {}
+    for name, value in wanted.items():
+        own = known[name]["config_source"] == "DYNAMIC_TOPIC_CONFIG"
+        now = known[name]["value"] if own else None
+        if now != value:
+            changes[name] = (now, value)
+    return changes
+
+
+def check_shape(name: str, topic: Mapping[str, Any], partitions: int, replication_factor: int) -> int:
+    """Return the number of partitions that `topic` has.
+
+    Raises:
+        Refused: it has more than are wanted, or another number of replicas.
+    """
+    has = len(topic["partitions"])
+    if partitions < has:
+        raise Refused(
+            f"The topic {name} has {has} partitions and Kafka can't take any away; {partitions} were asked for. "
+            f"Ask for {has} or more, or use a topic of another name."
+        )
+    replicas = {len(partition["replica_nodes"]) for partition in topic["partitions"]}
+    if replication_factor > 0 and replicas != {replication_factor}:
+        raise Refused(
+            f"The topic {name} has {max(replicas)} replicas of each partition, {replication_factor} were asked for. "
+            "Move its replicas with kafka-reassign-partitions.sh first."
+        )
+    return has
+
+
+class Topic:
+    """The topic that the module's options describe, and what the brokers have of it."""
+
+    def __init__(self, admin: Any, options: Mapping[str, Any]) -> None:
+        """Use the connected client `admin`."""
+        self.admin = admin
+        self.name: str = options["name"]
+        self.partitions: int = options["partitions"]
+        self.replication_factor: int = options["replication_factor"]
+        self.config = {name: config_text(value) for name, value in options["config"].items()}
+        self.timeout_ms: int = options["timeout"] * 1000
+
+    def describe(self) -> dict[str, Any] | None:
+        """Return the topic's metadata, or None where it does not exist."""
+        (topic,) = self.admin.describe_topics([self.name])
+        error = for_code(topic["error_code"])
+        if error.__name__ == "UnknownTopicOrPartitionError":
+            return None
+        if topic["error_code"]:
+            raise error(self.name)
+        return dict(topic)
+
+    def apply(self, check_mode: bool) -> dict[str, Any]:
+        """Make the topic what it should be and return the module's result."""
+        topic = self.describe()
+        return self.create(check_mode) if topic is None else self.change(topic, check_mode)
+
+    def create(self, check_mode: bool) -> dict[str, Any]:
+        """Create the topic; in check mode the broker only says whether it would."""
+        config = {name: value for name, value in self.config.items() if value is not None}
+        wanted = {"num_partitions": self.partitions, "replication_factor": self.replication_factor, "configs": config}
+        self.admin.create_topics({self.name: wanted}, timeout_ms=self.timeout_ms, validate_only=check_mode)
+        if not check_mode:
+            self.admin.wait_for_topics([self.name], timeout_ms=self.timeout_ms)
+        return self.result({}, {"partitions": self.partitions, **config})
+
+    def change(self, topic: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+        """Add partitions and set configuration where they differ."""
+        has = check_shape(self.name, topic, self.partitions, self.replication_factor)
+        resource = ConfigResource(ConfigResourceType.TOPIC, self.name)
+        known = self.admin.describe_configs([resource], config_filter="all")["topic"][self.name]
+        changes = config_changes(self.config, known)
+        before: dict[str, Any] = {name: now for name, (now, _) in changes.items()}
+        after: dict[str, Any] = {name: value for name, (_, value) in changes.items()}
+
+        if changes:
+            operations = {name: ("DELETE" if value is None else "SET", value) for name, value in after.items()}
+            asked = ConfigResource(ConfigResourceType.TOPIC, self.name, operations)
+            answer = self.admin.alter_configs([asked], validate_only=check_mode)["topic"][self.name]
+            if answer != "OK":
+                raise Refused(f"Kafka did not take the topic {self.name}'s configuration: {answer}")
+        if self.partitions > has:
+            self.admin.create_partitions(
+                {self.name: self.partitions}, timeout_ms=self.timeout_ms, validate_only=check_mode
+            )
+            before, after = {"partitions": has, **before}, {"partitions": self.partitions, **after}
+        if not check_mode:
+            self.admin.wait_for_topics([self.name], timeout_ms=self.timeout_ms)
+        return self.result(before, after)
+
+    def result(self, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+        """Return the module's result for a change from `before` to `after`."""
+        return {
+            "changed": before != after,
+            "partitions": self.partitions,
+            "diff": {
+                "before_header": self.name,
+                "after_header": self.name,
+                "before": "".join(f"{name}: {value}\n" for name, value in sorted(before.items())),
+                "after": "".join(f"{name}: {value}\n" for name, value in sorted(after.items())),
+            },
+        }
+
+
+def connect(options: Mapping[str, Any]) -> Any:
+    """Return a client that has reached a broker; keeps trying until the time is over."""
+    deadline = time.monotonic() + options["timeout"]
+    settings: dict[str, Any] = {
+        "bootstrap_servers": options["bootstrap_servers"],
+        "client_id": "ansible-kafka-topic",
+        "security_protocol": options["security_protocol"],
+        "bootstrap_timeout_ms": max(options["timeout"] * 1000, 1000),
+    }
+    if options["ca_file"]:
+        settings["ssl_cafile"] = options["ca_file"]
+    if options["sasl_mechanism"]:
+        settings["sasl_mechanism"] = options["sasl_mechanism"]
+        settings["sasl_plain_username"] = options["sasl_username"]
+        settings["sasl_plain_password"] = options["sasl_password"]
+    while True:
+        try:
+            return KafkaAdminClient(**settings)
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() >= deadline:
+                raise
+        time.sleep(1)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=SPEC,
+        supports_check_mode=True,
+        required_together=[("sasl_mechanism", "sasl_username", "sasl_password")],
+    )
+    if KafkaAdminClient is None:
+        module.fail_json(msg=missing_required_lib("kafka-python"))
+    options = module.params
+    if options["partitions"] < 1:
+        module.fail_json(msg=f"The topic {options['name']} needs at least 1 partition, not {options['partitions']}.")
+    try:
+        with connect(options) as admin:
+            result = Topic(admin, options).apply(module.check_mode)
+    except Refused as error:
+        module.fail_json(msg=str(error))
+    except (KafkaError, OSError) as error:
+        module.fail_json(
+            msg=(
+                f"Kafka at {', '.join(options['bootstrap_servers'])} did not do what the topic {options['name']} needs: "
+                f"{type(error).__name__}: {error}"
+            )
+        )
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""`python -m kafka_distribution --output FILE [--sha512 HEX]`; exit code 2 and one sentence where it can't be done."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from kafka_distribution.build import BuildError, build, checksum
+
+
+def main() -> int:
+    """Build the distribution and print `built` or `unchanged`, the file and its SHA-512 on one line."""
+    parser = argparse.ArgumentParser(
+        prog="kafka_distribution", description="Builds Kafka's tarball for the local cloud."
+    )
+    parser.add_argument("--output", type=Path, required=True, help="the .tgz to make")
+    parser.add_argument("--sha512", help="what the result's SHA-512 must be; a file that has it already is left alone")
+    arguments = parser.parse_args()
+    try:
+        built = build(arguments.output, arguments.sha512)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print("built" if built else "unchanged", arguments.output, checksum(arguments.output))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
