@@ -1,0 +1,245 @@
+"""Each analysis is valid in Athena's dialect and gives the numbers that a person computes by hand."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pytest
+import sqlglot
+import yaml
+from sqlglot import exp
+
+from stock_market_ops import analyses
+from stock_market_ops.deployment import ROOT
+
+ALL = analyses.load_all()
+COLUMNS = {
+    "symbol": "varchar",
+    "event_time": "varchar",
+    "open": "double",
+    "high": "double",
+    "low": "double",
+    "close": "double",
+    "adj_close": "double",
+    "volume": "bigint",
+    "close_usd": "double",
+    "producer_id": "varchar",
+    "sequence": "bigint",
+    "dt": "varchar",
+    "hour": "varchar",
+}
+Rows = list[dict[str, Any]]
+Ask = Callable[[str], Rows]
+
+
+def quote(
+    sequence: int,
+    symbol: str,
+    time: str,
+    prices: tuple[float, float, float, float],
+    volume: int,
+    *,
+    producer: str = "p1",
+) -> tuple[Any, ...]:
+    """One record of March 2026 at `time` (day and time of day); two of its currency are a dollar."""
+    event_time = f"2026-03-0{time}Z"
+    values = (symbol, event_time, *prices, prices[3], volume, prices[3] / 2, producer, sequence)
+    return (*values, event_time[:10], event_time[11:13])
+
+
+# Two symbols, one minute boundary, one midnight. Producer p1 lost sequence 2 and doubled 4; p2 has 3 on its way.
+AAA = "AAA"
+BBB = "BBB"
+QUOTES = [
+    quote(0, AAA, "2T23:58:10.000", (100.0, 101.0, 99.0, 100.0), 10),
+    quote(1, BBB, "2T23:58:20.000", (50.0, 50.0, 49.0, 50.0), 0),
+    quote(3, AAA, "2T23:59:10.000", (100.0, 112.0, 100.0, 110.0), 30),
+    quote(4, BBB, "2T23:59:20.000", (50.0, 51.0, 40.0, 45.0), 20),
+    quote(4, BBB, "2T23:59:20.000", (50.0, 51.0, 40.0, 45.0), 20),
+    quote(5, AAA, "3T00:00:10.000", (110.0, 112.0, 98.0, 99.0), 0),
+    quote(6, BBB, "3T00:00:20.000", (45.0, 46.0, 44.0, 45.0), 20),
+    quote(0, AAA, "3T00:01:10.000", (99.0, 103.0, 99.0, 102.0), 50, producer="p2"),
+    quote(1, BBB, "3T00:01:20.000", (45.0, 48.0, 45.0, 48.0), 50, producer="p2"),
+    quote(2, AAA, "3T00:02:10.000", (102.0, 102.0, 100.0, 101.0), 0, producer="p2"),
+    quote(4, AAA, "3T00:03:10.000", (101.0, 103.0, 101.0, 103.0), 10, producer="p2"),
+]
+
+
+@pytest.fixture(scope="module")
+def ask() -> Ask:
+    """Run an analysis over the quotes as the local cloud's Athena would: its dialect in, DuckDB underneath."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"CREATE TABLE quotes ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})")
+    connection.executemany(f"INSERT INTO quotes VALUES ({', '.join('?' * len(COLUMNS))})", QUOTES)
+
+    def run(name: str) -> Rows:
+        cursor = connection.execute(sqlglot.transpile(ALL[name].sql, read="athena", write="duckdb")[0])
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    return run
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_file_is_one_athena_query_over_quotes_with_a_limit(name: str) -> None:
+    statements = sqlglot.parse(ALL[name].sql, read="athena")
+    assert len(statements) == 1
+    (query,) = statements
+    assert isinstance(query, exp.Select)
+    own = {cte.alias for cte in query.find_all(exp.CTE)}
+    assert {table.name for table in query.find_all(exp.Table)} - own == {"quotes"}
+    assert name == "freshness" or query.args.get("limit") is not None
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_file_divides_by_a_decimal_whose_scale_would_round_in_trino(name: str) -> None:
+    # In Trino 100.0 is a decimal(4,1), and a decimal divided by a bigint keeps one digit; 1e2 is a double.
+    numbers = [literal.name for literal in sqlglot.parse_one(ALL[name].sql, read="athena").find_all(exp.Literal)]
+    assert not [number for number in numbers if "." in number and "e" not in number.lower()]
+
+
+def test_the_role_runs_every_analysis_in_the_order_in_which_query_shows_them() -> None:
+    defaults = yaml.safe_load((ROOT / "roles/analyses/defaults/main.yml").read_text(encoding="utf-8"))
+    assert defaults["analyses_names"] == list(ALL)
+
+
+def test_preview_shows_the_newest_quotes_first(ask: Ask) -> None:
+    rows = ask("preview")
+    assert len(rows) == 10
+    assert rows[0] == {
+        "event_time": "2026-03-03T00:03:10.000Z",
+        "symbol": AAA,
+        "open": 101.0,
+        "high": 103.0,
+        "low": 101.0,
+        "close": 103.0,
+        "volume": 10,
+        "close_usd": 51.5,
+    }
+    assert [row["event_time"] for row in rows] == sorted((row["event_time"] for row in rows), reverse=True)
+
+
+def test_freshness_counts_and_finds_both_ends(ask: Ask) -> None:
+    (row,) = ask("freshness")
+    assert (row["records"], row["symbols"], row["producers"]) == (11, 2, 2)
+    assert (row["oldest"], row["newest"]) == ("2026-03-02T23:58:10.000Z", "2026-03-03T00:03:10.000Z")
+    assert row["newest_partition"] == "2026-03-03 00h"
+
+
+def test_average_level_is_the_mean_close_of_each_symbol(ask: Ask) -> None:
+    assert ask("average_level") == [
+        {
+            "symbol": AAA,
+            "records": 6,
+            "average_close": 102.5,
+            "lowest": 98.0,
+            "highest": 112.0,
+            "average_close_usd": 51.25,
+        },
+        {
+            "symbol": BBB,
+            "records": 5,
+            "average_close": 46.6,
+            "lowest": 40.0,
+            "highest": 51.0,
+            "average_close_usd": 23.3,
+        },
+    ]
+
+
+def test_volume_gives_the_sum_and_its_share_of_all(ask: Ask) -> None:
+    rows = ask("volume")
+    assert [(row["symbol"], int(row["total_volume"]), row["largest_volume"]) for row in rows] == [
+        (BBB, 110, 50),
+        (AAA, 100, 50),
+    ]
+    assert [row["share_percent"] for row in rows] == [pytest.approx(52.38), pytest.approx(47.62)]
+    assert [row["average_volume"] for row in rows] == [22.0, 17.0]
+
+
+def test_record_high_names_the_first_time_that_it_was_reached(ask: Ask) -> None:
+    rows = {row["symbol"]: row for row in ask("record_high")}
+    # AAA touched 112 twice.
+    assert (rows[AAA]["record_high"], rows[AAA]["reached_at"]) == (112.0, "2026-03-02T23:59:10.000Z")
+    assert (rows[AAA]["last_close"], rows[AAA]["below_record_percent"]) == (103.0, pytest.approx(-8.04))
+    assert (rows[BBB]["record_high"], rows[BBB]["last_close"]) == (51.0, 48.0)
+
+
+def test_largest_moves_are_steps_of_one_symbol_whichever_way(ask: Ask) -> None:
+    rows = ask("largest_moves")
+    # 100 -> 110 and 110 -> 99 and 50 -> 45: all 10 %, so the earlier one comes first.
+    assert [(row["symbol"], row["close_before"], row["close"], row["move_percent"]) for row in rows[:4]] == [
+        (AAA, 100.0, 110.0, pytest.approx(10.0)),
+        (BBB, 50.0, 45.0, pytest.approx(-10.0)),
+        (AAA, 110.0, 99.0, pytest.approx(-10.0)),
+        (BBB, 45.0, 48.0, pytest.approx(6.667)),
+    ]
+    assert len(rows) == 9
+
+
+def test_trend_counts_risers_and_fallers_minute_by_minute(ask: Ask) -> None:
+    rows = ask("trend")
+    assert [row["minute"] for row in rows] == [
+        "2026-03-03T00:03",
+        "2026-03-03T00:02",
+        "2026-03-03T00:01",
+        "2026-03-03T00:00",
+        "2026-03-02T23:59",
+        "2026-03-02T23:58",
+    ]
+    by_minute = {row["minute"][-5:]: row for row in rows}
+    assert (by_minute["23:59"]["rising"], by_minute["23:59"]["falling"]) == (1, 1)
+    assert by_minute["23:59"]["mean_change_percent"] == pytest.approx(0.0)
+    assert (by_minute["23:58"]["rising"], by_minute["23:58"]["falling"]) == (0, 0)
+    assert (int(by_minute["23:59"]["records"]), int(by_minute["23:59"]["volume"])) == (3, 70)
+    # AAA 99 -> 102 and BBB 45 -> 48.
+    assert by_minute["00:01"]["mean_change_percent"] == pytest.approx((3 / 99 + 3 / 45) * 50, abs=5e-4)
+
+
+def test_volatility_is_the_deviation_of_log_returns_in_the_window(ask: Ask) -> None:
+    rows = {row["symbol"]: row for row in ask("volatility")}
+    closes = [100.0, 110.0, 99.0, 102.0, 101.0, 103.0]
+    returns = [math.log(after / before) for before, after in itertools.pairwise(closes)]
+    swings = [100 * statistics.stdev(returns[: end + 1]) for end in range(1, len(returns))]
+    assert rows[AAA]["returns"] == 5
+    assert rows[AAA]["now_percent"] == pytest.approx(swings[-1], abs=1e-4)
+    assert rows[AAA]["mean_percent"] == pytest.approx(statistics.mean(swings), abs=1e-4)
+    assert rows[AAA]["wildest_percent"] == pytest.approx(max(swings), abs=1e-4)
+
+
+def test_daily_range_spans_low_and_high_of_each_day(ask: Ask) -> None:
+    rows = {(row["day"], row["symbol"]): row for row in ask("daily_range")}
+    assert (rows["2026-03-02", AAA]["lowest"], rows["2026-03-02", AAA]["highest"]) == (99.0, 112.0)
+    assert (rows["2026-03-02", BBB]["price_range"], rows["2026-03-02", BBB]["range_percent"]) == (11.0, 27.5)
+    assert (rows["2026-03-03", AAA]["price_range"], rows["2026-03-03", BBB]["price_range"]) == (14.0, 4.0)
+    assert ask("daily_range")[0]["day"] == "2026-03-03"
+
+
+def test_quality_tells_lost_records_from_those_on_their_way(ask: Ask) -> None:
+    first, second = ask("quality")
+    assert first == {
+        "producer_id": "p2",
+        "records": 4,
+        "expected": 5,
+        "doubles": 0,
+        "missing": 0,
+        "pending": 1,
+        "zero_volumes": 1,
+        "newest": "2026-03-03T00:03:10.000Z",
+    }
+    assert second == {
+        "producer_id": "p1",
+        "records": 7,
+        "expected": 7,
+        "doubles": 1,
+        "missing": 1,
+        "pending": 0,
+        "zero_volumes": 2,
+        "newest": "2026-03-03T00:00:20.000Z",
+    }
