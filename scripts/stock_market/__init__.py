@@ -1,0 +1,1 @@
+"""The producer and the consumer of the stock-market stream."""

@@ -1,0 +1,148 @@
+"""The chain protocol's dealings with S3; they run in worker threads and tell the main thread what they found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from stock_market.chain import Identity, ObjectInfo, object_key, parse_key
+from stock_market.errors import ConflictError
+from stock_market.logs import Log
+from stock_market.segment import Segment
+from stock_market.settings import Storage
+from stock_market.store import Store
+
+_log = Log("chain")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt to go on at an offset led to.
+
+    Attributes:
+        info: the object that now covers the offset; None when there is none.
+        stored: whether it holds exactly the segment that was to be written.
+        lacks_quarantine: the object names quarantined records, but their object is missing and must be made
+            from the same range before anybody goes on after it.
+    """
+
+    info: ObjectInfo | None
+    stored: bool = False
+    lacks_quarantine: bool = False
+
+
+class Objects:
+    """The objects of one topic in one bucket.
+
+    Args:
+        store: the bucket.
+        storage: the prefixes.
+        topic: the topic's name.
+        identity: the log whose offsets are counted.
+    """
+
+    def __init__(self, store: Store, storage: Storage, topic: str, identity: Identity) -> None:
+        self._store = store
+        self._prefix = storage.prefix
+        self._quarantine_prefix = storage.quarantine_prefix
+        self._topic = topic
+        self._identity = identity
+
+    def key(self, partition: int, start: int, timestamp_ms: int) -> str:
+        """Key of the main object that starts at `start` with a record of this Kafka timestamp."""
+        return object_key(self._prefix, self._topic, partition, start, timestamp_ms)
+
+    def _quarantine_key(self, key: str) -> str:
+        return self._quarantine_prefix + key.removeprefix(self._prefix)
+
+    def _own(self, key: str) -> ObjectInfo | None:
+        metadata = self._store.metadata(key)
+        if metadata is None:
+            return None
+        info = ObjectInfo.from_metadata(key, metadata)
+        if info.identity != self._identity:
+            raise ConflictError(
+                f"the object {key} holds offsets of another log (topic id {info.identity.topic_id} of cluster"
+                f" {info.identity.cluster_id}), but this is topic id {self._identity.topic_id} of cluster"
+                f" {self._identity.cluster_id}: the topic was made anew over a kept bucket within the same hour;"
+                " move that log's objects of this hour away, or give this deployment another bucket or prefix"
+            )
+        return info
+
+    def _found(self, info: ObjectInfo) -> Outcome:
+        lacks = info.quarantined > 0 and self._store.metadata(self._quarantine_key(info.key)) is None
+        return Outcome(info, lacks_quarantine=lacks)
+
+    def probe(self, partition: int, start: int, timestamp_ms: int) -> Outcome:
+        """Looks whether somebody has already written the object that starts here."""
+        info = self._own(self.key(partition, start, timestamp_ms))
+        return Outcome(None) if info is None else self._found(info)
+
+    def store(self, segment: Segment) -> Outcome:
+        """Writes a segment's object, and then its quarantine object, unless the chain already goes on here."""
+        key = self.key(segment.partition, segment.start, segment.first_timestamp)
+        mine = segment.info(key, self._identity)
+        body = segment.good.finish()
+        while not self._store.put_new(key, body, mine.metadata()):
+            info = self._own(key)
+            if info == mine:
+                break  # Stored by an attempt of ours whose answer got lost, or by a twin that cut alike.
+            if info is not None:
+                return self._found(info)
+        self.quarantine(segment, mine)
+        return Outcome(mine, stored=True)
+
+    def quarantine(self, segment: Segment, info: ObjectInfo) -> None:
+        """Writes the quarantine object that belongs to a main object, from a segment of exactly its range."""
+        if segment.bad.count != info.quarantined:
+            _log.error(
+                "quarantine_differs",
+                key=info.key,
+                promised=info.quarantined,
+                found=segment.bad.count,
+                advice="Kafka no longer has the same records, or another version judged them",
+            )
+        if segment.bad.count:
+            metadata = info.metadata() | {
+                "record-count": str(segment.bad.count),
+                "sha256": segment.bad.sha256,
+                "main-object": info.key,
+            }
+            self._store.put_new(self._quarantine_key(info.key), segment.bad.finish(), metadata)
+
+    def resume(self, partition: int, committed: int | None, last_key: str) -> Outcome:
+        """Finds the chain's last object, from what the group committed or, when that is lost or wrong, from S3 alone.
+
+        Args:
+            partition: the partition.
+            committed: the committed offset, None when there is none.
+            last_key: the object that ended there, as committed beside the offset.
+        """
+        if committed is not None and last_key:
+            metadata = self._store.metadata(last_key)
+            if metadata is not None:
+                info = ObjectInfo.from_metadata(last_key, metadata)
+                if info.identity == self._identity and info.end == committed:
+                    return Outcome(info)
+        _log.warning("chain_walk", partition=partition, committed=committed, last_key=last_key)
+        return self._walk(partition)
+
+    def _walk(self, partition: int) -> Outcome:
+        """Finds the last object by listing.
+
+        An object is only begun after the one before it is there, so within one log the newest by S3's clock, which
+        counts seconds, and then by offset, is the last. Objects of an earlier log of the same name are passed over.
+        """
+        found: list[tuple[datetime, int, str]] = []
+        for listed in self._store.list(self._prefix):
+            name = parse_key(listed.key)
+            if name is not None and name[:2] == (self._topic, partition):
+                found.append((listed.modified, name[2], listed.key))
+        for _modified, _start, key in sorted(found, reverse=True):
+            metadata = self._store.metadata(key)
+            if metadata is None:
+                continue
+            info = ObjectInfo.from_metadata(key, metadata)
+            if info.identity == self._identity:
+                return self._found(info)
+        return Outcome(None)

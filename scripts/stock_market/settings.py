@@ -1,0 +1,132 @@
+"""The services' settings: TOML files, checked once at the start; a wrong one ends with one sentence and exit code 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from stock_market.errors import SettingsError
+
+MAX_VALUE_BYTES = 2048
+"""The longest value of a record, in bytes."""
+
+_Address = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
+_Topic = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+_Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_/-]*/$")]
+_MEBIBYTE = 1 << 20
+
+
+class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Base of every table of a settings file: unknown keys are refused."""
+
+
+class ProducerKafka(Settings):
+    """Where the quotes go."""
+
+    bootstrap_servers: Annotated[list[_Address], Meta(min_length=1)]
+    topic: _Topic = "stock-quotes"
+    client_id: str = "stock-producer"
+    linger_ms: Annotated[int, Meta(ge=0, le=1000)] = 5
+    batch_bytes: Annotated[int, Meta(ge=1024, le=_MEBIBYTE)] = 64 << 10
+    in_flight_bytes: Annotated[int, Meta(ge=64 << 10)] = 16 * _MEBIBYTE
+    in_flight_records: Annotated[int, Meta(ge=1)] = 50_000
+
+
+class Simulation(Settings):
+    """The simulated market."""
+
+    symbols: Annotated[int, Meta(ge=1, le=5000)] = 20
+    seed: Annotated[int, Meta(ge=0)] = 1
+    interval_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+
+
+class Replay(Settings):
+    """A CSV file in the tutorials' shape."""
+
+    path: Annotated[str, Meta(min_length=1)]
+    order: Literal["random", "file"] = "random"
+    loop: bool = True
+    seed: Annotated[int, Meta(ge=0)] = 1
+
+
+class ProducerSettings(Settings):
+    """The producer's settings file."""
+
+    kafka: ProducerKafka
+    rate: Annotated[float, Meta(gt=0, le=10_000_000)] = 20.0
+    mode: Literal["simulate", "replay"] = "simulate"
+    simulate: Simulation = Simulation()
+    replay: Replay | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode == "replay" and self.replay is None:
+            raise ValueError("mode is replay, but the table [replay] with the CSV's path is missing")
+
+
+class ConsumerKafka(Settings):
+    """Where the quotes come from."""
+
+    bootstrap_servers: Annotated[list[_Address], Meta(min_length=1)]
+    topic: _Topic = "stock-quotes"
+    group_id: Annotated[str, Meta(min_length=1)] = "stock-consumer"
+    client_id: str = "stock-consumer"
+    instance_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,249}$")] = ""
+    session_timeout_seconds: Annotated[float, Meta(ge=6, le=1800)] = 45.0
+
+
+class Storage(Settings):
+    """Where the objects go."""
+
+    bucket: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    prefix: _Prefix = "quotes/"
+    quarantine_prefix: _Prefix = "quarantine/"
+    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")] = "us-east-1"
+
+    def __post_init__(self) -> None:
+        if self.prefix.startswith(self.quarantine_prefix) or self.quarantine_prefix.startswith(self.prefix):
+            raise ValueError("prefix and quarantine_prefix must not lie within each other")
+
+
+class Cut(Settings):
+    """When an object is full: the first of the three that is reached."""
+
+    seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 60.0
+    bytes: Annotated[int, Meta(ge=1024, le=1 << 30)] = 64 * _MEBIBYTE
+    records: Annotated[int, Meta(ge=1)] = 1_000_000
+
+
+class Limits(Settings):
+    """What bounds the consumer's memory and its connections to S3."""
+
+    buffer_bytes: Annotated[int, Meta(ge=_MEBIBYTE)] = 64 * _MEBIBYTE
+    fetch_bytes: Annotated[int, Meta(ge=64 << 10, le=64 * _MEBIBYTE)] = 8 * _MEBIBYTE
+    uploads: Annotated[int, Meta(ge=1, le=64)] = 4
+
+
+class ConsumerSettings(Settings):
+    """The consumer's settings file."""
+
+    kafka: ConsumerKafka
+    s3: Storage
+    cut: Cut = Cut()
+    limits: Limits = Limits()
+
+
+_AnySettings = TypeVar("_AnySettings", bound=Settings)
+
+
+def load(path: str, kind: type[_AnySettings]) -> _AnySettings:
+    """Reads and checks a settings file.
+
+    Raises:
+        SettingsError: with one sentence that names the file, the setting and what is wrong with it.
+    """
+    try:
+        return msgspec.toml.decode(Path(path).read_bytes(), type=kind)
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path}: {error}") from error

@@ -1,0 +1,150 @@
+"""S3, as the chain needs it: write an object only where none is, read metadata, list; patient with S3's bad days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from stock_market.logs import Log
+from stock_market.service import Backoff, Stop
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_T = TypeVar("_T")
+_log = Log("store")
+
+
+class UnfinishedError(Exception):
+    """The service has to end before S3 has answered; what was asked for may or may not have happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a bucket's listing."""
+
+    key: str
+    modified: datetime
+
+
+def make_client(region: str, connections: int) -> S3Client:
+    """An S3 client with the default credential chain and endpoint variables, and limits on how long a call takes."""
+    return boto3.client(
+        "s3",
+        region_name=region,
+        config=Config(
+            connect_timeout=5,
+            read_timeout=15,
+            max_pool_connections=connections + 2,
+            # Repeating is done here, with growing pauses and an eye on the end of the service.
+            retries={"mode": "standard", "total_max_attempts": 1},
+        ),
+    )
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+class Store:
+    """A bucket. Every call is repeated with growing pauses until S3 answers or the service's time is over.
+
+    Args:
+        client: the S3 client; used by several threads at once.
+        bucket: the bucket's name.
+        stop: ends the repeating.
+        backoff: makes the pauses of one call.
+    """
+
+    def __init__(self, client: S3Client, bucket: str, stop: Stop, backoff: Callable[[], Backoff] = Backoff) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._stop = stop
+        self._backoff = backoff
+
+    def _patiently(self, action: str, key: str, call: Callable[[], _T]) -> _T:
+        pauses = self._backoff()
+        while True:
+            try:
+                return call()
+            except (BotoCoreError, HTTPClientError, ClientError) as error:
+                if self._stop.expired:
+                    raise UnfinishedError(f"{action} {key}: {error}") from error
+                seconds = pauses.pause()
+                _log.warning("s3_retry", action=action, key=key, attempt=pauses.attempts, pause=seconds, error=error)
+            self._stop.pause(seconds)
+
+    def put_new(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
+        """Writes an object where none is yet.
+
+        An attempt whose answer got lost may have stored the object all the same; then the next one finds it there.
+
+        Returns:
+            whether it was written; False when there is one already, which stays as it is.
+
+        Raises:
+            UnfinishedError: the service's time is over.
+        """
+
+        def call() -> bool:
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=body,
+                    Metadata=dict(metadata),
+                    ContentType="application/gzip",
+                    IfNoneMatch="*",
+                )
+            except ClientError as error:
+                if _status(error) == 412:
+                    return False
+                raise
+            return True
+
+        return self._patiently("put", key, call)
+
+    def metadata(self, key: str) -> dict[str, str] | None:
+        """The metadata of an object; None when there is no such object.
+
+        Raises:
+            UnfinishedError: the service's time is over.
+        """
+
+        def call() -> dict[str, str] | None:
+            try:
+                return dict(self._client.head_object(Bucket=self._bucket, Key=key)["Metadata"])
+            except ClientError as error:
+                if _status(error) == 404:
+                    return None
+                raise
+
+        return self._patiently("head", key, call)
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """Every object whose key starts with `prefix`, in the order of the keys, page by page.
+
+        Raises:
+            UnfinishedError: the service's time is over.
+        """
+        after = ""
+        while True:
+            page = self._patiently(
+                "list",
+                prefix,
+                lambda after=after: self._client.list_objects_v2(  # type: ignore[misc]
+                    Bucket=self._bucket, Prefix=prefix, StartAfter=after
+                ),
+            )
+            contents = page.get("Contents", [])
+            for entry in contents:
+                yield Listed(entry["Key"], entry["LastModified"])
+            if not page.get("IsTruncated") or not contents:
+                return
+            after = contents[-1]["Key"]
