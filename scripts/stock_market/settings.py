@@ -19,11 +19,11 @@ _Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_/-]*/$")]
 _MEBIBYTE = 1 << 20
 
 
-class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every table of a settings file: unknown keys are refused."""
 
 
-class ProducerKafka(Settings):
+class ProducerKafka(Settings, frozen=True):
     """Where the quotes go."""
 
     bootstrap_servers: Annotated[list[_Address], Meta(min_length=1)]
@@ -35,7 +35,7 @@ class ProducerKafka(Settings):
     in_flight_records: Annotated[int, Meta(ge=1)] = 50_000
 
 
-class Simulation(Settings):
+class Simulation(Settings, frozen=True):
     """The simulated market."""
 
     symbols: Annotated[int, Meta(ge=1, le=5000)] = 20
@@ -43,7 +43,7 @@ class Simulation(Settings):
     interval_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
 
 
-class Replay(Settings):
+class Replay(Settings, frozen=True):
     """A CSV file in the tutorials' shape."""
 
     path: Annotated[str, Meta(min_length=1)]
@@ -52,7 +52,7 @@ class Replay(Settings):
     seed: Annotated[int, Meta(ge=0)] = 1
 
 
-class ProducerSettings(Settings):
+class ProducerSettings(Settings, frozen=True):
     """The producer's settings file."""
 
     kafka: ProducerKafka
@@ -66,7 +66,7 @@ class ProducerSettings(Settings):
             raise ValueError("mode is replay, but the table [replay] with the CSV's path is missing")
 
 
-class ConsumerKafka(Settings):
+class ConsumerKafka(Settings, frozen=True):
     """Where the quotes come from."""
 
     bootstrap_servers: Annotated[list[_Address], Meta(min_length=1)]
@@ -77,7 +77,7 @@ class ConsumerKafka(Settings):
     session_timeout_seconds: Annotated[float, Meta(ge=6, le=1800)] = 45.0
 
 
-class Storage(Settings):
+class Storage(Settings, frozen=True):
     """Where the objects go."""
 
     bucket: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -90,7 +90,7 @@ class Storage(Settings):
             raise ValueError("prefix and quarantine_prefix must not lie within each other")
 
 
-class Cut(Settings):
+class Cut(Settings, frozen=True):
     """When an object is full: the first of the three that is reached."""
 
     seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 60.0
@@ -98,7 +98,7 @@ class Cut(Settings):
     records: Annotated[int, Meta(ge=1)] = 1_000_000
 
 
-class Limits(Settings):
+class Limits(Settings, frozen=True):
     """What bounds the consumer's memory and its connections to S3."""
 
     buffer_bytes: Annotated[int, Meta(ge=_MEBIBYTE)] = 64 * _MEBIBYTE
@@ -106,7 +106,7 @@ class Limits(Settings):
     uploads: Annotated[int, Meta(ge=1, le=64)] = 4
 
 
-class ConsumerSettings(Settings):
+class ConsumerSettings(Settings, frozen=True):
     """The consumer's settings file."""
 
     kafka: ConsumerKafka
