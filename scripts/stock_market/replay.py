@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -208,3 +209,17 @@ def series(table: Table, order: str, *, loop: bool, seed: int) -> Iterator[tuple
         yield from draw.sample(rows, len(rows)) if order == "random" else rows
         if not loop:
             return
+
+
+def main(argv: list[str]) -> int:
+    """Says whether a file can be replayed: exit code 0, or one sentence and exit code 2."""
+    try:
+        check(argv[1])
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

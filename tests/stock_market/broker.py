@@ -125,9 +125,7 @@ class Broker:
     def start(self) -> None:
         """Starts what does not run, and waits until the broker answers."""
         if self._zookeeper is None:
-            self._zookeeper = self._run(
-                "org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg", "64m"
-            )
+            self._zookeeper = self._run("org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg", "64m")
             wait_for_port(self._zookeeper_port)
         self._kafka = self._run("kafka.Kafka", "server.properties", "256m")
         wait_for_port(self.port)

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import boto3
 
-_KEY = re.compile(r"(?P<prefix>\w+)/dt=(?P<dt>[\d-]{10})/hour=(?P<hour>\d\d)/[^/+]+\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz")
+_KEY = re.compile(
+    r"(?P<prefix>\w+)/dt=(?P<dt>[\d-]{10})/hour=(?P<hour>\d\d)/[^/+]+\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
+)
 
 
 class Object(NamedTuple):

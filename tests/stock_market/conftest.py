@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
-
 from tests.stock_market.broker import Broker, distribution
 from tests.stock_market.bucket import Bucket
 from tests.stock_market.services import Workbench

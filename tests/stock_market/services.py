@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-
 from tests.stock_market.broker import Broker
 from tests.stock_market.bucket import Bucket
 
@@ -148,9 +147,7 @@ class Workbench:
         self.services.append(service)
         return service
 
-    def consumer(
-        self, seconds: float = 0.5, records: int = 1_000_000, session: float = 6, **variables: str
-    ) -> Service:
+    def consumer(self, seconds: float = 0.5, records: int = 1_000_000, session: float = 6, **variables: str) -> Service:
         """Starts a consumer with these cuts."""
         return self._start(
             "consumer",
