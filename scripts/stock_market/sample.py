@@ -24,9 +24,8 @@ def rows() -> list[str]:
     lines = []
     for day in days:
         for listing, *ticks, volume in market.bars(43_200.0):
-            if draw.random() < 0.15:
-                ticks = [ticks[3]] * 4  # A flat day, as old ones often are.
-            opened, high, low, close = (f"{price * listing.tick:.6f}" for price in ticks)
+            flat = draw.random() < 0.15  # As old days often are.
+            opened, high, low, close = (f"{price * listing.tick:.6f}" for price in (ticks[3:] * 4 if flat else ticks))
             traded = 0.0 if draw.random() < 0.3 else float(volume)
             usd = f"{float(close) * listing.usd:.8f}"
             lines.append(f"{listing.symbol},{day},{opened},{high},{low},{close},{close},{traded},{usd}")

@@ -113,14 +113,9 @@ class Broker:
 
     def _run(self, main: str, settings: str, heap: str) -> subprocess.Popen[bytes]:
         with (self._folder / f"{settings}.log").open("ab") as log:
-            return subprocess.Popen(
-                ["java", f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
-                + ["-cp", f"{self._home}/libs/*", f"-Dkafka.logs.dir={self._folder}", main]
-                + [str(self._folder / settings)],
-                stdout=log,
-                stderr=log,
-                cwd=self._folder,
-            )
+            options = [f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+            command = ["java", *options, "-cp", f"{self._home}/libs/*", main, str(self._folder / settings)]
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)
 
     def start(self) -> None:
         """Starts what does not run, and waits until the broker answers."""
@@ -134,10 +129,11 @@ class Broker:
             try:
                 with KafkaAdminClient(bootstrap_servers=self.address, bootstrap_timeout_ms=2000) as admin:
                     admin.list_topics()
-                return
             except KafkaError:
                 if time.monotonic() > deadline:
                     raise
+            else:
+                return
 
     def kill(self) -> None:
         """Kills the broker, as a fault does."""
