@@ -1,0 +1,172 @@
+"""What Athena sees: the databases and tables of Glue's catalog, and the objects under their partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from moto.glue.models import FakePartition, FakeTable, GlueBackend, glue_backends
+from sqlglot import exp
+
+from local_cloud.athena_errors import QueryError
+from local_cloud.glue_objects import NoSuchBucketError, ObjectStore, StoredObject, folder_of, is_hidden
+
+CATALOG = "awsdatacatalog"
+HIDDEN_COLUMNS = {"$path": "string", "$file_size": "bigint"}
+_WIDENINGS = {"tinyint": 0, "smallint": 1, "int": 2, "bigint": 3, "float": 4, "double": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's name and its type in Hive's words."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition: the values of the table's partition keys and the folder that holds its objects."""
+
+    values: tuple[str, ...]
+    location: str
+
+
+class CatalogTable:
+    """A table as it stood in the catalog when the query began."""
+
+    def __init__(self, table: FakeTable) -> None:
+        self._table = table
+        description: dict[str, Any] = table.versions[str(table._current_version)]
+        self.database = table.database_name
+        self.name = table.name
+        self.description = description
+        storage: dict[str, Any] = description.get("StorageDescriptor") or {}
+        self.location: str = storage.get("Location") or ""
+        self.columns = _columns(storage.get("Columns"))
+        self.partition_keys = _columns(description.get("PartitionKeys"))
+        serde: dict[str, Any] = storage.get("SerdeInfo") or {}
+        self.serde: str = serde.get("SerializationLibrary") or ""
+        self.serde_parameters: dict[str, str] = serde.get("Parameters") or {}
+        self.parameters: dict[str, str] = description.get("Parameters") or {}
+
+    @property
+    def schema(self) -> dict[str, str]:
+        """Names and types of all columns, the partition keys last, without the hidden ones."""
+        return {column.name: column.type for column in (*self.columns, *self.partition_keys)}
+
+    def partitions(self) -> list[Partition]:
+        """The partitions that the catalog knows; a table without keys is one partition of its own.
+
+        Raises:
+            QueryError: if a partition's columns can't be read as the table's.
+        """
+        if not self.partition_keys:
+            return [Partition((), self.location)]
+        found = []
+        for partition in list(self._table.partitions.values()):
+            self._check_columns(partition)
+            storage = partition.partition_input.get("StorageDescriptor") or {}
+            location = storage.get("Location") or self.default_location(partition.values)
+            found.append(Partition(tuple(partition.values), location))
+        return found
+
+    def default_location(self, values: Iterable[str]) -> str:
+        """Where a partition's objects are unless its own description says otherwise."""
+        names = (key.name for key in self.partition_keys)
+        path = "/".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
+        return f"{self.location.rstrip('/')}/{path}/"
+
+    def _check_columns(self, partition: FakePartition) -> None:
+        storage = partition.partition_input.get("StorageDescriptor") or {}
+        kinds = {column.name: column.type for column in _columns(storage.get("Columns"))}
+        for column in self.columns:
+            kind = kinds.get(column.name, column.type)
+            if kind != column.type and not _can_widen(kind, column.type):
+                keys = "/".join(
+                    f"{key.name}={value}" for key, value in zip(self.partition_keys, partition.values, strict=True)
+                )
+                raise QueryError(
+                    "HIVE_PARTITION_SCHEMA_MISMATCH",
+                    "There is a mismatch between the table and partition schemas. The types are incompatible and "
+                    f"cannot be coerced. The column '{column.name}' in table '{self.database}.{self.name}' is declared "
+                    f"as type '{column.type}', but partition '{keys}' declared column '{column.name}' as type "
+                    f"'{kind}'.",
+                )
+
+
+class Catalog:
+    """Glue's catalog and the objects of its tables, in one account and region. One query uses one instance."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.backend: GlueBackend = glue_backends[account_id][region]
+        self._store = ObjectStore(account_id)
+
+    def databases(self) -> list[str]:
+        """The names of the databases, sorted."""
+        return sorted(self.backend.databases)
+
+    def tables(self, database: str, node: exp.Expr | None = None) -> list[str]:
+        """The names of a database's tables, sorted.
+
+        Raises:
+            QueryError: SCHEMA_NOT_FOUND.
+        """
+        if database not in self.backend.databases:
+            raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", node)
+        return sorted(self.backend.databases[database].tables)
+
+    def table(self, database: str, name: str, node: exp.Expr | None = None) -> CatalogTable:
+        """One table.
+
+        Raises:
+            QueryError: SCHEMA_NOT_FOUND or TABLE_NOT_FOUND.
+        """
+        if name not in self.tables(database, node):
+            raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{database}.{name}' does not exist", node)
+        return CatalogTable(self.backend.databases[database].tables[name])
+
+    def objects(self, location: str) -> Iterator[StoredObject]:
+        """The objects under a partition's folder that hold data.
+
+        Raises:
+            QueryError: if the bucket is gone.
+        """
+        bucket, prefix = folder_of(location)
+        try:
+            for stored in self._store.list(bucket, prefix):
+                if stored.size and not is_hidden(stored.key):
+                    yield stored
+        except NoSuchBucketError as error:
+            raise QueryError(
+                "HIVE_FILESYSTEM_ERROR",
+                f"The specified bucket does not exist: {bucket} (Service: Amazon S3; Status Code: 404; NoSuchBucket)",
+            ) from error
+
+    def folders(self, location: str) -> set[str]:
+        """The folders with objects in them, at any depth under a table's folder, relative to it."""
+        bucket, prefix = folder_of(location)
+        return {
+            folder
+            for stored in self.objects(f"s3://{bucket}/{prefix}")
+            if (folder := stored.key[len(prefix) :].rpartition("/")[0])
+        }
+
+    def read(self, stored: StoredObject) -> bytes:
+        """An object's bytes.
+
+        Raises:
+            FileNotFoundError: if it was replaced or deleted since it was listed.
+        """
+        return self._store.read(stored)
+
+
+def _columns(description: list[dict[str, str]] | None) -> tuple[Column, ...]:
+    return tuple(Column(column["Name"].lower(), column.get("Type") or "string") for column in description or ())
+
+
+def _can_widen(narrow: str, wide: str) -> bool:
+    if narrow in _WIDENINGS and wide in _WIDENINGS:
+        return _WIDENINGS[narrow] <= _WIDENINGS[wide]
+    return wide == "string" and narrow in _WIDENINGS

@@ -1,0 +1,389 @@
+"""Athena for moto: its calls answered by real queries over the objects of Glue's tables."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+from moto.athena.models import AthenaBackend
+from moto.athena.responses import AthenaResponse
+from moto.glue.models import glue_backends
+from moto.s3.models import s3_backends
+
+from local_cloud import athena_workgroups
+from local_cloud.athena_catalog import CATALOG, Catalog
+from local_cloud.athena_errors import MalformedQueryError
+from local_cloud.athena_executions import TIMEOUT_SECONDS, Execution, Executor
+from local_cloud.athena_results import Row, StoredResult
+from local_cloud.athena_runner import Runner, Task
+from local_cloud.athena_sql import parse, tokenize
+from local_cloud.athena_workgroups import invalid_request
+from local_cloud.glue_objects import split_s3_url
+
+MAX_PAGE = 1000
+MAX_QUERY_BYTES = 262_144
+
+
+class Engine:
+    """The engine of this process: DuckDB's files are under `work_dir` and go with `close`."""
+
+    def __init__(self, work_dir: Path, timeout_seconds: float) -> None:
+        self._work_dir = work_dir
+        _empty(work_dir)
+        self._runner = Runner(work_dir)
+        self.executor = Executor(self._runner, timeout_seconds=timeout_seconds)
+
+    def close(self) -> None:
+        """Cancels what runs and leaves nothing in the work directory."""
+        self.executor.close()
+        self._runner.close()
+        _empty(self._work_dir)
+
+
+class _State:
+    engine: Engine | None = None
+    lock = threading.Lock()
+
+
+def install(work_dir: Path, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Engine:
+    """Puts the engine into moto's Athena.
+
+    Args:
+        work_dir: a directory of the engine's own; whatever a killed process left there is removed.
+        timeout_seconds: how long a query may take.
+
+    Returns:
+        the engine, whose `close` is to be called at the end.
+    """
+    with _State.lock:
+        if _State.engine is not None:
+            _State.engine.close()
+        _State.engine = Engine(work_dir, timeout_seconds)
+        for name, handler in _HANDLERS.items():
+            setattr(AthenaResponse, name, handler)
+        return _State.engine
+
+
+def _empty(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for entry in directory.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _executor() -> Executor:
+    if _State.engine is None:
+        raise RuntimeError("athena_engine.install has not been called")
+    return _State.engine.executor
+
+
+def _request(response: AthenaResponse) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(response.body or "{}")
+    return body
+
+
+def _find(response: AthenaResponse, execution_id: str) -> Execution:
+    found = response.athena_backend.executions.get(execution_id)
+    if not isinstance(found, Execution):
+        raise invalid_request(f"QueryExecution {execution_id} was not found")
+    return found
+
+
+def _executions(backend: AthenaBackend, workgroup: str) -> list[Execution]:
+    """A workgroup's queries, the newest first."""
+    every: list[Any] = list(backend.executions.values())
+    return [e for e in reversed(every) if isinstance(e, Execution) and e.workgroup == workgroup]
+
+
+def _start_query_execution(self: AthenaResponse) -> str:
+    request = _request(self)
+    backend = self.athena_backend
+    group = athena_workgroups.find(backend, request.get("WorkGroup") or "primary")
+    if group.state != "ENABLED":
+        raise invalid_request(f"WorkGroup {group.name} is disabled.")
+    token = request.get("ClientRequestToken")
+    for known in _executions(backend, group.name) if token else ():
+        if known.task.token == token:
+            if known.query != request["QueryString"]:
+                raise invalid_request("Idempotent parameters do not match")
+            return json.dumps({"QueryExecutionId": known.id})
+    query = request["QueryString"]
+    if len(query.encode()) > MAX_QUERY_BYTES:
+        raise invalid_request(f"The query string is longer than {MAX_QUERY_BYTES} bytes.")
+    context = request.get("QueryExecutionContext") or {}
+    catalog_name = context.get("Catalog") or "AwsDataCatalog"
+    if catalog_name.lower() != CATALOG:
+        raise invalid_request(f"Catalog {catalog_name} is not supported by the local cloud.")
+    if (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration", {}).get("Enabled"):
+        raise invalid_request("Reuse of results is not supported by the local cloud.")
+    configuration = _result_configuration(group.configuration, request.get("ResultConfiguration") or {})
+    _check_bucket(backend, configuration["OutputLocation"])
+    try:
+        statement = parse(query)
+    except MalformedQueryError as error:
+        raise invalid_request(str(error)) from error
+    database = (context.get("Database") or "").lower()
+    parameters = request.get("ExecutionParameters")
+    task = Task(
+        database=database,
+        parameters=parameters,
+        scan_limit_bytes=group.configuration.get("BytesScannedCutoffPerQuery"),
+        token=token or "",
+        tokens=tokenize(query),
+    )
+    execution = Execution(
+        query=query,
+        statement=statement,
+        database=database,
+        catalog_name=catalog_name,
+        workgroup=group.name,
+        result_configuration=configuration,
+        parameters=parameters,
+        task=task,
+    )
+    backend.executions[execution.id] = execution  # type: ignore[assignment]
+    _executor().submit(execution, backend.account_id, backend.region_name)
+    return json.dumps({"QueryExecutionId": execution.id})
+
+
+def _result_configuration(group: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Where the result goes and how it is encrypted: an enforcing workgroup's own settings win."""
+    own = group.get("ResultConfiguration") or {}
+    configuration = dict(own) if group.get("EnforceWorkGroupConfiguration") else {**own, **asked}
+    location = configuration.get("OutputLocation")
+    if not location:
+        raise invalid_request(
+            "No output location provided. An output location is required either through the Workgroup result "
+            "configuration setting or as an API input."
+        )
+    return configuration
+
+
+def _check_bucket(backend: AthenaBackend, location: str) -> None:
+    try:
+        bucket, _ = split_s3_url(location)
+    except ValueError as error:
+        raise invalid_request(f"outputLocation is not a valid S3 path: {location}") from error
+    if bucket not in s3_backends[backend.account_id]["aws"].buckets:
+        raise invalid_request(f"Unable to verify/create output bucket {bucket}")
+
+
+def _get_query_execution(self: AthenaResponse) -> str:
+    return json.dumps({"QueryExecution": _find(self, _request(self)["QueryExecutionId"]).as_dict()})
+
+
+def _batch_get_query_execution(self: AthenaResponse) -> str:
+    found: list[dict[str, Any]] = []
+    missing: list[dict[str, Any]] = []
+    for execution_id in _request(self)["QueryExecutionIds"]:
+        execution = self.athena_backend.executions.get(execution_id)
+        if isinstance(execution, Execution):
+            found.append(execution.as_dict())
+        else:
+            missing.append(
+                {
+                    "QueryExecutionId": execution_id,
+                    "ErrorCode": "INVALID_QUERY_EXECUTION_ID",
+                    "ErrorMessage": f"QueryExecution {execution_id} was not found",
+                }
+            )
+    return json.dumps({"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing})
+
+
+def _list_query_executions(self: AthenaResponse) -> str:
+    request = _request(self)
+    group = athena_workgroups.find(self.athena_backend, request.get("WorkGroup") or "primary")
+    ids = [execution.id for execution in _executions(self.athena_backend, group.name)]
+    limit = int(request.get("MaxResults") or 50)
+    start = _offset(request.get("NextToken"))
+    answer: dict[str, Any] = {"QueryExecutionIds": ids[start : start + limit]}
+    if start + limit < len(ids):
+        answer["NextToken"] = str(start + limit)
+    return json.dumps(answer)
+
+
+def _stop_query_execution(self: AthenaResponse) -> str:
+    _executor().stop(_find(self, _request(self)["QueryExecutionId"]))
+    return "{}"
+
+
+def _get_query_results(self: AthenaResponse) -> str:
+    """Rows come back from the output location, as Athena's do: the header is a SELECT's first row."""
+    request = _request(self)
+    execution = _find(self, request["QueryExecutionId"])
+    if execution.state != "SUCCEEDED":
+        if execution.state in {"QUEUED", "RUNNING"}:
+            raise invalid_request(f"Query has not yet finished. Current state: {execution.state}")
+        raise invalid_request(f"Query did not finish successfully. Final query state: {execution.state}")
+    try:
+        columns, rows, update_count = StoredResult(self.athena_backend.account_id, execution.output_location).read()
+    except FileNotFoundError as error:
+        raise invalid_request(f"Could not find results: {error} does not exist in S3") from error
+    limit = int(request.get("MaxResults") or MAX_PAGE)
+    if not 1 <= limit <= MAX_PAGE:
+        raise invalid_request(f"MaxResults is more than maximum allowed length {MAX_PAGE}")
+    start = _offset(request.get("NextToken"))
+    answer: dict[str, Any] = {
+        "UpdateCount": update_count,
+        "ResultSet": {
+            "Rows": [_datum(row) for row in rows[start : start + limit]],
+            "ResultSetMetadata": {"ColumnInfo": columns},
+        },
+    }
+    if start + limit < len(rows):
+        answer["NextToken"] = str(start + limit)
+    return json.dumps(answer)
+
+
+def _offset(token: str | None) -> int:
+    if token and not token.isdigit():
+        raise invalid_request(f"Invalid pagination token: {token}")
+    return int(token or 0)
+
+
+def _datum(row: Row) -> dict[str, Any]:
+    return {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}
+
+
+def _get_query_runtime_statistics(self: AthenaResponse) -> str:
+    execution = _find(self, _request(self)["QueryExecutionId"])
+    statistics = execution.statistics()
+    timeline = {key: value for key, value in statistics.items() if key.endswith("InMillis")}
+    rows = {"InputBytes": statistics["DataScannedInBytes"], "OutputRows": execution.task.output_rows}
+    return json.dumps({"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}})
+
+
+def _create_work_group(self: AthenaResponse) -> str:
+    request = _request(self)
+    configuration = request.get("Configuration") or {}
+    athena_workgroups.check(configuration)
+    created = self.athena_backend.create_work_group(
+        request["Name"], configuration, request.get("Description") or "", request.get("Tags") or []
+    )
+    if created is None:
+        raise invalid_request("WorkGroup already exists")
+    return "{}"
+
+
+def _get_work_group(self: AthenaResponse) -> str:
+    group = athena_workgroups.find(self.athena_backend, _request(self)["WorkGroup"])
+    return json.dumps({"WorkGroup": self.athena_backend.get_work_group(group.name)})
+
+
+def _update_work_group(self: AthenaResponse) -> str:
+    request = _request(self)
+    athena_workgroups.update(athena_workgroups.find(self.athena_backend, request["WorkGroup"]), request)
+    return "{}"
+
+
+def _delete_work_group(self: AthenaResponse) -> str:
+    request = _request(self)
+    name = request["WorkGroup"]
+    executions = _executions(self.athena_backend, name)
+    athena_workgroups.find(self.athena_backend, name)
+    recursive = bool(request.get("RecursiveDeleteOption"))
+    if recursive:
+        for execution in executions:
+            _executor().stop(execution)
+    athena_workgroups.delete(
+        self.athena_backend, name, recursive=recursive, executions=[execution.id for execution in executions]
+    )
+    return "{}"
+
+
+def _list_tags_for_resource(self: AthenaResponse) -> str:
+    arn = _request(self)["ResourceARN"]
+    kind, _, name = arn.rpartition(":")[2].partition("/")
+    if kind == "workgroup":
+        athena_workgroups.find(self.athena_backend, name)
+    tags = self.athena_backend.tagger.list_tags_for_resource(arn)
+    return json.dumps(tags)
+
+
+def _catalog(response: AthenaResponse, name: str) -> Catalog:
+    if name.lower() != CATALOG:
+        raise invalid_request(f"Catalog {name} is not supported by the local cloud.")
+    return Catalog(response.athena_backend.account_id, response.athena_backend.region_name)
+
+
+def _metadata_not_found(message: str) -> Exception:
+    error = invalid_request(f"EntityNotFoundException: {message}")
+    error.error_type = "MetadataException"
+    error.description = json.dumps({"__type": "MetadataException", "Message": error.message})
+    return error
+
+
+def _get_database(self: AthenaResponse) -> str:
+    request = _request(self)
+    catalog = _catalog(self, request["CatalogName"])
+    name = request["DatabaseName"].lower()
+    if name not in catalog.backend.databases:
+        raise _metadata_not_found(f"Database {name} not found.")
+    return json.dumps({"Database": _database(catalog, name)})
+
+
+def _list_databases(self: AthenaResponse) -> str:
+    catalog = _catalog(self, _request(self)["CatalogName"])
+    return json.dumps({"DatabaseList": [_database(catalog, name) for name in catalog.databases()]})
+
+
+def _database(catalog: Catalog, name: str) -> dict[str, Any]:
+    description = catalog.backend.databases[name].input
+    parameters = description.get("Parameters") or {}
+    return {"Name": name, "Description": description.get("Description") or "", "Parameters": parameters}
+
+
+def _get_table_metadata(self: AthenaResponse) -> str:
+    request = _request(self)
+    catalog = _catalog(self, request["CatalogName"])
+    database, name = request["DatabaseName"].lower(), request["TableName"].lower()
+    if database not in catalog.backend.databases or name not in catalog.tables(database):
+        raise _metadata_not_found(f"Entity Not Found: {database}.{name}")
+    return json.dumps({"TableMetadata": _table(catalog, database, name)})
+
+
+def _list_table_metadata(self: AthenaResponse) -> str:
+    request = _request(self)
+    catalog = _catalog(self, request["CatalogName"])
+    database = request["DatabaseName"].lower()
+    if database not in catalog.backend.databases:
+        raise _metadata_not_found(f"Database {database} not found.")
+    return json.dumps({"TableMetadataList": [_table(catalog, database, name) for name in catalog.tables(database)]})
+
+
+def _table(catalog: Catalog, database: str, name: str) -> dict[str, Any]:
+    table = catalog.table(database, name)
+    created = glue_backends[catalog.backend.account_id][catalog.backend.region_name].get_table(database, name)
+    return {
+        "Name": name,
+        "CreateTime": created.created_time.timestamp(),
+        "TableType": table.description.get("TableType") or "EXTERNAL_TABLE",
+        "Columns": [{"Name": column.name, "Type": column.type} for column in table.columns],
+        "PartitionKeys": [{"Name": key.name, "Type": key.type} for key in table.partition_keys],
+        "Parameters": table.parameters | {"location": table.location},
+    }
+
+
+_HANDLERS = {
+    "start_query_execution": _start_query_execution,
+    "get_query_execution": _get_query_execution,
+    "batch_get_query_execution": _batch_get_query_execution,
+    "list_query_executions": _list_query_executions,
+    "stop_query_execution": _stop_query_execution,
+    "get_query_results": _get_query_results,
+    "get_query_runtime_statistics": _get_query_runtime_statistics,
+    "create_work_group": _create_work_group,
+    "get_work_group": _get_work_group,
+    "update_work_group": _update_work_group,
+    "delete_work_group": _delete_work_group,
+    "list_tags_for_resource": _list_tags_for_resource,
+    "get_database": _get_database,
+    "list_databases": _list_databases,
+    "get_table_metadata": _get_table_metadata,
+    "list_table_metadata": _list_table_metadata,
+}

@@ -1,0 +1,198 @@
+"""The life of a query: QUEUED, RUNNING and then SUCCEEDED, FAILED or CANCELLED, never another word than the truth."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from local_cloud.athena_catalog import Catalog
+from local_cloud.athena_ddl import is_ddl
+from local_cloud.athena_errors import QueryCancelledError, QueryError
+from local_cloud.athena_results import Result, StoredResult
+from local_cloud.athena_runner import Runner, Task
+
+LOG = logging.getLogger(__name__)
+
+CONCURRENT_QUERIES = 4
+TIMEOUT_SECONDS = 1800.0  # Athena's own limit for DML: 30 minutes
+_DONE = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+
+
+@dataclass
+class Execution:
+    """One query, from StartQueryExecution on."""
+
+    query: str
+    statement: exp.Expr
+    database: str
+    catalog_name: str
+    workgroup: str
+    result_configuration: dict[str, Any]
+    parameters: list[str] | None
+    task: Task
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    state: str = "QUEUED"
+    reason: str = ""
+    submitted: float = field(default_factory=time.time)
+    started: float | None = None
+    completed: float | None = None
+    result: Result | None = None
+
+    def __post_init__(self) -> None:
+        suffix = "txt" if is_ddl(self.statement) else "csv"
+        location = self.result_configuration["OutputLocation"].rstrip("/")
+        self.result_configuration = {
+            **self.result_configuration,
+            "OutputLocation": f"{location}/{self.id}.{suffix}",
+        }
+
+    @property
+    def output_location(self) -> str:
+        """The result's address in S3."""
+        return str(self.result_configuration["OutputLocation"])
+
+    @property
+    def status(self) -> str:
+        """moto's name for the state."""
+        return self.state
+
+    def as_dict(self) -> dict[str, Any]:
+        """The query in the API's words."""
+        status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": self.submitted}
+        if self.completed is not None:
+            status["CompletionDateTime"] = self.completed
+        if self.reason:
+            status["StateChangeReason"] = self.reason
+            status["AthenaError"] = {
+                "ErrorCategory": 2,
+                "ErrorType": 1006 if "NOT_FOUND" in self.reason else 1000,
+                "Retryable": False,
+                "ErrorMessage": self.reason,
+            }
+        context = {"Catalog": self.catalog_name} | ({"Database": self.database} if self.database else {})
+        description: dict[str, Any] = {
+            "QueryExecutionId": self.id,
+            "Query": self.query,
+            "StatementType": "DDL" if is_ddl(self.statement) else "DML",
+            "SubstatementType": self.statement.key.upper(),
+            "ResultConfiguration": self.result_configuration,
+            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "QueryExecutionContext": context,
+            "Status": status,
+            "Statistics": self.statistics(),
+            "WorkGroup": self.workgroup,
+            "EngineVersion": {
+                "SelectedEngineVersion": "AUTO",
+                "EffectiveEngineVersion": "Athena engine version 3",
+            },
+        }
+        if self.parameters is not None:
+            description["ExecutionParameters"] = self.parameters
+        return description
+
+    def statistics(self) -> dict[str, Any]:
+        """What the query has cost, in milliseconds and bytes; while it runs, so far."""
+        end = self.completed or time.time()
+        queued = (self.started or end) - self.submitted
+        return {
+            "EngineExecutionTimeInMillis": self.task.engine_ms,
+            "DataScannedInBytes": self.task.scanned_bytes,
+            "TotalExecutionTimeInMillis": round((end - self.submitted) * 1000),
+            "QueryQueueTimeInMillis": round(queued * 1000),
+            "ServicePreProcessingTimeInMillis": 0,
+            "QueryPlanningTimeInMillis": self.task.planning_ms,
+            "ServiceProcessingTimeInMillis": 0,
+            "ResultReuseInformation": {"ReusedPreviousResult": False},
+        }
+
+
+class Executor:
+    """Runs queries, a few at a time; the others wait in the state QUEUED."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        on_done: Callable[[Execution], None] | None = None,
+    ) -> None:
+        self._runner = runner
+        self._timeout = timeout_seconds
+        self._on_done = on_done
+        self._pool = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
+        self._lock = threading.Lock()
+        self._active: dict[str, Execution] = {}
+
+    def submit(self, execution: Execution, account_id: str, region: str) -> None:
+        """Queues a query."""
+        with self._lock:
+            self._active[execution.id] = execution
+        self._pool.submit(self._run, execution, account_id, region)
+
+    def stop(self, execution: Execution, reason: str = "Query cancelled by user") -> None:
+        """Cancels a query; one that has ended stays as it is."""
+        if execution.state in _DONE:
+            return
+        execution.task.stop_reason = reason
+        execution.task.stop.set()
+        interrupt = execution.task.interrupt
+        if interrupt is not None:
+            interrupt()
+        if execution.state == "QUEUED":
+            self._finish(execution, "CANCELLED", reason)
+
+    def close(self) -> None:
+        """Cancels what is under way and waits for it to end."""
+        with self._lock:
+            active = list(self._active.values())
+        for execution in active:
+            self.stop(execution, "The local cloud is stopping")
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, execution: Execution, account_id: str, region: str) -> None:
+        if execution.state in _DONE:
+            return
+        execution.started = time.time()
+        execution.state = "RUNNING"
+        timer = threading.Timer(self._timeout, self._time_out, args=(execution,))
+        timer.daemon = True
+        timer.start()
+        try:
+            result = self._runner.run(execution.statement, Catalog(account_id, region), execution.task)
+            execution.task.checkpoint()
+            StoredResult(account_id, execution.output_location).write(result)
+            self._finish(execution, "SUCCEEDED", "")
+        except QueryError as error:
+            self._finish(execution, "FAILED", str(error))
+        except QueryCancelledError as error:
+            timed_out = execution.task.stop_reason.startswith("Query timeout")
+            self._finish(execution, "FAILED" if timed_out else "CANCELLED", str(error))
+        except LookupError as error:
+            self._finish(execution, "FAILED", f"HIVE_FILESYSTEM_ERROR: The output bucket does not exist: {error}")
+        except Exception as error:  # the thread's last resort: who waits must see that it has failed
+            LOG.exception("query %s", execution.id)
+            self._finish(execution, "FAILED", f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}")
+        finally:
+            timer.cancel()
+
+    def _time_out(self, execution: Execution) -> None:
+        self.stop(execution, f"Query timeout: it took longer than {self._timeout:.0f} seconds")
+
+    def _finish(self, execution: Execution, state: str, reason: str) -> None:
+        with self._lock:
+            self._active.pop(execution.id, None)
+            if execution.state in _DONE:
+                return
+            execution.completed = time.time()
+            execution.reason = reason
+            execution.state = state
+        if self._on_done is not None:
+            self._on_done(execution)
