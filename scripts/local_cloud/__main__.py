@@ -1,0 +1,50 @@
+"""``python -m local_cloud start|status|stop --deployment NAME --block X --state-dir .state/NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from local_cloud import image, supervisor
+from local_cloud.errors import LocalCloudError
+from local_cloud.settings import Settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="local_cloud", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("image", help="build the hosts' image if it is not there, and print its name")
+    for name, help_ in (
+        ("start", "start the local cloud; does nothing if it runs"),
+        ("status", "say whether it runs"),
+        ("stop", "end it with all that it made"),
+    ):
+        command = commands.add_parser(name, help=help_)
+        command.add_argument("--deployment", required=True)
+        command.add_argument("--block", type=int, required=True)
+        command.add_argument("--state-dir", type=Path, required=True)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; prints its report as JSON and returns the exit code, 2 for an error with a sentence."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "image":
+            print(image.ensure())
+            return 0
+        settings = Settings(options.deployment, options.block, options.state_dir.absolute())
+        command = {"start": supervisor.start, "status": supervisor.status, "stop": supervisor.stop}[options.command]
+        report = command(settings)
+    except LocalCloudError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(json.dumps(dataclasses.asdict(report)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

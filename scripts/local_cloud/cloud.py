@@ -1,0 +1,84 @@
+"""The parts of a running local cloud, put together. Importing this imports moto, so its settings must stand by then."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import threading
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from local_cloud import ec2_hooks, glue_crawler, hosts, identities
+from local_cloud.addresses import AddressPool
+from local_cloud.gate import Gate
+from local_cloud.kept import Kept, save_bucket
+from local_cloud.machines import Machines
+from local_cloud.metadata import MetadataService
+from local_cloud.settings import ACCOUNT_ID, API_PORT, METADATA_PORT, Settings
+
+LOG = logging.getLogger(__name__)
+
+
+class QuietRequestHandler(MotoRequestHandler):
+    """Logs the requests that failed for a reason of ours; what AWS would answer with 4xx is no event here."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log a request if its answer is 5xx."""
+        if str(code).startswith("5"):
+            LOG.warning("%s %s: %s", self.command, self.path, code)
+        else:
+            LOG.debug("%s %s: %s %s", self.command, self.path, code, size)
+
+
+class Cloud:
+    """A running local cloud."""
+
+    def __init__(self, settings: Settings, host_image: str) -> None:
+        self._settings = settings
+        self._machines = Machines(settings, host_image)
+        ec2_hooks.install(self._machines, AddressPool(settings.block))
+        glue_crawler.install()
+        work = settings.directory / "athena"
+        work.mkdir(parents=True, exist_ok=True)
+        # athena_engine is still being written beside this file.
+        if importlib.util.find_spec("local_cloud.athena_engine") is not None:
+            importlib.import_module("local_cloud.athena_engine").install(work)
+        self._servers: list[BaseWSGIServer] = []
+
+    def listen(self, poll_seconds: float) -> None:
+        """Open the API to this machine and to the hosts, and the instance metadata to the hosts."""
+        settings = self._settings
+        api = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid())
+        metadata = MetadataService(lambda address: identities.identify(self._machines, address), identities.assume)
+        for address, port, application in (
+            (settings.gateway_address, METADATA_PORT, metadata),
+            (settings.gateway_address, API_PORT, api),
+            (settings.machine_address, API_PORT, api),
+        ):
+            server = make_server(address, port, application, threaded=True, request_handler=QuietRequestHandler)
+            self._servers.append(server)
+            name = f"{address}:{port}"
+            threading.Thread(target=server.serve_forever, args=(poll_seconds,), name=name, daemon=True).start()
+
+    def close(self, limit: float) -> None:
+        """Power the hosts off, save what the buckets hold, and remove the hosts."""
+        self._machines.close(limit)
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+        report = "".join(f"{kept.sentence()}\n" for kept in self._save_buckets())
+        self._settings.kept_report.write_text(report)
+        hosts.remove_leftovers(self._settings)
+
+    def _save_buckets(self) -> list[Kept]:
+        saved = []
+        for bucket in list(s3_backends[ACCOUNT_ID]["aws"].buckets.values()):
+            kept = save_bucket(bucket.name, bucket.keys.values(), self._settings.kept_directory)
+            if kept is not None:
+                LOG.info("%s", kept.sentence())
+                saved.append(kept)
+        return saved

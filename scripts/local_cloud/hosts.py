@@ -1,0 +1,193 @@
+"""A host: a systemd Debian in a podman container, the body behind an EC2 instance."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_cloud import meminfo
+from local_cloud.commands import run
+from local_cloud.errors import LocalCloudError
+from local_cloud.settings import Settings
+
+LABEL = "stock-market.local-cloud"
+POWER_OFF = signal.SIGRTMIN + 4
+REBOOT = signal.SIGRTMIN + 5
+# reboot(2) in a process namespace kills its first process: SIGHUP for a restart, SIGINT for a power-off. systemd
+# without the right to call it exits with 133 for a restart instead.
+_RESTART_CODES = (128 + signal.SIGHUP, 133)
+_MAX_FILES = 65536
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a host is made of; ``memory_mib`` is that of the instance type."""
+
+    instance_id: str
+    image: str
+    hostname: str
+    private_address: str
+    memory_mib: int
+    public_key: str | None
+
+
+def container_name(settings: Settings, instance_id: str) -> str:
+    """The container's name: unique on this machine, and telling whose it is."""
+    return f"{settings.bridge}-{instance_id}"
+
+
+def _meminfo_file(settings: Settings, instance_id: str) -> Path:
+    return settings.directory / "hosts" / instance_id / "meminfo"
+
+
+def _limit(kind: int, wanted: int) -> str:
+    hard = resource.getrlimit(kind)[1]
+    value = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    return f"{value}:{value}"
+
+
+def create(settings: Settings, body: Body) -> None:
+    """Make the container and lay into its root file system what cloud-init would: name, hosts file, key."""
+    memory_file = _meminfo_file(settings, body.instance_id)
+    memory_file.parent.mkdir(parents=True, exist_ok=True)
+    meminfo.write(memory_file, meminfo.render(body.memory_mib, meminfo.Usage(0, 0)))
+    name = container_name(settings, body.instance_id)
+    command = ["podman", "create", "--name", name, "--runtime", "runc", "--systemd=always", "--network", "none"]
+    command += ["--label", f"{LABEL}.block={settings.block}", "--label", f"{LABEL}.deployment={settings.deployment}"]
+    command += ["--label", f"{LABEL}.state-dir={settings.state_dir}", "--hostname", body.hostname, "--no-hosts"]
+    # With SYS_BOOT a guest's reboot and poweroff end the container, and the two can be told apart.
+    command += ["--cap-add", "SYS_BOOT", "--memory", f"{body.memory_mib}m", "--pids-limit", "16384"]
+    command += ["--ulimit", f"nofile={_limit(resource.RLIMIT_NOFILE, _MAX_FILES)}"]
+    command += ["--ulimit", f"nproc={_limit(resource.RLIMIT_NPROC, 4096)}"]
+    command += ["--volume", f"{memory_file}:/proc/meminfo:ro", body.image, "/sbin/init"]
+    run(command)
+    root = Path(run(["podman", "mount", name]).stdout.strip())
+    try:
+        _lay_into(root, body)
+    finally:
+        run(["podman", "unmount", name], check=False)
+
+
+def _lay_into(root: Path, body: Body) -> None:
+    (root / "etc/hostname").write_text(f"{body.hostname}\n")
+    names = f"{body.hostname}.ec2.internal {body.hostname}"
+    (root / "etc/hosts").write_text(
+        f"127.0.0.1 localhost\n{body.private_address} {names}\n::1 localhost ip6-localhost\n"
+    )
+    if body.public_key is not None:
+        home = root / "home/admin"
+        owner = home.stat()
+        directory = home / ".ssh"
+        directory.mkdir(mode=0o700)
+        keys = directory / "authorized_keys"
+        keys.write_text(body.public_key.strip() + "\n")
+        keys.chmod(0o600)
+        for path in (directory, keys):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def prepare(settings: Settings, instance_id: str) -> int:
+    """Make the host's namespaces without running anything in them, for the network; return its first process's id."""
+    name = container_name(settings, instance_id)
+    run(["podman", "init", name])
+    return int(run(["podman", "inspect", "--format", "{{.State.Pid}}", name]).stdout)
+
+
+def boot(settings: Settings, instance_id: str) -> None:
+    """Let a prepared host run."""
+    run(["podman", "start", container_name(settings, instance_id)])
+
+
+def halt(pid: int, sign: int, limit: float) -> bool:
+    """Ask a host to power off or to reboot, and wait until it is down; after ``limit`` seconds its power is cut.
+
+    Returns whether it went down by itself. The request is repeated, since systemd drops it in its first moments.
+    """
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            signal.pidfd_send_signal(descriptor, sign)
+            if poll.poll(1500):
+                return True
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        poll.poll(10_000)
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def cut_power(settings: Settings, instance_id: str) -> None:
+    """Stop a host at once, in whatever state it is."""
+    run(["podman", "stop", "--time", "0", container_name(settings, instance_id)], check=False)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a host's first process still runs."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
+
+
+def exit_code(settings: Settings, instance_id: str) -> int:
+    """Wait for the end that podman has recorded for a host that went down, and return its code."""
+    return int(run(["podman", "wait", container_name(settings, instance_id)], timeout=30).stdout)
+
+
+def asked_for_restart(code: int) -> bool:
+    """Whether a host that ended with this code had been told to reboot."""
+    return code in _RESTART_CODES
+
+
+def remove(settings: Settings, instance_id: str) -> None:
+    """Remove the host, its root file system and its small files."""
+    run(["podman", "rm", "--force", "--volumes", "--time", "0", container_name(settings, instance_id)])
+    memory_file = _meminfo_file(settings, instance_id)
+    memory_file.unlink(missing_ok=True)
+    if memory_file.parent.exists():
+        memory_file.parent.rmdir()
+
+
+def refresh_meminfo(settings: Settings, instance_id: str, pid: int, memory_mib: int) -> None:
+    """Bring a running host's /proc/meminfo up to date."""
+    text = meminfo.render(memory_mib, meminfo.read_usage(pid))
+    meminfo.write(_meminfo_file(settings, instance_id), text)
+
+
+def leftovers(settings: Settings, *, whole_block: bool) -> list[str]:
+    """The containers of this deployment's state directory and, if asked for, of this block, whoever started them."""
+    labels = [("state-dir", str(settings.state_dir))]
+    if whole_block:
+        labels.append(("block", str(settings.block)))
+    found: set[str] = set()
+    for label, value in labels:
+        command = ["podman", "ps", "--all", "--filter", f"label={LABEL}.{label}={value}", "--format", "{{.Names}}"]
+        found |= set(run(command).stdout.split())
+    return sorted(found)
+
+
+def remove_leftovers(settings: Settings, *, whole_block: bool = True) -> list[str]:
+    """Remove the containers that a killed local cloud has left; return their names."""
+    names = leftovers(settings, whole_block=whole_block)
+    if names:
+        run(["podman", "rm", "--force", "--volumes", "--time", "0", *names])
+        still = leftovers(settings, whole_block=whole_block)
+        if still:
+            raise LocalCloudError(f"These containers could not be removed: {', '.join(still)}.")
+    shutil.rmtree(settings.directory / "hosts", ignore_errors=True)
+    return names

@@ -1,0 +1,102 @@
+"""What the buckets still hold when the local cloud ends, as plain files: nothing is lost without a word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+_SPECIAL_NAMES = {"": "%", ".": "%2E", "..": "%2E%2E"}
+_LONGEST_NAME = 200
+
+
+class StoredObject(Protocol):
+    """An S3 object of moto's."""
+
+    name: str
+    metadata: dict[str, str]
+
+    @property
+    def value(self) -> bytes:
+        """The object's content."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A bucket that was saved."""
+
+    bucket: str
+    objects: int
+    size: int
+    directory: Path
+
+    def sentence(self) -> str:
+        """Say what was saved, and where it is."""
+        noun = "object" if self.objects == 1 else "objects"
+        return f"Bucket {self.bucket} still held {self.objects} {noun} ({self.size} bytes): kept in {self.directory}"
+
+
+def relative_path(key: str) -> Path:
+    """Return the file path for a key, inside the bucket's directory whatever the key is.
+
+    A key's slashes become directories. What can't be a file's name ('', '.', '..', NUL, more than 200 bytes) is encoded
+    or cut, and the listing beside the files tells which key a file was.
+    """
+    parts = []
+    for part in key.split("/"):
+        safe = _SPECIAL_NAMES.get(part, part.replace("\0", "%00"))
+        while len(safe.encode()) > _LONGEST_NAME:
+            safe = safe[: len(safe) * 3 // 4]
+        parts.append(safe)
+    return Path(*parts)
+
+
+def save_bucket(bucket: str, objects: Iterable[StoredObject], kept_directory: Path) -> Kept | None:
+    """Write a bucket's objects below ``kept_directory``; returns None if it has none.
+
+    What an earlier stop has kept of a bucket of that name stays: this one then goes to ``<bucket>.2`` and so on.
+    """
+    remaining = list(objects)
+    if not remaining:
+        return None
+    directory = _fresh_directory(kept_directory, bucket)
+    listing = []
+    size = 0
+    for item in remaining:
+        content = item.value
+        path = _free_path(directory, relative_path(item.name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        size += len(content)
+        file = str(path.relative_to(directory))
+        listing.append({"key": item.name, "file": file, "size": len(content), "metadata": dict(item.metadata)})
+    directory.with_name(f"{directory.name}.json").write_text(json.dumps(listing, indent=1) + "\n")
+    return Kept(bucket, len(remaining), size, directory)
+
+
+def _fresh_directory(parent: Path, bucket: str) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        directory = parent / (bucket if number == 1 else f"{bucket}.{number}")
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return directory
+
+
+def _free_path(directory: Path, relative: Path) -> Path:
+    """Where a file can be written: in S3, 'a' and 'a/b' may both be objects, and two keys may be cut to one name."""
+    path = directory
+    for part in relative.parts[:-1]:
+        path /= part
+        if path.is_file():
+            path = path.with_name(f"{path.name}%")
+    path /= relative.parts[-1]
+    while path.exists():
+        path = path.with_name(f"{path.name}%")
+    return path

@@ -1,0 +1,247 @@
+"""Starting, looking at and stopping a local cloud, whatever state an earlier one has left."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_cloud import ami, hosts, image, network
+from local_cloud.commands import require
+from local_cloud.errors import LocalCloudError
+from local_cloud.gate import HEALTH_PATH
+from local_cloud.settings import API_PORT, Settings
+
+START_LIMIT_SECONDS = 60.0
+STOP_LIMIT_SECONDS = 120.0
+_LOG_LINES = 15
+
+
+@dataclass
+class Report:
+    """What a command found and did."""
+
+    running: bool
+    changed: bool
+    pid: int | None = None
+    endpoint_url: str | None = None
+    removed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One start or stop at a time on this machine, so that none takes another's beginnings for leftovers."""
+    directory = image.cache_directory()
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "local_cloud.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def live_pid(settings: Settings) -> int | None:
+    """The process id of this deployment's running server, or None."""
+    if not settings.lock_file.exists():
+        return None
+    with settings.lock_file.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _pid_of(settings)
+    return None
+
+
+def _pid_of(settings: Settings) -> int:
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        text = settings.pid_file.read_text().strip() if settings.pid_file.exists() else ""
+        if text.isdecimal():
+            return int(text)
+        time.sleep(0.05)
+    raise LocalCloudError(
+        f"A process holds {settings.lock_file} but has written no {settings.pid_file.name}: end it, then try again."
+    )
+
+
+def health(settings: Settings) -> dict[str, object] | None:
+    """What the server on this block's address says of itself; None if none listens there."""
+    try:
+        with urllib.request.urlopen(f"{settings.endpoint_url}{HEALTH_PATH}", timeout=5) as answer:
+            said: dict[str, object] = json.load(answer)
+            return said
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ConnectionRefusedError):
+            return None
+        raise LocalCloudError(_taken(settings)) from error
+    except (OSError, ValueError) as error:
+        raise LocalCloudError(_taken(settings)) from error
+
+
+def _taken(settings: Settings) -> str:
+    return (
+        f"Another program listens on {settings.machine_address}:{API_PORT}: "
+        f"set local_cloud_block to a number other than {settings.block}."
+    )
+
+
+def _refuse_another(settings: Settings) -> None:
+    said = health(settings)
+    if said is None or said.get("state_dir") == str(settings.state_dir):
+        return
+    raise LocalCloudError(
+        f"Block {settings.block} is held by the running local cloud of '{said.get('deployment')}' "
+        f"(process {said.get('pid')}, {said.get('state_dir')}): stop that one, or set local_cloud_block to another number."
+    )
+
+
+def status(settings: Settings) -> Report:
+    """Say whether the local cloud runs and answers; changes nothing."""
+    pid = live_pid(settings)
+    if pid is None or health(settings) is None:
+        return Report(running=False, changed=False)
+    return Report(running=True, changed=False, pid=pid, endpoint_url=settings.endpoint_url)
+
+
+def start(settings: Settings) -> Report:
+    """Start the local cloud if it does not run; returns when it answers.
+
+    What a killed one has left (hosts, bridge, rules) is removed first. Raises LocalCloudError with the log's last
+    lines if it does not answer within START_LIMIT_SECONDS.
+    """
+    require()
+    host_image = image.ensure()
+    with _alone():
+        _refuse_another(settings)
+        pid = live_pid(settings)
+        if pid is not None:
+            _wait_until_ready(settings, pid, None)
+            return Report(running=True, changed=False, pid=pid, endpoint_url=settings.endpoint_url)
+        removed = _clean(settings)
+        process = _spawn(settings, host_image)
+        try:
+            _wait_until_ready(settings, process.pid, process)
+        except LocalCloudError:
+            process.kill()
+            process.wait()
+            _clean(settings)
+            raise
+        return Report(running=True, changed=True, pid=process.pid, endpoint_url=settings.endpoint_url, removed=removed)
+
+
+def _spawn(settings: Settings, host_image: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "local_cloud.server"]
+    command += [settings.deployment, str(settings.block), str(settings.state_dir), host_image]
+    # No profile or endpoint of the person who starts it may lead moto's own clients elsewhere.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MOTO_"))}
+    environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
+    environment |= {
+        "MOTO_AMIS_PATH": str(ami.write_list(settings, host_image)),
+        "MOTO_ENABLE_AMI_VALIDATION": "true",
+        "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
+        "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
+        "MOTO_PORT": str(API_PORT),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with settings.log_file.open("wb") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=environment,
+            start_new_session=True,
+            close_fds=True,
+        )
+
+
+def _wait_until_ready(settings: Settings, pid: int, process: subprocess.Popen[bytes] | None) -> None:
+    end = time.monotonic() + START_LIMIT_SECONDS
+    while time.monotonic() < end:
+        if process is not None and process.poll() is not None:
+            raise LocalCloudError(f"The local cloud ended at its start. Its log's last lines:\n{_log_tail(settings)}")
+        said = health(settings)
+        if said is not None and said.get("pid") == pid:
+            return
+        time.sleep(0.1)
+    raise LocalCloudError(
+        f"The local cloud did not answer within {START_LIMIT_SECONDS:g} s. Its log's last lines:\n{_log_tail(settings)}"
+    )
+
+
+def _log_tail(settings: Settings) -> str:
+    if not settings.log_file.exists():
+        return "(there is no log)"
+    return "\n".join(settings.log_file.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+
+
+def _clean(settings: Settings) -> list[str]:
+    """Remove what a killed local cloud has left of hosts and network; return what there was."""
+    removed = [f"host {name}" for name in hosts.remove_leftovers(settings)]
+    removed += network.down(settings)
+    if settings.pid_file.exists():
+        settings.pid_file.unlink()
+        removed.append("pid file")
+    return removed
+
+
+def stop(settings: Settings) -> Report:
+    """End the local cloud with all that it made; works from any half state, and again when nothing is left.
+
+    What its buckets still hold is saved as plain files first, and the report says where.
+    """
+    with _alone():
+        pid = live_pid(settings)
+        kept: list[str] = []
+        removed: list[str] = []
+        if pid is not None:
+            settings.kept_report.unlink(missing_ok=True)
+            _end(pid)
+            if settings.kept_report.exists():
+                kept = settings.kept_report.read_text().splitlines()
+            removed.append(f"process {pid}")
+        if _held_by_another(settings):
+            removed += [f"host {name}" for name in hosts.remove_leftovers(settings, whole_block=False)]
+        elif shutil.which("podman") is not None and shutil.which("nft") is not None:
+            removed += _clean(settings)
+        if settings.directory.exists():
+            shutil.rmtree(settings.directory)
+            removed.append(str(settings.directory))
+        return Report(running=False, changed=bool(removed), removed=removed, kept=kept)
+
+
+def _held_by_another(settings: Settings) -> bool:
+    try:
+        return health(settings) is not None
+    except LocalCloudError:
+        return True
+
+
+def _end(pid: int) -> None:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        if not poll.poll(int(STOP_LIMIT_SECONDS * 1000)):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            poll.poll(10_000)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(descriptor)
