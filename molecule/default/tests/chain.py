@@ -1,0 +1,63 @@
+"""Reads the data bucket by DESIGN.md's S3 contract alone: no line of the consumer is used to judge the consumer."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+KEY = re.compile(
+    r"quotes/dt=(?P<dt>\d{4}-\d\d-\d\d)/hour=(?P<hour>\d\d)/(?P<topic>[^/+]+)\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
+)
+
+
+@dataclass
+class Stream:
+    """What the bucket holds: each partition's objects by their start offset, and each producer's sequence numbers."""
+
+    spans: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    sequences: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def records(self) -> int:
+        return sum(len(numbers) for numbers in self.sequences.values())
+
+    def end(self, partition: int) -> int:
+        """The offset after the partition's last stored record."""
+        return max((end for _, end in self.spans[partition]), default=0)
+
+    def faults(self) -> list[str]:
+        """Every break of a promise, in words; empty is what is wanted."""
+        found = []
+        for partition, spans in sorted(self.spans.items()):
+            expected = 0
+            for start, end in sorted(spans):
+                if start != expected:
+                    found.append(f"partition {partition}: an object starts at {start}, the chain is at {expected}")
+                expected = end
+        for producer, numbers in sorted(self.sequences.items()):
+            if sorted(numbers) != list(range(len(numbers))):
+                missing = sorted(set(range(max(numbers) + 1)) - set(numbers))[:5]
+                found.append(f"producer {producer}: {len(numbers)} records, highest {max(numbers)}, missing {missing}")
+        return found
+
+
+def read_stream(s3: Any, bucket: str) -> Stream:
+    """Reads every object under quotes/; the metadata's end offset must agree with the lines and the quarantined."""
+    stream = Stream()
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="quotes/"):
+        for entry in page.get("Contents", []):
+            name = KEY.fullmatch(entry["Key"])
+            assert name, f"a name that the contract does not know: {entry['Key']}"
+            answer = s3.get_object(Bucket=bucket, Key=entry["Key"])
+            lines = gzip.decompress(answer["Body"].read()).splitlines()
+            start, end = int(name["start"]), int(answer["Metadata"]["end-offset"])
+            assert end - start >= len(lines), entry["Key"]
+            stream.spans[int(name["partition"])].append((start, end))
+            for line in lines:
+                quote = json.loads(line)
+                stream.sequences[quote["producer_id"]].append(quote["sequence"])
+    return stream

@@ -1,0 +1,115 @@
+"""What every test of the scenario holds in its hands: the deployment, its cloud, a host, and make."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import pytest
+import testinfra
+
+ROOT = Path(__file__).resolve().parents[3]
+STATE = ROOT / ".state" / os.environ["STOCK_MARKET_DEPLOYMENT"]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The running deployment as `deployment.json` tells it; read anew, since an address may change."""
+
+    facts: dict[str, Any]
+    session: boto3.Session
+
+    @property
+    def node(self) -> dict[str, Any]:
+        """The only instance."""
+        (node,) = self.facts["instances"]
+        return dict(node)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the deployment's cloud."""
+        return self.session.client(service, endpoint_url=self.facts["endpoint_url"])
+
+
+def read_deployment() -> Deployment:
+    facts = json.loads((STATE / "deployment.json").read_text(encoding="utf-8"))
+    return Deployment(facts, boto3.Session(region_name=facts["region"]))
+
+
+@pytest.fixture
+def deployment() -> Deployment:
+    return read_deployment()
+
+
+@pytest.fixture
+def host(deployment: Deployment) -> Any:
+    """The instance over SSH, as `make ssh` reaches it."""
+    return testinfra.get_host(f"ssh://{deployment.node['name']}", ssh_config=str(STATE / "ssh_config"), sudo=True)
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs make as a person would, and returns what it printed."""
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+
+
+def query(sql: str) -> list[dict[str, Any]]:
+    """Athena's answer by `make query FORMAT=json`."""
+    done = make("query", "FORMAT=json", f"SQL={sql}")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert isinstance(rows, list)
+    return rows
+
+
+def site(*arguments: str) -> dict[str, Any]:
+    """Runs site.yml as the scenario's converge does, and returns Ansible's own JSON of the run."""
+    local = ROOT / "inventory" / "local" / "group_vars" / "all"
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory/aws"]
+    command += [f"-e@{local / name}" for name in ("endpoint.yml", "kafka_archive.yml")]
+    environment = os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_CALLBACKS_ENABLED": ""}
+    done = subprocess.run(
+        [*command, "playbooks/site.yml", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return dict(json.loads(done.stdout[done.stdout.index("{") :]))
+
+
+def changes(run: dict[str, Any]) -> list[tuple[str, str]]:
+    """(host, task) of everything that a run of a playbook changed."""
+    return [
+        (name, task["task"]["name"])
+        for play in run["plays"]
+        for task in play["tasks"]
+        for name, result in task["hosts"].items()
+        if result.get("changed")
+    ]
+
+
+def eventually(ask: Callable[[], Answer], *, seconds: float = 90, what: str) -> Answer:
+    """The first true answer of `ask`; an error of the network counts as no answer yet."""
+    deadline = time.monotonic() + seconds
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            last = ask()
+        except (OSError, RuntimeError, AssertionError) as error:
+            last = error
+        else:
+            if last:
+                return last
+        time.sleep(1)
+    raise AssertionError(f"not within {seconds:.0f} s: {what}; last answer: {last!r}")

@@ -1,0 +1,82 @@
+"""The instance: what runs on it, as whom, and what a person finds there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import testinfra
+from conftest import Deployment, make
+
+SERVICES = {
+    "zookeeper": "zookeeper",
+    "kafka": "kafka",
+    "stock-producer": "stock-producer",
+    "stock-consumer": "stock-consumer",
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_runs_and_starts_at_boot(host: Any, service: str) -> None:
+    assert host.service(service).is_running
+    assert host.service(service).is_enabled
+
+
+@pytest.mark.parametrize(("service", "user"), SERVICES.items())
+def test_a_service_has_a_user_of_its_own_without_a_shell(host: Any, service: str, user: str) -> None:
+    pid = host.check_output(f"systemctl show --property MainPID --value {service}")
+    assert host.process.get(pid=int(pid)).user == user
+    assert host.user(user).shell.endswith("nologin")
+
+
+@pytest.mark.parametrize("service", ["zookeeper", "kafka"])
+def test_a_broker_may_open_many_files_and_has_time_to_stop(host: Any, service: str) -> None:
+    shown = host.check_output(f"systemctl show --property LimitNOFILE --property TimeoutStopUSec {service}")
+    facts = dict(line.split("=", 1) for line in shown.splitlines())
+    assert int(facts["LimitNOFILE"]) >= 16384
+    assert facts["TimeoutStopUSec"] not in {"1min 30s", "0"}
+
+
+def test_kafkas_tools_are_on_the_path(host: Any, deployment: Deployment) -> None:
+    address = deployment.node["private_address"]
+    listed = host.check_output(f"kafka-topics.sh --bootstrap-server {address}:9093 --list")
+    assert "stock-quotes" in listed.splitlines()
+    assert make("ssh", "COMMAND=kafka-topics.sh --version").stdout.startswith("3.9.")
+
+
+def test_kafka_lies_in_a_versioned_directory_behind_a_link(host: Any) -> None:
+    link = host.file("/opt/kafka")
+    assert link.is_symlink
+    assert link.linked_to.startswith("/opt/kafka_2.13-3.9.")
+    assert host.check_output("ls -d /opt/kafka_*") == link.linked_to
+
+
+def test_the_broker_answers_on_both_its_addresses(host: Any, deployment: Deployment) -> None:
+    node = deployment.node
+    assert node["private_address"] != node["public_address"]
+    for address in (f"{node['private_address']}:9093", f"{node['public_address']}:9092"):
+        assert "stock-quotes" in host.check_output(f"kafka-topics.sh --bootstrap-server {address} --list")
+
+
+def test_only_ssh_and_kafkas_external_port_open_from_outside(deployment: Deployment) -> None:
+    outside = testinfra.get_host("local://").addr(deployment.node["public_address"])
+    assert outside.port(22).is_reachable
+    assert outside.port(9092).is_reachable
+    for port in (2181, 9093, 2888, 3888):
+        assert not outside.port(port).is_reachable, port
+
+
+def test_the_instance_is_made_as_a_review_wants_it(deployment: Deployment) -> None:
+    ec2 = deployment.client("ec2")
+    reserved = ec2.describe_instances(InstanceIds=[deployment.node["instance_id"]])
+    instance = reserved["Reservations"][0]["Instances"][0]
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    volumes = [device["Ebs"]["VolumeId"] for device in instance["BlockDeviceMappings"]]
+    for volume in ec2.describe_volumes(VolumeIds=volumes)["Volumes"]:
+        assert volume["Encrypted"]
+        assert volume["VolumeType"] == "gp3"
+    for group in ec2.describe_security_groups(GroupIds=[g["GroupId"] for g in instance["SecurityGroups"]])[
+        "SecurityGroups"
+    ]:
+        for rule in group["IpPermissions"]:
+            assert "0.0.0.0/0" not in [source["CidrIp"] for source in rule["IpRanges"]]

@@ -1,0 +1,71 @@
+"""What goes wrong in a day: each fault passes by itself or with the next site.yml, and leaves no gap in the stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from chain import read_stream
+from conftest import Deployment, changes, eventually, make, query, read_deployment, site
+
+
+def newest() -> str:
+    return str(query("select max(event_time) as newest from quotes")[0]["newest"])
+
+
+def assert_the_stream_goes_on(since: str) -> None:
+    """A quote that is younger than `since` reaches Athena, and nothing was lost or doubled on the way."""
+    eventually(lambda: newest() > since, seconds=120, what=f"a row newer than {since} in Athena")
+    deployment = read_deployment()
+    assert read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).faults() == []
+
+
+@pytest.mark.parametrize("service", ["stock-producer", "stock-consumer", "kafka", "zookeeper"])
+def test_a_killed_service_comes_back_by_itself(host: Any, service: str) -> None:
+    def main_pid() -> int:
+        return int(host.check_output(f"systemctl show --property MainPID --value {service}"))
+
+    killed = main_pid()
+    host.run_expect([0], f"kill -KILL {killed}")
+    eventually(
+        lambda: main_pid() not in {0, killed} and host.service(service).is_running,
+        seconds=90,
+        what=f"{service} with a new process",
+    )
+    assert_the_stream_goes_on(since=newest())
+
+
+def test_a_rebooted_instance_streams_again_by_itself(host: Any, deployment: Deployment) -> None:
+    booted = host.check_output("stat -c %Y /proc/1")
+    deployment.client("ec2").reboot_instances(InstanceIds=[deployment.node["instance_id"]])
+    eventually(
+        lambda: host.run("stat -c %Y /proc/1").stdout.strip() not in {"", booted},
+        seconds=90,
+        what="the instance after its reboot",
+    )
+    for service in ("zookeeper", "kafka", "stock-producer", "stock-consumer"):
+        eventually(lambda name=service: host.service(name).is_running, seconds=120, what=f"{service} after the reboot")
+    assert_the_stream_goes_on(since=newest())
+
+
+def test_a_changed_public_address_is_one_changed_file_and_one_restart(deployment: Deployment) -> None:
+    ec2 = deployment.client("ec2")
+    node = deployment.node
+    (old,) = ec2.describe_addresses(PublicIps=[node["public_address"]])["Addresses"]
+    tags = [{"ResourceType": "elastic-ip", "Tags": old["Tags"]}]
+    new = ec2.allocate_address(Domain="vpc", TagSpecifications=tags)
+    ec2.disassociate_address(AssociationId=old["AssociationId"])
+    ec2.release_address(AllocationId=old["AllocationId"])
+    ec2.associate_address(AllocationId=new["AllocationId"], InstanceId=node["instance_id"])
+
+    changed = [task for name, task in changes(site()) if name == node["name"]]
+    assert len(changed) == 2, changed
+    moved = read_deployment()
+    assert moved.node["public_address"] == new["PublicIp"]
+    assert new["PublicIp"] in moved.facts["bootstrap_servers"]
+    assert_the_stream_goes_on(since=newest())
+    eventually(lambda: make("status").returncode == 0, seconds=60, what="make status with exit code 0")
+
+
+def test_after_all_faults_the_next_run_changes_nothing() -> None:
+    assert changes(site()) == []

@@ -1,0 +1,42 @@
+"""Promises about the roles' form: what a role takes is written down once, and checked at the door."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_argument_specs_and_defaults_name_the_same_options(role: Path) -> None:
+    options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    defaults = load(role / "defaults" / "main.yml") or {}
+    required = {name for name, option in options.items() if option.get("required")}
+    assert set(defaults) == set(options) - required
+    for name, option in options.items():
+        assert option.get("type"), f"{role.name}: {name} has no type"
+        assert option.get("description"), f"{role.name}: {name} has no description"
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_public_options_carry_the_roles_name(role: Path) -> None:
+    options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert [name for name in options if not name.startswith(f"{role.name}_")] == []
+
+
+@pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.name)
+def test_every_playbook_says_its_use_in_its_header(playbook: Path) -> None:
+    assert any(line.startswith("# ") for line in playbook.read_text(encoding="utf-8").splitlines()[:3])
+
+
+def test_both_inventories_share_one_file_of_common_values() -> None:
+    for cloud in ("local", "aws"):
+        link = ROOT / "inventory" / cloud / "group_vars" / "all" / "common.yml"
+        assert link.resolve() == ROOT / "inventory" / "common.yml"
