@@ -48,8 +48,8 @@ class Deployment(msgspec.Struct, frozen=True):
     topic: str
     consumer_group: str
     ssh_config: str
+    flush_seconds: float
     instances: list[Instance]
-    flush_seconds: float = 60.0
 
     def carrying(self, service: str) -> list[Instance]:
         """Return the instances that carry `service` (zookeeper, kafka, stock_producer, stock_consumer)."""

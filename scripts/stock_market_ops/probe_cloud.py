@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _HOURS_LOOKED_AT = 3
 _RATE_WINDOW_SECONDS = 300.0
 _QUERY_SECONDS = 7.0
-_END_OFFSET = "end-offset"
+# Up to where an object reaches, exclusive: its records' end, or the end of a gap that Kafka's retention left behind them.
+_REACH = ("end-offset", "gap-end-offset")
 
 
 class NothingStoredError(Exception):
@@ -106,7 +107,7 @@ def look_at_storage(session: boto3.Session, deployment: Deployment) -> StorageVi
     end_offsets = {}
     for partition, stored in sorted(last_of.items()):
         metadata = s3.head_object(Bucket=deployment.data_bucket, Key=stored.key)["Metadata"]
-        end_offsets[partition] = int(metadata[_END_OFFSET])
+        end_offsets[partition] = max(int(metadata[name]) for name in _REACH if name in metadata)
     return StorageView(
         newest_key=newest.key,
         newest_age_seconds=max(0.0, (datetime.now(UTC) - newest.modified).total_seconds()),
