@@ -21,7 +21,7 @@ def misspelt_options(names: Iterable[str], options: Iterable[str]) -> list[str]:
     known = sorted(options)
     phrases = []
     for name in sorted(set(names) - set(known)):
-        close = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
+        close = difflib.get_close_matches(name, known, n=2, cutoff=0.75)
         phrases.append(f"{name} (did you mean {' or '.join(close)}?)" if close else name)
     return phrases
 

@@ -1,6 +1,6 @@
 """The few requests of Kafka's protocol that prove a broker ready, with nothing but the standard library.
 
-It runs on the managed hosts, where no Kafka client is installed. Every version used is one that Kafka 2.1 to 4.x serves.
+It runs on the managed hosts, where no Kafka client is installed. Every version used is served by Kafka 2.1 to 4.x.
 Formats: https://kafka.apache.org/protocol and, for a record batch, https://kafka.apache.org/documentation/#recordbatch
 """
 
@@ -138,7 +138,7 @@ def decode_value(records: bytes, offset: int) -> bytes | None:
 
 @dataclass
 class Metadata:
-    """Who the brokers are, who is the controller, and who leads partition 0 of the topic that was asked for (-1: nobody)."""
+    """The brokers, the controller among them, and the leader of partition 0 of the topic asked for (-1: nobody)."""
 
     brokers: dict[int, tuple[str, int]] = field(default_factory=dict)
     controller: int = -1
@@ -220,9 +220,8 @@ class Connection:
 
     def produce(self, topic: str, value: bytes, timestamp_ms: int, timeout_ms: int) -> int:
         """Write one record to partition 0 of `topic`, wait for every in-sync replica, and return its offset."""
-        partition = struct.pack(">i", 0) + (lambda batch: struct.pack(">i", len(batch)) + batch)(
-            encode_batch(value, timestamp_ms)
-        )
+        batch = encode_batch(value, timestamp_ms)
+        partition = struct.pack(">ii", 0, len(batch)) + batch
         body = string(None) + struct.pack(">hi", -1, timeout_ms) + array([string(topic) + array([partition])])
         answer = self.request(API_PRODUCE, 7, body)
         answer.count()

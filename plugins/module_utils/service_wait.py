@@ -14,19 +14,19 @@ Result = TypeVar("Result")
 JOURNAL_LINES = 25
 
 
-class NotReady(Exception):  # noqa: N818
+class NotReadyError(Exception):
     """What is still missing, in a few words."""
 
 
 def wait_until(attempt: Callable[[], Result], timeout: float, pause: float = 0.5) -> Result:
-    """Call `attempt` until it returns instead of raising NotReady or OSError; after `timeout` seconds raise NotReady."""
+    """Call `attempt` until it neither raises NotReadyError nor OSError; after `timeout` seconds raise NotReadyError."""
     deadline = time.monotonic() + timeout
     while True:
         try:
             return attempt()
-        except (NotReady, OSError) as error:
+        except (NotReadyError, OSError) as error:
             if time.monotonic() + pause >= deadline:
-                raise NotReady(str(error)) from error
+                raise NotReadyError(str(error)) from error
         time.sleep(pause)
 
 

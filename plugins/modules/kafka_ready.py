@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+import time
+import uuid
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.kafka_wire import Connection, KafkaError
+from ansible.module_utils.service_wait import NotReadyError, journal_tail, wait_until
+
 DOCUMENTATION = r"""
 module: kafka_ready
 short_description: Wait until a Kafka broker takes a record and gives it back
 description:
-  - Writes one record to a small topic of the broker's own (C(__readiness-<broker id>), one replica, an hour's retention),
-    acknowledged by the broker, and reads it back. An open port proves nothing; this does.
+  - Writes one record to a small topic of the broker's own (C(__readiness-<broker id>), one replica, an hour's
+    retention), acknowledged by the broker, and reads it back. An open port proves nothing; this does.
   - Runs on the broker's host and needs no Kafka client there.
   - In check mode it only asks the broker for its metadata, and writes nothing.
 options:
@@ -16,7 +23,10 @@ options:
   port: {description: Port of the listener., type: int, required: true}
   broker_id: {description: The broker that must answer., type: int, required: true}
   timeout: {description: How long to wait, in seconds., type: int, default: 120}
-  unit: {description: The systemd unit whose journal is shown when the broker does not come., type: str, default: kafka.service}
+  unit:
+    description: The systemd unit whose journal is shown when the broker does not come.
+    type: str
+    default: kafka.service
 author: Stock market streaming
 """
 
@@ -33,15 +43,8 @@ offset: {description: The record's offset., type: int, returned: when a record w
 seconds: {description: How long it took., type: float, returned: always}
 """
 
-import time
-import uuid
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kafka_wire import Connection, KafkaError
-from ansible.module_utils.service_wait import NotReady, journal_tail, wait_until
-
 REQUEST_SECONDS = 10.0
-# A record an hour at most is kept; min.insync.replicas is the topic's own, since it has one replica whatever the brokers' default.
+# A record is kept for an hour. One replica is all there is, so it must suffice, whatever the brokers' default.
 TOPIC_CONFIGURATION = {
     "cleanup.policy": "delete",
     "min.insync.replicas": "1",
@@ -52,29 +55,35 @@ TOPIC_CONFIGURATION = {
 
 
 def round_trip(host: str, port: int, broker_id: int, *, write: bool) -> tuple[bool, int | None]:
-    """Do it once; return whether the topic had to be created, and the record's offset. Raises NotReady with what is missing."""
+    """Do it once; return whether the topic had to be created, and the record's offset.
+
+    Raises:
+        NotReadyError: something is missing still; the message says what.
+    """
     topic = f"__readiness-{broker_id}"
     created = False
     with Connection(host, port, REQUEST_SECONDS) as broker:
         metadata = broker.metadata(topic)
         if broker_id not in metadata.brokers:
-            raise NotReady(f"broker {broker_id} has not joined the cluster; its members are {sorted(metadata.brokers)}")
+            raise NotReadyError(
+                f"broker {broker_id} has not joined the cluster; its members are {sorted(metadata.brokers)}"
+            )
         if not write:
             return False, None
         if metadata.leader < 0:
             if metadata.controller not in metadata.brokers:
-                raise NotReady("the cluster has no controller")
+                raise NotReadyError("the cluster has no controller")
             with Connection(*metadata.brokers[metadata.controller], REQUEST_SECONDS) as controller:
                 created = controller.create_topic(topic, broker_id, TOPIC_CONFIGURATION, int(REQUEST_SECONDS * 500))
             deadline = time.monotonic() + REQUEST_SECONDS
             while (metadata := broker.metadata(topic)).leader < 0 and time.monotonic() < deadline:
                 time.sleep(0.05)
         if metadata.leader != broker_id:
-            raise NotReady(f"the topic {topic} is led by {metadata.leader}, not by broker {broker_id}")
+            raise NotReadyError(f"the topic {topic} is led by {metadata.leader}, not by broker {broker_id}")
         value = uuid.uuid4().bytes
         offset = broker.produce(topic, value, time.time_ns() // 1_000_000, int(REQUEST_SECONDS * 500))
         if broker.fetch(topic, offset, int(REQUEST_SECONDS * 500)) != value:
-            raise NotReady(f"the record written to {topic} at offset {offset} did not come back")
+            raise NotReadyError(f"the record written to {topic} at offset {offset} did not come back")
     return created, offset
 
 
@@ -100,18 +109,19 @@ def main() -> None:
                 options["host"], options["port"], options["broker_id"], write=not module.check_mode
             )
         except KafkaError as error:
-            raise NotReady(str(error)) from error
+            raise NotReadyError(str(error)) from error
         created_once = created_once or created
         return offset
 
     began = time.monotonic()
     try:
         offset = wait_until(attempt, options["timeout"])
-    except NotReady as error:
+    except NotReadyError as error:
         module.fail_json(
             msg=(
                 f"Broker {options['broker_id']} gave no record back through {options['host']}:{options['port']} within "
-                f"{options['timeout']} s: {error}. The last lines of {options['unit']}'s journal:\n{journal_tail(options['unit'])}"
+                f"{options['timeout']} s: {error}. The last lines of {options['unit']}'s journal:\n"
+                f"{journal_tail(options['unit'])}"
             )
         )
     module.exit_json(changed=created_once, offset=offset, seconds=round(time.monotonic() - began, 3))

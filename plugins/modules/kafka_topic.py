@@ -21,9 +21,11 @@ DOCUMENTATION = r"""
 module: kafka_topic
 short_description: Create a Kafka topic, give it partitions and configuration
 description:
-  - Creates the topic, adds partitions to it, and sets the configuration that is given. Waits until every partition has a leader.
+  - Creates the topic, adds partitions to it, and sets the configuration that is given. Waits until every partition has
+    a leader.
   - Configuration that is not given is left as it is. A value of null sets the brokers' default back.
-  - Partitions can't be taken away and the number of replicas is not changed; to ask for it is refused, and nothing is changed.
+  - Partitions can't be taken away and the number of replicas is not changed; to ask for it is refused, and nothing is
+    changed.
 requirements: [kafka-python >= 3.0]
 options:
   name: {description: The topic's name., type: str, required: true}
@@ -84,7 +86,7 @@ SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-class Refused(Exception):  # noqa: N818
+class RefusedError(Exception):
     """What was asked for can't be done; the message says why."""
 
 
@@ -104,15 +106,15 @@ def config_changes(
 ) -> dict[str, tuple[str | None, str | None]]:
     """Return name -> (value now, value wanted) of what has to change.
 
-    `known` is what the broker describes: every name that a topic may have, with `value` and `config_source`. A value that comes from
-    the brokers' defaults is set all the same when it is wanted, so that it stays when the default changes.
+    `known` is what the broker describes: every name that a topic may have, with `value` and `config_source`. A value
+    that comes from the brokers' defaults is set all the same when it is wanted: it stays when the default changes.
 
     Raises:
-        Refused: a name is none of a topic's.
+        RefusedError: a name is none of a topic's.
     """
     unknown = sorted(set(wanted) - set(known))
     if unknown:
-        raise Refused(f"Kafka knows no topic configuration {', '.join(unknown)}; correct the name or remove it.")
+        raise RefusedError(f"Kafka knows no topic configuration {', '.join(unknown)}; correct the name or remove it.")
     changes: dict[str, tuple[str | None, str | None]] = {}
     for name, value in wanted.items():
         own = known[name]["config_source"] == "DYNAMIC_TOPIC_CONFIG"
@@ -126,17 +128,17 @@ def check_shape(name: str, topic: Mapping[str, Any], partitions: int, replicatio
     """Return the number of partitions that `topic` has.
 
     Raises:
-        Refused: it has more than are wanted, or another number of replicas.
+        RefusedError: it has more than are wanted, or another number of replicas.
     """
     has = len(topic["partitions"])
     if partitions < has:
-        raise Refused(
+        raise RefusedError(
             f"The topic {name} has {has} partitions and Kafka can't take any away; {partitions} were asked for. "
             f"Ask for {has} or more, or use a topic of another name."
         )
     replicas = {len(partition["replica_nodes"]) for partition in topic["partitions"]}
     if replication_factor > 0 and replicas != {replication_factor}:
-        raise Refused(
+        raise RefusedError(
             f"The topic {name} has {max(replicas)} replicas of each partition, {replication_factor} were asked for. "
             "Move its replicas with kafka-reassign-partitions.sh first."
         )
@@ -193,7 +195,7 @@ class Topic:
             asked = ConfigResource(ConfigResourceType.TOPIC, self.name, operations)
             answer = self.admin.alter_configs([asked], validate_only=check_mode)["topic"][self.name]
             if answer != "OK":
-                raise Refused(f"Kafka did not take the topic {self.name}'s configuration: {answer}")
+                raise RefusedError(f"Kafka did not take the topic {self.name}'s configuration: {answer}")
         if self.partitions > has:
             self.admin.create_partitions(
                 {self.name: self.partitions}, timeout_ms=self.timeout_ms, validate_only=check_mode
@@ -256,13 +258,13 @@ def main() -> None:
     try:
         with connect(options) as admin:
             result = Topic(admin, options).apply(module.check_mode)
-    except Refused as error:
+    except RefusedError as error:
         module.fail_json(msg=str(error))
     except (KafkaError, OSError) as error:
         module.fail_json(
             msg=(
-                f"Kafka at {', '.join(options['bootstrap_servers'])} did not do what the topic {options['name']} needs: "
-                f"{type(error).__name__}: {error}"
+                f"Kafka at {', '.join(options['bootstrap_servers'])} did not do what the topic {options['name']} "
+                f"needs: {type(error).__name__}: {error}"
             )
         )
     module.exit_json(**result)

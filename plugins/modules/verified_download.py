@@ -3,6 +3,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
+
 DOCUMENTATION = r"""
 module: verified_download
 short_description: Fetch a pinned file from the first source that works
@@ -10,7 +19,11 @@ description:
   - A file that is there already and has the checksum is left alone and nothing is fetched.
   - The file appears at once and whole, and only if its checksum is the pinned one.
 options:
-  urls: {description: "The sources, tried in this order. http, https, ftp and file URLs.", type: list, elements: str, required: true}
+  urls:
+    description: The sources, tried in this order. http, https, ftp and file URLs.
+    type: list
+    elements: str
+    required: true
   dest: {description: The file to make., type: path, required: true}
   checksum: {description: "C(sha512:<hex>) or C(sha256:<hex>).", type: str, required: true}
   timeout: {description: "How long a source may stay silent, in seconds.", type: int, default: 30}
@@ -29,30 +42,19 @@ RETURN = r"""
 url: {description: The source that had it., type: str, returned: when it was fetched}
 """
 
-import hashlib
-import os
-import re
-import shutil
-import tempfile
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import open_url
-
 CHECKSUM = re.compile(r"sha512:[0-9a-f]{128}|sha256:[0-9a-f]{64}")
 
 
-def digest_of(path: str, algorithm: str) -> str:
+def digest_of(path: Path, algorithm: str) -> str:
     """Return the file's checksum in the form `algorithm:hex`."""
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         return f"{algorithm}:{hashlib.file_digest(stream, algorithm).hexdigest()}"
 
 
-def fetch(url: str, path: str, timeout: int) -> None:
+def fetch(url: str, path: Path, timeout: int) -> None:
     """Write what `url` gives to `path`. Raises OSError where it can't be had."""
-    with open_url(url, timeout=timeout) as source, open(path, "wb") as target:
+    with open_url(url, timeout=timeout) as source, path.open("wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
-        target.flush()
-        os.fsync(target.fileno())
 
 
 def main() -> None:
@@ -66,21 +68,21 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    urls, dest, checksum = module.params["urls"], module.params["dest"], module.params["checksum"].lower()
+    urls, dest, checksum = module.params["urls"], Path(module.params["dest"]), module.params["checksum"].lower()
     if not CHECKSUM.fullmatch(checksum):
         module.fail_json(
             msg=f"The checksum {checksum!r} is neither sha512:<128 hex digits> nor sha256:<64 hex digits>."
         )
     algorithm = checksum.partition(":")[0]
-    if os.path.isfile(dest) and digest_of(dest, algorithm) == checksum:
+    if dest.is_file() and digest_of(dest, algorithm) == checksum:
         module.exit_json(changed=False)
     if module.check_mode:
         module.exit_json(changed=True)
 
-    os.makedirs(os.path.dirname(dest), exist_ok=True)
+    dest.parent.mkdir(parents=True, exist_ok=True)
     complaints = []
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(dest), prefix=".fetching-") as scratch:
-        draft = os.path.join(scratch, "file")
+    with tempfile.TemporaryDirectory(dir=dest.parent, prefix=".fetching-") as scratch:
+        draft = Path(scratch) / "file"
         for url in urls:
             try:
                 fetch(url, draft, module.params["timeout"])
@@ -89,11 +91,11 @@ def main() -> None:
                 continue
             found = digest_of(draft, algorithm)
             if found == checksum:
-                os.chmod(draft, 0o644)
-                os.replace(draft, dest)
+                draft.chmod(0o644)
+                draft.replace(dest)
                 module.exit_json(changed=True, url=url)
             complaints.append(f"{url} has the checksum {found}, pinned is {checksum}")
-    module.fail_json(msg=f"No source has the pinned file {os.path.basename(dest)}: {'; '.join(complaints)}.")
+    module.fail_json(msg=f"No source has the pinned file {dest.name}: {'; '.join(complaints)}.")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """A .tgz whose bytes depend on its members' names, modes and contents alone.
 
-The tar carries no owner, no time and no order of the file system. The gzip around it holds stored blocks written here (RFC 1951,
-3.2.4) instead of zlib's output, which differs between zlib's versions; nearly all of the content is jars, compressed already.
+The tar carries no owner, no time and no order of the file system. The gzip around it holds stored blocks written here
+(RFC 1951, 3.2.4) instead of zlib's output, which differs between zlib's versions; nearly all of the content is jars,
+compressed already.
 """
 
 from __future__ import annotations

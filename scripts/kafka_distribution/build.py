@@ -1,4 +1,4 @@
-"""Fetches the pinned artifacts through Maven, checks each against its pin, and lays them out as the official tarball does."""
+"""Fetches the pinned artifacts through Maven, checks each against its pin, and lays them out as the official one."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def distribution_name() -> str:
 
 
 def build(output: Path, sha512: str | None) -> bool:
-    """Make the file `output`; with `sha512`, an existing file of that checksum is left alone. Return whether it was built.
+    """Make the file `output` and return whether it was built: with `sha512`, a file of that checksum is left alone.
 
-    The file appears at once and whole. Of two builders at the same time, the second waits and finds the first one's file.
+    The file appears at once and whole. Of two builders at once, the second waits and finds the first one's file.
 
     Raises:
-        BuildError: Maven is missing or failed, an artifact is not the pinned one, or the result is not the one expected.
+        BuildError: Maven is missing or failed, or an artifact or the result is not the pinned one.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     with _lock(output.with_name(output.name + ".lock")):
@@ -66,8 +66,8 @@ def build(output: Path, sha512: str | None) -> bool:
             built = checksum(draft)
             if sha512 and built != sha512:
                 raise BuildError(
-                    f"The distribution built from {HERE} has the SHA-512 {built}, expected was {sha512}. If you changed what "
-                    "it is built from, put the new checksum into the inventory's kafka_archive_checksum."
+                    f"The distribution built from {HERE} has the SHA-512 {built}, expected was {sha512}. If you "
+                    "changed what it is built from, put the new checksum into the inventory's kafka_archive_checksum."
                 )
             draft.replace(output)
     return True
@@ -122,7 +122,7 @@ def check_main_classes(libs: Path) -> None:
 
 
 def members(libs: Path) -> Iterator[tuple[str, bytes, int]]:
-    """Yield (path, content, mode) of everything in the distribution, from the jars in `libs` and this package's files."""
+    """Yield (path, content, mode) of all the distribution, from the jars in `libs` and this package's files."""
     for jar in libs.glob("*.jar"):
         yield f"libs/{jar.name}", jar.read_bytes(), 0o644
     with zipfile.ZipFile(next(libs.glob("kafka-clients-*.jar"))) as content:

@@ -1,0 +1,145 @@
+"""Promises of Kafka's local distribution: the same bytes from the same content, and nothing that is not pinned."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from kafka_distribution import build as building
+from kafka_distribution.archive import write_archive
+from kafka_distribution.tools import TOOLS, launchers
+
+MEMBERS = [("bin/run.sh", b"#!/bin/sh\n", 0o755), ("libs/a.jar", bytes(200_000), 0o644), ("LICENSE", b"", 0o644)]
+
+
+def archive_of(members: list[tuple[str, bytes, int]]) -> bytes:
+    target = io.BytesIO()
+    write_archive(target, "kafka", members)
+    return target.getvalue()
+
+
+def test_the_bytes_do_not_depend_on_the_order_of_the_members() -> None:
+    assert archive_of(MEMBERS) == archive_of(MEMBERS[::-1])
+
+
+def test_the_archive_unpacks_to_what_went_in() -> None:
+    with tarfile.open(fileobj=io.BytesIO(archive_of(MEMBERS)), mode="r:gz") as tar:
+        assert [entry.name for entry in tar if entry.isdir()] == ["kafka", "kafka/bin", "kafka/libs"]
+        for path, content, mode in MEMBERS:
+            entry = tar.getmember(f"kafka/{path}")
+            stream = tar.extractfile(entry)
+            assert stream is not None
+            assert stream.read() == content
+            assert (entry.mode, entry.uid, entry.uname, entry.mtime) == (mode, 0, "", 946_684_800)
+
+
+def test_the_gzip_ends_with_the_right_checksum_at_every_block_boundary() -> None:
+    for size in (0, 65535 - 512, 65535, 65536, 131070):
+        assert len(gzip.decompress(archive_of([("file", bytes(size), 0o644)]))) >= size
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../up", "bin/run.sh"])
+def test_a_path_that_leads_out_or_comes_twice_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="occurs twice or leads out"):
+        archive_of([*MEMBERS, (path, b"", 0o644)])
+
+
+def test_an_artifact_that_is_not_the_pinned_one_stops_the_build(tmp_path: Path) -> None:
+    for name in ("good.jar", "tampered.jar", "stranger.jar"):
+        (tmp_path / name).write_text(name)
+    pins = {name: building.checksum(tmp_path / name) for name in ("good.jar", "tampered.jar")} | {"gone.jar": "00"}
+    (tmp_path / "tampered.jar").write_text("other")
+    with pytest.raises(building.BuildError) as error:
+        building.check_pins(tmp_path, pins)
+    complaint = str(error.value)
+    assert "gone.jar is missing, stranger.jar is not pinned, tampered.jar has another SHA-512" in complaint
+    assert "good.jar" not in complaint
+
+
+def test_a_launcher_without_its_class_stops_the_build(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.jar", "w") as jar:
+        jar.writestr("kafka/Kafka.class", b"")
+    with pytest.raises(building.BuildError, match=r"No jar has the launchers' classes .*TopicCommand"):
+        building.check_main_classes(tmp_path)
+
+
+def test_a_file_with_the_wanted_checksum_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "kafka.tgz"
+    output.write_bytes(b"built before")
+    monkeypatch.setattr(building, "fetch", lambda _libs: pytest.fail("fetched although the file is there"))
+    assert building.build(output, building.checksum(output)) is False
+    assert output.read_bytes() == b"built before"
+
+
+def test_without_maven_the_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(building.BuildError, match="install Debian's packages maven"):
+        building.build(tmp_path / "kafka.tgz", None)
+    assert not (tmp_path / "kafka.tgz").exists()
+
+
+def test_the_official_tools_have_launchers() -> None:
+    official = {"kafka-topics", "kafka-console-producer", "kafka-console-consumer", "kafka-configs", "kafka-acls"}
+    official |= {"kafka-consumer-groups", "kafka-broker-api-versions", "kafka-get-offsets", "kafka-dump-log"}
+    official |= {"kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-leader-election", "kafka-storage"}
+    assert official <= TOOLS.keys()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A distribution without jars, and a `java` that says how it was called."""
+    for launcher in launchers():
+        path = tmp_path / "bin" / launcher.name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(launcher.text)
+        path.chmod(0o755)
+    for path in (building.HERE / "files" / "bin").iterdir():
+        (tmp_path / "bin" / path.name).write_bytes(path.read_bytes())
+        (tmp_path / "bin" / path.name).chmod(0o755)
+    (tmp_path / "java").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "java").chmod(0o755)
+    return tmp_path
+
+
+def called(home: Path, tool: str, *arguments: str, **environment: str) -> list[str]:
+    """Run a launcher and return the words that Java was given."""
+    settings = {"PATH": f"{home}:{os.environ['PATH']}", **environment}
+    command = [str(home / "bin" / f"{tool}.sh"), *arguments]
+    return subprocess.run(command, env=settings, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def test_a_launcher_passes_its_class_and_every_argument_on_as_it_is(home: Path) -> None:
+    words = called(home, "kafka-topics", "--topic", "a b", "*")
+    assert words[-4:] == ["org.apache.kafka.tools.TopicCommand", "--topic", "a b", "*"]
+    assert words[words.index("-cp") + 1] == f"{home}/libs/*"
+    assert "-Xmx256M" in words
+
+
+def test_the_official_environment_variables_are_honoured(home: Path) -> None:
+    words = called(
+        home,
+        "kafka-server-start",
+        "server.properties",
+        CLASSPATH="/extra/*",
+        JMX_PORT="9999",
+        KAFKA_HEAP_OPTS="-Xms7m -Xmx8m",
+        KAFKA_JVM_PERFORMANCE_OPTS="-XX:+UseSerialGC",
+        KAFKA_LOG4J_OPTS="-Dlog4j.configuration=file:/log4j",
+        KAFKA_GC_LOG_OPTS="-Xlog:gc:file=/gc.log",
+        KAFKA_OPTS="-Done=1 -Dtwo=2",
+        LOG_DIR=str(home / "logs-here"),
+    )
+    assert words[-2:] == ["kafka.Kafka", "server.properties"]
+    assert words[words.index("-cp") + 1] == f"/extra/*:{home}/libs/*"
+    assert {"-Xms7m", "-Xmx8m", "-XX:+UseSerialGC", "-Done=1", "-Dtwo=2", "-Xlog:gc:file=/gc.log"} <= set(words)
+    assert {"-Dlog4j.configuration=file:/log4j", f"-Dkafka.logs.dir={home}/logs-here"} <= set(words)
+    assert "-Dcom.sun.management.jmxremote.port=9999" in words
+    assert "-XX:+UseG1GC" not in words
+    assert (home / "logs-here").is_dir()
