@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ REBOOT = signal.SIGRTMIN + 5
 # without the right to call it exits with 133 for a restart instead.
 _RESTART_CODES = (128 + signal.SIGHUP, 133)
 _MAX_FILES = 65536
+# systemd-resolved keeps the real servers in the second file and a loopback address in the first.
+_RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def _lay_into(root: Path, body: Body) -> None:
     (root / "etc/hosts").write_text(
         f"127.0.0.1 localhost\n{body.private_address} {names}\n::1 localhost ip6-localhost\n"
     )
+    (root / "etc/resolv.conf").write_text(resolver_configuration())
     if body.public_key is not None:
         home = root / "home/admin"
         owner = home.stat()
@@ -90,6 +94,17 @@ def _lay_into(root: Path, body: Body) -> None:
         keys.chmod(0o600)
         for path in (directory, keys):
             os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def resolver_configuration(candidates: Sequence[Path] = _RESOLVERS) -> str:
+    """This machine's name servers as a host can use them: those that listen on this machine's loopback it can't reach."""
+    for path in candidates:
+        if not path.exists():
+            continue
+        lines = [line for line in path.read_text().splitlines() if line.startswith(("nameserver", "search", "options"))]
+        if any(line.startswith("nameserver") and not line.split()[1].startswith(("127.", "::1")) for line in lines):
+            return "\n".join(lines) + "\n"
+    raise LocalCloudError("This machine has no name server that its hosts could ask: see /etc/resolv.conf.")
 
 
 def prepare(settings: Settings, instance_id: str) -> int:
