@@ -1,0 +1,301 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: a workgroup of Athena."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_message
+from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_account_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
+    ansible_dict_to_boto3_tag_list,
+    boto3_tag_list_to_ansible_dict,
+    compare_aws_tags,
+)
+from botocore import exceptions as boto_errors
+
+DOCUMENTATION = r"""
+---
+module: athena_workgroup
+short_description: Manage a workgroup of Athena
+description:
+  - Creates, updates and deletes an Athena workgroup, which says where results of queries go, how they are encrypted and
+    how much a query may read.
+options:
+  name:
+    description: The workgroup's name.
+    type: str
+    required: true
+  description:
+    description: What the workgroup is for. Left as it is when not given.
+    type: str
+  output_location:
+    description: Where results go, an address in S3 such as C(s3://bucket/results/). Needed with I(state=present).
+    type: str
+  encryption:
+    description: How results are encrypted; C(none) leaves that to the bucket.
+    type: str
+    choices: [SSE_S3, SSE_KMS, CSE_KMS, none]
+    default: SSE_S3
+  kms_key:
+    description: ARN or id of the key, with SSE_KMS and CSE_KMS.
+    type: str
+  enforce:
+    description: Whether the workgroup's settings win over those that come with a query.
+    type: bool
+    default: true
+  scan_limit_bytes:
+    description: Bytes after which a query is cancelled, at least 10000000; 0 is no limit.
+    type: int
+    default: 0
+  metrics:
+    description: Whether Athena publishes metrics of the workgroup's queries in CloudWatch.
+    type: bool
+    default: false
+  enabled:
+    description: Whether the workgroup takes queries.
+    type: bool
+    default: true
+  state:
+    description:
+      - C(present) creates or updates the workgroup.
+      - C(absent) deletes it with its history of queries and its named queries; the results in S3 stay.
+    type: str
+    choices: [present, absent]
+    default: present
+  tags:
+    description: The workgroup's tags. Left as they are when not given.
+    type: dict
+    aliases: [resource_tags]
+  purge_tags:
+    description: Remove tags that are not in I(tags).
+    type: bool
+    default: true
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode: {description: Says what would change and changes nothing., support: full}
+  diff_mode: {description: Shows the settings before and after., support: full}
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Create the workgroup of the quotes
+  athena_workgroup:
+    name: stock-market
+    output_location: s3://stock-market-athena-results-123456789012/results/
+    scan_limit_bytes: 10000000000
+    tags:
+      Deployment: stock-market
+
+- name: Delete it
+  athena_workgroup:
+    name: stock-market
+    state: absent
+"""
+
+RETURN = r"""
+workgroup:
+  description: The workgroup as it is now, or would be; empty when it is absent.
+  returned: always
+  type: dict
+  sample:
+    name: stock-market
+    description: ""
+    output_location: s3://stock-market-athena-results-123456789012/results/
+    encryption: SSE_S3
+    kms_key: ""
+    enforce: true
+    scan_limit_bytes: 0
+    metrics: false
+    enabled: true
+    tags: {Deployment: stock-market}
+    arn: arn:aws:athena:us-east-1:123456789012:workgroup/stock-market
+"""
+
+LEAST_SCAN_LIMIT = 10_000_000
+
+
+class Workgroup:
+    """One workgroup, as it is and as it should be."""
+
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self.params: dict[str, Any] = module.params
+        self.client = module.client("athena", retry_decorator=AWSRetry.jittered_backoff())
+        account, partition = get_aws_account_info(module)
+        self.arn = f"arn:{partition}:athena:{module.region}:{account}:workgroup/{self.params['name']}"
+
+    def current(self) -> dict[str, Any]:
+        """The workgroup as Athena has it, empty if there is none."""
+        try:
+            found = self.client.get_work_group(WorkGroup=self.params["name"], aws_retry=True)["WorkGroup"]
+        except is_boto3_error_message("is not found"):
+            return {}
+        pages = self.client.get_paginator("list_tags_for_resource").paginate(ResourceARN=self.arn)
+        tags = [tag for page in pages for tag in page["Tags"]]
+        configuration = found.get("Configuration", {})
+        result = configuration.get("ResultConfiguration", {})
+        encryption = result.get("EncryptionConfiguration", {})
+        return {
+            "name": found["Name"],
+            "description": found.get("Description") or "",
+            "output_location": result.get("OutputLocation", ""),
+            "encryption": encryption.get("EncryptionOption", "none"),
+            "kms_key": encryption.get("KmsKey", ""),
+            "enforce": configuration.get("EnforceWorkGroupConfiguration", False),
+            "scan_limit_bytes": configuration.get("BytesScannedCutoffPerQuery", 0),
+            "metrics": configuration.get("PublishCloudWatchMetricsEnabled", False),
+            "enabled": found.get("State", "ENABLED") == "ENABLED",
+            "tags": boto3_tag_list_to_ansible_dict(tags),
+            "arn": self.arn,
+        }
+
+    def wanted(self, current: dict[str, Any]) -> dict[str, Any]:
+        """The workgroup as it should be, given what it is."""
+        plain = ("name", "output_location", "encryption", "enforce", "scan_limit_bytes", "metrics", "enabled")
+        wanted = {option: self.params[option] for option in plain}
+        wanted["kms_key"] = self.params["kms_key"] or ""
+        wanted["arn"] = self.arn
+        wanted["description"] = current.get("description", "")
+        if self.params["description"] is not None:
+            wanted["description"] = self.params["description"]
+        wanted["tags"] = current.get("tags", {})
+        if self.params["tags"] is not None:
+            given = {key: str(value) for key, value in self.params["tags"].items()}
+            wanted["tags"] = given if self.params["purge_tags"] else {**wanted["tags"], **given}
+        return wanted
+
+    def write(self, current: dict[str, Any], wanted: dict[str, Any]) -> None:
+        """Creates or updates it."""
+        if not current:
+            self.client.create_work_group(
+                Name=wanted["name"],
+                Description=wanted["description"],
+                Configuration=_configuration(wanted),
+                Tags=ansible_dict_to_boto3_tag_list(wanted["tags"]),
+                aws_retry=True,
+            )
+            current = {**wanted, "enabled": True}
+        settings = {key: value for key, value in wanted.items() if key != "tags"}
+        if settings != {key: value for key, value in current.items() if key != "tags"}:
+            self.client.update_work_group(
+                WorkGroup=wanted["name"],
+                Description=wanted["description"],
+                ConfigurationUpdates=_updates(wanted),
+                State="ENABLED" if wanted["enabled"] else "DISABLED",
+                aws_retry=True,
+            )
+        to_add, to_remove = compare_aws_tags(current["tags"], wanted["tags"])
+        if to_remove:
+            self.client.untag_resource(ResourceARN=self.arn, TagKeys=to_remove, aws_retry=True)
+        if to_add:
+            tags = ansible_dict_to_boto3_tag_list(to_add)
+            self.client.tag_resource(ResourceARN=self.arn, Tags=tags, aws_retry=True)
+
+    def delete(self) -> None:
+        """Deletes it with all that Athena keeps in it."""
+        self.client.delete_work_group(WorkGroup=self.params["name"], RecursiveDeleteOption=True, aws_retry=True)
+
+
+def _result_configuration(wanted: dict[str, Any]) -> dict[str, Any]:
+    configuration: dict[str, Any] = {"OutputLocation": wanted["output_location"]}
+    if wanted["encryption"] != "none":
+        configuration["EncryptionConfiguration"] = {"EncryptionOption": wanted["encryption"]}
+        if wanted["kms_key"]:
+            configuration["EncryptionConfiguration"]["KmsKey"] = wanted["kms_key"]
+    return configuration
+
+
+def _configuration(wanted: dict[str, Any]) -> dict[str, Any]:
+    configuration: dict[str, Any] = {
+        "ResultConfiguration": _result_configuration(wanted),
+        "EnforceWorkGroupConfiguration": wanted["enforce"],
+        "PublishCloudWatchMetricsEnabled": wanted["metrics"],
+    }
+    if wanted["scan_limit_bytes"]:
+        configuration["BytesScannedCutoffPerQuery"] = wanted["scan_limit_bytes"]
+    return configuration
+
+
+def _updates(wanted: dict[str, Any]) -> dict[str, Any]:
+    updates = _configuration(wanted)
+    result = updates.pop("ResultConfiguration")
+    if "EncryptionConfiguration" not in result:
+        result["RemoveEncryptionConfiguration"] = True
+    if not wanted["scan_limit_bytes"]:
+        updates["RemoveBytesScannedCutoffPerQuery"] = True
+    return {**updates, "ResultConfigurationUpdates": result}
+
+
+def check(module: AnsibleAWSModule) -> None:
+    """Fail with a sentence where the options contradict Athena's rules."""
+    params = module.params
+    if params["state"] == "absent":
+        if params["name"] == "primary":
+            module.fail_json(msg="Athena's workgroup 'primary' can't be deleted.")
+        return
+    if not params["output_location"].startswith("s3://"):
+        module.fail_json(
+            msg=f"output_location is '{params['output_location']}': it must be an address such as s3://bucket/results/."
+        )
+    if params["scan_limit_bytes"] != 0 and params["scan_limit_bytes"] < LEAST_SCAN_LIMIT:
+        module.fail_json(
+            msg=f"scan_limit_bytes is {params['scan_limit_bytes']}: Athena takes {LEAST_SCAN_LIMIT} or more, and 0 is "
+            "no limit."
+        )
+    needs_key = params["encryption"] in {"SSE_KMS", "CSE_KMS"}
+    if needs_key != bool(params["kms_key"]):
+        module.fail_json(
+            msg=f"encryption {params['encryption']} {'needs' if needs_key else 'takes no'} kms_key: a key goes with "
+            "SSE_KMS and CSE_KMS only."
+        )
+
+
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Bring the workgroup to the state that is asked for; return the module's result."""
+    check(module)
+    workgroup = Workgroup(module)
+    current = workgroup.current()
+    wanted = {} if module.params["state"] == "absent" else workgroup.wanted(current)
+    if current != wanted and not module.check_mode:
+        if wanted:
+            workgroup.write(current, wanted)
+        else:
+            workgroup.delete()
+    return {"changed": current != wanted, "workgroup": wanted, "diff": {"before": current, "after": wanted}}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "description": {"type": "str"},
+            "output_location": {"type": "str"},
+            "encryption": {"type": "str", "choices": ["SSE_S3", "SSE_KMS", "CSE_KMS", "none"], "default": "SSE_S3"},
+            "kms_key": {"type": "str", "no_log": False},
+            "enforce": {"type": "bool", "default": True},
+            "scan_limit_bytes": {"type": "int", "default": 0},
+            "metrics": {"type": "bool", "default": False},
+            "enabled": {"type": "bool", "default": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "tags": {"type": "dict", "aliases": ["resource_tags"]},
+            "purge_tags": {"type": "bool", "default": True},
+        },
+        required_if=[("state", "present", ["output_location"])],
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+        module.fail_json_aws(error, msg=f"The Athena workgroup '{module.params['name']}' can't be managed")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: one run of a Glue crawler."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NoReturn
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from botocore import exceptions as boto_errors
+
+DOCUMENTATION = r"""
+---
+module: glue_crawl
+short_description: Run a Glue crawler and tell what it changed
+description:
+  - Starts a crawler, waits until it is done and tells which tables and partitions of its database have come, changed
+    and gone. A crawl that finds nothing new is no change.
+  - If the crawler is running already, its end is awaited and then it runs again, for what has come in the meantime.
+  - In check mode nothing is started.
+options:
+  name:
+    description: The crawler's name.
+    type: str
+    required: true
+  wait:
+    description: Wait for the end. Without it, the module only starts the crawler, and leaves a running one alone.
+    type: bool
+    default: true
+  timeout:
+    description: How long to wait, in seconds. AWS takes one to three minutes for a crawl.
+    type: int
+    default: 600
+  poll_interval:
+    description: Seconds between two looks at the crawler.
+    type: float
+    default: 1.0
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode: {description: Starts nothing., support: full}
+  diff_mode: {description: Shows the tables before and after., support: full}
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Crawl the quotes
+  glue_crawl:
+    name: stock-market
+    timeout: 300
+  register: crawl
+
+- name: Show what is new
+  ansible.builtin.debug:
+    msg: "{{ crawl.partitions_added }} new partitions, tables: {{ crawl.tables | map(attribute='name') | join(', ') }}"
+"""
+
+RETURN = r"""
+tables:
+  description: The tables of the crawler's database after the crawl.
+  returned: when the database exists
+  type: list
+  elements: dict
+  sample:
+    - name: quotes
+      location: s3://bucket/quotes/
+      classification: json
+      columns: {symbol: string, close: double}
+      partition_keys: {dt: string, hour: string}
+      partitions: 24
+created: {description: Names of new tables., returned: always, type: list, sample: [quotes]}
+updated: {description: Names of tables with other columns or partitions than before., returned: always, type: list}
+deleted: {description: Names of tables that are gone., returned: always, type: list, sample: []}
+partitions_added: {description: How many partitions are new, returned: always, type: int, sample: 24}
+partitions_removed: {description: How many partitions are gone., returned: always, type: int, sample: 0}
+seconds: {description: How long it took., returned: always, type: float, sample: 61.2}
+last_crawl:
+  description: What Glue tells of the crawl.
+  returned: when it was awaited
+  type: dict
+  sample: {status: SUCCEEDED, log_group: /aws-glue/crawlers, log_stream: stock-market, error_message: ""}
+"""
+
+
+class Crawl:
+    """One run of a crawler."""
+
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self.module = module
+        self.name: str = module.params["name"]
+        self.client = module.client("glue", retry_decorator=AWSRetry.jittered_backoff())
+        self.begin = time.monotonic()
+
+    def crawler(self) -> dict[str, Any]:
+        """The crawler's description, empty if there is no crawler of that name."""
+        try:
+            found: dict[str, Any] = self.client.get_crawler(Name=self.name, aws_retry=True)["Crawler"]
+        except is_boto3_error_code("EntityNotFoundException"):
+            return {}
+        return found
+
+    def tables(self, database: str) -> dict[str, dict[str, Any]]:
+        """The database's tables by name, each with the values of its partitions."""
+        tables = {}
+        try:
+            for page in self.client.get_paginator("get_tables").paginate(DatabaseName=database):
+                for table in page["TableList"]:
+                    tables[table["Name"]] = self._table(database, table)
+        except is_boto3_error_code("EntityNotFoundException"):
+            return {}
+        return tables
+
+    def _table(self, database: str, table: dict[str, Any]) -> dict[str, Any]:
+        storage = table.get("StorageDescriptor", {})
+        keys = {key["Name"]: key["Type"] for key in table.get("PartitionKeys", [])}
+        values: list[str] = []
+        if keys:
+            pages = self.client.get_paginator("get_partitions").paginate(
+                DatabaseName=database, TableName=table["Name"], ExcludeColumnSchema=True
+            )
+            for page in pages:
+                for partition in page["Partitions"]:
+                    pairs = zip(keys, partition["Values"], strict=True)
+                    values.append("/".join(f"{key}={value}" for key, value in pairs))
+        return {
+            "location": storage.get("Location", ""),
+            "classification": table.get("Parameters", {}).get("classification", ""),
+            "columns": {column["Name"]: column.get("Type", "") for column in storage.get("Columns", [])},
+            "partition_keys": keys,
+            "partitions": sorted(values),
+        }
+
+    def start(self) -> bool:
+        """Starts the crawler; False if it is running already."""
+        try:
+            self.client.start_crawler(Name=self.name)
+        except is_boto3_error_code("CrawlerRunningException"):
+            return False
+        return True
+
+    def wait(self) -> dict[str, Any]:
+        """Waits until the crawler is ready again and returns its description."""
+        limit = self.module.params["timeout"]
+        while True:
+            crawler = self.crawler()
+            if not crawler:
+                self.module.fail_json(msg=f"The Glue crawler '{self.name}' was deleted while it ran.")
+            if crawler["State"] == "READY":
+                return crawler
+            if self.seconds() >= limit:
+                self._time_out(crawler["State"], limit)
+            time.sleep(min(self.module.params["poll_interval"], max(limit - self.seconds(), 0.05)))
+
+    def _time_out(self, state: str, limit: int) -> NoReturn:
+        self.module.fail_json(
+            msg=f"The Glue crawler '{self.name}' did not finish in {limit} s and is still {state}: "
+            "it goes on by itself; wait and run again, or raise timeout."
+        )
+        raise AssertionError("fail_json ends the program")
+
+    def seconds(self) -> float:
+        """Seconds since the module began."""
+        return time.monotonic() - self.begin
+
+
+def compare(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What has come, changed and gone between two looks at a database's tables."""
+    added = removed = 0
+    for name in before.keys() | after.keys():
+        old = set(before.get(name, {}).get("partitions", []))
+        new = set(after.get(name, {}).get("partitions", []))
+        added += len(new - old)
+        removed += len(old - new)
+    return {
+        "changed": before != after,
+        "created": sorted(after.keys() - before.keys()),
+        "deleted": sorted(before.keys() - after.keys()),
+        "updated": sorted(name for name in before.keys() & after.keys() if before[name] != after[name]),
+        "partitions_added": added,
+        "partitions_removed": removed,
+        "tables": [
+            {"name": name, **table, "partitions": len(table["partitions"])} for name, table in sorted(after.items())
+        ],
+        "diff": {"before": before, "after": after},
+    }
+
+
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Run the crawler; return the module's result."""
+    crawl = Crawl(module)
+    crawler = crawl.crawler()
+    if not crawler:
+        if module.check_mode:  # an earlier task of the same play would have created it
+            return {**compare({}, {}), "changed": True, "seconds": 0.0}
+        module.fail_json(
+            msg=f"There is no Glue crawler '{crawl.name}' in {module.region}: create it first, "
+            "with playbooks/cloud.yml."
+        )
+    database = crawler.get("DatabaseName", "")
+    before = crawl.tables(database)
+    if module.check_mode:
+        return {**compare(before, before), "seconds": 0.0}
+    if not module.params["wait"]:
+        started = crawl.start()
+        return {**compare(before, before), "changed": started, "seconds": round(crawl.seconds(), 3)}
+    while not crawl.start():
+        crawl.wait()
+    last = crawl.wait().get("LastCrawl", {})
+    if last.get("Status") != "SUCCEEDED":
+        module.fail_json(
+            msg=f"The Glue crawler '{crawl.name}' ended as {last.get('Status', 'unknown')}: "
+            f"{last.get('ErrorMessage') or 'Glue gives no reason'} (log group {last.get('LogGroup')}, "
+            f"stream {last.get('LogStream')})"
+        )
+    result = compare(before, crawl.tables(database))
+    result["last_crawl"] = {
+        "status": last["Status"],
+        "log_group": last.get("LogGroup", ""),
+        "log_stream": last.get("LogStream", ""),
+        "error_message": last.get("ErrorMessage", ""),
+    }
+    result["seconds"] = round(crawl.seconds(), 3)
+    return result
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "wait": {"type": "bool", "default": True},
+            "timeout": {"type": "int", "default": 600},
+            "poll_interval": {"type": "float", "default": 1.0},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+        module.fail_json_aws(error, msg=f"The Glue crawler '{module.params['name']}' can't be run")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
