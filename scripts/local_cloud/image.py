@@ -60,6 +60,7 @@ chroot "$root" update-ca-certificates >&2
 chroot "$root" useradd --create-home --shell /bin/bash --groups sudo,adm admin
 chroot "$root" systemctl enable ssh-host-keys.service
 chroot "$root" systemctl mask {" ".join(_MASKED)}
+mkdir -p "$root/usr/share/man/man1"
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 : > "$root/etc/machine-id"
 """
@@ -158,7 +159,7 @@ def _build(tarball: Path, files: dict[str, str], sources: list[str]) -> None:
         unfinished = work / "root.tar"
         command = ["mmdebstrap", "--variant=apt", "--mode=root", f"--include={','.join(PACKAGES)}"]
         # Package lists stay in the image, so that the first apt-get install on a host need not fetch them.
-        command += ["--skip=cleanup/apt/lists", "--dpkgopt=path-exclude=/usr/share/man/*"]
+        command += ["--skip=cleanup/apt/lists"]
         command += [f'--customize-hook=sh {script} "$1"', RELEASE, str(unfinished), "-"]
         run(command, stdin="\n".join(sources) + "\n", timeout=BUILD_LIMIT_SECONDS)
         unfinished.rename(tarball)
