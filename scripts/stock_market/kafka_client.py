@@ -19,9 +19,10 @@ _log = Log("kafka")
 RECONNECT: dict[str, Any] = {
     "reconnect_backoff_ms": 100,
     "reconnect_backoff_max_ms": 10_000,
+    "bootstrap_timeout_ms": 5000,
     "metrics_enabled": False,
 }
-"""Growing pauses between attempts to connect, and no metrics, which nobody reads but which cost time."""
+"""Growing pauses between attempts to connect, our own retries at the start, and no metrics, which only cost time."""
 
 
 def require_accelerators() -> None:

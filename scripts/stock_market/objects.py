@@ -124,7 +124,15 @@ class Objects:
                 info = ObjectInfo.from_metadata(last_key, metadata)
                 if info.identity == self._identity and info.end == committed:
                     return Outcome(info)
-        _log.warning("chain_walk", partition=partition, committed=committed, last_key=last_key)
+            _log.warning(
+                "committed_offset_wrong",
+                partition=partition,
+                committed=committed,
+                last_key=last_key,
+                advice="no object of the chain ends there; the objects in S3 tell where to go on",
+            )
+        elif committed is not None:
+            _log.warning("committed_offset_foreign", partition=partition, committed=committed)
         return self._walk(partition)
 
     def _walk(self, partition: int) -> Outcome:

@@ -47,6 +47,7 @@ def flaw(key: bytes | None, value: bytes | None) -> str | None:
     if b"\n" in value or b"\r" in value:
         return "the value is not on one line"
     try:
+        value.decode()
         quote = _DECODER.decode(value)
     except UnicodeDecodeError:
         return "the value is not UTF-8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -74,7 +75,7 @@ class ConsumerKafka(Settings, frozen=True):
     group_id: Annotated[str, Meta(min_length=1)] = "stock-consumer"
     client_id: str = "stock-consumer"
     instance_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,249}$")] = ""
-    session_timeout_seconds: Annotated[float, Meta(ge=6, le=1800)] = 45.0
+    session_timeout_seconds: Annotated[float, Meta(ge=1, le=1800)] = 45.0
 
 
 class Storage(Settings, frozen=True):
@@ -118,6 +119,20 @@ class ConsumerSettings(Settings, frozen=True):
 _AnySettings = TypeVar("_AnySettings", bound=Settings)
 
 
+def decode(data: bytes, name: str, kind: type[_AnySettings]) -> _AnySettings:
+    """Checks the text of a settings file; `name` is what the sentence calls it.
+
+    Raises:
+        SettingsError: with one sentence that names the file, the setting and what is wrong with it.
+    """
+    try:
+        return msgspec.toml.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        problem, _, place = str(error).partition(" - at `$")
+        setting = place.strip(".`")
+        raise SettingsError(f"{name}: {f'{setting}: ' if setting else ''}{problem}") from error
+
+
 def load(path: str, kind: type[_AnySettings]) -> _AnySettings:
     """Reads and checks a settings file.
 
@@ -125,8 +140,25 @@ def load(path: str, kind: type[_AnySettings]) -> _AnySettings:
         SettingsError: with one sentence that names the file, the setting and what is wrong with it.
     """
     try:
-        return msgspec.toml.decode(Path(path).read_bytes(), type=kind)
+        data = Path(path).read_bytes()
     except OSError as error:
         raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings file {path}: {error}") from error
+    return decode(data, f"settings file {path}", kind)
+
+
+def main(argv: list[str]) -> int:
+    """Checks settings on standard input, for the program that `argv[1]` names: exit code 0, or a sentence and 2."""
+    data = sys.stdin.buffer.read()
+    try:
+        if argv[1] == "producer":
+            decode(data, "the producer's settings", ProducerSettings)
+        else:
+            decode(data, "the consumer's settings", ConsumerSettings)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -59,17 +59,17 @@ class Store:
         client: the S3 client; used by several threads at once.
         bucket: the bucket's name.
         stop: ends the repeating.
-        backoff: makes the pauses of one call.
+        pauses: makes the pauses of one call.
     """
 
-    def __init__(self, client: S3Client, bucket: str, stop: Stop, backoff: Callable[[], Backoff] = Backoff) -> None:
+    def __init__(self, client: S3Client, bucket: str, stop: Stop, pauses: Callable[[], Backoff] | None = None) -> None:
         self._client = client
         self._bucket = bucket
         self._stop = stop
-        self._backoff = backoff
+        self._pauses = pauses or (lambda: Backoff(first=0.2))
 
     def _patiently(self, action: str, key: str, call: Callable[[], _T]) -> _T:
-        pauses = self._backoff()
+        pauses = self._pauses()
         while True:
             try:
                 return call()

@@ -24,7 +24,7 @@ listeners=PLAINTEXT://127.0.0.1:{port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 log.dirs={data}
 zookeeper.connect=127.0.0.1:{zookeeper}
-zookeeper.session.timeout.ms=6000
+zookeeper.session.timeout.ms=2000
 num.network.threads=1
 num.io.threads=2
 background.threads=1
@@ -122,18 +122,23 @@ class Broker:
         if self._zookeeper is None:
             self._zookeeper = self._run("org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg", "64m")
             wait_for_port(self._zookeeper_port)
-        self._kafka = self._run("kafka.Kafka", "server.properties", "256m")
-        wait_for_port(self.port)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                with KafkaAdminClient(bootstrap_servers=self.address, bootstrap_timeout_ms=2000) as admin:
-                    admin.list_topics()
-            except KafkaError:
-                if time.monotonic() > deadline:
-                    raise
-            else:
-                return
+        deadline = time.monotonic() + 40
+        while not self._answers():
+            # A broker that was killed is still there for ZooKeeper until its session ends, and another gives up.
+            if self._kafka is None or self._kafka.poll() is not None:
+                self._kafka = self._run("kafka.Kafka", "server.properties", "256m")
+            assert time.monotonic() < deadline, "the broker does not start"
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                pass
+            with KafkaAdminClient(bootstrap_servers=self.address, bootstrap_timeout_ms=2000) as admin:
+                admin.list_topics()
+        except (OSError, KafkaError):
+            return False
+        return True
 
     def kill(self) -> None:
         """Kills the broker, as a fault does."""

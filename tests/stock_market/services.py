@@ -86,10 +86,11 @@ class Workbench:
         self.topic = f"quotes-{uuid.uuid4().hex[:12]}"
         self.group = f"group-{self.topic}"
         self.services: list[Service] = []
-        self._folder = folder
+        self.folder = folder
 
-    def create_topic(self, partitions: int = 1, **configs: str) -> None:
+    def create_topic(self, partitions: int = 1, timestamps: str = "LogAppendTime") -> None:
         """Makes the topic."""
+        configs = {"message.timestamp.type": timestamps}
         options = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
         with KafkaAdminClient(bootstrap_servers=self.broker.address) as admin:
             admin.create_topics({self.topic: options}, wait_for_metadata=True)
@@ -126,9 +127,9 @@ class Workbench:
 
     def _start(self, program: str, settings: str, **variables: str) -> Service:
         number = len(self.services)
-        config = self._folder / f"{program}-{number}.toml"
+        config = self.folder / f"{program}-{number}.toml"
         config.write_text(settings)
-        log = self._folder / f"{program}-{number}.log"
+        log = self.folder / f"{program}-{number}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {
             "PYTHONPATH": str(SCRIPTS),
@@ -147,19 +148,20 @@ class Workbench:
         self.services.append(service)
         return service
 
-    def consumer(self, seconds: float = 0.5, records: int = 1_000_000, session: float = 6, **variables: str) -> Service:
-        """Starts a consumer with these cuts."""
+    def consumer(self, seconds: float = 0.5, records: int = 1_000_000, group: str = "", **variables: str) -> Service:
+        """Starts a consumer with these cuts, in the test's group unless it is to be in another."""
         return self._start(
             "consumer",
             f'[kafka]\nbootstrap_servers = ["{self.broker.address}"]\ntopic = "{self.topic}"\n'
-            f'group_id = "{self.group}"\nsession_timeout_seconds = {session}\n'
+            f'group_id = "{group or self.group}"\nsession_timeout_seconds = 2\n'
             f'[s3]\nbucket = "{self.bucket.name}"\n[cut]\nseconds = {seconds}\nrecords = {records}\n',
             **variables,
         )
 
-    def producer(self, rate: float = 2000, extra: str = "") -> Service:
+    def producer(self, rate: float = 2000, extra: str = "", in_flight_bytes: int = 1 << 24) -> Service:
         """Starts a producer of this rate."""
         return self._start(
             "producer",
-            f'rate = {rate}\n{extra}\n[kafka]\nbootstrap_servers = ["{self.broker.address}"]\ntopic = "{self.topic}"\n',
+            f'rate = {rate}\n{extra}\n[kafka]\nbootstrap_servers = ["{self.broker.address}"]\ntopic = "{self.topic}"\n'
+            f"in_flight_bytes = {in_flight_bytes}\n",
         )

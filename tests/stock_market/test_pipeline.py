@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from tests.stock_market.services import Workbench, eventually
+import time
+
+import pytest
+from tests.stock_market.services import Workbench, eventually, quote
+
+from stock_market import replay, sample
+from stock_market.publisher import Publisher
+from stock_market.service import Stop, Systemd
+from stock_market.settings import ProducerKafka
+
+
+def caught_up(bench: Workbench) -> None:
+    """Waits until the objects reach the end of every partition."""
+    expected = len(bench.records_in_topic())
+    eventually(lambda: sum(bench.bucket.check_chain().values()) == expected, f"{expected} records in the bucket")
 
 
 def test_every_record_of_a_producer_is_in_the_bucket_once(workbench: Workbench) -> None:
@@ -11,6 +25,91 @@ def test_every_record_of_a_producer_is_in_the_bucket_once(workbench: Workbench) 
     producer = workbench.producer(rate=5000)
     eventually(lambda: len(workbench.bucket.keys()) >= 6, "two objects a partition")
     assert producer.finish() == 0
-    eventually(lambda: sum(workbench.bucket.check_chain().values()) == len(workbench.records_in_topic()), "the rest")
+    caught_up(workbench)
     assert consumer.finish() == 0
     assert workbench.bucket.check_exactly_once() == len(workbench.records_in_topic())
+
+
+def test_a_broker_restart_loses_and_doubles_nothing(workbench: Workbench) -> None:
+    workbench.create_topic(partitions=2)
+    consumer = workbench.consumer()
+    producer = workbench.producer(rate=2000)
+    eventually(lambda: len(workbench.bucket.keys()) >= 2, "the first objects")
+    before = len(workbench.records_in_topic())
+    workbench.broker.kill()
+    time.sleep(1.5)
+    workbench.broker.start()
+    eventually(lambda: len(workbench.records_in_topic()) > before + 1000, "records after the restart")
+    assert producer.finish() == 0
+    assert "unsent=0" in producer.log()
+    caught_up(workbench)
+    assert consumer.finish() == 0
+    assert workbench.bucket.check_exactly_once() == len(workbench.records_in_topic())
+
+
+def test_a_killed_producer_leaves_a_sequence_without_gaps(workbench: Workbench) -> None:
+    workbench.create_topic()
+    first = workbench.producer(rate=5000)
+    eventually(lambda: len(workbench.records_in_topic()) > 500, "records")
+    first.process.kill()
+    second = workbench.producer(rate=5000)
+    second.logged("started")
+    time.sleep(0.5)
+    assert second.finish() == 0
+    sequences: dict[str, list[int]] = {}
+    for record in workbench.records_in_topic():
+        sequences.setdefault(record["producer_id"], []).append(record["sequence"])
+    assert len(sequences) == 2
+    for numbers in sequences.values():
+        assert numbers == list(range(len(numbers)))
+
+
+def test_a_producer_that_fails_for_good_sends_again_only_what_is_missing(workbench: Workbench) -> None:
+    workbench.create_topic(partitions=2)
+    settings = ProducerKafka(bootstrap_servers=[workbench.broker.address], topic=workbench.topic, linger_ms=50)
+    publisher = Publisher(settings, Stop(), Systemd({}))
+    assert publisher.open()
+    publisher.send(quote(number, symbol=f"S{number % 7}") for number in range(2000))
+    time.sleep(0.1)
+    publisher.send(quote(number, symbol=f"S{number % 7}") for number in range(2000, 4000))
+    network_thread = publisher._producer._sender  # type: ignore[union-attr]
+    network_thread.force_close()
+    network_thread.join(10)
+    assert publisher.close() == 0
+    assert publisher.recoveries == 1
+    assert publisher.acknowledged == 4000
+    assert sorted(record["sequence"] for record in workbench.records_in_topic()) == list(range(4000))
+
+
+def test_records_in_flight_are_bounded_while_the_broker_is_away(workbench: Workbench) -> None:
+    workbench.create_topic()
+    limit = 70_000
+    producer = workbench.producer(rate=20_000, in_flight_bytes=limit)
+    eventually(lambda: len(workbench.records_in_topic()) > 100, "records")
+    workbench.broker.kill()
+    time.sleep(1.5)
+    workbench.broker.start()
+    eventually(lambda: len(workbench.records_in_topic()) > 2000, "records after the restart")
+    assert producer.finish() == 0
+    log = producer.log()
+    in_flight = int(log.split("event=stopping in_flight=")[1].split()[0])
+    assert in_flight <= limit // 250 + 1000
+    numbers = [record["sequence"] for record in workbench.records_in_topic()]
+    assert numbers == list(range(len(numbers)))
+
+
+@pytest.mark.parametrize("order", ["file", "random"])
+def test_a_replayed_file_is_sent_whole_and_the_program_ends(workbench: Workbench, order: str) -> None:
+    workbench.create_topic()
+    path = workbench.folder / "sample.csv"
+    path.write_bytes(sample.content())
+    extra = f'mode = "replay"\n[replay]\npath = "{path}"\norder = "{order}"\nloop = false'
+    producer = workbench.producer(rate=100_000, extra=extra)
+    assert producer.process.wait(30) == 0
+    rows = replay.read(str(path)).rows
+    sent = workbench.records_in_topic()
+    assert len(sent) == len(rows)
+    assert sorted(record["symbol"] for record in sent) == sorted(key.decode() for key, _ in rows)
+    in_order = [record["symbol"] for record in sent] == [key.decode() for key, _ in rows]
+    assert in_order == (order == "file")
+    assert "blank line: 7" in producer.log()

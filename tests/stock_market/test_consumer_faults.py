@@ -1,0 +1,206 @@
+"""The chain of objects holds whatever becomes of a consumer, of its offsets, and of S3's answers."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from tests.stock_market.faulty_s3 import FaultyS3
+from tests.stock_market.services import Workbench, eventually, quote
+from tests.stock_market.test_pipeline import caught_up
+
+
+def quotes(first: int, last: int) -> list[tuple[bytes | None, bytes | None]]:
+    """Valid records with these sequence numbers."""
+    return [quote(number) for number in range(first, last)]
+
+
+@pytest.fixture
+def gateway(workbench: Workbench) -> Iterator[FaultyS3]:
+    """A way to the bucket on which things go wrong."""
+    running = FaultyS3(workbench.bucket.endpoint)
+    yield running
+    running.close()
+
+
+def test_a_killed_consumer_leaves_no_gap(workbench: Workbench) -> None:
+    workbench.create_topic(partitions=2)
+    producer = workbench.producer(rate=3000)
+    for _ in range(2):
+        stored = len(workbench.bucket.keys())
+        consumer = workbench.consumer(seconds=0.3)
+        eventually(lambda stored=stored: len(workbench.bucket.keys()) >= stored + 3, "objects")  # type: ignore[misc]
+        consumer.process.kill()
+    last = workbench.consumer(seconds=0.3)
+    assert producer.finish() == 0
+    caught_up(workbench)
+    assert last.finish() == 0
+    assert workbench.bucket.check_exactly_once() == len(workbench.records_in_topic())
+
+
+def test_a_zombie_that_wakes_up_late_doubles_nothing(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 300))
+    zombie = workbench.consumer(seconds=600)
+    zombie.logged("partition_started")
+    time.sleep(1)
+    zombie.signal(signal.SIGSTOP)
+    heir = workbench.consumer(seconds=0.3, records=120)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 300}, "the heir stores what the zombie held")
+    zombie.signal(signal.SIGCONT)
+    zombie.logged("object_exists")
+    workbench.send(quotes(300, 400))
+    time.sleep(0.5)
+    assert zombie.finish() == 0
+    eventually(lambda: workbench.bucket.check_chain() == {0: 400}, "the rest, by one of them")
+    assert heir.finish() == 0
+    workbench.bucket.check_exactly_once(400)
+
+
+def test_two_consumers_at_once_store_each_record_once(workbench: Workbench) -> None:
+    workbench.create_topic(partitions=2)
+    producer = workbench.producer(rate=3000)
+    one = workbench.consumer(seconds=0.3, records=170, group="one")
+    other = workbench.consumer(seconds=0.5, records=230, group="other")
+    eventually(lambda: "object_exists" in one.log() + other.log(), "they meet")
+    eventually(lambda: len(workbench.bucket.keys()) > 20, "objects")
+    assert producer.finish() == 0
+    caught_up(workbench)
+    assert one.finish() == 0
+    assert other.finish() == 0
+    assert workbench.bucket.check_exactly_once() == len(workbench.records_in_topic())
+
+
+def test_a_joining_and_a_leaving_consumer_lose_and_double_nothing(workbench: Workbench) -> None:
+    workbench.create_topic(partitions=4)
+    producer = workbench.producer(rate=2000)
+    one = workbench.consumer(seconds=0.3)
+    one.logged("object_stored")
+    other = workbench.consumer(seconds=0.3)
+    other.logged("object_stored")
+    assert one.finish() == 0
+    assert producer.finish() == 0
+    caught_up(workbench)
+    assert other.finish() == 0
+    assert workbench.bucket.check_exactly_once() == len(workbench.records_in_topic())
+
+
+def test_sigterm_finishes_what_it_holds(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 250))
+    consumer = workbench.consumer(seconds=600)
+    consumer.logged("partition_started")
+    time.sleep(1)
+    assert workbench.bucket.keys() == []
+    assert consumer.finish() == 0
+    workbench.bucket.check_exactly_once(250)
+    assert workbench.committed() == 250
+
+
+def test_a_lost_committed_offset_walks_the_chain(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 100))
+    first = workbench.consumer(seconds=600, records=30)
+    first.logged("end=90")
+    assert first.finish() == 0
+    with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
+        admin.delete_groups([workbench.group])
+    assert workbench.committed() is None
+    workbench.send(quotes(100, 150))
+    second = workbench.consumer(seconds=0.3)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 150}, "the rest")
+    assert "partition_started partition=0 offset=100" in second.log()
+    assert second.finish() == 0
+    workbench.bucket.check_exactly_once(150)
+
+
+def test_a_committed_offset_within_an_object_is_not_believed(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 100))
+    first = workbench.consumer(seconds=0.3)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 100}, "objects")
+    assert first.finish() == 0
+    meddler = KafkaConsumer(
+        bootstrap_servers=workbench.broker.address, group_id=workbench.group, enable_auto_commit=False
+    )
+    place = TopicPartition(workbench.topic, 0)
+    meddler.assign([place])
+    meddler.commit({place: OffsetAndMetadata(37, "", -1)})
+    meddler.close()
+    second = workbench.consumer(seconds=0.3)
+    second.logged("committed_offset_foreign")
+    workbench.send(quotes(100, 120))
+    eventually(lambda: workbench.bucket.check_chain() == {0: 120}, "the rest")
+    assert second.finish() == 0
+    workbench.bucket.check_exactly_once(120)
+
+
+def test_a_put_whose_answer_is_lost_counts_once(workbench: Workbench, gateway: FaultyS3) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 40))
+    gateway.faults += ["slow_down", "lose_answer"]
+    consumer = workbench.consumer(seconds=0.2, AWS_ENDPOINT_URL=gateway.endpoint)
+    consumer.logged("end=40")
+    gateway.faults += ["error", "lose_answer"]
+    workbench.send(quotes(40, 90))
+    consumer.logged("end=90")
+    assert "object_exists" not in consumer.log()
+    assert gateway.met == ["slow_down", "lose_answer", "error", "lose_answer"]
+    assert consumer.finish() == 0
+    workbench.bucket.check_chain()
+    workbench.bucket.check_exactly_once(90)
+
+
+def test_a_topic_made_anew_over_a_kept_bucket_stops_with_a_sentence(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 50))
+    first = workbench.consumer(seconds=0.2)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 50}, "objects")
+    assert first.finish() == 0
+    with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
+        admin.delete_topics([workbench.topic])
+        eventually(lambda: workbench.topic not in admin.list_topics(), "the topic is gone")
+    time.sleep(0.5)
+    workbench.create_topic()
+    workbench.send(quotes(0, 80))
+    second = workbench.consumer(seconds=0.2)
+    assert second.process.wait(20) == 3
+    assert "holds offsets of another log" in second.log()
+    workbench.bucket.check_exactly_once(50)
+
+
+def test_objects_beyond_the_end_of_the_log_stop_with_a_sentence(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 50))
+    first = workbench.consumer(seconds=0.2)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 50}, "objects")
+    assert first.finish() == 0
+    stored = workbench.bucket.objects()[0]
+    workbench.bucket.client.put_object(
+        Bucket=workbench.bucket.name,
+        Key=stored.key.replace("+00000000000000000000", "+00000000000000000050"),
+        Metadata=stored.metadata | {"start-offset": "50", "end-offset": "70", "record-count": "0"},
+    )
+    second = workbench.consumer(seconds=0.2, group="another")
+    assert second.process.wait(20) == 3
+    assert "the broker has lost records that S3 still has" in second.log()
+
+
+def test_what_retention_has_removed_is_reported_and_kept_in_the_chain(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 50))
+    first = workbench.consumer(seconds=0.2)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 50}, "objects")
+    assert first.finish() == 0
+    workbench.send(quotes(50, 100))
+    with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
+        admin.delete_records({TopicPartition(workbench.topic, 0): 80})
+    second = workbench.consumer(seconds=0.2)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 100}, "the rest")
+    assert second.finish() == 0
+    assert "event=retention_gap partition=0 start=50 end=80 lost=30" in second.log()
+    last = workbench.bucket.objects()[-1]
+    assert (last.start, last.metadata["gap-end-offset"], len(last.lines)) == (50, "80", 20)
