@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import logging
 import os
 import threading
@@ -12,7 +10,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import ec2_hooks, glue_crawler, hosts, identities
+from local_cloud import athena_engine, ec2_hooks, glue_crawler, hosts, identities
 from local_cloud.addresses import AddressPool
 from local_cloud.gate import Gate
 from local_cloud.kept import Kept, save_bucket
@@ -44,9 +42,7 @@ class Cloud:
         glue_crawler.install()
         work = settings.directory / "athena"
         work.mkdir(parents=True, exist_ok=True)
-        # athena_engine is still being written beside this file.
-        if importlib.util.find_spec("local_cloud.athena_engine") is not None:
-            importlib.import_module("local_cloud.athena_engine").install(work)
+        athena_engine.install(work)
         self._servers: list[BaseWSGIServer] = []
 
     def listen(self, poll_seconds: float) -> None:

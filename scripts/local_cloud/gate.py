@@ -125,7 +125,8 @@ def _refuse(start_response: StartResponse, refusal: Refusal, service: str) -> It
     elif service == "s3":
         body = f"<Error>{error}<RequestId>local-cloud</RequestId></Error>"
     else:
-        body = f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error><RequestId>local-cloud</RequestId></ErrorResponse>"
+        error = f"<Error><Type>Sender</Type>{error}</Error>"
+        body = f"<ErrorResponse>{error}<RequestId>local-cloud</RequestId></ErrorResponse>"
     return _answer(start_response, refusal.status, "text/xml", body)
 
 

@@ -97,7 +97,7 @@ def _lay_into(root: Path, body: Body) -> None:
 
 
 def resolver_configuration(candidates: Sequence[Path] = _RESOLVERS) -> str:
-    """This machine's name servers as a host can use them: those that listen on this machine's loopback it can't reach."""
+    """This machine's name servers as a host can use them: one on this machine's loopback is out of its reach."""
     for path in candidates:
         if not path.exists():
             continue

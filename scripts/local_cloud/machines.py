@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import selectors
@@ -250,7 +251,7 @@ class Machines:
                 self._watch.unregister(key.fileobj)
                 os.close(key.fd)
                 machine, pid = key.data
-                self._submit(machine, lambda machine=machine, pid=pid: self._went_down(machine, pid))
+                self._submit(machine, functools.partial(self._went_down, machine, pid))
             if not events:
                 self._refresh_meminfo()
 

@@ -102,7 +102,8 @@ def _refuse_another(settings: Settings) -> None:
         return
     raise LocalCloudError(
         f"Block {settings.block} is held by the running local cloud of '{said.get('deployment')}' "
-        f"(process {said.get('pid')}, {said.get('state_dir')}): stop that one, or set local_cloud_block to another number."
+        f"(process {said.get('pid')}, {said.get('state_dir')}): "
+        "stop that one, or set local_cloud_block to another number."
     )
 
 
