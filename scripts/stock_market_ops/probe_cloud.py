@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _HOURS_LOOKED_AT = 3
 _RATE_WINDOW_SECONDS = 300.0
 _QUERY_SECONDS = 7.0
-# Up to where an object reaches, exclusive: its records' end, or the end of a gap that Kafka's retention left behind them.
+# Up to where an object reaches, exclusive: the end of its records, or of a gap that retention left behind them.
 _REACH = ("end-offset", "gap-end-offset")
 
 

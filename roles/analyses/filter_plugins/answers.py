@@ -1,4 +1,4 @@
-"""Athena's answers as one screen of text, for the last task of `make up`."""
+"""The analyses' SQL for Athena, and Athena's answers as one screen of text, for the end of `make up`."""
 
 from __future__ import annotations
 
@@ -21,27 +21,33 @@ def _load_tables() -> ModuleType:
     return module
 
 
-def answers_screen(results: Sequence[Mapping[str, Any]], most_rows: int) -> str:
-    """Lay out the results of a loop over analyses: title, table, and how many rows are not shown.
+def analysis_queries(names: Sequence[str], folder: str) -> list[dict[str, str]]:
+    """Return name and SQL of each analysis, read from `<folder>/<name>.sql`."""
+    return [{"name": str(name), "sql": (Path(folder) / f"{name}.sql").read_text(encoding="utf-8")} for name in names]
+
+
+def answers_screen(answers: Sequence[Mapping[str, Any]], queries: Sequence[Mapping[str, str]], most_rows: int) -> str:
+    """Lay out answers: the title from the SQL's first line, the table, and how many rows are not shown.
 
     Args:
-        results: what `register` keeps of the loop: each has `item` (the analysis), `query`, `columns` and `rows`.
+        answers: what athena_answers returned for `queries`.
+        queries: name and SQL of each, in the same order.
         most_rows: rows shown of each answer.
     """
     tables = _load_tables()
     parts = []
-    for result in results:
-        title = str(result["query"]).partition("\n")[0].removeprefix("--").strip()
-        rows = result["rows"]
+    for answer, query in zip(answers, queries, strict=True):
+        title = str(query["sql"]).partition("\n")[0].removeprefix("--").strip()
+        rows = answer["rows"]
         hidden = len(rows) - most_rows
-        more = f"\n({hidden:,} more: make query ANALYSIS={result['item']})" if hidden > 0 else ""
-        parts.append(f"{title}\n\n{tables.render(result['columns'], rows[:most_rows])}{more}")
+        more = f"\n... and {hidden:,} more: make query ANALYSIS={query['name']}" if hidden > 0 else ""
+        parts.append(f"{title}\n{tables.render(answer['columns'], rows[:most_rows])}{more}")
     return "\n\n".join(parts)
 
 
 class FilterModule:
-    """Ansible's door to the filter."""
+    """Ansible's door to the filters."""
 
     def filters(self) -> dict[str, object]:
-        """Return the filter by its name."""
-        return {"answers_screen": answers_screen}
+        """Return the filters by their names."""
+        return {"analysis_queries": analysis_queries, "answers_screen": answers_screen}
