@@ -20,8 +20,8 @@ name: reachable_aws_ec2
 short_description: amazon.aws.aws_ec2 for a cloud that may not be there yet
 description:
   - Hands every C(*.aws_ec2.yml) to P(amazon.aws.aws_ec2#inventory).
-  - Before the first run of site.yml there is no local cloud, and on a new machine there may be no credentials. That is no
-    reason for three screens of parser errors, so the hosts are none then, and one warning says why.
+  - Before the first run of site.yml there is no local cloud, and on a new machine there may be no credentials. That is
+    no reason for three screens of parser errors, so the hosts are none then, and one warning says why.
   - The playbooks ask for the caller's account themselves and stop where it matters.
 author: stock-market
 options: {}

@@ -1,0 +1,280 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: every AWS resource that carries some tags."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from botocore import exceptions as boto_errors
+
+DOCUMENTATION = r"""
+---
+module: tagged_resources_info
+short_description: Find every resource that carries some tags
+description:
+  - Asks EC2, S3, IAM, Glue and Athena themselves, since the tagging API knows nothing of some of their resources and
+    still shows others minutes after they are gone; then asks the tagging API for anything else, which is reported as
+    C(other).
+  - What is being deleted already (a terminated instance, a volume on its way out) is not reported.
+options:
+  tags:
+    description: Tags that a resource must carry, all of them.
+    type: dict
+    required: true
+  prefix:
+    description: How the names of IAM roles and profiles begin, as IAM can't filter by tag and an account may have many.
+    type: str
+    required: true
+  buckets:
+    description: Buckets to look at besides those that the tagging API knows, which learns of a new one late.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: Seconds to go on searching until nothing but O(keep) is left; 0 searches once.
+    type: int
+    default: 0
+  keep:
+    description: Ids of resources that are not waited for.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Find all that is left of a deployment
+  tagged_resources_info:
+    tags:
+      Deployment: stock-market
+    prefix: stock-market-
+  register: found
+"""
+
+RETURN = r"""
+resources:
+  description: >-
+    What was found, in the order in which it can be deleted. C(kind) is glue-crawler, glue-database, athena-workgroup,
+    instance, elastic-ip, volume, network-interface, security-group, subnet, route-table, internet-gateway, vpc,
+    key-pair, instance-profile, role, bucket or other; those of EC2 have C(vpc_id), C(cidr) and C(address) too.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: vpc, id: vpc-0123456789abcdef0, name: stock-market, tags: {Deployment: stock-market}}]
+"""
+
+SECONDS_BETWEEN_SEARCHES = 3
+
+Tags = dict[str, str]
+Resource = dict[str, Any]
+Client = Any
+Clients = Callable[[str], Client]
+
+# EC2's kinds: the call, the key of its list, the key of the id. In the order of deletion.
+EC2_KINDS = {
+    "elastic-ip": ("describe_addresses", "Addresses", "AllocationId"),
+    "volume": ("describe_volumes", "Volumes", "VolumeId"),
+    "network-interface": ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+    "security-group": ("describe_security_groups", "SecurityGroups", "GroupId"),
+    "subnet": ("describe_subnets", "Subnets", "SubnetId"),
+    "route-table": ("describe_route_tables", "RouteTables", "RouteTableId"),
+    "internet-gateway": ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+    "vpc": ("describe_vpcs", "Vpcs", "VpcId"),
+    "key-pair": ("describe_key_pairs", "KeyPairs", "KeyPairId"),
+}
+ALIVE = ["pending", "running", "stopping", "stopped"]
+GONE = {"deleting", "deleted"}
+
+# What the services were asked themselves, by the part of the ARN after the account: there the tagging API has no say.
+ASKED_ITSELF = {
+    "ec2": (*(f"{kind}/" for kind in EC2_KINDS), "elastic-ip/", "instance/"),
+    "s3": ("",),
+    "iam": ("role/", "instance-profile/"),
+    "glue": ("crawler/", "database/"),
+    "athena": ("workgroup/",),
+}
+
+
+def as_dict(pairs: Iterable[dict[str, str]] | None) -> Tags:
+    """Tags as EC2, S3, IAM and Athena list them, as a dict."""
+    return {pair["Key"]: pair["Value"] for pair in pairs or []}
+
+
+def carries(own: Tags, wanted: Tags) -> bool:
+    """Whether all of the wanted tags are among a resource's own."""
+    return all(own.get(key) == value for key, value in wanted.items())
+
+
+def pages(client: Client, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
+    """The entries of a listing call, whether or not botocore has a paginator for it."""
+    if client.can_paginate(operation):
+        for page in client.get_paginator(operation).paginate(**arguments):
+            yield from page.get(key, [])
+    else:
+        while True:
+            answer = getattr(client, operation)(**arguments)
+            yield from answer.get(key, [])
+            if not answer.get("NextToken"):
+                return
+            arguments["NextToken"] = answer["NextToken"]
+
+
+def find_ec2(client: Client, tags: Tags) -> Iterator[Resource]:
+    """Instances that live, and all that stands around them."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    alive = [*filters, {"Name": "instance-state-name", "Values": ALIVE}]
+    for reservation in pages(client, "describe_instances", "Reservations", Filters=alive):
+        for entry in reservation["Instances"]:
+            yield describe_ec2("instance", entry, "InstanceId")
+    for kind, (operation, key, identifier) in EC2_KINDS.items():
+        for entry in pages(client, operation, key, Filters=filters):
+            if entry.get("State") not in GONE:
+                yield describe_ec2(kind, entry, identifier)
+
+
+def describe_ec2(kind: str, entry: dict[str, Any], identifier: str) -> Resource:
+    """One of EC2's resources."""
+    own = as_dict(entry.get("Tags") or entry.get("TagSet"))
+    name = entry.get("GroupName") or entry.get("KeyName") if kind in {"security-group", "key-pair"} else own.get("Name")
+    found = {"kind": kind, "id": entry[identifier], "name": name or entry[identifier], "tags": own}
+    attached = [attachment["VpcId"] for attachment in entry.get("Attachments", []) if "VpcId" in attachment]
+    found["vpc_id"] = entry.get("VpcId") or next(iter(attached), "")
+    found["cidr"] = entry.get("CidrBlock", "")
+    found["address"] = entry.get("PublicIp") or entry.get("PublicIpAddress") or ""
+    return found
+
+
+def find_glue(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterator[Resource]:
+    """Crawlers and databases; Glue lists tags by the resource's ARN only."""
+    for kind, operation, key in (
+        ("crawler", "get_crawlers", "Crawlers"),
+        ("database", "get_databases", "DatabaseList"),
+    ):
+        for entry in pages(client, operation, key):
+            name = entry["Name"]
+            own = client.get_tags(ResourceArn=arn(f"{kind}/{name}")).get("Tags", {})
+            if carries(own, tags):
+                yield {"kind": f"glue-{kind}", "id": name, "name": name, "tags": own}
+
+
+def find_athena(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterator[Resource]:
+    """Workgroups."""
+    for entry in pages(client, "list_work_groups", "WorkGroups"):
+        name = entry["Name"]
+        if name == "primary":
+            continue  # every account has it from the start
+        own = as_dict(client.list_tags_for_resource(ResourceARN=arn(f"workgroup/{name}")).get("Tags"))
+        if carries(own, tags):
+            yield {"kind": "athena-workgroup", "id": name, "name": name, "tags": own}
+
+
+def find_iam(client: Client, tags: Tags, prefix: str) -> Iterator[Resource]:
+    """Instance profiles and roles whose names begin with the prefix; IAM's lists leave the tags out."""
+    for entry in pages(client, "list_instance_profiles", "InstanceProfiles"):
+        name = entry["InstanceProfileName"]
+        if name.startswith(prefix):
+            profile = client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+            own = as_dict(profile.get("Tags"))
+            if carries(own, tags):
+                yield {"kind": "instance-profile", "id": name, "name": name, "tags": own}
+    for entry in pages(client, "list_roles", "Roles"):
+        name = entry["RoleName"]
+        if name.startswith(prefix):
+            own = as_dict(client.get_role(RoleName=name)["Role"].get("Tags"))
+            if carries(own, tags):
+                yield {"kind": "role", "id": name, "name": name, "tags": own}
+
+
+def find_buckets(client: Client, tags: Tags, names: Iterable[str], account: str) -> Iterator[Resource]:
+    """Those of the named buckets that exist, are the account's own and carry the tags."""
+    for name in sorted(set(names)):
+        try:
+            answer = client.get_bucket_tagging(Bucket=name, ExpectedBucketOwner=account)
+        except boto_errors.ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchBucket", "NoSuchTagSet", "AccessDenied", "403", "404"}:
+                continue
+            raise
+        own = as_dict(answer["TagSet"])
+        if carries(own, tags):
+            yield {"kind": "bucket", "id": name, "name": name, "tags": own}
+
+
+def find_tagged(client: Client, tags: Tags) -> dict[str, Tags]:
+    """What the tagging API knows: tags by ARN."""
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    entries = pages(client, "get_resources", "ResourceTagMappingList", TagFilters=filters)
+    return {entry["ResourceARN"]: as_dict(entry["Tags"]) for entry in entries}
+
+
+def is_asked_itself(arn: str) -> bool:
+    """Whether the resource's own service was asked for its kind."""
+    service, rest = arn.split(":")[2], arn.split(":", 5)[5]
+    return rest.startswith(ASKED_ITSELF.get(service, ()))
+
+
+def find(clients: Clients, tags: Tags, prefix: str, buckets: list[str]) -> list[Resource]:
+    """Every resource with the tags, in the order in which it can be deleted."""
+    caller = clients("sts").get_caller_identity()
+    partition, account = caller["Arn"].split(":")[1], caller["Account"]
+
+    def arn(service: str) -> Callable[[str], str]:
+        region = clients(service).meta.region_name
+        return lambda rest: f"arn:{partition}:{service}:{region}:{account}:{rest}"
+
+    tagged = find_tagged(clients("resourcegroupstaggingapi"), tags)
+    known_buckets = [name.split(":::", 1)[1] for name in tagged if name.split(":")[2] == "s3"]
+    return [
+        *find_glue(clients("glue"), tags, arn("glue")),
+        *find_athena(clients("athena"), tags, arn("athena")),
+        *find_ec2(clients("ec2"), tags),
+        *find_iam(clients("iam"), tags, prefix),
+        *find_buckets(clients("s3"), tags, [*known_buckets, *buckets], account),
+        *(
+            {"kind": "other", "id": name, "name": name, "tags": own}
+            for name, own in sorted(tagged.items())
+            if not is_asked_itself(name)
+        ),
+    ]
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(
+        argument_spec={
+            "tags": {"type": "dict", "required": True},
+            "prefix": {"type": "str", "required": True},
+            "buckets": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "int", "default": 0},
+            "keep": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    made: dict[str, Client] = {}
+
+    def clients(service: str) -> Client:
+        if service not in made:
+            made[service] = module.client(service)
+        return made[service]
+
+    params = module.params
+    give_up = time.monotonic() + params["timeout"]
+    try:
+        resources = find(clients, params["tags"], params["prefix"], params["buckets"])
+        while {found["id"] for found in resources} - set(params["keep"]) and time.monotonic() < give_up:
+            time.sleep(SECONDS_BETWEEN_SEARCHES)
+            resources = find(clients, params["tags"], params["prefix"], params["buckets"])
+    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+        module.fail_json_aws(error, msg="The search for tagged resources could not be finished")
+    module.exit_json(changed=False, resources=resources)
+
+
+if __name__ == "__main__":
+    main()
