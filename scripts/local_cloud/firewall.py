@@ -81,8 +81,7 @@ def _protocol(rule: SecurityGroupRule) -> str:
     if protocol == "-1":
         return "meta l4proto 0-255"
     if protocol in _ICMP:
-        kind = "" if rule.from_port in (None, -1) else f" icmp type {rule.from_port}"
-        return f"meta l4proto icmp{kind}"
+        return "meta l4proto icmp" if rule.from_port in (None, -1) else f"icmp type {rule.from_port}"
     if protocol not in ("tcp", "udp"):
         return f"meta l4proto {protocol}"
     first, last = rule.from_port, rule.to_port

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,6 +36,7 @@ class Refusal:
     message: str
 
 
+@lru_cache(maxsize=1)
 def known_regions() -> frozenset[str]:
     """AWS's regions of the standard partition, as botocore lists them."""
     return frozenset(Session().get_available_regions("ec2"))

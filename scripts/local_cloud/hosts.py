@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ REBOOT = signal.SIGRTMIN + 5
 # without the right to call it exits with 133 for a restart instead.
 _RESTART_CODES = (128 + signal.SIGHUP, 133)
 _MAX_FILES = 65536
+_BOOT_ID = "/run/boot_id"
+_PROC_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 # systemd-resolved keeps the real servers in the second file and a loopback address in the first.
 _RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
@@ -45,8 +48,12 @@ def container_name(settings: Settings, instance_id: str) -> str:
     return f"{settings.bridge}-{instance_id}"
 
 
+def _directory(settings: Settings, instance_id: str) -> Path:
+    return settings.directory / "hosts" / instance_id
+
+
 def _meminfo_file(settings: Settings, instance_id: str) -> Path:
-    return settings.directory / "hosts" / instance_id / "meminfo"
+    return _directory(settings, instance_id) / "meminfo"
 
 
 def _limit(kind: int, wanted: int) -> str:
@@ -58,7 +65,9 @@ def _limit(kind: int, wanted: int) -> str:
 def create(settings: Settings, body: Body) -> None:
     """Make the container and lay into its root file system what cloud-init would: name, hosts file, key."""
     memory_file = _meminfo_file(settings, body.instance_id)
-    memory_file.parent.mkdir(parents=True, exist_ok=True)
+    # podman would lay a tmpfs over the journal: it would be gone at each boot, and count as the host's memory.
+    journal = _directory(settings, body.instance_id) / "journal"
+    journal.mkdir(parents=True, exist_ok=True)
     meminfo.write(memory_file, meminfo.render(body.memory_mib, meminfo.Usage(0, 0)))
     name = container_name(settings, body.instance_id)
     command = ["podman", "create", "--name", name, "--runtime", "runc", "--systemd=always", "--network", "none"]
@@ -68,7 +77,8 @@ def create(settings: Settings, body: Body) -> None:
     command += ["--cap-add", "SYS_BOOT", "--memory", f"{body.memory_mib}m", "--pids-limit", "16384"]
     command += ["--ulimit", f"nofile={_limit(resource.RLIMIT_NOFILE, _MAX_FILES)}"]
     command += ["--ulimit", f"nproc={_limit(resource.RLIMIT_NPROC, 4096)}"]
-    command += ["--volume", f"{memory_file}:/proc/meminfo:ro", body.image, "/sbin/init"]
+    command += ["--volume", f"{memory_file}:/proc/meminfo:ro", "--volume", f"{journal}:/var/log/journal"]
+    command += [body.image, "/sbin/init"]
     run(command)
     root = Path(run(["podman", "mount", name]).stdout.strip())
     try:
@@ -111,7 +121,12 @@ def prepare(settings: Settings, instance_id: str) -> int:
     """Make the host's namespaces without running anything in them, for the network; return its first process's id."""
     name = container_name(settings, instance_id)
     run(["podman", "init", name])
-    return int(run(["podman", "inspect", "--format", "{{.State.Pid}}", name]).stdout)
+    pid = int(run(["podman", "inspect", "--format", "{{.State.Pid}}", name]).stdout)
+    # A container shares the machine's boot id; a host has one of each boot, by which reboots are noticed and
+    # journalctl -b finds its way.
+    script = f"echo {uuid.uuid4()} > {_BOOT_ID} && mount --bind {_BOOT_ID} {_PROC_BOOT_ID} && rm {_BOOT_ID}"
+    run(["nsenter", "-t", str(pid), "-m", "sh", "-c", script])
+    return pid
 
 
 def boot(settings: Settings, instance_id: str) -> None:
@@ -172,10 +187,7 @@ def asked_for_restart(code: int) -> bool:
 def remove(settings: Settings, instance_id: str) -> None:
     """Remove the host, its root file system and its small files."""
     run(["podman", "rm", "--force", "--volumes", "--time", "0", container_name(settings, instance_id)])
-    memory_file = _meminfo_file(settings, instance_id)
-    memory_file.unlink(missing_ok=True)
-    if memory_file.parent.exists():
-        memory_file.parent.rmdir()
+    shutil.rmtree(_directory(settings, instance_id), ignore_errors=True)
 
 
 def refresh_meminfo(settings: Settings, instance_id: str, pid: int, memory_mib: int) -> None:

@@ -97,14 +97,15 @@ def _alias(settings: Settings) -> str:
     return f"{settings.deployment} {settings.state_dir}"[:255]
 
 
-def _cable_name(settings: Settings, instance_id: str) -> str:
+def cable_name(settings: Settings, instance_id: str) -> str:
+    """The name of this machine's end of a host's cable."""
     # An interface's name has 15 characters at most.
     return f"{settings.bridge}-{instance_id[-8:]}"
 
 
 def plug(settings: Settings, cable: Cable) -> None:
     """Connect a host that has just been created: eth0 with its addresses is there before its first process runs."""
-    name = _cable_name(settings, cable.instance_id)
+    name = cable_name(settings, cable.instance_id)
     run(["ip", "link", "delete", name], check=False)
     run(["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(cable.pid)])
     run(["ip", "link", "set", name, "master", settings.bridge, "up"])
