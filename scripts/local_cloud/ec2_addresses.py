@@ -9,6 +9,7 @@ from typing import Any
 from moto.ec2.models import EC2Backend, ec2_backends, elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
 from local_cloud.addresses import AddressPool, NoAddressLeftError
 from local_cloud.ec2_patch import Ec2Error, replace
@@ -47,6 +48,8 @@ def forget(address: ElasticAddress) -> None:
 
 def install(machines: Machines, pool: AddressPool) -> None:
     """Let EC2 take addresses from the pool, and let the hosts have them."""
+    # The type that DescribeTags gives; moto calls it vpc-elastic-ip.
+    EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"
     take = functools.partial(_take, pool)
     replace(elastic_ip_addresses, "random_ip", take)
     replace(elastic_network_interfaces, "random_public_ip", take)
