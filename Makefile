@@ -11,6 +11,7 @@ HOST ?=
 export STOCK_MARKET_DEPLOYMENT
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONPATH := $(CURDIR)/scripts
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # The text as it was typed: a `$$path` in SQL is not make's to expand.
 export STOCK_MARKET_SQL = $(value SQL)
 

@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: python_wheel
 short_description: Builds a pure Python package's wheel without a network
 description:
-  - Copies the named sources to a scratch directory and runs setuptools there, so that the project's directory stays clean and
-    nothing of an earlier build gets in. The same sources give the same file.
+  - Copies the named sources to a scratch directory and runs setuptools there, so that the project's directory stays
+    clean and nothing of an earlier build gets in. The same sources give the same file.
   - A wheel that is there is left alone; give it a path that changes with its sources.
 options:
   project:
@@ -16,7 +16,9 @@ options:
     type: path
     required: true
   sources:
-    description: The files of the project that the wheel is built from, pyproject.toml among them; absolute paths within O(project).
+    description:
+      - The files of the project that the wheel is built from, pyproject.toml among them; absolute paths within
+        O(project).
     type: list
     elements: path
     required: true

@@ -1,20 +1,20 @@
 """New hours of data, made visible to Athena without a crawl.
 
 The consumer writes `quotes/dt=YYYY-MM-DD/hour=HH/...`. The crawler adds these prefixes to the catalog as partitions;
-between two crawls, this module does, so that a row can be counted seconds after it was written.
+between two crawls, this module does, so that a row can be counted seconds after it was written. It calls Glue's
+BatchCreatePartition, which does what Athena's ALTER TABLE ... ADD IF NOT EXISTS PARTITION does, without a query's wait.
+https://docs.aws.amazon.com/glue/latest/webapi/API_BatchCreatePartition.html
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
-
-from stock_market_ops import athena
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from mypy_boto3_athena import AthenaClient
     from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import PartitionInputTypeDef, TableTypeDef
     from mypy_boto3_s3 import S3Client
 
     from stock_market_ops.deployment import Deployment
@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 _DAY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})/$")
 _HOUR = re.compile(r"hour=(\d{2})/$")
 _HOURS_A_DAY = 24
-# Athena takes a statement of at most 262,144 bytes; a partition's clause has some 120.
-_PARTITIONS_A_STATEMENT = 500
+# The most that one BatchCreatePartition takes.
+_PARTITIONS_A_CALL = 100
 
 
 class MissingTableError(Exception):
-    """The crawler has not made the table yet."""
+    """The crawler has not made the table yet; the message is one sentence that says what to do."""
+
+
+class PartitionError(Exception):
+    """Glue did not take a new partition; the message is one sentence."""
 
 
 class Hour(NamedTuple):
@@ -61,26 +65,29 @@ def _children(s3: S3Client, bucket: str, prefix: str, pattern: re.Pattern[str]) 
     return sorted(found)
 
 
-def catalogued(glue: GlueClient, database: str, table: str) -> set[Hour]:
-    """Return the partitions that the catalog has.
+def described(glue: GlueClient, database: str, table: str) -> TableTypeDef:
+    """Return the catalog's description of the table.
 
     Raises:
         MissingTableError: the database or the table is not in the catalog.
     """
-    known: set[Hour] = set()
     try:
-        # Looking for the table first: a catalog may answer an unknown table's partitions with an empty list.
-        glue.get_table(DatabaseName=database, Name=table)
-        pages = glue.get_paginator("get_partitions").paginate(
-            DatabaseName=database, TableName=table, ExcludeColumnSchema=True
-        )
-        for page in pages:
-            known.update(Hour(*partition["Values"]) for partition in page["Partitions"] if "Values" in partition)
+        return glue.get_table(DatabaseName=database, Name=table)["Table"]
     except glue.exceptions.EntityNotFoundException:
         raise MissingTableError(
             f"The table {database}.{table} is not in the catalog yet: run `ansible-playbook playbooks/analysis.yml`, "
             "which crawls the data, once the consumer has written its first object."
         ) from None
+
+
+def catalogued(glue: GlueClient, database: str, table: str) -> set[Hour]:
+    """Return the partitions that the catalog has."""
+    known: set[Hour] = set()
+    pages = glue.get_paginator("get_partitions").paginate(
+        DatabaseName=database, TableName=table, ExcludeColumnSchema=True
+    )
+    for page in pages:
+        known.update(Hour(*partition["Values"]) for partition in page["Partitions"] if "Values" in partition)
     return known
 
 
@@ -98,29 +105,43 @@ def missing(s3: S3Client, bucket: str, table: str, known: set[Hour]) -> list[Hou
     ]
 
 
-def statements(deployment: Deployment, new: list[Hour]) -> list[str]:
-    """Return the DDL that adds `new` to the table."""
-    clauses = [
-        f"PARTITION (dt = '{hour.dt}', hour = '{hour.hour}') "
-        f"LOCATION 's3://{deployment.data_bucket}/{hour.prefix(deployment.table)}'"
-        for hour in new
-    ]
-    return [
-        f"ALTER TABLE {deployment.table} ADD IF NOT EXISTS "
-        + " ".join(clauses[start : start + _PARTITIONS_A_STATEMENT])
-        for start in range(0, len(clauses), _PARTITIONS_A_STATEMENT)
-    ]
+def add(glue: GlueClient, deployment: Deployment, table: TableTypeDef, new: list[Hour]) -> None:
+    """Add hours to the table; one that somebody else has added in the meantime is left alone.
+
+    Raises:
+        PartitionError: Glue refused one.
+    """
+    inputs: list[PartitionInputTypeDef] = []
+    for hour in new:
+        # The table's own description serves for its partitions; only the place differs.
+        storage: Any = {
+            **table["StorageDescriptor"],
+            "Location": f"s3://{deployment.data_bucket}/{hour.prefix(deployment.table)}",
+        }
+        inputs.append({"Values": list(hour), "StorageDescriptor": storage})
+    for start in range(0, len(inputs), _PARTITIONS_A_CALL):
+        answer = glue.batch_create_partition(
+            DatabaseName=deployment.database,
+            TableName=deployment.table,
+            PartitionInputList=inputs[start : start + _PARTITIONS_A_CALL],
+        )
+        for error in answer.get("Errors", []):
+            detail = error.get("ErrorDetail", {})
+            if detail.get("ErrorCode") != "AlreadyExistsException":
+                raise PartitionError(
+                    f"Glue did not take the partition {'/'.join(error.get('PartitionValues', []))}: "
+                    f"{detail.get('ErrorCode')}: {detail.get('ErrorMessage')}"
+                )
 
 
-def synchronize(s3: S3Client, glue: GlueClient, client: AthenaClient, deployment: Deployment) -> list[Hour]:
+def synchronize(s3: S3Client, glue: GlueClient, deployment: Deployment) -> list[Hour]:
     """Add to the catalog every hour that S3 has and the catalog has not; return what was added.
 
     Raises:
         MissingTableError: the table is not in the catalog yet.
-        athena.QueryError: Athena refused the statement.
+        PartitionError: Glue refused a partition.
     """
-    known = catalogued(glue, deployment.database, deployment.table)
-    new = missing(s3, deployment.data_bucket, deployment.table, known)
-    for statement in statements(deployment, new):
-        athena.run(client, deployment, statement)
+    table = described(glue, deployment.database, deployment.table)
+    new = missing(s3, deployment.data_bucket, deployment.table, catalogued(glue, deployment.database, deployment.table))
+    add(glue, deployment, table, new)
     return new
