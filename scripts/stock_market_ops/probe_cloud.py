@@ -152,12 +152,12 @@ def look_at_rows(session: boto3.Session, deployment: Deployment) -> RowsView:
     """Let Athena count the newest hour's rows, after making new hours visible.
 
     Raises:
-        NothingStoredError, partitions.MissingTableError, athena.QueryError.
+        NothingStoredError, partitions.MissingTableError, partitions.PartitionError, athena.QueryError.
     """
     s3: S3Client = session.client("s3", config=limits())
     client = session.client("athena", config=limits())
     newest = newest_hours(s3, deployment, 1)[0]
-    partitions.synchronize(s3, session.client("glue", config=limits()), client, deployment)
+    partitions.synchronize(s3, session.client("glue", config=limits()), deployment)
     sql = (
         f"SELECT count(*) AS found, max(event_time) AS newest FROM {deployment.table} "
         f"WHERE dt = '{newest.dt}' AND hour = '{newest.hour}'"

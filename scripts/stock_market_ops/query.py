@@ -79,13 +79,13 @@ def ask(deployment: Deployment, sql: str | None, chosen: list[analyses.Analysis]
     """Make new hours visible, then run `sql`, or the chosen analyses side by side.
 
     Raises:
-        athena.QueryError, partitions.MissingTableError, botocore's errors.
+        athena.QueryError, partitions.MissingTableError, partitions.PartitionError, botocore's errors.
     """
     session = aws.session(deployment)
     client: AthenaClient = session.client("athena", config=aws.config())
     glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
     try:
-        partitions.synchronize(s3, glue, client, deployment)
+        partitions.synchronize(s3, glue, deployment)
     except partitions.MissingTableError:
         if _needs_table(sql, deployment.table):
             raise
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_NO_DEPLOYMENT
     try:
         results = ask(deployment, options.sql, chosen, options.timeout)
-    except (athena.QueryError, partitions.MissingTableError) as error:
+    except (athena.QueryError, partitions.MissingTableError, partitions.PartitionError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
     except aws.AWS_ERRORS as error:

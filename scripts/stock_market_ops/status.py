@@ -31,6 +31,7 @@ _EXPECTED = (
     probe_kafka.KafkaProbeError,
     probe_cloud.NothingStoredError,
     partitions.MissingTableError,
+    partitions.PartitionError,
     athena.QueryError,
 )
 

@@ -61,10 +61,13 @@ def _instances(deployment: Deployment, seen: list[InstanceView]) -> Iterator[str
 
 def _kafka(deployment: Deployment, kafka: KafkaView) -> Iterator[str]:
     expected = len(deployment.carrying("kafka"))
+    if not kafka.brokers:
+        yield f"None of the {expected} brokers is in the cluster: see kafka.service."
+        return
     if len(kafka.brokers) < expected:
         yield f"{len(kafka.brokers)} of {expected} brokers are in the cluster: see kafka.service on the others."
     if kafka.controller_id not in kafka.brokers:
-        yield "The cluster has no controller."
+        yield "The cluster has no controller: see zookeeper.service and kafka.service."
     if kafka.offline:
         yield f"{len(kafka.offline)} partitions have no leader: {_some(kafka.offline)}."
     if kafka.under_replicated:

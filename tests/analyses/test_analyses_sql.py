@@ -5,34 +5,19 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import duckdb
 import pytest
 import sqlglot
 import yaml
 from sqlglot import exp
+from tests.ops.small_cloud import COLUMNS, SmallCloud
 
-from stock_market_ops import analyses
+from stock_market_ops import analyses, athena, partitions
 from stock_market_ops.deployment import ROOT
 
 ALL = analyses.load_all()
-COLUMNS = {
-    "symbol": "varchar",
-    "event_time": "varchar",
-    "open": "double",
-    "high": "double",
-    "low": "double",
-    "close": "double",
-    "adj_close": "double",
-    "volume": "bigint",
-    "close_usd": "double",
-    "producer_id": "varchar",
-    "sequence": "bigint",
-    "dt": "varchar",
-    "hour": "varchar",
-}
 Rows = list[dict[str, Any]]
 Ask = Callable[[str], Rows]
 
@@ -45,11 +30,11 @@ def quote(
     volume: int,
     *,
     producer: str = "p1",
-) -> tuple[Any, ...]:
+) -> dict[str, Any]:
     """One record of March 2026 at `time` (day and time of day); two of its currency are a dollar."""
     event_time = f"2026-03-0{time}Z"
     values = (symbol, event_time, *prices, prices[3], volume, prices[3] / 2, producer, sequence)
-    return (*values, event_time[:10], event_time[11:13])
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 # Two symbols, one minute boundary, one midnight. Producer p1 lost sequence 2 and doubled 4; p2 has 3 on its way.
@@ -71,19 +56,14 @@ QUOTES = [
 
 
 @pytest.fixture(scope="module")
-def ask() -> Ask:
-    """Run an analysis over the quotes as the local cloud's Athena would: its dialect in, DuckDB underneath."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"CREATE TABLE quotes ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})")
-    connection.executemany(f"INSERT INTO quotes VALUES ({', '.join('?' * len(COLUMNS))})", QUOTES)
-
-    def run(name: str) -> Rows:
-        cursor = connection.execute(sqlglot.transpile(ALL[name].sql, read="athena", write="duckdb")[0])
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-    return run
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Run an analysis in the local cloud's Athena, over objects as the consumer writes them."""
+    cloud = SmallCloud(tmp_path_factory.mktemp("cloud"))
+    cloud.make_table()
+    cloud.store(QUOTES)
+    partitions.synchronize(cloud.s3, cloud.glue, cloud.deployment)
+    yield lambda name: athena.run(cloud.athena, cloud.deployment, ALL[name].sql).rows
+    cloud.close()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -155,7 +135,7 @@ def test_average_level_is_the_mean_close_of_each_symbol(ask: Ask) -> None:
 
 def test_volume_gives_the_sum_and_its_share_of_all(ask: Ask) -> None:
     rows = ask("volume")
-    assert [(row["symbol"], int(row["total_volume"]), row["largest_volume"]) for row in rows] == [
+    assert [(row["symbol"], row["total_volume"], row["largest_volume"]) for row in rows] == [
         (BBB, 110, 50),
         (AAA, 100, 50),
     ]
@@ -197,7 +177,7 @@ def test_trend_counts_risers_and_fallers_minute_by_minute(ask: Ask) -> None:
     assert (by_minute["23:59"]["rising"], by_minute["23:59"]["falling"]) == (1, 1)
     assert by_minute["23:59"]["mean_change_percent"] == pytest.approx(0.0)
     assert (by_minute["23:58"]["rising"], by_minute["23:58"]["falling"]) == (0, 0)
-    assert (int(by_minute["23:59"]["records"]), int(by_minute["23:59"]["volume"])) == (3, 70)
+    assert (by_minute["23:59"]["records"], by_minute["23:59"]["volume"]) == (3, 70)
     # AAA 99 -> 102 and BBB 45 -> 48.
     assert by_minute["00:01"]["mean_change_percent"] == pytest.approx((3 / 99 + 3 / 45) * 50, abs=5e-4)
 
