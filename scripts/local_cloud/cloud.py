@@ -63,9 +63,11 @@ class Cloud:
     def close(self, limit: float) -> None:
         """Power the hosts off, save what the buckets hold, and remove the hosts."""
         self._machines.close(limit)
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
+        ends = [threading.Thread(target=server.shutdown) for server in self._servers]
+        for end in ends:
+            end.start()
+        for end in ends:
+            end.join()
         report = "".join(f"{kept.sentence()}\n" for kept in self._save_buckets())
         self._settings.kept_report.write_text(report)
         hosts.remove_leftovers(self._settings)

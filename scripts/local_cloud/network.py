@@ -60,7 +60,8 @@ def up(settings: Settings) -> None:
     run(["ip", "link", "add", bridge, "type", "bridge"])
     run(["ip", "link", "set", bridge, "alias", _alias(settings)])
     run(["ip", "address", "add", f"{settings.gateway_address}/24", "dev", bridge])
-    run(["ip", "link", "set", bridge, "up"])
+    # Hosts have no IPv6, not even of the link: the packet filters that stand for security groups are of IPv4.
+    run(["ip", "link", "set", bridge, "addrgenmode", "none", "up"])
     # Left on at the end: another program of this machine may have come to need it.
     run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
     run(["nft", "-f", "-"], stdin=forwarding_rules(settings))
@@ -108,11 +109,11 @@ def plug(settings: Settings, cable: Cable) -> None:
     name = cable_name(settings, cable.instance_id)
     run(["ip", "link", "delete", name], check=False)
     run(["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(cable.pid)])
-    run(["ip", "link", "set", name, "master", settings.bridge, "up"])
+    run(["ip", "link", "set", name, "addrgenmode", "none", "master", settings.bridge, "up"])
     batch = [
         "link set lo up",
         f"link set eth0 address {cable.mac}",
-        "link set eth0 up",
+        "link set eth0 addrgenmode none up",
         f"address add {cable.private_interface} dev eth0",
     ]
     _in_host(cable.pid, batch)

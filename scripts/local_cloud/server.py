@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 
 # Hosts get this long to go down at the end, enough for a consumer to write what it holds.
 CLOSE_LIMIT_SECONDS = 40.0
-_POLL_SECONDS = 2.0
+_POLL_SECONDS = 1.0
 
 
 def hold_lock(settings: Settings) -> TextIO:

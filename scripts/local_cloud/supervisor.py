@@ -203,16 +203,16 @@ def stop(settings: Settings) -> Report:
 
     What its buckets still hold is saved as plain files first, and the report says where.
     """
+    pid = live_pid(settings)
+    kept: list[str] = []
+    removed: list[str] = []
+    if pid is not None:
+        settings.kept_report.unlink(missing_ok=True)
+        _end(pid)
+        if settings.kept_report.exists():
+            kept = settings.kept_report.read_text().splitlines()
+        removed.append(f"process {pid}")
     with _alone():
-        pid = live_pid(settings)
-        kept: list[str] = []
-        removed: list[str] = []
-        if pid is not None:
-            settings.kept_report.unlink(missing_ok=True)
-            _end(pid)
-            if settings.kept_report.exists():
-                kept = settings.kept_report.read_text().splitlines()
-            removed.append(f"process {pid}")
         if _held_by_another(settings):
             removed += [f"host {name}" for name in hosts.remove_leftovers(settings, whole_block=False)]
         elif shutil.which("podman") is not None and shutil.which("nft") is not None:
@@ -220,7 +220,7 @@ def stop(settings: Settings) -> Report:
         if settings.directory.exists():
             shutil.rmtree(settings.directory)
             removed.append(str(settings.directory))
-        return Report(running=False, changed=bool(removed), removed=removed, kept=kept)
+    return Report(running=False, changed=bool(removed), removed=removed, kept=kept)
 
 
 def _held_by_another(settings: Settings) -> bool:

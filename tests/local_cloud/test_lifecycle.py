@@ -170,7 +170,7 @@ def test_an_instance_is_a_host_with_both_addresses_of_its_own_and_its_types_memo
     assert private.startswith("10.20.1.")
     assert public.startswith(f"198.18.{BLOCK}.")
     assert cloud.ssh(public, "sudo id -un") == "root"
-    interfaces = json.loads(cloud.ssh(public, "ip -json -4 address show eth0"))[0]["addr_info"]
+    interfaces = json.loads(cloud.ssh(public, "ip -json address show eth0"))[0]["addr_info"]
     assert {interface["local"] for interface in interfaces} == {private, public}
     total = int(cloud.ssh(public, "awk '/MemTotal/ {print $2}' /proc/meminfo"))
     assert 950 * 1024 < total < 1024 * 1024
