@@ -1,6 +1,6 @@
-"""Times the bundle as a person meets it, in a fresh clone with a deployment of its own, and prints the table of `make bench`.
+"""Times the bundle as a person meets it, in a fresh clone with a deployment of its own: the table of `make bench`.
 
-Each figure is one whole run on this machine, so a neighbour's load is in it; the package caches are as the machine has them.
+Each figure is one whole run on this machine, so a neighbour's load is in it; the package caches are as they are.
 The JSON goes to benchmarks/results/<UTC time>.json.
 """
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -80,7 +81,7 @@ def memory_megabytes(state: Path) -> float:
 
 
 def freshness_seconds(clone: Path) -> float:
-    """From one quote's acknowledgement by Kafka to the row that `make query` counts, `make query`'s own time included."""
+    """From one quote's acknowledgement by Kafka to the row that `make query` counts, its own time included."""
     facts = json.loads((clone / ".state" / DEPLOYMENT / "deployment.json").read_text(encoding="utf-8"))
     run = uuid.uuid4().hex
     quote = {
@@ -105,7 +106,7 @@ def freshness_seconds(clone: Path) -> float:
 def flush_seconds(clone: Path) -> float:
     """The consumer's flush interval as the instance has it."""
     shown = timed(["make", "ssh", "COMMAND=sudo cat /etc/stock-market/consumer.toml"], clone)[1]
-    return float(next(line for line in shown.splitlines() if line.startswith("flush_seconds")).split("=")[1])
+    return float(tomllib.loads(shown)["flush"]["seconds"])
 
 
 def measure(clone: Path) -> list[Figure]:
