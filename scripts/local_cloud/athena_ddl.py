@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlglot import exp
@@ -14,8 +14,12 @@ from local_cloud.athena_catalog import Catalog, CatalogTable
 from local_cloud.athena_errors import QueryError, UnsupportedError
 from local_cloud.athena_results import Result, Row
 
-_NAME = r"`?(?P<{0}>[\w-]+)`?"
-_TABLE = rf"(?:{_NAME.format('database')}\.)?{_NAME.format('table')}"
+_NAME = r"[`\"]?(?P<{0}>[\w-]+)[`\"]?"
+_TABLE = rf"(?:{_NAME.format('database')}\s*\.\s*)?{_NAME.format('table')}"
+_SPEC = re.compile(
+    r"(?P<comma>,\s*)?PARTITION\s*\((?P<values>[^)]*)\)(?:\s*LOCATION\s+'(?P<location>[^']*)')?\s*", re.IGNORECASE
+)
+_VALUE = re.compile(r"\s*[`\"]?(?P<name>\w+)[`\"]?\s*=\s*(?:'(?P<text>[^']*)'|(?P<number>\d+))\s*")
 _PARTITION_FOLDER = re.compile(r"([^=/]+)=([^=/]*)")
 
 
@@ -24,22 +28,17 @@ def is_ddl(statement: exp.Expr) -> bool:
     return isinstance(statement, (exp.Command, exp.Describe, exp.Alter, exp.Create, exp.Drop, exp.Show))
 
 
-def run_ddl(statement: exp.Expr, catalog: Catalog, database: str) -> Result:
-    """Runs one.
+def run_ddl(statement: exp.Expr, text: str, catalog: Catalog, database: str) -> Result:
+    """Runs one; `text` is the statement without comments.
 
     Raises:
         QueryError: if it fails, NOT_SUPPORTED if the local cloud does not know it.
     """
     match statement:
-        case exp.Describe():
-            return _describe(statement, catalog, database)
-        case exp.Alter():
-            return _alter(statement, catalog, database)
         case exp.Create():
             return _create(statement, catalog)
         case exp.Drop():
             return _drop(statement, catalog, database)
-    text = f"{statement.this} {statement.expression.name if statement.expression else ''}".strip().rstrip(";")
     for pattern, run in _COMMANDS:
         found = re.fullmatch(pattern, text, re.IGNORECASE | re.DOTALL)
         if found:
@@ -48,7 +47,14 @@ def run_ddl(statement: exp.Expr, catalog: Catalog, database: str) -> Result:
 
 
 def _lines(name: str, lines: list[str]) -> Result:
-    return Result([name], rows=[[line] for line in lines], is_query=False)
+    return _table_of([name], [[line] for line in lines])
+
+
+def _table_of(names: list[str], rows: list[Row]) -> Result:
+    result = Result(names, is_query=False)
+    for row in rows:
+        result.add(row)
+    return result
 
 
 def _show_databases(catalog: Catalog, _database: str, words: dict[str, Any]) -> Result:
@@ -92,53 +98,60 @@ def _repair(catalog: Catalog, database: str, words: dict[str, Any]) -> Result:
     return _lines("result", lines)
 
 
-def _describe(statement: exp.Describe, catalog: Catalog, database: str) -> Result:
-    node = statement.this
-    if not isinstance(node, exp.Table):
-        raise UnsupportedError("This form of DESCRIBE")
-    table = catalog.table((node.db or database).lower(), node.name.lower(), node)
+def _describe(catalog: Catalog, database: str, words: dict[str, Any]) -> Result:
+    table = _table(catalog, database, words)
     rows: list[Row] = [[f"{column.name:<20}", f"{column.type:<20}", f"{'':<20}"] for column in table.columns]
     rows += [[f"{key.name:<20}", f"{key.type:<20}", f"{'':<20}"] for key in table.partition_keys]
     if table.partition_keys:
         rows += [["", None, None], ["# Partition Information", None, None]]
         rows += [[f"{'# col_name':<20}", f"{'data_type':<20}", f"{'comment':<20}"], ["", None, None]]
         rows += [[f"{key.name:<20}", f"{key.type:<20}", f"{'':<20}"] for key in table.partition_keys]
-    return Result(["col_name", "data_type", "comment"], rows=rows, is_query=False)
+    return _table_of(["col_name", "data_type", "comment"], rows)
 
 
-def _alter(statement: exp.Alter, catalog: Catalog, database: str) -> Result:
-    """ALTER TABLE ... ADD [IF NOT EXISTS] and DROP [IF EXISTS] PARTITION."""
-    node = statement.this
-    table = catalog.table((node.db or database).lower(), node.name.lower(), node)
-    for action in statement.args.get("actions") or []:
-        if isinstance(action, exp.AddPartition):
-            location = action.args.get("location")
-            values = _partition_values(action.this, table)
-            _add_partition(
-                catalog,
-                table,
-                values,
-                location.this.name if location is not None else table.default_location(values),
-                exists_ok=bool(action.args.get("exists")),
-            )
-        elif isinstance(action, exp.DropPartition):
-            for partition in action.expressions:
-                _drop_partition(catalog, table, _partition_values(partition, table), bool(action.args.get("exists")))
-        else:
-            raise UnsupportedError(f"ALTER TABLE {action.key}")
+def _add_partitions(catalog: Catalog, database: str, words: dict[str, Any]) -> Result:
+    table = _table(catalog, database, words)
+    for values, location in _partition_specs(words["specs"], table):
+        _add_partition(
+            catalog,
+            table,
+            values,
+            location or table.default_location(values),
+            exists_ok=bool(words["exists"]),
+        )
     return Result([], is_query=False)
 
 
-def _partition_values(partition: exp.Expr, table: CatalogTable) -> list[str]:
-    given = {}
-    for equation in partition.find_all(exp.EQ):
-        given[equation.left.name.lower()] = equation.right.name
+def _drop_partitions(catalog: Catalog, database: str, words: dict[str, Any]) -> Result:
+    table = _table(catalog, database, words)
+    for values, _ in _partition_specs(words["specs"], table):
+        errors = catalog.backend.batch_delete_partition(table.database, table.name, [{"Values": values}])
+        if errors and not words["exists"]:
+            raise QueryError("FAILED", f"SemanticException Partition not found: {values}")
+    return Result([], is_query=False)
+
+
+def _partition_specs(text: str, table: CatalogTable) -> Iterator[tuple[list[str], str | None]]:
+    """The partitions that a statement names: their values in the order of the table's keys, and their location."""
     names = [key.name for key in table.partition_keys]
-    if sorted(given) != sorted(names):
-        raise QueryError(
-            "FAILED", f"SemanticException partition spec {given} does not match the partition keys {', '.join(names)}"
-        )
-    return [given[name] for name in names]
+    position = 0
+    while position < len(text):
+        spec = _SPEC.match(text, position)
+        if spec is None:
+            raise UnsupportedError(f"'{text[position : position + 40]}'")
+        given: dict[str, str] = {}
+        for part in spec["values"].split(","):
+            value = _VALUE.fullmatch(part)
+            if value is None:
+                raise UnsupportedError(f"The partition '{part.strip()}'")
+            given[value["name"].lower()] = value["number"] if value["text"] is None else value["text"]
+        if sorted(given) != sorted(names):
+            raise QueryError(
+                "FAILED",
+                f"SemanticException partition spec {given} does not match the partition keys {', '.join(names)}",
+            )
+        yield [given[name] for name in names], spec["location"]
+        position = spec.end()
 
 
 def _add_partition(
@@ -150,12 +163,6 @@ def _add_partition(
     )
     if errors and not exists_ok:
         raise QueryError("FAILED", f"AlreadyExistsException: Partition already exists: {values}")
-
-
-def _drop_partition(catalog: Catalog, table: CatalogTable, values: list[str], missing_ok: bool) -> None:
-    errors = catalog.backend.batch_delete_partition(table.database, table.name, [{"Values": values}])
-    if errors and not missing_ok:
-        raise QueryError("FAILED", f"SemanticException Partition not found: {values}")
 
 
 def _create(statement: exp.Create, catalog: Catalog) -> Result:
@@ -214,5 +221,8 @@ _COMMANDS: tuple[tuple[str, _Run], ...] = (
     ),
     (rf"show\s+partitions\s+{_TABLE}", _show_partitions),
     (rf"show\s+columns\s+(?:in|from)\s+{_TABLE}", _show_columns),
+    (rf"(?:describe|desc)\s+(?:table\s+)?{_TABLE}", _describe),
+    (rf"alter\s+table\s+{_TABLE}\s+add\s+(?P<exists>if\s+not\s+exists\s+)?(?P<specs>partition.*)", _add_partitions),
+    (rf"alter\s+table\s+{_TABLE}\s+drop\s+(?P<exists>if\s+exists\s+)?(?P<specs>partition.*)", _drop_partitions),
     (rf"msck\s+repair\s+(?:table\s+)?{_TABLE}", _repair),
 )

@@ -19,7 +19,7 @@ from local_cloud.athena_errors import MalformedQueryError
 from local_cloud.athena_executions import TIMEOUT_SECONDS, Execution, Executor
 from local_cloud.athena_results import Row, StoredResult
 from local_cloud.athena_runner import Runner, Task
-from local_cloud.athena_sql import parse, tokenize
+from local_cloud.athena_sql import parse, tokenize, without_comments
 from local_cloud.athena_workgroups import invalid_request
 from local_cloud.glue_objects import split_s3_url
 
@@ -134,6 +134,7 @@ def _start_query_execution(self: AthenaResponse) -> str:
         parameters=parameters,
         scan_limit_bytes=group.configuration.get("BytesScannedCutoffPerQuery"),
         token=token or "",
+        text=without_comments(query),
         tokens=tokenize(query),
     )
     execution = Execution(
@@ -221,7 +222,7 @@ def _get_query_results(self: AthenaResponse) -> str:
             raise invalid_request(f"Query has not yet finished. Current state: {execution.state}")
         raise invalid_request(f"Query did not finish successfully. Final query state: {execution.state}")
     try:
-        columns, rows, update_count = StoredResult(self.athena_backend.account_id, execution.output_location).read()
+        columns, rows = StoredResult(self.athena_backend.account_id, execution.output_location).read()
     except FileNotFoundError as error:
         raise invalid_request(f"Could not find results: {error} does not exist in S3") from error
     limit = int(request.get("MaxResults") or MAX_PAGE)
@@ -229,7 +230,7 @@ def _get_query_results(self: AthenaResponse) -> str:
         raise invalid_request(f"MaxResults is more than maximum allowed length {MAX_PAGE}")
     start = _offset(request.get("NextToken"))
     answer: dict[str, Any] = {
-        "UpdateCount": update_count,
+        "UpdateCount": 0,
         "ResultSet": {
             "Rows": [_datum(row) for row in rows[start : start + limit]],
             "ResultSetMetadata": {"ColumnInfo": columns},

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,7 @@ from sqlglot import exp
 from local_cloud.athena_catalog import Catalog
 from local_cloud.athena_ddl import is_ddl
 from local_cloud.athena_errors import QueryCancelledError, QueryError
-from local_cloud.athena_results import Result, StoredResult
+from local_cloud.athena_results import StoredResult
 from local_cloud.athena_runner import Runner, Task
 
 LOG = logging.getLogger(__name__)
@@ -44,15 +43,21 @@ class Execution:
     submitted: float = field(default_factory=time.time)
     started: float | None = None
     completed: float | None = None
-    result: Result | None = None
 
     def __post_init__(self) -> None:
-        suffix = "txt" if is_ddl(self.statement) else "csv"
+        self.statement_type = "DDL" if is_ddl(self.statement) else "DML"
+        self.substatement_type = self.statement.key.upper()
+        suffix = "txt" if self.statement_type == "DDL" else "csv"
         location = self.result_configuration["OutputLocation"].rstrip("/")
         self.result_configuration = {
             **self.result_configuration,
             "OutputLocation": f"{location}/{self.id}.{suffix}",
         }
+
+    def forget(self) -> None:
+        """Drops what only the run needs: the history is long."""
+        self.statement = exp.Null()
+        self.task.tokens = []
 
     @property
     def output_location(self) -> str:
@@ -81,8 +86,8 @@ class Execution:
         description: dict[str, Any] = {
             "QueryExecutionId": self.id,
             "Query": self.query,
-            "StatementType": "DDL" if is_ddl(self.statement) else "DML",
-            "SubstatementType": self.statement.key.upper(),
+            "StatementType": self.statement_type,
+            "SubstatementType": self.substatement_type,
             "ResultConfiguration": self.result_configuration,
             "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
             "QueryExecutionContext": context,
@@ -122,11 +127,9 @@ class Executor:
         runner: Runner,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
-        on_done: Callable[[Execution], None] | None = None,
     ) -> None:
         self._runner = runner
         self._timeout = timeout_seconds
-        self._on_done = on_done
         self._pool = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
         self._lock = threading.Lock()
         self._active: dict[str, Execution] = {}
@@ -155,7 +158,12 @@ class Executor:
             active = list(self._active.values())
         for execution in active:
             self.stop(execution, "The local cloud is stopping")
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while any(execution.state == "RUNNING" for execution in active):
+            for execution in active:
+                self.stop(execution, "The local cloud is stopping")
+            time.sleep(0.02)
+        self._pool.shutdown(wait=True)
 
     def _run(self, execution: Execution, account_id: str, region: str) -> None:
         if execution.state in _DONE:
@@ -192,7 +200,6 @@ class Executor:
             if execution.state in _DONE:
                 return
             execution.completed = time.time()
+            execution.forget()
             execution.reason = reason
             execution.state = state
-        if self._on_done is not None:
-            self._on_done(execution)

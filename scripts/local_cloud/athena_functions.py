@@ -99,13 +99,34 @@ def _is_number(kind: exp.DataType) -> bool:
 
 
 def rewrite(tree: exp.Expr) -> exp.Expr:
-    """Brings the annotated tree to what DuckDB must be asked so that Trino's answer comes out."""
-    return tree.transform(_rewrite_node, copy=False)
+    """Brings the annotated tree to what DuckDB must be asked so that Trino's answer comes out.
+
+    From the leaves up, so that whoever looks at a child sees it rewritten, with the type that it had.
+    """
+    for node in reversed(list(tree.walk())):
+        new = _rewrite_node(node)
+        if new is node:
+            continue
+        if new.type is None:
+            new.type = node.type
+        if node is tree:
+            tree = new
+        else:
+            node.replace(new)
+    return tree
 
 
 def _rewrite_node(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Div):
         return _division(node)
+    if isinstance(node, (exp.ApproxQuantile, exp.Window, exp.Filter)):
+        return _percentile(node)
+    if (
+        isinstance(node, (exp.DateTrunc, exp.TimestampTrunc))
+        and node.this.type is not None
+        and node.this.is_type("date")
+    ):
+        return exp.cast(node.copy(), exp.DataType.Type.DATE)
     if isinstance(node, exp.AtTimeZone):
         return _at_time_zone(node)
     if isinstance(node, exp.Format):
@@ -134,6 +155,19 @@ def _rewrite_node(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Anonymous):
         return _anonymous(node)
     return node
+
+
+def _percentile(node: exp.Expr) -> exp.Expr:
+    """Of whole numbers Trino gives the rounded percentile, DuckDB one with a fraction."""
+    function = node.this if isinstance(node, (exp.Window, exp.Filter)) else node
+    function = function.this if isinstance(function, exp.Filter) else function
+    is_inner = isinstance(node.parent, (exp.Window, exp.Filter)) and node.parent.this is node
+    if is_inner or not isinstance(function, exp.ApproxQuantile):
+        return node
+    kind, quantile = function.this.type, function.args.get("quantile")
+    if kind is None or not kind.is_type(*_INTEGERS) or isinstance(quantile, exp.Array):
+        return node
+    return exp.cast(exp.Round(this=node.copy()), kind)
 
 
 def _at_time_zone(node: exp.AtTimeZone) -> exp.AtTimeZone:
@@ -190,14 +224,14 @@ def decimal_scale(node: exp.Expr) -> int | None:
         case exp.Literal() if not node.is_string:
             text = node.name.lower()
             return None if "e" in text else len(text.partition(".")[2])
-        case exp.Paren() | exp.Neg():
+        case exp.Paren() | exp.Neg() if not isinstance(node.this, exp.IntDiv):
             return decimal_scale(node.this)
         case exp.Mul() | exp.Add() | exp.Sub():
             left, right = decimal_scale(node.left), decimal_scale(node.right)
             if left is None or right is None:
                 return None
             return left + right if isinstance(node, exp.Mul) else max(left, right)
-    kind = node.type
+    kind = node.to if isinstance(node, exp.Cast) else node.type
     if kind is None:
         return None
     if kind.is_type("decimal"):

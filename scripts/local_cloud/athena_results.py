@@ -6,7 +6,6 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from local_cloud.athena_types import athena_type, precision_and_scale
@@ -15,22 +14,38 @@ from local_cloud.glue_objects import ObjectStore, split_s3_url
 Row = list[str | None]
 
 
-@dataclass(slots=True)
 class Result:
-    """Rows as text, None for NULL. `duckdb_types` is empty for statements whose columns are all strings (DDL)."""
+    """A result on its way to the output location: rows are text, None for NULL, and become the file's lines at once.
 
-    names: list[str]
-    duckdb_types: list[str] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    is_query: bool = True
-    update_count: int = 0
+    A SELECT's file is CSV with a header, every value quoted and NULL left empty; that of a statement about the catalog
+    is plain text, the values apart by tabs. `duckdb_types` is empty where all columns are strings.
+    """
+
+    def __init__(self, names: list[str], duckdb_types: list[str] | None = None, *, is_query: bool = True) -> None:
+        self.names = names
+        self.duckdb_types = duckdb_types or ["VARCHAR"] * len(names)
+        self.is_query = is_query
+        self.row_count = 0
+        self._text = io.StringIO()
+        if is_query:
+            self._write([*names])
+
+    def add(self, row: Row) -> None:
+        """Adds a row."""
+        self.row_count += 1
+        self._write(row)
+
+    def _write(self, row: Row) -> None:
+        if self.is_query:
+            self._text.write(",".join("" if value is None else _quote(value) for value in row) + "\n")
+        else:
+            self._text.write("\t".join(value or "" for value in row) + "\n")
 
     @property
     def columns(self) -> list[dict[str, Any]]:
         """ResultSetMetadata's ColumnInfo."""
-        kinds = self.duckdb_types or ["VARCHAR"] * len(self.names)
         columns = []
-        for name, kind in zip(self.names, kinds, strict=True):
+        for name, kind in zip(self.names, self.duckdb_types, strict=True):
             precision, scale = precision_and_scale(kind)
             columns.append(
                 {
@@ -49,14 +64,8 @@ class Result:
         return columns
 
     def body(self) -> bytes:
-        """The file in the output location: CSV with every value quoted and NULL left empty, or plain text for DDL."""
-        if not self.is_query:
-            return "".join("\t".join(value or "" for value in row) + "\n" for row in self.rows).encode()
-        out = io.StringIO()
-        header: Row = [*self.names]
-        for row in [header, *self.rows]:
-            out.write(",".join("" if value is None else _quote(value) for value in row) + "\n")
-        return out.getvalue().encode()
+        """The file in the output location."""
+        return self._text.getvalue().encode()
 
 
 def _quote(value: str) -> str:
@@ -79,11 +88,11 @@ class StoredResult:
         """
         store = ObjectStore(self._account_id)
         store.write(self._bucket, self._key, result.body(), content_type="application/octet-stream")
-        description = json.dumps({"columns": result.columns, "update_count": result.update_count})
+        description = json.dumps({"columns": result.columns})
         store.write(self._bucket, f"{self._key}.metadata", description.encode(), content_type="application/json")
 
-    def read(self) -> tuple[list[dict[str, Any]], list[Row], int]:
-        """Columns, rows (the header first, if it is a SELECT's) and the update count.
+    def read(self) -> tuple[list[dict[str, Any]], list[Row]]:
+        """Columns and rows, the header first if they are a SELECT's.
 
         Raises:
             FileNotFoundError: if somebody deleted it.
@@ -91,7 +100,7 @@ class StoredResult:
         body = self._read(self._key).decode()
         description = json.loads(self._read(f"{self._key}.metadata"))
         rows = _rows_of_csv(body) if self._key.endswith(".csv") else _rows_of_text(body)
-        return description["columns"], list(rows), description["update_count"]
+        return description["columns"], list(rows)
 
     def _read(self, key: str) -> bytes:
         store = ObjectStore(self._account_id)

@@ -36,6 +36,7 @@ class Task:
     parameters: list[str] | None = None
     scan_limit_bytes: int | None = None
     token: str = ""
+    text: str = ""
     tokens: list[Token] = field(default_factory=list)
     scanned_bytes: int = 0
     output_rows: int = 0
@@ -88,7 +89,7 @@ class Runner:
         if task.parameters is not None:
             statement = substitute(statement, task.parameters)
         if is_ddl(statement):
-            return run_ddl(statement, catalog, task.database)
+            return run_ddl(statement, task.text, catalog, task.database)
         if not isinstance(statement, (exp.Query, exp.Values)):
             raise UnsupportedError(f"{statement.key.upper()}")
         check_function_names(task.tokens, statement)
@@ -115,7 +116,7 @@ class Runner:
                 result = _query(cursor, compiled)
             finally:
                 task.interrupt = None
-        task.output_rows = len(result.rows)
+        task.output_rows = result.row_count
         return result
 
     def _prepare_scan(self, cursor: duckdb.DuckDBPyConnection, catalog: Catalog, scan: Scan, task: Task) -> None:
@@ -192,7 +193,7 @@ def _query(cursor: duckdb.DuckDBPyConnection, compiled: Compiled) -> Result:
             for index, zone in zones.items():
                 if texts[index] is not None:
                     texts[index] = f"{texts[index]} {zone}"
-            result.rows.append(texts)
+            result.add(texts)
     return result
 
 

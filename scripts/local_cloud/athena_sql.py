@@ -86,6 +86,14 @@ def _quiet() -> Iterator[None]:
         logger.disabled = before
 
 
+_QUOTED_OR_COMMENT = re.compile(r"('(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`)|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def without_comments(text: str) -> str:
+    """The statement without comments, and without the semicolon at its end."""
+    return _QUOTED_OR_COMMENT.sub(lambda match: match[1] or " ", text).strip().removesuffix(";").strip()
+
+
 def substitute(statement: exp.Expr, parameters: list[str]) -> exp.Expr:
     """Puts the execution parameters, which are SQL literals, in the places of the question marks.
 
@@ -212,15 +220,23 @@ def _qualified(original: exp.Query, schema: MappingSchema, database: str) -> exp
         name = match[1] if match else ""
         qualifier = re.search(r"for table: '([^']+)'", text)
         if not name:
-            ambiguous = re.search(r"[Aa]mbiguous", text)
-            raise QueryError("AMBIGUOUS_NAME" if ambiguous else "SYNTAX_ERROR", text) from error
+            raise QueryError("SYNTAX_ERROR", text) from error
         node = next((c for c in original.find_all(exp.Column) if c.name.lower() == name.lower()), None)
-        if "mbiguous" in text:
+        if node is not None and not node.table and _owners(node, schema, database) > 1:
             raise QueryError("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous", node) from error
         shown = f"{qualifier[1]}.{name}" if qualifier else node.sql(DIALECT) if node is not None else name
         raise column_not_found(shown, node) from error
     except SqlglotError as error:
         raise QueryError("SYNTAX_ERROR", str(error)) from error
+
+
+def _owners(column: exp.Column, schema: MappingSchema, database: str) -> int:
+    """How many of the tables around a column have one of its name."""
+    select = column.find_ancestor(exp.Select)
+    sources = [] if select is None else [select.args.get("from_"), *(select.args.get("joins") or [])]
+    tables = [source.this for source in sources if source is not None and isinstance(source.this, exp.Table)]
+    names = [exp.table_(table.name, db=table.db or database) for table in tables]
+    return sum(column.name.lower() in schema.column_names(name, dialect=DIALECT) for name in names)
 
 
 def _drop_hidden_from_stars(tree: exp.Expr) -> None:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import json
 import re
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from moto.glue.models import FakeTable, GlueBackend
 
 from local_cloud.glue_infer import Schema, infer
 from local_cloud.glue_objects import ObjectStore, StoredObject, folder_of, is_hidden
+from local_cloud.glue_role import CrawlerRole
+from local_cloud.glue_tables import Folder, FoundTable, combine, statistics, storage
 
 CREATED_BY = "UPDATED_BY_CRAWLER"
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
-_TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
-_TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
-_JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
-_CSV_SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
-
 SchemaCache = dict[tuple[str, str, str], Schema]
 
 
@@ -58,37 +56,6 @@ class CrawlCounts:
     partitions_deleted: int = 0
 
 
-@dataclass(slots=True)
-class Folder:
-    """A table's folder, or one partition of it: its objects and what they have in common."""
-
-    bucket: str
-    prefix: str
-    values: tuple[str, ...] = ()
-    objects: list[StoredObject] = field(default_factory=list)
-    schema: Schema | None = None
-
-    @property
-    def location(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}"
-
-
-@dataclass(slots=True)
-class FoundTable:
-    """A table that the crawl has found: partitions in the order of their values."""
-
-    folder: Folder
-    keys: tuple[str, ...]
-    partitions: list[Folder]
-    schema: Schema
-
-    @property
-    def name(self) -> str:
-        """The last folder's name, or the bucket's, with Glue's letters only."""
-        last = self.folder.prefix.rstrip("/").rpartition("/")[2] or self.folder.bucket
-        return re.sub(r"[^0-9a-z_]", "_", last.lower())
-
-
 class Crawl:
     """Reads the targets and brings the catalog up to date.
 
@@ -100,11 +67,13 @@ class Crawl:
         self,
         backend: GlueBackend,
         settings: CrawlSettings,
+        role: CrawlerRole,
         schemas: SchemaCache,
         checkpoint: Callable[[], None],
     ) -> None:
         self._backend = backend
         self._settings = settings
+        self._role = role
         self._schemas = schemas
         self._checkpoint = checkpoint
         self._store = ObjectStore(backend.account_id)
@@ -114,9 +83,12 @@ class Crawl:
         """The whole crawl.
 
         Raises:
-            CrawlError: if the database or a bucket is missing.
+            CrawlError: if the database or a bucket is missing, or the role may not do what a crawl does.
             CrawlStoppedError: from `checkpoint`.
         """
+        problem = self._role.problem()
+        if problem:
+            raise CrawlError(problem)
         if self._settings.database not in self._backend.databases:
             raise CrawlError(f"Database {self._settings.database} not found.")
         found: dict[str, FoundTable] = {}
@@ -124,7 +96,7 @@ class Crawl:
             for table in self._find_tables(target):
                 name = f"{self._settings.table_prefix}{table.name}"
                 if name in found:  # two folders of one name: Glue tells them apart by a hash
-                    name = f"{name}_{abs(hash(table.folder.location)):032x}"[:255]
+                    name = f"{name}_{hashlib.md5(table.folder.location.encode()).hexdigest()}"
                 found[name] = table
         for name, table in found.items():
             self._write_table(name, table)
@@ -134,15 +106,30 @@ class Crawl:
     def _find_tables(self, target: dict[str, Any]) -> Iterable[FoundTable]:
         bucket, prefix = folder_of(target["Path"])
         excluded = target.get("Exclusions") or []
+        self._authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}")
         objects = [
             stored
             for stored in self._list(bucket, prefix)
             if stored.size and not is_hidden(stored.key) and not _is_excluded(stored.key[len(prefix) :], excluded)
         ]
+        if objects:
+            self._authorize("s3:GetObject", f"arn:aws:s3:::{bucket}/{objects[0].key}")
         for root, members in _table_roots(prefix, objects).items():
             table = self._read_table(bucket, root, members)
             if table:
                 yield table
+
+    def _authorize(self, action: str, resource: str) -> None:
+        if not self._role.may(action, resource):
+            service = {"s3": "Amazon S3", "glue": "AWSGlue"}[action.partition(":")[0]]
+            raise CrawlError(
+                f"Access Denied (Service: {service}; Status Code: 403; Error Code: AccessDenied): the crawler's role "
+                f"is not authorized to perform: {action} on resource: {resource}"
+            )
+
+    def _authorize_table(self, action: str, name: str) -> None:
+        catalog = f"arn:aws:glue:{self._backend.region_name}:{self._backend.account_id}"
+        self._authorize(action, f"{catalog}:table/{self._settings.database}/{name}")
 
     def _list(self, bucket: str, prefix: str) -> Iterable[StoredObject]:
         try:
@@ -174,7 +161,7 @@ class Crawl:
             return None
         kind = kinds.most_common(1)[0][0]
         partitions = [folder for folder in partitions if folder.schema and folder.schema.classification == kind]
-        schema = _combine(folder.schema for folder in partitions if folder.schema)
+        schema = combine(folder.schema for folder in partitions if folder.schema)
         table_folder = Folder(bucket, root, (), [stored for folder in partitions for stored in folder.objects], schema)
         return FoundTable(table_folder, keys, partitions, schema)
 
@@ -193,12 +180,15 @@ class Crawl:
             return None
         kinds = Counter(schema.classification for schema in schemas if schema.classification != "UNKNOWN")
         kind = kinds.most_common(1)[0][0] if kinds else "UNKNOWN"
-        return _combine(schema for schema in schemas if schema.classification == kind)
+        return combine(schema for schema in schemas if schema.classification == kind)
 
     def _write_table(self, name: str, found: FoundTable) -> None:
         wanted = self._table_input(name, found)
         database = self._backend.get_database(self._settings.database)
         table = database.tables.get(name)
+        self._authorize_table("glue:CreateTable" if table is None else "glue:UpdateTable", name)
+        if found.keys:
+            self._authorize_table("glue:BatchCreatePartition", name)
         if table is None:
             table = self._backend.create_table(self._settings.database, name, wanted)
             self.counts.created += 1
@@ -231,8 +221,8 @@ class Crawl:
             schema = folder.schema or found.schema
             wanted = {
                 "Values": list(folder.values),
-                "StorageDescriptor": _storage(folder, schema, columns if inherits else schema.glue_columns),
-                "Parameters": _statistics(folder, schema),
+                "StorageDescriptor": storage(folder, schema, columns if inherits else schema.glue_columns),
+                "Parameters": statistics(folder, schema),
             }
             key = str(wanted["Values"])
             known = table.partitions.get(key)
@@ -246,10 +236,14 @@ class Crawl:
             changed = True
         if self._settings.delete_behavior == "DELETE_FROM_DATABASE":
             present = {str(list(folder.values)) for folder in found.partitions}
-            for key in [key for key in table.partitions if key not in present]:
-                del table.partitions[key]
-                self.counts.partitions_deleted += 1
-                changed = True
+            fresh = ObjectStore(self._backend.account_id)
+            for key, partition in list(table.partitions.items()):
+                location = (partition.partition_input.get("StorageDescriptor") or {}).get("Location")
+                # What was added while the crawl ran has objects by now, though the crawl's listing has none.
+                if key not in present and not (location and _has_objects(fresh, location)):
+                    table.partitions.pop(key, None)
+                    self.counts.partitions_deleted += 1
+                    changed = True
         return changed
 
     def _remove_missing(self, found: dict[str, FoundTable]) -> None:
@@ -262,6 +256,7 @@ class Crawl:
             if name in found or parameters.get(CREATED_BY) != self._settings.crawler:
                 continue
             if self._settings.delete_behavior == "DELETE_FROM_DATABASE":
+                self._authorize_table("glue:DeleteTable", name)
                 self._backend.delete_table(self._settings.database, name)
                 self.counts.deleted += 1
             elif "DEPRECATED_BY_CRAWLER" not in parameters:
@@ -274,7 +269,7 @@ class Crawl:
 
     def _table_input(self, name: str, found: FoundTable) -> dict[str, Any]:
         parameters = {
-            **_statistics(found.folder, found.schema),
+            **statistics(found.folder, found.schema),
             CREATED_BY: self._settings.crawler,
             "CrawlerSchemaDeserializerVersion": "1.0",
             "CrawlerSchemaSerializerVersion": "1.0",
@@ -285,7 +280,7 @@ class Crawl:
             "Name": name,
             "Owner": "owner",
             "Retention": 0,
-            "StorageDescriptor": _storage(found.folder, found.schema, found.schema.glue_columns),
+            "StorageDescriptor": storage(found.folder, found.schema, found.schema.glue_columns),
             "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
             "TableType": "EXTERNAL_TABLE",
             "Parameters": parameters,
@@ -314,6 +309,13 @@ def _is_excluded(path: str, patterns: list[str]) -> bool:
     return False
 
 
+def _has_objects(store: ObjectStore, location: str) -> bool:
+    try:
+        return any(stored.size and not is_hidden(stored.key) for stored in store.list(*folder_of(location)))
+    except LookupError:
+        return False
+
+
 def _table_roots(prefix: str, objects: list[StoredObject]) -> dict[str, list[StoredObject]]:
     """The folders that become tables: the target itself, unless it has only folders that are no partitions."""
     if not objects:
@@ -328,57 +330,3 @@ def _table_roots(prefix: str, objects: list[StoredObject]) -> dict[str, list[Sto
     for folder, members in groups.items():
         roots.update(_table_roots(folder, members))
     return roots
-
-
-def _combine(schemas: Iterable[Schema]) -> Schema:
-    combined: Schema | None = None
-    for schema in schemas:
-        if combined is None:
-            combined = Schema(
-                schema.classification, schema.compressed, delimiter=schema.delimiter, has_header=schema.has_header
-            )
-        combined.add(schema)
-    return combined or Schema("UNKNOWN")
-
-
-def _statistics(folder: Folder, schema: Schema) -> dict[str, str]:
-    size = sum(stored.size for stored in folder.objects)
-    average = schema.sampled_bytes // schema.sampled_records if schema.sampled_records else 0
-    parameters = {
-        "classification": schema.classification,
-        "compressionType": "gzip" if schema.compressed else "none",
-        "typeOfData": "file",
-        "objectCount": str(len(folder.objects)),
-        "sizeKey": str(size),
-        "recordCount": str(schema.sampled_records),
-        "averageRecordSize": str(average),
-    }
-    if schema.classification == "csv":
-        parameters |= {"delimiter": schema.delimiter, "columnsOrdered": "true", "areColumnsQuoted": "false"}
-        if schema.has_header:
-            parameters["skip.header.line.count"] = "1"
-    return parameters
-
-
-def _storage(folder: Folder, schema: Schema, columns: list[dict[str, str]]) -> dict[str, Any]:
-    serde: dict[str, Any] = {}
-    if schema.classification == "json":
-        serde = {
-            "SerializationLibrary": _JSON_SERDE,
-            "Parameters": {"paths": ",".join(sorted(schema.columns))},
-        }
-    elif schema.classification == "csv":
-        serde = {"SerializationLibrary": _CSV_SERDE, "Parameters": {"field.delim": schema.delimiter}}
-    return {
-        "Columns": [dict(column) for column in columns],
-        "Location": folder.location,
-        "InputFormat": _TEXT_INPUT,
-        "OutputFormat": _TEXT_OUTPUT,
-        "Compressed": schema.compressed,
-        "NumberOfBuckets": -1,
-        "SerdeInfo": serde,
-        "BucketColumns": [],
-        "SortColumns": [],
-        "Parameters": _statistics(folder, schema),
-        "StoredAsSubDirectories": False,
-    }

@@ -21,7 +21,6 @@ from moto.glue.exceptions import (
     EntityNotFoundException,
     InvalidInputException,
 )
-from moto.iam.models import Role, iam_backends
 
 from local_cloud.glue_crawl import (
     Crawl,
@@ -33,6 +32,7 @@ from local_cloud.glue_crawl import (
     inherits_from_table,
 )
 from local_cloud.glue_objects import split_s3_url
+from local_cloud.glue_role import CrawlerRole
 
 STOPPING_SECONDS = 0.2
 _DEFAULT_POLICY = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DEPRECATE_IN_DATABASE"}
@@ -176,7 +176,13 @@ class Crawler(models.FakeCrawler):
     def _crawl(self, record: CrawlRecord) -> None:
         outcome = "FAILED"
         try:
-            crawl = Crawl(self.backend, self._settings(), self.schemas, record.checkpoint)
+            crawl = Crawl(
+                self.backend,
+                self._settings(),
+                CrawlerRole(self.role, self.backend.account_id),
+                self.schemas,
+                record.checkpoint,
+            )
             record.counts = crawl.counts
             crawl.run()
             outcome = "COMPLETED"
@@ -192,9 +198,6 @@ class Crawler(models.FakeCrawler):
         record.end_time = utcnow()
 
     def _settings(self) -> CrawlSettings:
-        problem = _role_problem(self.role, self.backend.account_id)
-        if problem:
-            raise CrawlError(problem)
         return CrawlSettings(
             crawler=self.name,
             database=self.database_name,
@@ -204,15 +207,6 @@ class Crawler(models.FakeCrawler):
             delete_behavior=self.schema_change_policy["DeleteBehavior"],
             inherit_from_table=inherits_from_table(self.configuration),
         )
-
-
-def _role_problem(role: str, account_id: str) -> str:
-    """Why Glue can't take on the role, or an empty string."""
-    name = role.rpartition("/")[2]
-    found: Role | None = next((r for r in iam_backends[account_id]["aws"].roles.values() if r.name == name), None)
-    if found is None or "glue.amazonaws.com" not in str(found.assume_role_policy_document):
-        return f"Service is unable to assume provided role {role}. Please verify role's TrustPolicy"
-    return ""
 
 
 def _check(definition: dict[str, Any], backend: models.GlueBackend) -> None:
@@ -237,7 +231,7 @@ def _check(definition: dict[str, Any], backend: models.GlueBackend) -> None:
     except (ValueError, AttributeError) as error:
         raise InvalidInputException("Crawler", "Crawler configuration is no JSON object.") from error
     if definition.get("role") is not None:
-        problem = _role_problem(definition["role"], backend.account_id)
+        problem = CrawlerRole(definition["role"], backend.account_id).problem()
         if problem:
             raise InvalidInputException("Crawler", problem)
 

@@ -149,9 +149,9 @@ def _infer_json(records: list[str]) -> Schema | None:
         except ValueError:
             if not readable:
                 return None
-            continue
+            continue  # a damaged line: queries will stumble over it, the types don't
         if not isinstance(value, dict):
-            return None
+            return Schema("UNKNOWN")
         readable += 1
         for name, kind in type_of_json(value).fields:
             schema.columns[name] = merge(schema.columns.get(name, NULL), kind)
