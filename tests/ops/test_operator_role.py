@@ -1,0 +1,177 @@
+"""The operator's files: what is written opens the deployment, says no secret, and a second run changes nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from tests.ops import playbook
+
+from stock_market_ops import deployment
+from stock_market_ops.deployment import ROOT, Instance
+
+PLAY = [{"hosts": "localhost", "gather_facts": False, "roles": ["operator"]}]
+NODE = {
+    "stock_market_public_address": "203.0.113.7",
+    "stock_market_private_address": "10.0.0.7",
+    "stock_market_instance_id": "i-1",
+}
+ENDPOINT = "http://127.0.0.1:1"
+OWN_KEYS = {"AWS_ACCESS_KEY_ID": "of-the-user", "AWS_SECRET_ACCESS_KEY": "secret-of-the-user"}
+
+
+def variables(state: Path, **more: Any) -> dict[str, Any]:
+    """What the inventory gives to the role."""
+    return {
+        "stock_market_deployment": "shop",
+        "stock_market_root": str(ROOT),
+        "stock_market_state_dir": str(state),
+        "stock_market_region": "eu-north-1",
+        "stock_market_endpoint_url": "",
+        "stock_market_data_bucket": "shop-data",
+        "stock_market_results_bucket": "shop-results",
+        "stock_market_database": "stock_market",
+        "stock_market_table": "quotes",
+        "stock_market_topic": "stock-quotes",
+        **more,
+    }
+
+
+def inventory(state: Path, **more: Any) -> dict[str, Any]:
+    """One instance that carries a broker and the consumer."""
+    nodes = {"node-1": NODE}
+    given = variables(state, **more)
+    return playbook.local_inventory(given, stock_market=nodes, kafka=nodes, stock_consumer=nodes)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the plays are run."""
+    return tmp_path_factory.mktemp("operator")
+
+
+@pytest.fixture(scope="module")
+def state(folder: Path) -> Path:
+    """The state directory after one run for a cloud with keys of its own."""
+    path = folder / "state root" / "shop"
+    hosts = inventory(
+        path,
+        stock_market_endpoint_url=ENDPOINT,
+        stock_market_access_key="local-cloud",
+        stock_market_secret_key="local-cloud",
+    )
+    checked = playbook.run(folder, PLAY, hosts, "--check", "--diff")
+    assert checked.code == 0, checked.output
+    assert not path.exists()
+    done = playbook.run(folder, PLAY, hosts)
+    assert done.code == 0, done.output
+    again = playbook.run(folder, PLAY, hosts, "--check", "--diff")
+    assert (again.code, again.counts["changed"]) == (0, 0), again.output
+    return path
+
+
+@pytest.fixture(scope="module")
+def state_on_aws(folder: Path) -> Path:
+    """The state directory after one run for an account whose keys are the user's own."""
+    path = folder / "aws"
+    done = playbook.run(folder, PLAY, inventory(path, operator_source_profile=""))
+    assert done.code == 0, done.output
+    return path
+
+
+def session_of(state: Path) -> botocore.session.Session:
+    """A session as the AWS command line makes it from the two files."""
+    session = botocore.session.Session(profile="shop")
+    session.set_config_variable("config_file", str(state / "aws" / "config"))
+    session.set_config_variable("credentials_file", str(state / "aws" / "credentials"))
+    return session
+
+
+def test_every_file_is_its_owners_only(state: Path) -> None:
+    files = [path for path in state.rglob("*") if path.is_file()]
+    assert len(files) == 7
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in state.rglob("*") if path.is_dir()} == {0o700}
+
+
+def test_query_and_status_read_what_the_role_wrote(state: Path) -> None:
+    known = deployment.load("shop", state.parent)
+    assert known.bootstrap_servers == "203.0.113.7:9092"
+    assert known.instances == [Instance("node-1", "i-1", "203.0.113.7", "10.0.0.7", ["kafka", "stock_consumer"])]
+    assert known.carrying("stock_producer") == []
+
+
+def test_the_profile_leads_to_the_deployments_endpoint_and_region(state: Path) -> None:
+    client = boto3.Session(botocore_session=session_of(state)).client("s3")
+    assert client.meta.endpoint_url == ENDPOINT
+    assert client.meta.region_name == "eu-north-1"
+
+
+def test_on_aws_the_profile_holds_no_secret_and_finds_the_users_keys(
+    state_on_aws: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in OWN_KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    # As in a shell that has sourced env.sh.
+    monkeypatch.setenv("AWS_PROFILE", "shop")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(state_on_aws / "aws" / "config"))
+    assert "aws_secret_access_key" not in (state_on_aws / "aws" / "credentials").read_text()
+    found = session_of(state_on_aws).get_credentials()
+    assert found is not None
+    assert found.method == "custom-process"
+    assert (found.access_key, found.secret_key) == ("of-the-user", "secret-of-the-user")
+
+
+def test_ssh_takes_the_configuration_for_each_instance_and_by_default(state: Path) -> None:
+    for name in ("node-1", "default"):
+        done = subprocess.run(
+            ["ssh", "-G", "-F", str(state / "ssh_config"), name], capture_output=True, text=True, check=True
+        )
+        options = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+        assert (options["hostname"], options["user"]) == ("203.0.113.7", "admin")
+        assert options["hostkeyalias"] == "i-1"
+        assert options["identityfile"] == str(state / "ssh" / "id_ed25519")
+        assert options["userknownhostsfile"] == str(state / "known_hosts")
+
+
+def test_a_shell_that_sources_the_environment_talks_to_the_deployment(state: Path) -> None:
+    program = (
+        "import boto3; s = boto3.Session(); print(s.client('s3').meta.endpoint_url, s.get_credentials().access_key)"
+    )
+    script = '. "$1" && exec "$2" -c "$3"'
+    done = subprocess.run(
+        ["sh", "-euc", script, "sh", str(state / "env.sh"), sys.executable, program],
+        env=os.environ | OWN_KEYS,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [ENDPOINT, "local-cloud"]
+
+
+def test_client_files_name_the_brokers_public_address(state: Path) -> None:
+    for name in ("operator.conf", "operator.properties"):
+        lines = (state / "clients" / name).read_text().splitlines()
+        assert "bootstrap.servers=203.0.113.7:9092" in lines
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"operator_access_key": "half"}, "together, or neither"),
+        ({"operator_deployment": "two words"}, "cannot be an AWS profile's name"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(folder: Path, wrong: dict[str, Any], words: str) -> None:
+    refused = playbook.run(folder, PLAY, inventory(folder / "refused", **wrong))
+    assert refused.code != 0
+    assert words in " ".join(refused.output.split())
+    assert not (folder / "refused").exists()
