@@ -106,7 +106,7 @@ def freshness_seconds(clone: Path) -> float:
 def flush_seconds(clone: Path) -> float:
     """The consumer's flush interval as the instance has it."""
     shown = timed(["make", "ssh", "COMMAND=sudo cat /etc/stock-market/consumer.toml"], clone)[1]
-    return float(tomllib.loads(shown)["flush"]["seconds"])
+    return float(tomllib.loads(shown)["cut"]["seconds"])
 
 
 def measure(clone: Path) -> list[Figure]:

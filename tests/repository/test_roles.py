@@ -18,8 +18,7 @@ def load(path: Path) -> Any:
 def test_argument_specs_and_defaults_name_the_same_options(role: Path) -> None:
     options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     defaults = load(role / "defaults" / "main.yml") or {}
-    required = {name for name, option in options.items() if option.get("required")}
-    assert set(defaults) == set(options) - required
+    assert set(defaults) == set(options)
     for name, option in options.items():
         assert option.get("type"), f"{role.name}: {name} has no type"
         assert option.get("description"), f"{role.name}: {name} has no description"
