@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from xml.sax.saxutils import escape
 
 from botocore.session import Session
+from moto.s3.models import s3_backends
 
 from local_cloud import allowed
 from local_cloud.settings import Settings
@@ -78,10 +79,20 @@ class Gate:
             return Refusal("400 Bad Request", "InvalidRegion", f"AWS has no region '{region}'.")
         if service == "s3":
             names = list(parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+            if _is_somebody_elses(environ):
+                return Refusal("403 Forbidden", "AccessDenied", "Access Denied")
             wrong = allowed.refused_s3_query(environ.get("REQUEST_METHOD", "GET"), names)
             return None if wrong is None else _not_served("s3", f"{environ.get('REQUEST_METHOD')} with '{wrong}'")
         action = _action(environ)
         return None if allowed.is_allowed(service, action) else _not_served(service, action)
+
+
+def _is_somebody_elses(environ: WSGIEnvironment) -> bool:
+    """Whether the bucket has another owner than the one that the request expects, which moto does not look at."""
+    expected = environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER", "")
+    bucket = environ.get("PATH_INFO", "").lstrip("/").partition("/")[0]
+    owner = s3_backends.bucket_accounts.get(bucket)
+    return owner is not None and expected not in {"", owner[1]}
 
 
 def _not_served(service: str, action: str) -> Refusal:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from moto.s3.models import s3_backends
 
 from local_cloud.allowed import is_allowed, refused_s3_query
 from local_cloud.gate import HEALTH_PATH, Gate
@@ -94,6 +95,17 @@ def test_motos_own_switches_are_out_of_reach(client: Client) -> None:
 def test_an_s3_subresource_that_is_not_served_is_refused(client: Client) -> None:
     assert "'notification'" in client.call("s3", REQUEST_METHOD="PUT", QUERY_STRING="notification")
     assert client.call("s3", REQUEST_METHOD="GET", QUERY_STRING="list-type=2&prefix=quotes%2F") == "served"
+
+
+def test_a_bucket_of_another_account_than_the_expected_one_is_refused(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(s3_backends.bucket_accounts, "theirs", ("aws", "999999999999"))
+    request = {"REQUEST_METHOD": "HEAD", "PATH_INFO": "/theirs/key"}
+    client.call("s3", **request, HTTP_X_AMZ_EXPECTED_BUCKET_OWNER="123456789012")
+    assert client.status == "403 Forbidden"
+    client.call("s3", **request, HTTP_X_AMZ_EXPECTED_BUCKET_OWNER="999999999999")
+    assert client.status == "200 OK"
 
 
 def test_what_moto_has_not_implemented_is_refused_with_its_words(settings: Settings) -> None:
