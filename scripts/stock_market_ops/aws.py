@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+)
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 if TYPE_CHECKING:
@@ -42,8 +48,8 @@ def sentence(error: Exception, deployment: Deployment) -> str:
         answer = error.response.get("Error", {})
         message = answer.get("Message") or "no reason given"
         return f"{error.operation_name} was refused: {answer.get('Code', 'unknown')}: {message}"
-    if isinstance(error, NoCredentialsError):
-        return f"No credentials for {where}: the profile in {deployment.aws_config_file} finds none."
+    if isinstance(error, (NoCredentialsError, CredentialRetrievalError)):
+        return f"No credentials for {where}: give your own in the environment or in your AWS profile, as for `make up`."
     if isinstance(error, (BotoConnectionError, HTTPClientError)):
         return f"The AWS API at {where} does not answer; is the deployment {deployment.deployment!r} up?"
     return f"The call to {where} failed: {' '.join(str(error).split())}"

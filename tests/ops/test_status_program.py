@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import CredentialRetrievalError
 from tests.ops.small_cloud import SmallCloud
 
 from stock_market_ops import aws, partitions, probe_cloud, probe_kafka, status
@@ -72,3 +73,8 @@ def test_a_part_that_hangs_is_reported_and_holds_up_nobody(cloud: SmallCloud, mo
     assert report.kafka.failure is not None
     assert report.kafka.failure.startswith("No answer about the brokers in ")
     assert report.storage.value is not None
+
+
+def test_missing_credentials_are_asked_for(cloud: SmallCloud) -> None:
+    error = CredentialRetrievalError(provider="custom-process", error_msg="no AWS credentials")
+    assert "give your own" in aws.sentence(error, cloud.deployment)
