@@ -45,6 +45,7 @@ class RowStore:
         self._incoming.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._ids: dict[tuple[str, str, str, str], int] = {}
+        self._next_id = 0
         self._errors: dict[int, QueryError] = {}
         self._created: set[str] = set()
 
@@ -82,14 +83,23 @@ class RowStore:
         files: list[tuple[int, StoredObject, Path]] = []
         try:
             for stored in batch:
-                object_id = len(self._ids) + len(files)
-                content = reader.prepare(catalog.read(stored))
+                object_id = self._next_id
+                self._next_id += 1
+                try:
+                    content = reader.prepare(catalog.read(stored))
+                except (OSError, EOFError, zlib.error) as error:
+                    if isinstance(error, FileNotFoundError):
+                        raise QueryError("HIVE_CURSOR_ERROR", f"{stored.url} was replaced while it was read") from error
+                    self._errors[object_id] = QueryError("HIVE_CURSOR_ERROR", f"Failed to read {stored.url}: {error}")
+                    self._ids[reader.rows_table, *_identity(stored)] = object_id
+                    continue
                 suffix = ".gz" if content.startswith(GZIP_MAGIC) else ""
                 path = self._incoming / f"{object_id}{suffix}"
                 path.write_bytes(content)
                 files.append((object_id, stored, path))
             try:
-                self._insert(reader, [path for _, _, path in files])
+                if files:
+                    self._insert(reader, [path for _, _, path in files])
             except _BAD_DATA:
                 for object_id, stored, path in files:
                     try:
@@ -139,10 +149,7 @@ class JsonReader(Reader):
 
     def prepare(self, content: bytes) -> bytes:
         """Brings keys to lower case where some are not, for the catalog's names are."""
-        try:
-            plain = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-        except (OSError, EOFError, zlib.error):
-            return b"{"  # damaged: the reader says so
+        plain = _plain(content)
         if not _UPPER_CASE_KEY.search(plain[: 64 * 1024]):
             return content
         lines = []
@@ -189,11 +196,7 @@ class CsvReader(Reader):
         is_opencsv = self._table.serde.endswith("OpenCSVSerde")
         delimiter = parameters.get("separatorChar" if is_opencsv else "field.delim") or ("," if is_opencsv else "\x01")
         skip = int(self._table.parameters.get("skip.header.line.count") or 0)
-        try:
-            plain = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-        except (OSError, EOFError, zlib.error):
-            return GZIP_MAGIC  # damaged: the reader says so
-        text = plain.decode("utf-8", errors="replace")
+        text = _plain(content).decode("utf-8", errors="replace")
         if is_opencsv:
             rows: Iterable[list[str]] = csv.reader(io.StringIO(text), delimiter=delimiter)
         else:
@@ -224,6 +227,10 @@ class CsvReader(Reader):
     def explain(self, error: duckdb.Error, stored: StoredObject) -> QueryError:
         detail = str(error).partition("Error: ")[2].partition("\n")[0]
         return QueryError("HIVE_CURSOR_ERROR", f"Failed to read {stored.url}: {detail}")
+
+
+def _plain(content: bytes) -> bytes:
+    return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
 
 
 def _reader_for(table: CatalogTable) -> Reader:

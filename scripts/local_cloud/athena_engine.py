@@ -16,7 +16,7 @@ from moto.s3.models import s3_backends
 from local_cloud import athena_workgroups
 from local_cloud.athena_catalog import CATALOG, Catalog
 from local_cloud.athena_errors import MalformedQueryError
-from local_cloud.athena_executions import TIMEOUT_SECONDS, Execution, Executor
+from local_cloud.athena_executions import CONCURRENT_QUERIES, TIMEOUT_SECONDS, Execution, Executor
 from local_cloud.athena_results import Row, StoredResult
 from local_cloud.athena_runner import Runner, Task
 from local_cloud.athena_sql import parse, tokenize, without_comments
@@ -30,11 +30,17 @@ MAX_QUERY_BYTES = 262_144
 class Engine:
     """The engine of this process: DuckDB's files are under `work_dir` and go with `close`."""
 
-    def __init__(self, work_dir: Path, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        work_dir: Path,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        concurrent_queries: int = CONCURRENT_QUERIES,
+    ) -> None:
         self._work_dir = work_dir
         _empty(work_dir)
         self._runner = Runner(work_dir)
-        self.executor = Executor(self._runner, timeout_seconds=timeout_seconds)
+        self.executor = Executor(self._runner, timeout_seconds=timeout_seconds, concurrent_queries=concurrent_queries)
 
     def close(self) -> None:
         """Cancels what runs and leaves nothing in the work directory."""
@@ -48,12 +54,18 @@ class _State:
     lock = threading.Lock()
 
 
-def install(work_dir: Path, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Engine:
+def install(
+    work_dir: Path,
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    concurrent_queries: int = CONCURRENT_QUERIES,
+) -> Engine:
     """Puts the engine into moto's Athena.
 
     Args:
         work_dir: a directory of the engine's own; whatever a killed process left there is removed.
         timeout_seconds: how long a query may take.
+        concurrent_queries: how many run at a time; further ones wait.
 
     Returns:
         the engine, whose `close` is to be called at the end.
@@ -61,7 +73,7 @@ def install(work_dir: Path, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Engi
     with _State.lock:
         if _State.engine is not None:
             _State.engine.close()
-        _State.engine = Engine(work_dir, timeout_seconds)
+        _State.engine = Engine(work_dir, timeout_seconds=timeout_seconds, concurrent_queries=concurrent_queries)
         for name, handler in _HANDLERS.items():
             setattr(AthenaResponse, name, handler)
         return _State.engine

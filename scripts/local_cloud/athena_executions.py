@@ -127,10 +127,11 @@ class Executor:
         runner: Runner,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        concurrent_queries: int = CONCURRENT_QUERIES,
     ) -> None:
         self._runner = runner
         self._timeout = timeout_seconds
-        self._pool = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
+        self._pool = ThreadPoolExecutor(concurrent_queries, thread_name_prefix="athena")
         self._lock = threading.Lock()
         self._active: dict[str, Execution] = {}
 
