@@ -1,0 +1,134 @@
+"""Teardown's search finds all that carries a deployment's tags, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.cloud.modules import load
+
+search = load("tagged_resources_info")
+
+Clients = Callable[[str], Any]
+IMAGE = "ami-12345678"
+TAGS = {"Project": "stock-market-kafka", "Deployment": "mine"}
+OTHERS = {"Project": "stock-market-kafka", "Deployment": "mine-too"}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+def listed(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tagged(kind: str, tags: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"ResourceType": kind, "Tags": listed(tags)}]
+
+
+def make(clients: Clients, name: str, tags: dict[str, str]) -> None:
+    """One of each kind that the playbooks make."""
+    ec2, iam, glue = clients("ec2"), clients("iam"), clients("glue")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16", TagSpecifications=tagged("vpc", tags))["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.1.0/24", TagSpecifications=tagged("subnet", tags))
+    ec2.create_security_group(
+        GroupName=f"{name}-kafka", Description="-", VpcId=vpc, TagSpecifications=tagged("security-group", tags)
+    )
+    gateway = ec2.create_internet_gateway(TagSpecifications=tagged("internet-gateway", tags))["InternetGateway"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=vpc)
+    ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table", tags))
+    ec2.import_key_pair(
+        KeyName=name,
+        PublicKeyMaterial=b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFq0m6Pz1rZ0mF6qvRgJ3m1Lw0l3oB3u6e3Y8m3v9sXk x",
+        TagSpecifications=tagged("key-pair", tags),
+    )
+    ec2.run_instances(
+        ImageId=IMAGE,
+        MinCount=1,
+        MaxCount=1,
+        SubnetId=subnet["Subnet"]["SubnetId"],
+        TagSpecifications=[*tagged("instance", tags), *tagged("volume", tags)],
+    )
+    ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", tags))
+    iam.create_role(RoleName=f"{name}-instance", AssumeRolePolicyDocument=json.dumps(TRUST), Tags=listed(tags))
+    iam.create_instance_profile(InstanceProfileName=f"{name}-instance", Tags=listed(tags))
+    clients("s3").create_bucket(Bucket=f"{name}-data")
+    clients("s3").put_bucket_tagging(Bucket=f"{name}-data", Tagging={"TagSet": listed(tags)})
+    database = name.replace("-", "_")
+    glue.create_database(DatabaseInput={"Name": database}, Tags=tags)
+    arn = f"arn:aws:glue:us-east-1:123456789012:database/{database}"
+    glue.tag_resource(ResourceArn=arn, TagsToAdd=tags)
+    glue.create_crawler(Name=name, Role=f"{name}-instance", DatabaseName=database, Targets={}, Tags=tags)
+    clients("athena").create_work_group(Name=name, Tags=listed(tags))
+
+
+def kinds(found: list[dict[str, Any]]) -> list[str]:
+    return [resource["kind"] for resource in found]
+
+
+ALL = [
+    *("glue-crawler", "glue-database", "athena-workgroup", "instance", "elastic-ip", "volume", "security-group"),
+    *("subnet", "route-table", "internet-gateway", "vpc", "key-pair", "instance-profile", "role", "bucket"),
+]
+
+
+def test_an_empty_account_has_nothing(clients: Clients) -> None:
+    assert search.find(clients, TAGS, "mine-", ["mine-data"]) == []
+
+
+def test_one_of_each_kind_is_found_in_the_order_of_deletion(clients: Clients) -> None:
+    make(clients, "mine", TAGS)
+    assert kinds(search.find(clients, TAGS, "mine-", [])) == ALL
+
+
+def test_another_deployments_resources_are_not_found_even_if_their_names_begin_alike(clients: Clients) -> None:
+    make(clients, "mine-too", OTHERS)
+    assert search.find(clients, TAGS, "mine-", ["mine-too-data"]) == []
+    assert kinds(search.find(clients, OTHERS, "mine-too-", [])) == ALL
+
+
+def test_a_terminated_instance_is_gone_with_its_volume(clients: Clients) -> None:
+    make(clients, "mine", TAGS)
+    instance = next(found for found in search.find(clients, TAGS, "mine-", []) if found["kind"] == "instance")
+    clients("ec2").terminate_instances(InstanceIds=[instance["id"]])
+    left = kinds(search.find(clients, TAGS, "mine-", []))
+    assert "instance" not in left
+    assert "vpc" in left
+
+
+def test_a_bucket_is_found_by_its_name_before_the_tagging_api_knows_it(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(clients, "mine", TAGS)
+    monkeypatch.setattr(search, "find_tagged", lambda *_: {})
+    assert "bucket" not in kinds(search.find(clients, TAGS, "mine-", []))
+    assert "bucket" in kinds(search.find(clients, TAGS, "mine-", ["mine-data", "no-such-bucket"]))
+
+
+def test_what_only_the_tagging_api_knows_is_reported_as_other(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {
+        "arn:aws:ec2:us-east-1:123456789012:snapshot/snap-1": TAGS,
+        "arn:aws:ec2:us-east-1:123456789012:instance/i-terminated": TAGS,
+        "arn:aws:lambda:us-east-1:123456789012:function:f": TAGS,
+    }
+    monkeypatch.setattr(search, "find_tagged", lambda *_: known)
+    found = search.find(clients, TAGS, "mine-", [])
+    assert [(resource["kind"], resource["id"]) for resource in found] == [
+        ("other", "arn:aws:ec2:us-east-1:123456789012:snapshot/snap-1"),
+        ("other", "arn:aws:lambda:us-east-1:123456789012:function:f"),
+    ]
+
+
+def test_a_subnet_tells_what_is_needed_to_delete_it(clients: Clients) -> None:
+    make(clients, "mine", TAGS)
+    found = search.find(clients, TAGS, "mine-", [])
+    subnet = next(resource for resource in found if resource["kind"] == "subnet")
+    vpc = next(resource for resource in found if resource["kind"] == "vpc")
+    assert (subnet["vpc_id"], subnet["cidr"]) == (vpc["id"], "10.1.1.0/24")
+    gateway = next(resource for resource in found if resource["kind"] == "internet-gateway")
+    assert gateway["vpc_id"] == vpc["id"]
