@@ -52,14 +52,22 @@ def _alone() -> Iterator[None]:
 
 
 def live_pid(settings: Settings) -> int | None:
-    """The process id of this deployment's running server, or None."""
-    if not settings.lock_file.exists():
+    """The process id of this deployment's running server, or None.
+
+    The server is found by its lock, and by what it says of itself should somebody have removed its directory.
+    """
+    if settings.lock_file.exists():
+        with settings.lock_file.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _pid_of(settings)
+    try:
+        said = health(settings)
+    except LocalCloudError:
         return None
-    with settings.lock_file.open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _pid_of(settings)
+    if said is not None and said.get("state_dir") == str(settings.state_dir):
+        return int(str(said["pid"]))
     return None
 
 

@@ -123,6 +123,12 @@ def test_a_stale_pid_file_is_not_taken_for_a_running_server(settings: Settings) 
         assert supervisor.live_pid(settings) == os.getpid()
 
 
+def test_a_server_whose_directory_was_removed_is_found_by_what_it_says(settings: Settings) -> None:
+    said = json.dumps({"deployment": "unit-test", "state_dir": str(settings.state_dir), "pid": 4711}).encode()
+    with listener(settings, said):
+        assert supervisor.live_pid(settings) == 4711
+
+
 @pytest.mark.usefixtures("untouched")
 def test_a_stop_with_nothing_there_changes_nothing(settings: Settings) -> None:
     report = supervisor.stop(settings)
