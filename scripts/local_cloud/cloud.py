@@ -69,6 +69,7 @@ class Cloud:
         for end in ends:
             end.join()
         report = "".join(f"{kept.sentence()}\n" for kept in self._save_buckets())
+        self._settings.directory.mkdir(parents=True, exist_ok=True)
         self._settings.kept_report.write_text(report)
         hosts.remove_leftovers(self._settings)
 
