@@ -1,0 +1,78 @@
+"""The scenario's cloud: what was made in it, and what others have there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+DEPLOYMENT = os.environ["STOCK_MARKET_DEPLOYMENT"]
+OTHERS_BUCKET = "stream-of-another-deployment"
+DISTANT_BUCKET = "stream-in-frankfurt"
+FOREIGN_BUCKET = "stream-of-another-account"
+ANOTHER_ACCOUNTS_ROLE = "arn:aws:iam::210987654321:role/somebody"
+
+
+def client(service: str, **credentials: str) -> Any:
+    """A boto3 client of the scenario's local cloud, for this account unless other credentials are given."""
+    return boto3.Session(region_name=os.environ["AWS_REGION"], **credentials).client(
+        service, endpoint_url=os.environ["AWS_ENDPOINT_URL"]
+    )
+
+
+def another_accounts_s3() -> Any:
+    """A client of S3 in another account of the same cloud."""
+    role = client("sts").assume_role(RoleArn=ANOTHER_ACCOUNTS_ROLE, RoleSessionName="somebody")["Credentials"]
+    return client(
+        "s3",
+        aws_access_key_id=role["AccessKeyId"],
+        aws_secret_access_key=role["SecretAccessKey"],
+        aws_session_token=role["SessionToken"],
+    )
+
+
+def made() -> list[str]:
+    """The names of everything that cloud.yml has made for this deployment, in the order in which it makes them."""
+    ec2 = client("ec2")
+    tagged = [{"Name": "tag:Deployment", "Values": [DEPLOYMENT]}]
+    names = [role["RoleName"] for role in client("iam").list_roles()["Roles"]]
+    names += [pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]]
+    names += [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
+    names = [name for name in names if name.startswith(DEPLOYMENT)]
+    names += [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=tagged)["Vpcs"]]
+    names += [
+        instance["InstanceId"]
+        for reservation in ec2.describe_instances(Filters=tagged)["Reservations"]
+        for instance in reservation["Instances"]
+    ]
+    names += [database["Name"] for database in client("glue").get_databases()["DatabaseList"]]
+    return names
+
+
+@pytest.fixture(scope="session", autouse=True)
+def others_buckets() -> Iterator[None]:
+    """Three buckets that are not this deployment's to use."""
+    s3, foreign_s3 = client("s3"), another_accounts_s3()
+    foreign_s3.create_bucket(Bucket=FOREIGN_BUCKET)
+    s3.create_bucket(Bucket=OTHERS_BUCKET)
+    s3.put_bucket_tagging(Bucket=OTHERS_BUCKET, Tagging={"TagSet": [{"Key": "Deployment", "Value": "another"}]})
+    s3.create_bucket(Bucket=DISTANT_BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    yield
+    foreign_s3.delete_bucket(Bucket=FOREIGN_BUCKET)
+    s3.delete_bucket(Bucket=OTHERS_BUCKET)
+    s3.delete_bucket(Bucket=DISTANT_BUCKET)
+
+
+@pytest.fixture(scope="session")
+def wrong_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a CSV file of other columns, another broker's data, and a tarball that is none."""
+    directory = tmp_path_factory.mktemp("wrong")
+    (directory / "trades.csv").write_text("Index,Date,Price\nNYA,2021-05-28,16555.66\n", encoding="utf-8")
+    (directory / "data").mkdir()
+    (directory / "data" / "meta.properties").write_text("version=0\nbroker.id=7\n", encoding="utf-8")
+    (directory / "kafka.tgz").write_bytes(b"not the tarball that was pinned")
+    return directory

@@ -1,0 +1,315 @@
+"""Every wrong input ends in one sentence that says what is wrong and what to do, before anything is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import DISTANT_BUCKET, FOREIGN_BUCKET, OTHERS_BUCKET, made
+
+ROOT = Path(__file__).resolve().parents[3]
+SCENARIO = "molecule/bad_input"
+Done = subprocess.CompletedProcess[str]
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A wrong input, and the sentence that a person gets; `{files}` in both stands for the directory of wrong files."""
+
+    name: str
+    sentence: str
+    wrong: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    playbook: str = "playbooks/cloud.yml"
+    options: tuple[str, ...] = ()
+
+
+def node(**changes: Any) -> dict[str, Any]:
+    """An entry of the topology, right except for `changes`."""
+    services = ["zookeeper", "kafka", "stock_producer", "stock_consumer"]
+    return {"name": "node-1", "id": 1, "type": "t3.small", "zone": "us-east-1a", "services": services} | changes
+
+
+def topology(*nodes: dict[str, Any]) -> dict[str, Any]:
+    """The extra variable that declares these instances."""
+    return {"stock_market_instances": list(nodes)}
+
+
+def on_a_host(name: str, sentence: str, wrong: dict[str, Any], playbook: str, *options: str) -> Case:
+    """A case that needs a host in an instance's place."""
+    return Case(name, sentence, wrong, playbook=playbook, options=("-i", f"{SCENARIO}/stand_in.ini", *options))
+
+
+def of_kafka(name: str, sentence: str, **wrong: Any) -> Case:
+    """A case of kafka.yml, in check mode."""
+    return on_a_host(name, sentence, wrong, "playbooks/kafka.yml", "--check")
+
+
+def of_services(name: str, sentence: str, **wrong: Any) -> Case:
+    """A case of the producer or the consumer, in check mode."""
+    return on_a_host(name, sentence, wrong, f"{SCENARIO}/services.yml", "--check")
+
+
+CALLER = [
+    Case(
+        "unknown region",
+        "AWS has no region 'us-moon-1': set stock_market_region (or AWS_REGION) to one such as us-east-1.",
+        {"stock_market_region": "us-moon-1"},
+    ),
+    Case(
+        "unreachable endpoint",
+        "The AWS API does not answer at http://127.77.133.1:9: "
+        "check the network, stock_market_region and stock_market_endpoint_url.",
+        {"stock_market_endpoint_url": "http://127.77.133.1:9"},
+        {"AWS_ENDPOINT_URL": "http://127.77.133.1:9"},
+    ),
+    Case(
+        "no credentials",
+        "No AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+        environment={"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+    ),
+    Case(
+        "deployment's name with capitals and an underscore",
+        "The deployment's name 'Bad_Name' can't be used: it is 3 to 24 lower-case letters, digits and hyphens",
+        environment={"STOCK_MARKET_DEPLOYMENT": "Bad_Name"},
+        # The block of addresses follows from the name; the name is what this is about.
+        wrong={"local_cloud_block": 133},
+    ),
+    Case(
+        "deployment named by an extra variable, which the inventory does not see",
+        "is given in the environment (STOCK_MARKET_DEPLOYMENT=...), where the inventory sees it too.",
+        {"stock_market_deployment": "another-one", "local_cloud_block": 133},
+    ),
+]
+
+NETWORK = [
+    Case(
+        "open CIDR",
+        "stock_market_operator_cidr is '0.0.0.0/0', which would open SSH and Kafka to the whole internet: "
+        "give your own address (203.0.113.7/32), or set network_allow_the_whole_internet=true if that is really meant.",
+        {"stock_market_operator_cidr": "0.0.0.0/0"},
+        playbook="playbooks/site.yml",
+    ),
+    Case(
+        "no CIDR",
+        "stock_market_operator_cidr is '', which is no CIDR block: give your own public address with its prefix length",
+        environment={"STOCK_MARKET_OPERATOR_CIDR": ""},
+    ),
+    Case(
+        "CIDR without a prefix length",
+        "stock_market_operator_cidr is '203.0.113.7', which is no CIDR block",
+        environment={"STOCK_MARKET_OPERATOR_CIDR": "203.0.113.7"},
+    ),
+    Case(
+        "VPC with public addresses",
+        "network_cidr is '8.8.0.0/16': give a private block between /16 and /20, such as 10.77.0.0/16.",
+        {"network_cidr": "8.8.0.0/16"},
+    ),
+]
+
+STORAGE = [
+    Case(
+        "bucket of another deployment",
+        f"The bucket '{OTHERS_BUCKET}' was not made by this deployment (its tag Deployment is 'another'): "
+        "choose another name",
+        {"stock_market_data_bucket": OTHERS_BUCKET},
+    ),
+    Case(
+        "bucket of another account",
+        f"The bucket '{FOREIGN_BUCKET}' belongs to somebody else's AWS account: choose another name",
+        {"stock_market_data_bucket": FOREIGN_BUCKET},
+    ),
+    Case(
+        "bucket in another region",
+        f"The bucket '{DISTANT_BUCKET}' lies in eu-central-1, not in us-east-1: choose another name",
+        {"stock_market_results_bucket": DISTANT_BUCKET},
+    ),
+    Case(
+        "bucket's name with capitals",
+        "'My_Bucket' can't be a bucket of this deployment: "
+        "a bucket's name is 3 to 63 lower-case letters, digits and hyphens",
+        {"stock_market_data_bucket": "My_Bucket"},
+    ),
+    Case(
+        "database's name with a hyphen",
+        "'stock-market' can't be a database that Athena reads: "
+        "its name is 1 to 255 lower-case letters, digits and underscores",
+        {"stock_market_database": "stock-market"},
+    ),
+]
+
+TOPOLOGY = [
+    Case(
+        "instance type that does not exist",
+        "The instance node-1 is declared with the type 't3.tiny', which EC2 does not know: "
+        "choose one such as t3.small.",
+        topology(node(type="t3.tiny")),
+    ),
+    Case(
+        "zone of another region",
+        "The instance node-1 is declared in the zone 'eu-west-1a', which the region us-east-1 does not have: "
+        "choose one of us-east-1a",
+        topology(node(zone="eu-west-1a")),
+    ),
+    Case(
+        "two instances with one id",
+        "stock_market_instances has the ids 1, 1: every instance needs an id of its own between 1 and 255.",
+        topology(node(), node(name="node-2")),
+    ),
+    Case(
+        "id that is too large",
+        "stock_market_instances has the ids 256: every instance needs an id of its own between 1 and 255.",
+        topology(node(id=256)),
+    ),
+    Case(
+        "unknown service",
+        "value of services must be one or more of: zookeeper, kafka, stock_producer, stock_consumer. "
+        "Got no match for: kafak",
+        topology(node(services=["zookeeper", "kafak"])),
+    ),
+    Case(
+        "no broker",
+        "stock_market_instances carries zookeeper, stock_producer: at least one instance needs the service kafka",
+        topology(node(services=["zookeeper", "stock_producer"])),
+    ),
+    Case(
+        "instance named as a group",
+        "stock_market_instances names kafka: every instance needs a name of its own",
+        topology(node(name="kafka")),
+    ),
+]
+
+KAFKA = [
+    of_kafka(
+        "misspelt option",
+        "The role kafka has no option kafka_heap_mbs (did you mean kafka_heap_mb?). Correct the name, or remove it",
+        kafka_heap_mbs=512,
+    ),
+    of_kafka(
+        "checksum that is none",
+        "kafka_archive_checksum its pin as sha512:<128 hex digits> or sha256:<64 hex digits>",
+        kafka_archive_checksum="sha512:beef",
+    ),
+    on_a_host(
+        "checksum of another tarball",
+        "No source has the pinned file kafka_2.13-3.9.2.tgz: ",
+        {
+            "kafka_archive_urls": ["file://{files}/kafka.tgz"],
+            "kafka_archive_checksum": "sha256:" + "0" * 64,
+            "kafka_archive_cache_dir": "{files}/cache",
+            "kafka_install_dir": "{files}/opt",
+            "__kafka_launcher": "{files}/libexec/kafka-tool",
+        },
+        f"{SCENARIO}/unpack.yml",
+    ),
+    of_kafka(
+        "broker's id that disagrees with meta.properties",
+        "node-1 is to be broker 1 (tag BrokerId), but {files}/data/meta.properties says that its data belong to "
+        "broker 7. Nothing was written. Give the instance its old id back, or move the data away.",
+        kafka_data_dir="{files}/data",
+    ),
+    of_kafka(
+        "override of what the role decides",
+        "kafka_config_overrides must not set broker.id: the role decides that itself, by kafka_broker_id.",
+        kafka_config_overrides={"broker.id": 2},
+    ),
+    of_kafka(
+        "topic without partitions",
+        "kafka_topics_definitions has a topic 'stock-quotes' with 0 partitions; a name is 1 to 249 letters",
+        kafka_topics_definitions=[{"name": "stock-quotes", "partitions": 0}],
+    ),
+]
+
+SERVICES = [
+    of_services(
+        "CSV file without the columns",
+        "the CSV file {files}/trades.csv lacks the columns Open, High, Low, Close, Adj Close, Volume, CloseUSD;",
+        stock_producer_mode="replay",
+        stock_producer_csv_path="{files}/trades.csv",
+    ),
+    of_services(
+        "CSV file that is not there",
+        "cannot read the CSV file {files}/none.csv: No such file or directory",
+        stock_producer_mode="replay",
+        stock_producer_csv_path="{files}/none.csv",
+    ),
+    of_services(
+        "rate of nothing",
+        "the producer's settings: rate: Expected `float` > 0.0. "
+        "Correct the option stock_producer_* that it comes from.",
+        stock_producer_rate=0,
+    ),
+    of_services(
+        "more symbols than there are",
+        "the producer's settings: simulate.symbols: Expected `int` <= 5000. Correct the option stock_producer_*",
+        stock_producer_symbols=5001,
+    ),
+    of_services(
+        "unknown mode",
+        "value of stock_producer_mode must be one of: simulate, replay, got: broadcast",
+        stock_producer_mode="broadcast",
+    ),
+    of_services(
+        "flush interval of nothing",
+        "the consumer's settings: cut.seconds: Expected `float` >= 0.1. "
+        "Correct the option stock_consumer_* that it comes from.",
+        stock_consumer_flush_seconds=0,
+    ),
+]
+
+CASES = [*CALLER, *NETWORK, *STORAGE, *TOPOLOGY, *KAFKA, *SERVICES]
+
+
+def run(case: Case, files: Path) -> Done:
+    """Runs the case's playbook as the scenarios do, with the wrong input laid over good one."""
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory/aws"]
+    command += [f"-e@inventory/local/group_vars/all/{name}.yml" for name in ("endpoint", "kafka_archive")]
+    command += [*case.options, "-e", json.dumps(case.wrong).replace("{files}", str(files)), case.playbook]
+    environment = os.environ | {
+        # Only what a case gives: no profile of the person who runs the tests, and no metadata of the machine's.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment | case.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="session")
+def runs(request: pytest.FixtureRequest, wrong_files: Path) -> Iterator[dict[str, Future[Done]]]:
+    """What the playbooks of the chosen cases print, by the case's name; two run at a time."""
+    cases = [item.callspec.params["case"] for item in request.session.items]
+    pool = ThreadPoolExecutor(max_workers=2)
+    yield {case.name: pool.submit(run, case, wrong_files) for case in cases}
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_wrong_input_ends_in_one_sentence_before_anything_is_made(
+    case: Case, runs: dict[str, Future[Done]], wrong_files: Path
+) -> None:
+    done = runs[case.name].result()
+    said = " ".join(ANSI.sub("", done.stdout + done.stderr).split())
+    assert done.returncode != 0, said
+    assert case.sentence.replace("{files}", str(wrong_files)) in said
+    assert "Traceback" not in said
+    assert made() == []
+    assert {path.name for path in wrong_files.iterdir()} - {"cache"} == {"data", "kafka.tgz", "trades.csv"}
