@@ -54,7 +54,7 @@ options:
     type: int
     default: 300
   poll_interval:
-    description: Seconds between two looks at the query.
+    description: Seconds between two looks at the query; the first ones follow each other faster.
     type: float
     default: 0.5
 extends_documentation_fragment:

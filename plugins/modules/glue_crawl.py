@@ -35,9 +35,9 @@ options:
     type: int
     default: 600
   poll_interval:
-    description: Seconds between two looks at the crawler.
+    description: Seconds between two looks at the crawler; the first ones follow each other faster.
     type: float
-    default: 1.0
+    default: 5.0
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -146,6 +146,7 @@ class Crawl:
     def wait(self) -> dict[str, Any]:
         """Waits until the crawler is ready again and returns its description."""
         limit = self.module.params["timeout"]
+        pause = 0.1
         while True:
             crawler = self.crawler()
             if not crawler:
@@ -154,7 +155,8 @@ class Crawl:
                 return crawler
             if self.seconds() >= limit:
                 self._time_out(crawler["State"], limit)
-            time.sleep(min(self.module.params["poll_interval"], max(limit - self.seconds(), 0.05)))
+            time.sleep(pause)
+            pause = min(pause * 1.5, self.module.params["poll_interval"])
 
     def _time_out(self, state: str, limit: int) -> NoReturn:
         self.module.fail_json(
@@ -235,7 +237,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "wait": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 600},
-            "poll_interval": {"type": "float", "default": 1.0},
+            "poll_interval": {"type": "float", "default": 5.0},
         },
         supports_check_mode=True,
     )

@@ -1,0 +1,92 @@
+"""Runs the project's Ansible modules in this process against an AWS API on a loopback address."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import botocore.loaders
+import botocore.session
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from moto.backends import get_backend
+from moto.server import ThreadedMotoServer
+from tests.local_cloud.glue_lake import Lake
+
+from local_cloud import athena_engine, glue_crawler
+
+MODULES = Path(__file__).parents[2] / "plugins" / "modules"
+Run = Callable[..., dict[str, Any]]
+
+
+def load(name: str) -> ModuleType:
+    """A module's code, loaded once."""
+    qualified = f"stock_market_modules.{name}"
+    if qualified not in sys.modules:
+        spec = importlib.util.spec_from_file_location(qualified, MODULES / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[qualified] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[qualified])
+    return sys.modules[qualified]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_loader() -> Iterator[None]:
+    """Lets clients share what botocore has read of the services: each module makes its own clients, again and again."""
+    loader = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", lambda _search_path=None: loader)
+        yield
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an AWS API with the local cloud's crawler and Athena."""
+    glue_crawler.install()
+    engine = athena_engine.install(tmp_path_factory.mktemp("athena"))
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+    engine.close()
+
+
+@pytest.fixture
+def lake(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """An account with an empty lake."""
+    monkeypatch.setattr(glue_crawler, "STOPPING_SECONDS", 0.02)
+    for service in ("s3", "iam", "glue", "athena"):
+        get_backend(service).reset()
+    built = Lake(endpoint)
+    built.build()
+    return built
+
+
+@pytest.fixture
+def run(endpoint: str) -> Run:
+    """Runs a module: `run("glue_database", name="x", _check=True)` gives its result."""
+
+    def run_module(_module: str, *, _check: bool = False, _diff: bool = True, **options: Any) -> dict[str, Any]:
+        connection = {
+            "region": "us-east-1",
+            "endpoint_url": endpoint,
+            "access_key": "local-cloud",
+            "secret_key": "local-cloud",
+        }
+        arguments = {**connection, **options, "_ansible_check_mode": _check, "_ansible_diff": _diff}
+        out = io.StringIO()
+        with patch_module_args(arguments), redirect_stdout(out), pytest.raises(SystemExit):
+            load(_module).main()
+        result: dict[str, Any] = json.loads(out.getvalue().splitlines()[-1])
+        return result
+
+    return run_module
