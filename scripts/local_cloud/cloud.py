@@ -42,7 +42,7 @@ class Cloud:
         glue_crawler.install()
         work = settings.directory / "athena"
         work.mkdir(parents=True, exist_ok=True)
-        athena_engine.install(work)
+        self._athena = athena_engine.install(work)
         self._servers: list[BaseWSGIServer] = []
 
     def listen(self, poll_seconds: float) -> None:
@@ -68,6 +68,7 @@ class Cloud:
             end.start()
         for end in ends:
             end.join()
+        self._athena.close()
         report = "".join(f"{kept.sentence()}\n" for kept in self._save_buckets())
         self._settings.directory.mkdir(parents=True, exist_ok=True)
         self._settings.kept_report.write_text(report)
