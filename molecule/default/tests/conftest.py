@@ -74,7 +74,7 @@ def site(*arguments: str) -> dict[str, Any]:
     local = ROOT / "inventory" / "local" / "group_vars" / "all"
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory/aws"]
     command += [f"-e@{local / name}" for name in ("endpoint.yml", "kafka_archive.yml")]
-    environment = os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_CALLBACKS_ENABLED": ""}
+    environment = os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     done = subprocess.run(
         [*command, "playbooks/site.yml", *arguments],
         cwd=ROOT,
@@ -85,7 +85,9 @@ def site(*arguments: str) -> dict[str, Any]:
         timeout=600,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    return dict(json.loads(done.stdout[done.stdout.index("{") :]))
+    # Times of tasks stand before and after the JSON.
+    run, _ = json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{\n"))
+    return dict(run)
 
 
 def changes(run: dict[str, Any]) -> list[tuple[str, str]]:

@@ -69,3 +69,15 @@ def test_a_changed_public_address_is_one_changed_file_and_one_restart(deployment
 
 def test_after_all_faults_the_next_run_changes_nothing() -> None:
     assert changes(site()) == []
+
+
+def test_at_rest_every_record_that_was_ever_acknowledged_is_there_once(host: Any, deployment: Deployment) -> None:
+    host.run_expect([0], "systemctl stop stock-producer")
+    try:
+        eventually(
+            lambda: read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).faults(at_rest=True) == [],
+            seconds=60,
+            what="a bucket that holds every record once",
+        )
+    finally:
+        host.run_expect([0], "systemctl start stock-producer")
