@@ -10,10 +10,9 @@ from typing import Any
 
 import crc32c
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 from plugins.module_utils import kafka_wire
 from tests.stock_market.broker import Broker, free_port
-
-from kafka import KafkaConsumer, TopicPartition
 
 
 @pytest.fixture

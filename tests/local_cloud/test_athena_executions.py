@@ -105,9 +105,7 @@ def test_a_running_query_is_cancelled_and_has_no_result(lake: Lake) -> None:
     assert lake.s3.list_objects_v2(Bucket=RESULTS)["KeyCount"] == 0
 
 
-def test_a_query_waits_while_there_is_no_room_and_can_be_cancelled_meanwhile(
-    tmp_path: Path, work_dir: Path
-) -> None:
+def test_a_query_waits_while_there_is_no_room_and_can_be_cancelled_meanwhile(tmp_path: Path, work_dir: Path) -> None:
     athena_engine.install(tmp_path, concurrent_queries=1)
     try:
         with mock_aws():
