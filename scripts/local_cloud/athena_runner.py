@@ -72,7 +72,7 @@ class Runner:
         self._connection.execute("SET enable_external_access = false")
         for macro in MACROS:
             self._connection.execute(macro)
-        self._rows = RowStore(self._connection.cursor(), work_dir / "incoming")
+        self._rows = RowStore(self._connection.cursor(), work_dir)
 
     def close(self) -> None:
         """Ends DuckDB; its files may be removed then."""
