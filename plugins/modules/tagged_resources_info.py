@@ -64,7 +64,8 @@ resources:
   description: >-
     What was found, in the order in which it can be deleted. C(kind) is glue-crawler, glue-database, athena-workgroup,
     instance, elastic-ip, volume, network-interface, security-group, subnet, route-table, internet-gateway, vpc,
-    key-pair, instance-profile, role, bucket or other; those of EC2 have C(vpc_id), C(cidr) and C(address) too.
+    key-pair, instance-profile, role, bucket or other; those of EC2 have C(vpc_id), C(cidr), C(address) and
+    C(attached_to) too.
   returned: always
   type: list
   elements: dict
@@ -90,7 +91,7 @@ EC2_KINDS = {
     "vpc": ("describe_vpcs", "Vpcs", "VpcId"),
     "key-pair": ("describe_key_pairs", "KeyPairs", "KeyPairId"),
 }
-ALIVE = ["pending", "running", "stopping", "stopped"]
+NOT_TERMINATED = ["pending", "running", "stopping", "stopped", "shutting-down"]
 GONE = {"deleting", "deleted"}
 
 # What the services were asked themselves, by the part of the ARN after the account: there the tagging API has no say.
@@ -128,10 +129,10 @@ def pages(client: Client, operation: str, key: str, **arguments: Any) -> Iterato
 
 
 def find_ec2(client: Client, tags: Tags) -> Iterator[Resource]:
-    """Instances that live, and all that stands around them."""
+    """Instances that are not terminated yet, and all that stands around them."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-    alive = [*filters, {"Name": "instance-state-name", "Values": ALIVE}]
-    for reservation in pages(client, "describe_instances", "Reservations", Filters=alive):
+    there = [*filters, {"Name": "instance-state-name", "Values": NOT_TERMINATED}]
+    for reservation in pages(client, "describe_instances", "Reservations", Filters=there):
         for entry in reservation["Instances"]:
             yield describe_ec2("instance", entry, "InstanceId")
     for kind, (operation, key, identifier) in EC2_KINDS.items():
@@ -147,6 +148,8 @@ def describe_ec2(kind: str, entry: dict[str, Any], identifier: str) -> Resource:
     found = {"kind": kind, "id": entry[identifier], "name": name or entry[identifier], "tags": own}
     attached = [attachment["VpcId"] for attachment in entry.get("Attachments", []) if "VpcId" in attachment]
     found["vpc_id"] = entry.get("VpcId") or next(iter(attached), "")
+    machines = [attachment["InstanceId"] for attachment in entry.get("Attachments", []) if "InstanceId" in attachment]
+    found["attached_to"] = next(iter(machines), "")
     found["cidr"] = entry.get("CidrBlock", "")
     found["address"] = entry.get("PublicIp") or entry.get("PublicIpAddress") or ""
     return found
