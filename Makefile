@@ -7,11 +7,14 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 ENV ?= local
 STOCK_MARKET_DEPLOYMENT ?= stock-market
 FORMAT ?= table
+PART ?= all
 HOST ?=
 export STOCK_MARKET_DEPLOYMENT
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONPATH := $(CURDIR)/scripts
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Python keeps the bytecode of what runs, even where the shell forbids it: without, each command starts seconds later.
+unexport PYTHONDONTWRITEBYTECODE
 # The text as it was typed: a `$$path` in SQL is not make's to expand.
 export STOCK_MARKET_SQL = $(value SQL)
 
@@ -21,13 +24,18 @@ LOCKS := bootstrap services operator local_cloud
 
 # What Debian has to provide: the operator's tools everywhere, the hosts and the build of Kafka's tarball only on this machine.
 PACKAGES_aws := ca-certificates git openssh-client python3-venv
-PACKAGES_local := $(PACKAGES_aws) iproute2 maven mmdebstrap nftables openjdk-17-jdk-headless podman procps runc uidmap
+PACKAGES_local := $(PACKAGES_aws) iproute2 junit4 libmaven-dependency-plugin-java maven mmdebstrap nftables openjdk-17-jdk-headless podman procps runc uidmap
 PACKAGES := $(PACKAGES_$(ENV))
+# The fault trials compile a library that shifts clocks.
+test chaos: PACKAGES += gcc libc6-dev
 
-.PHONY: help up down status query ssh test lint unit molecule bench lock system venv venv-test check-env
+.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart scale replace topics logs backup restore test test-cluster lint unit molecule audit chaos bench lock system venv venv-test check-env
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
+
+plan: venv  ## what site.yml would make, what it costs, and what stands in its way (ENV=aws); creates nothing
+	@$(BIN)/python -m stock_market_ops.plan --inventory $(ENV) $(if $(ARGS),-- $(ARGS))
 
 up: system venv  ## the whole pipeline, and Athena's answer over what it streamed (ENV=aws: on your account)
 	$(PLAYBOOK) playbooks/site.yml $(ARGS)
@@ -42,10 +50,44 @@ status: venv  ## one screen; exit code 0 only where all is well
 query: venv  ## SQL='select ...' in Athena, FORMAT=table|json|csv; without SQL the named analyses
 	@$(BIN)/python -m stock_market_ops.query --format $(FORMAT) $(if $(value SQL),--sql "$$STOCK_MARKET_SQL") $(ANALYSIS)
 
+verify: venv  ## from S3 alone: is every record there exactly once? FORMAT=table|json; ARGS='--at-rest' when nothing is written
+	@$(BIN)/python -m stock_market_ops.verify --format $(FORMAT) $(ARGS)
+
+replay-quarantine: venv  ## quarantined records become quotes, once, when their cause is mended; ARGS='--dry-run', '--filter COMMAND'
+	@$(BIN)/python -m stock_market_ops.replay_quarantine --format $(FORMAT) $(ARGS)
+
 ssh: venv  ## a shell on the instance (HOST=node-1; COMMAND='...' runs one command)
 	@ssh -F .state/$(STOCK_MARKET_DEPLOYMENT)/ssh_config $(or $(HOST),default) $(COMMAND)
 
-test: system venv-test lint unit molecule  ## lint, unit tests, every molecule scenario: what CI runs
+client: venv  ## ready client files of a Kafka user, who is made if there is none: USER=alice, MAY=read|write|both|nothing
+	@[ "$(origin USER)" = "command line" ] || { echo "Say whose: make client USER=alice" >&2; exit 2; }
+	$(PLAYBOOK) playbooks/client.yml -e client_user=$(USER) -e client_may=$(or $(MAY),read) $(ARGS)
+
+rotate: venv  ## replaces secrets while the stream goes on: WHAT=passwords|certificates|authority|all
+	$(PLAYBOOK) playbooks/rotate.yml -e rotate=$(WHAT) $(ARGS)
+
+logs: venv  ## one archive for whoever looks for a fault: configuration without secrets, journals, cluster, versions
+	$(PLAYBOOK) playbooks/collect_logs.yml $(ARGS)
+
+backup: venv  ## topics, ACLs, users' names, consumer offsets and the inventory, as one object in the data bucket
+	$(PLAYBOOK) playbooks/backup.yml $(ARGS)
+
+restore: venv  ## creates what a backup has and the cluster lacks: BACKUP=latest|20260131T120000Z; deletes nothing
+	$(PLAYBOOK) playbooks/restore.yml -e backup=$(BACKUP) $(ARGS)
+
+restart: venv  ## restarts what runs, one after the other, through a gate: WHAT=both|kafka|zookeeper
+	$(PLAYBOOK) playbooks/restart.yml -e restart=$(or $(WHAT),both) $(ARGS)
+
+scale: venv  ## adds the brokers that the inventory declares and moves partitions to them; REMOVE=kafka-4 drains one that it declares no more
+	$(PLAYBOOK) playbooks/scale.yml -e '{"scale_remove": [$(if $(REMOVE),"$(REMOVE)")]}' $(ARGS)
+
+replace: venv  ## a new instance in the place of one that is gone: INSTANCE=kafka-2
+	$(PLAYBOOK) playbooks/replace.yml -e instance=$(INSTANCE) $(ARGS)
+
+topics: venv  ## has the declared topics, and shows each difference
+	$(PLAYBOOK) playbooks/topics.yml $(ARGS)
+
+test: system venv-test lint unit molecule  ## lint, unit tests, molecule bad_input and default: what CI runs
 
 lint: venv-test  ## ansible-lint, yamllint, ruff, mypy
 	$(BIN)/ruff check scripts tests plugins molecule benchmarks
@@ -57,11 +99,21 @@ lint: venv-test  ## ansible-lint, yamllint, ruff, mypy
 unit: venv-test  ## the unit tests
 	$(BIN)/pytest --quiet
 
-molecule: venv-test  ## every scenario, one after the other
-	$(BIN)/molecule test --all
+molecule: venv-test  ## the scenarios bad_input and default, one after the other
+	$(BIN)/molecule test -s bad_input
+	$(BIN)/molecule test -s default
 
-bench: system venv-test  ## the benchmarks: a table, and JSON under benchmarks/results/
-	$(BIN)/python benchmarks/run.py $(ARGS)
+test-cluster: system venv-test  ## three brokers and a day in their life under load, half an hour: the scenario cluster
+	$(BIN)/molecule test -s cluster
+
+audit: venv  ## pinned versions with known vulnerabilities, by asking OSV; exit code 2 where they can't be looked up
+	@$(BIN)/python -m supply_chain $(ARGS)
+
+bench: system venv-test  ## the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|stream|outage|profile)
+	PYTHONPATH=$(CURDIR)/scripts:$(CURDIR) $(BIN)/python -m benchmarks.run --part $(PART) $(ARGS)
+
+chaos: system venv-test  ## fault trials: SEED=123 repeats a schedule, FAULTS=500 is how many, ROUND=3 plays one round of it
+	@PYTHONPATH=scripts:. $(BIN)/python -m tests.chaos --faults $(or $(FAULTS),500) $(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND)) $(ARGS)
 
 lock: venv-test  ## writes requirements/*.txt anew from requirements/*.in
 	cd requirements && ../$(BIN)/python lock.py

@@ -7,18 +7,34 @@ Formats: https://kafka.apache.org/protocol and, for a record batch, https://kafk
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from dataclasses import dataclass, field
 
-API_PRODUCE, API_FETCH, API_METADATA, API_CREATE_TOPICS = 0, 1, 3, 19
-ERROR_NONE, ERROR_TOPIC_ALREADY_EXISTS = 0, 36
+from ansible.module_utils import tls
+from ansible.module_utils.scram import ScramClient, ScramError
+
+API_PRODUCE, API_FETCH, API_METADATA, API_SASL_HANDSHAKE, API_CREATE_TOPICS, API_SASL_AUTHENTICATE = 0, 1, 3, 17, 19, 36
+ERROR_NONE, ERROR_UNSUPPORTED_SASL_MECHANISM, ERROR_TOPIC_ALREADY_EXISTS, ERROR_SASL_AUTHENTICATION_FAILED = (
+    0,
+    33,
+    36,
+    58,
+)
+MECHANISM = "SCRAM-SHA-512"
 CLIENT_ID = "kafka_ready"
+# Each broker's own topic, of one replica, whose records prove it ready; its id follows.
+READINESS_TOPIC = "__readiness-"
 _BATCH_HEADER = struct.Struct(">qiibIhiqqqhii")
 _CASTAGNOLI = 0x82F63B78
 
 
 class KafkaError(Exception):
     """The broker answered with an error, or with what is no answer."""
+
+
+class RefusedLoginError(KafkaError):
+    """The broker does not take this user with this password."""
 
 
 def _crc32c_table() -> list[int]:
@@ -145,13 +161,64 @@ class Metadata:
     leader: int = -1
 
 
+@dataclass(frozen=True)
+class Security:
+    """What a client needs for a listener that speaks SASL_SSL: TLS, and SCRAM-SHA-512 within it.
+
+    `ca_file` is the PEM file of the authorities that the broker's certificate may be signed by.
+    """
+
+    ca_file: str
+    username: str
+    password: str = field(repr=False)
+
+
 class Connection:
     """One connection to one broker, one request at a time."""
 
-    def __init__(self, host: str, port: int, timeout: float) -> None:
-        """Connect within `timeout` seconds, which is also the limit of every answer."""
-        self._socket = socket.create_connection((host, port), timeout=timeout)
+    def __init__(self, host: str, port: int, timeout: float, security: Security | None = None) -> None:
+        """Connect within `timeout` seconds, which is also the limit of every answer; without `security`, PLAINTEXT.
+
+        Raises:
+            KafkaError: there is no TLS, or it is not to be trusted.
+            RefusedLoginError: the user is not known, or the password is not theirs.
+            OSError: nobody is there, or does not answer in time.
+        """
+        self._socket: socket.socket = socket.create_connection((host, port), timeout=timeout)
         self._correlation = 0
+        try:
+            if security is not None:
+                self._secure(host, security)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def _secure(self, host: str, security: Security) -> None:
+        try:
+            self._socket = tls.client_context(security.ca_file).wrap_socket(self._socket, server_hostname=host)
+        except (ssl.SSLError, ConnectionResetError) as error:
+            raise KafkaError(tls.sentence(error)) from error
+        scram = ScramClient(security.username, security.password)
+        answer = self.request(API_SASL_HANDSHAKE, 1, string(MECHANISM))
+        if answer.number("h") == ERROR_UNSUPPORTED_SASL_MECHANISM:
+            raise KafkaError(f"the listener does not offer {MECHANISM}")
+        try:
+            self._authenticate(scram.final(self._authenticate(scram.first(), security)), security, scram)
+        except ScramError as error:
+            raise KafkaError(str(error)) from error
+
+    def _authenticate(self, message: str, security: Security, last: ScramClient | None = None) -> str:
+        """Send one message of SCRAM, and return the broker's answer, which `last` verifies."""
+        answer = self.request(API_SASL_AUTHENTICATE, 0, struct.pack(">i", len(message.encode())) + message.encode())
+        error, words = answer.number("h"), answer.string()
+        if error == ERROR_SASL_AUTHENTICATION_FAILED:
+            raise RefusedLoginError(f"the broker refuses the user {security.username} with the given password")
+        if error != ERROR_NONE:
+            raise KafkaError(f"authenticating as {security.username} gave error {error}: {words}")
+        told = answer.data().decode()
+        if last is not None:
+            last.verify(told)
+        return told
 
     def __enter__(self) -> Connection:
         """Return the connection itself."""

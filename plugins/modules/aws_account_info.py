@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Protocol
 
 import boto3
+import botocore.session
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore import exceptions as boto_errors
 from botocore.config import Config
@@ -19,6 +21,8 @@ description:
   - Asks the token service who is calling, after it has looked the region up in botocore's own list.
   - Fails with one sentence that says what to do when the region is unknown, when credentials are missing or
     refused, and when the API can't be reached. Waits ten seconds for an answer, not minutes.
+  - What botocore reads of its descriptions of services is kept for the modules that run in the same process after it,
+    as they do under mitogen; each would read them anew.
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -41,6 +45,12 @@ partition: {description: "The partition of AWS: aws, aws-cn, aws-us-gov.", retur
 
 SECONDS_TO_CONNECT = 3
 SECONDS_TO_ANSWER = 10
+
+
+def keep_service_descriptions() -> None:
+    """Let all sessions of this process have one loader, and with it what that has read."""
+    if not hasattr(botocore.session.create_loader, "cache_info"):
+        botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 class Session(Protocol):
@@ -83,6 +93,7 @@ def sentence(error: Exception, region: str, endpoint: str | None) -> str:
 def main() -> None:
     """Run the module."""
     module = AnsibleAWSModule(argument_spec={}, supports_check_mode=True)
+    keep_service_descriptions()
     region = str(module.region)
     endpoint = module.params.get("endpoint_url")
     try:

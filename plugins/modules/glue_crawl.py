@@ -26,6 +26,10 @@ options:
     description: The crawler's name.
     type: str
     required: true
+  start:
+    description: Start the crawler. Without it, the module looks at the crawl that is under way, or at the last one.
+    type: bool
+    default: true
   wait:
     description: Wait for the end. Without it, the module only starts the crawler, and leaves a running one alone.
     type: bool
@@ -55,6 +59,21 @@ EXAMPLES = r"""
     timeout: 300
   register: crawl
 
+- name: Start the crawler
+  glue_crawl:
+    name: stock-market
+    wait: false
+
+- name: Wait for its end, with a line for every look
+  glue_crawl:
+    name: stock-market
+    start: false
+    wait: false
+  register: crawl
+  until: crawl is failed or crawl.state == 'READY'
+  delay: 5
+  retries: 60
+
 - name: Show what is new
   ansible.builtin.debug:
     msg: "{{ crawl.partitions_added }} new partitions, tables: {{ crawl.tables | map(attribute='name') | join(', ') }}"
@@ -79,9 +98,11 @@ deleted: {description: Names of tables that are gone., returned: always, type: l
 partitions_added: {description: How many partitions are new, returned: always, type: int, sample: 24}
 partitions_removed: {description: How many partitions are gone., returned: always, type: int, sample: 0}
 seconds: {description: How long it took., returned: always, type: float, sample: 61.2}
+started: {description: Whether this call started the crawler., returned: always, type: bool, sample: true}
+state: {description: "Glue's word for the crawler: READY, RUNNING or STOPPING.", returned: always, type: str}
 last_crawl:
   description: What Glue tells of the crawl.
-  returned: when it was awaited
+  returned: when it is over, unless it was only started
   type: dict
   sample: {status: SUCCEEDED, log_group: /aws-glue/crawlers, log_stream: stock-market, error_message: ""}
 """
@@ -158,6 +179,21 @@ class Crawl:
             time.sleep(pause)
             pause = min(pause * 1.5, self.module.params["poll_interval"])
 
+    def judge(self, last: dict[str, Any]) -> dict[str, str]:
+        """What Glue tells of a crawl that is over; one that did not succeed is a failure."""
+        if last.get("Status") != "SUCCEEDED":
+            self.module.fail_json(
+                msg=f"The Glue crawler '{self.name}' ended as {last.get('Status', 'unknown')}: "
+                f"{last.get('ErrorMessage') or 'Glue gives no reason'} (log group {last.get('LogGroup')}, "
+                f"stream {last.get('LogStream')})"
+            )
+        return {
+            "status": last["Status"],
+            "log_group": last.get("LogGroup", ""),
+            "log_stream": last.get("LogStream", ""),
+            "error_message": last.get("ErrorMessage", ""),
+        }
+
     def _time_out(self, state: str, limit: int) -> NoReturn:
         self.module.fail_json(
             msg=f"The Glue crawler '{self.name}' did not finish in {limit} s and is still {state}: "
@@ -198,36 +234,29 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     crawler = crawl.crawler()
     if not crawler:
         if module.check_mode:  # an earlier task of the same play would have created it
-            return {**compare({}, {}), "changed": True, "seconds": 0.0}
+            return {**compare({}, {}), "changed": True, "started": False, "state": "", "seconds": 0.0}
         module.fail_json(
             msg=f"There is no Glue crawler '{crawl.name}' in {module.region}: create it first, "
             "with playbooks/cloud.yml."
         )
-    database = crawler.get("DatabaseName", "")
-    before = crawl.tables(database)
-    if module.check_mode:
-        return {**compare(before, before), "seconds": 0.0}
-    if not module.params["wait"]:
+    params = module.params
+    before = crawl.tables(crawler.get("DatabaseName", ""))
+    started = False
+    if params["start"] and not module.check_mode:
         started = crawl.start()
-        return {**compare(before, before), "changed": started, "seconds": round(crawl.seconds(), 3)}
-    while not crawl.start():
-        crawl.wait()
-    last = crawl.wait().get("LastCrawl", {})
-    if last.get("Status") != "SUCCEEDED":
-        module.fail_json(
-            msg=f"The Glue crawler '{crawl.name}' ended as {last.get('Status', 'unknown')}: "
-            f"{last.get('ErrorMessage') or 'Glue gives no reason'} (log group {last.get('LogGroup')}, "
-            f"stream {last.get('LogStream')})"
-        )
-    result = compare(before, crawl.tables(database))
-    result["last_crawl"] = {
-        "status": last["Status"],
-        "log_group": last.get("LogGroup", ""),
-        "log_stream": last.get("LogStream", ""),
-        "error_message": last.get("ErrorMessage", ""),
-    }
-    result["seconds"] = round(crawl.seconds(), 3)
-    return result
+        while params["wait"] and not started:
+            crawl.wait()
+            started = crawl.start()
+    if params["wait"] and not module.check_mode:
+        crawler = crawl.wait()
+    elif started:
+        crawler = crawl.crawler()
+    result = compare(before, crawl.tables(crawler.get("DatabaseName", "")) if params["wait"] else before)
+    over = crawler.get("State") == "READY" and "LastCrawl" in crawler and not module.check_mode
+    if over and (params["wait"] or not params["start"]):
+        result["last_crawl"] = crawl.judge(crawler["LastCrawl"])
+    result["changed"] = result["changed"] or (started and not params["wait"])
+    return {**result, "started": started, "state": crawler.get("State", ""), "seconds": round(crawl.seconds(), 3)}
 
 
 def main() -> None:
@@ -235,6 +264,7 @@ def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             "name": {"type": "str", "required": True},
+            "start": {"type": "bool", "default": True},
             "wait": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 600},
             "poll_interval": {"type": "float", "default": 5.0},

@@ -6,8 +6,9 @@ from __future__ import annotations
 import time
 import uuid
 
+from ansible.module_utils import tls
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kafka_wire import Connection, KafkaError
+from ansible.module_utils.kafka_wire import READINESS_TOPIC, Connection, KafkaError, Security
 from ansible.module_utils.service_wait import NotReadyError, journal_tail, wait_until
 
 DOCUMENTATION = r"""
@@ -17,11 +18,24 @@ description:
   - Writes one record to a small topic of the broker's own (C(__readiness-<broker id>), one replica, an hour's
     retention), acknowledged by the broker, and reads it back. An open port proves nothing; this does.
   - Runs on the broker's host and needs no Kafka client there.
+  - With C(security_protocol=SASL_SSL) the record goes through TLS, with the broker's certificate and the address in it
+    checked, and the user logs in by SCRAM-SHA-512. The user has to be allowed to create the topic, and to write and
+    read it.
   - In check mode it only asks the broker for its metadata, and writes nothing.
 options:
   host: {description: Address of the listener., type: str, required: true}
   port: {description: Port of the listener., type: int, required: true}
   broker_id: {description: The broker that must answer., type: int, required: true}
+  security_protocol:
+    description: What the listener speaks.
+    type: str
+    choices: [PLAINTEXT, SASL_SSL]
+    default: PLAINTEXT
+  ca_file:
+    description: PEM file of the authorities that signed the broker's certificate. Needed for C(SASL_SSL).
+    type: path
+  sasl_username: {description: Who logs in. Needed for C(SASL_SSL)., type: str}
+  sasl_password: {description: "That user's password. Needed for C(SASL_SSL).", type: str}
   timeout: {description: How long to wait, in seconds., type: int, default: 120}
   unit:
     description: The systemd unit whose journal is shown when the broker does not come.
@@ -36,6 +50,10 @@ EXAMPLES = r"""
     host: 10.0.1.5
     port: 9093
     broker_id: 1
+    security_protocol: SASL_SSL
+    ca_file: /etc/kafka/ca.pem
+    sasl_username: broker
+    sasl_password: "{{ broker_password }}"
 """
 
 RETURN = r"""
@@ -54,15 +72,17 @@ TOPIC_CONFIGURATION = {
 }
 
 
-def round_trip(host: str, port: int, broker_id: int, *, write: bool) -> tuple[bool, int | None]:
+def round_trip(
+    host: str, port: int, broker_id: int, *, write: bool, security: Security | None = None
+) -> tuple[bool, int | None]:
     """Do it once; return whether the topic had to be created, and the record's offset.
 
     Raises:
         NotReadyError: something is missing still; the message says what.
     """
-    topic = f"__readiness-{broker_id}"
+    topic = f"{READINESS_TOPIC}{broker_id}"
     created = False
-    with Connection(host, port, REQUEST_SECONDS) as broker:
+    with Connection(host, port, REQUEST_SECONDS, security) as broker:
         metadata = broker.metadata(topic)
         if broker_id not in metadata.brokers:
             raise NotReadyError(
@@ -73,7 +93,7 @@ def round_trip(host: str, port: int, broker_id: int, *, write: bool) -> tuple[bo
         if metadata.leader < 0:
             if metadata.controller not in metadata.brokers:
                 raise NotReadyError("the cluster has no controller")
-            with Connection(*metadata.brokers[metadata.controller], REQUEST_SECONDS) as controller:
+            with Connection(*metadata.brokers[metadata.controller], REQUEST_SECONDS, security) as controller:
                 created = controller.create_topic(topic, broker_id, TOPIC_CONFIGURATION, int(REQUEST_SECONDS * 500))
             deadline = time.monotonic() + REQUEST_SECONDS
             while (metadata := broker.metadata(topic)).leader < 0 and time.monotonic() < deadline:
@@ -94,19 +114,31 @@ def main() -> None:
             "host": {"type": "str", "required": True},
             "port": {"type": "int", "required": True},
             "broker_id": {"type": "int", "required": True},
+            "security_protocol": {"type": "str", "choices": ["PLAINTEXT", "SASL_SSL"], "default": "PLAINTEXT"},
+            "ca_file": {"type": "path"},
+            "sasl_username": {"type": "str"},
+            "sasl_password": {"type": "str", "no_log": True},
             "timeout": {"type": "int", "default": 120},
             "unit": {"type": "str", "default": "kafka.service"},
         },
+        required_if=[("security_protocol", "SASL_SSL", ("ca_file", "sasl_username", "sasl_password"))],
         supports_check_mode=True,
     )
     options = module.params
+    security = None
+    if options["security_protocol"] == "SASL_SSL":
+        security = Security(options["ca_file"], options["sasl_username"], options["sasl_password"])
+        try:
+            tls.client_context(security.ca_file)
+        except OSError as error:
+            module.fail_json(msg=f"The CA's certificates in {security.ca_file} can't be used: {error}.")
     created_once = False
 
     def attempt() -> int | None:
         nonlocal created_once
         try:
             created, offset = round_trip(
-                options["host"], options["port"], options["broker_id"], write=not module.check_mode
+                options["host"], options["port"], options["broker_id"], write=not module.check_mode, security=security
             )
         except KafkaError as error:
             raise NotReadyError(str(error)) from error

@@ -3,23 +3,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils import kafka_admin
+from ansible.module_utils.kafka_admin import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-try:
-    from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-    from kafka.errors import KafkaError, for_code
-except ImportError:
-    KafkaAdminClient = None
+with contextlib.suppress(ImportError):
+    from kafka.admin import ConfigResource, ConfigResourceType
+    from kafka.errors import for_code
 
 DOCUMENTATION = r"""
 module: kafka_topic
-short_description: Create a Kafka topic, give it partitions and configuration
+short_description: Create a Kafka topic, give it partitions and configuration, or delete it
 description:
   - Creates the topic, adds partitions to it, and sets the configuration that is given. Waits until every partition has
     a leader.
@@ -35,20 +35,12 @@ options:
     type: int
     default: -1
   config: {description: "The topic's own configuration, such as C(retention.ms).", type: dict, default: {}}
-  bootstrap_servers: {description: "Brokers to ask first, as C(host:port).", type: list, elements: str, required: true}
-  security_protocol:
-    description: How to talk to the brokers.
+  state:
+    description: V(absent) deletes the topic and every record in it.
     type: str
-    choices: [PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL]
-    default: PLAINTEXT
-  ca_file: {description: PEM file of the authority that signed the brokers' certificates., type: path}
-  sasl_mechanism:
-    description: How to prove who is calling.
-    type: str
-    choices: [PLAIN, SCRAM-SHA-256, SCRAM-SHA-512]
-  sasl_username: {description: Who is calling., type: str}
-  sasl_password: {description: The caller's password., type: str}
-  timeout: {description: "How long to wait for the brokers, and for leaders, in seconds.", type: int, default: 60}
+    choices: [present, absent]
+    default: present
+extends_documentation_fragment: [kafka]
 author: stock-market
 """
 
@@ -72,22 +64,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "partitions": {"type": "int", "default": 1},
     "replication_factor": {"type": "int", "default": -1},
     "config": {"type": "dict", "default": {}},
-    "bootstrap_servers": {"type": "list", "elements": "str", "required": True},
-    "security_protocol": {
-        "type": "str",
-        "choices": ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
-        "default": "PLAINTEXT",
-    },
-    "ca_file": {"type": "path"},
-    "sasl_mechanism": {"type": "str", "choices": ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]},
-    "sasl_username": {"type": "str"},
-    "sasl_password": {"type": "str", "no_log": True},
-    "timeout": {"type": "int", "default": 60},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-
-
-class RefusedError(Exception):
-    """What was asked for can't be done; the message says why."""
 
 
 def config_text(value: object) -> str | None:
@@ -155,6 +133,7 @@ class Topic:
         self.partitions: int = options["partitions"]
         self.replication_factor: int = options["replication_factor"]
         self.config = {name: config_text(value) for name, value in options["config"].items()}
+        self.wanted: bool = options["state"] == "present"
         self.timeout_ms: int = options["timeout"] * 1000
 
     def describe(self) -> dict[str, Any] | None:
@@ -170,6 +149,8 @@ class Topic:
     def apply(self, check_mode: bool) -> dict[str, Any]:
         """Make the topic what it should be and return the module's result."""
         topic = self.describe()
+        if not self.wanted:
+            return self.delete(topic, check_mode)
         return self.create(check_mode) if topic is None else self.change(topic, check_mode)
 
     def create(self, check_mode: bool) -> dict[str, Any]:
@@ -180,6 +161,23 @@ class Topic:
         if not check_mode:
             self.admin.wait_for_topics([self.name], timeout_ms=self.timeout_ms)
         return self.result({}, {"partitions": self.partitions, **config})
+
+    def delete(self, topic: Mapping[str, Any] | None, check_mode: bool) -> dict[str, Any]:
+        """Delete the topic if it is there, and wait until its name is free.
+
+        Raises:
+            RefusedError: the brokers did not do it in time.
+        """
+        if topic is None:
+            return self.result({}, {})
+        if not check_mode:
+            self.admin.delete_topics([self.name], timeout_ms=self.timeout_ms)
+            deadline = time.monotonic() + self.timeout_ms / 1000
+            while self.describe() is not None:
+                if time.monotonic() > deadline:
+                    raise RefusedError(f"The topic {self.name} is to be deleted, and the brokers have not done it yet.")
+                time.sleep(0.2)
+        return self.result({"partitions": len(topic["partitions"])}, {})
 
     def change(self, topic: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         """Add partitions and set configuration where they differ."""
@@ -209,64 +207,23 @@ class Topic:
         """Return the module's result for a change from `before` to `after`."""
         return {
             "changed": before != after,
-            "partitions": self.partitions,
-            "diff": {
-                "before_header": self.name,
-                "after_header": self.name,
-                "before": "".join(f"{name}: {value}\n" for name, value in sorted(before.items())),
-                "after": "".join(f"{name}: {value}\n" for name, value in sorted(after.items())),
-            },
+            "partitions": self.partitions if self.wanted else 0,
+            "diff": kafka_admin.diff(
+                self.name,
+                "".join(f"{name}: {value}\n" for name, value in sorted(before.items())),
+                "".join(f"{name}: {value}\n" for name, value in sorted(after.items())),
+            ),
         }
-
-
-def connect(options: Mapping[str, Any]) -> Any:
-    """Return a client that has reached a broker; keeps trying until the time is over."""
-    deadline = time.monotonic() + options["timeout"]
-    settings: dict[str, Any] = {
-        "bootstrap_servers": options["bootstrap_servers"],
-        "client_id": "ansible-kafka-topic",
-        "security_protocol": options["security_protocol"],
-        "bootstrap_timeout_ms": max(options["timeout"] * 1000, 1000),
-    }
-    if options["ca_file"]:
-        settings["ssl_cafile"] = options["ca_file"]
-    if options["sasl_mechanism"]:
-        settings["sasl_mechanism"] = options["sasl_mechanism"]
-        settings["sasl_plain_username"] = options["sasl_username"]
-        settings["sasl_plain_password"] = options["sasl_password"]
-    while True:
-        try:
-            return KafkaAdminClient(**settings)
-        except KafkaError as error:
-            if not error.retriable or time.monotonic() >= deadline:
-                raise
-        time.sleep(1)
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec=SPEC,
-        supports_check_mode=True,
-        required_together=[("sasl_mechanism", "sasl_username", "sasl_password")],
-    )
-    if KafkaAdminClient is None:
-        module.fail_json(msg=missing_required_lib("kafka-python"))
+    module = kafka_admin.make_module(SPEC)
     options = module.params
     if options["partitions"] < 1:
         module.fail_json(msg=f"The topic {options['name']} needs at least 1 partition, not {options['partitions']}.")
-    try:
-        with connect(options) as admin:
-            result = Topic(admin, options).apply(module.check_mode)
-    except RefusedError as error:
-        module.fail_json(msg=str(error))
-    except (KafkaError, OSError) as error:
-        module.fail_json(
-            msg=(
-                f"Kafka at {', '.join(options['bootstrap_servers'])} did not do what the topic {options['name']} "
-                f"needs: {type(error).__name__}: {error}"
-            )
-        )
+    with kafka_admin.admin_client(module, f"the topic {options['name']}") as admin:
+        result = Topic(admin, options).apply(module.check_mode)
     module.exit_json(**result)
 
 

@@ -110,6 +110,8 @@ def main() -> None:
     status = _ask(module, "status")
     if module.check_mode and not (wanted and module.params["start_in_check_mode"]):
         module.exit_json(**{**status, "changed": status["running"] != wanted, "diff": _diff(status["running"], wanted)})
+    if wanted and status["running"]:
+        module.exit_json(**status, diff=_diff(True, True))
     report = _ask(module, "start" if wanted else "stop")
     module.exit_json(**report, diff=_diff(status["running"], wanted))
 

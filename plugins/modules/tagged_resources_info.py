@@ -16,9 +16,9 @@ DOCUMENTATION = r"""
 module: tagged_resources_info
 short_description: Find every resource that carries some tags
 description:
-  - Asks EC2, S3, IAM, Glue and Athena themselves, since the tagging API knows nothing of some of their resources and
-    still shows others minutes after they are gone; then asks the tagging API for anything else, which is reported as
-    C(other).
+  - Asks EC2, S3, IAM, Glue, Athena and SSM themselves, since the tagging API knows nothing of some of their resources
+    and still shows others minutes after they are gone; then asks the tagging API for anything else, which is reported
+    as C(other).
   - What is being deleted already (a terminated instance, a volume on its way out) is not reported.
 options:
   tags:
@@ -26,7 +26,7 @@ options:
     type: dict
     required: true
   prefix:
-    description: How the names of IAM roles and profiles begin, as IAM can't filter by tag and an account may have many.
+    description: How the names in IAM begin, as IAM can't filter by tag and an account may have many.
     type: str
     required: true
   buckets:
@@ -64,8 +64,8 @@ resources:
   description: >-
     What was found, in the order in which it can be deleted. C(kind) is glue-crawler, glue-database, athena-workgroup,
     instance, elastic-ip, volume, network-interface, security-group, subnet, route-table, internet-gateway, vpc,
-    key-pair, instance-profile, role, bucket or other; those of EC2 have C(vpc_id), C(cidr), C(address) and
-    C(attached_to) too.
+    key-pair, instance-profile, role, user, policy, ssm-parameter, bucket or other; those of EC2 have C(vpc_id),
+    C(cidr), C(address) and C(attached_to) too.
   returned: always
   type: list
   elements: dict
@@ -98,9 +98,10 @@ GONE = {"deleting", "deleted"}
 ASKED_ITSELF = {
     "ec2": (*(f"{kind}/" for kind in EC2_KINDS), "elastic-ip/", "instance/"),
     "s3": ("",),
-    "iam": ("role/", "instance-profile/"),
+    "iam": ("role/", "instance-profile/", "user/", "policy/"),
     "glue": ("crawler/", "database/"),
     "athena": ("workgroup/",),
+    "ssm": ("parameter/",),
 }
 
 
@@ -179,21 +180,36 @@ def find_athena(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterat
             yield {"kind": "athena-workgroup", "id": name, "name": name, "tags": own}
 
 
+# IAM's kinds: the listing call and its key, the key of the name, the call that tells of one, its argument and its key.
+IAM_KINDS = {
+    "instance-profile": (
+        *("list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
+        *("get_instance_profile", "InstanceProfileName", "InstanceProfile"),
+    ),
+    "role": ("list_roles", "Roles", "RoleName", "get_role", "RoleName", "Role"),
+    "user": ("list_users", "Users", "UserName", "get_user", "UserName", "User"),
+    "policy": ("list_policies", "Policies", "PolicyName", "get_policy", "Arn", "Policy"),
+}
+
+
 def find_iam(client: Client, tags: Tags, prefix: str) -> Iterator[Resource]:
-    """Instance profiles and roles whose names begin with the prefix; IAM's lists leave the tags out."""
-    for entry in pages(client, "list_instance_profiles", "InstanceProfiles"):
-        name = entry["InstanceProfileName"]
-        if name.startswith(prefix):
-            profile = client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
-            own = as_dict(profile.get("Tags"))
-            if carries(own, tags):
-                yield {"kind": "instance-profile", "id": name, "name": name, "tags": own}
-    for entry in pages(client, "list_roles", "Roles"):
-        name = entry["RoleName"]
-        if name.startswith(prefix):
-            own = as_dict(client.get_role(RoleName=name)["Role"].get("Tags"))
-            if carries(own, tags):
-                yield {"kind": "role", "id": name, "name": name, "tags": own}
+    """What begins with the prefix; IAM's lists leave the tags out."""
+    for kind, (listing, entries, identifier, getting, argument, key) in IAM_KINDS.items():
+        scope = {"Scope": "Local"} if kind == "policy" else {}
+        for entry in pages(client, listing, entries, **scope):
+            name = entry[identifier]
+            if name.startswith(prefix):
+                parameter = {"PolicyArn": entry["Arn"]} if argument == "Arn" else {argument: name}
+                own = as_dict(getattr(client, getting)(**parameter)[key].get("Tags"))
+                if carries(own, tags):
+                    yield {"kind": kind, "id": name, "name": name, "tags": own}
+
+
+def find_parameters(client: Client, tags: Tags) -> Iterator[Resource]:
+    """Parameters of Parameter Store; their values are not read."""
+    filters = [{"Key": f"tag:{key}", "Option": "Equals", "Values": [value]} for key, value in tags.items()]
+    for entry in pages(client, "describe_parameters", "Parameters", ParameterFilters=filters):
+        yield {"kind": "ssm-parameter", "id": entry["Name"], "name": entry["Name"], "tags": tags}
 
 
 def find_buckets(client: Client, tags: Tags, names: Iterable[str], account: str) -> Iterator[Resource]:
@@ -239,6 +255,7 @@ def find(clients: Clients, tags: Tags, prefix: str, buckets: list[str]) -> list[
         *find_athena(clients("athena"), tags, arn("athena")),
         *find_ec2(clients("ec2"), tags),
         *find_iam(clients("iam"), tags, prefix),
+        *find_parameters(clients("ssm"), tags),
         *find_buckets(clients("s3"), tags, [*known_buckets, *buckets], account),
         *(
             {"kind": "other", "id": name, "name": name, "tags": own}

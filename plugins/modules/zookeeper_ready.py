@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 
+from ansible.module_utils import tls
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.service_wait import NotReadyError, journal_tail, wait_until
 
@@ -15,9 +17,17 @@ short_description: Wait until a ZooKeeper server serves clients
 description:
   - Asks the server with the four-letter word C(srvr), which only a standalone server or a member of a working quorum
     answers with its mode.
+  - With C(ca_file) it asks through TLS, as a client with a certificate. The server's certificate and the address in it
+    are checked.
 options:
   host: {description: Address of the client port., type: str, required: true}
   port: {description: The client port., type: int, default: 2181}
+  ca_file:
+    description: PEM file of the authorities that signed the server's certificate. Without it there is no TLS.
+    type: path
+  certificate_file:
+    description: PEM file of the client's key and certificate. Needed with C(ca_file).
+    type: path
   timeout: {description: How long to wait, in seconds., type: int, default: 60}
   unit:
     description: The systemd unit whose journal is shown when the server does not come.
@@ -30,6 +40,9 @@ EXAMPLES = r"""
 - name: Wait for ZooKeeper
   zookeeper_ready:
     host: 10.0.1.5
+    port: 2182
+    ca_file: /etc/kafka/ca.pem
+    certificate_file: /etc/kafka/zookeeper-client.pem
 """
 
 RETURN = r"""
@@ -39,15 +52,31 @@ mode: {description: "C(standalone), C(leader) or C(follower).", type: str, retur
 ANSWER_SECONDS = 5.0
 
 
-def ask_mode(host: str, port: int) -> str:
-    """Return the server's mode; raises NotReadyError if it does not serve, OSError if it is not there."""
+def ask_mode(host: str, port: int, context: ssl.SSLContext | None = None) -> str:
+    """Return the server's mode.
+
+    Raises:
+        NotReadyError: it does not serve, or not this client.
+        OSError: it is not there.
+    """
     with socket.create_connection((host, port), timeout=ANSWER_SECONDS) as connection:
-        connection.sendall(b"srvr")
-        answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode(errors="replace")
+        if context is None:
+            answer = _answer(connection)
+        else:
+            try:
+                with context.wrap_socket(connection, server_hostname=host) as secured:
+                    answer = _answer(secured)
+            except (ssl.SSLError, ConnectionResetError) as error:
+                raise NotReadyError(tls.sentence(error)) from error
     mode = re.search(r"^Mode: (\w+)$", answer, re.MULTILINE)
     if mode is None:
         raise NotReadyError(answer.strip() or "the server closed the connection without an answer")
     return mode.group(1)
+
+
+def _answer(connection: socket.socket) -> str:
+    connection.sendall(b"srvr")
+    return b"".join(iter(lambda: connection.recv(4096), b"")).decode(errors="replace")
 
 
 def main() -> None:
@@ -56,14 +85,25 @@ def main() -> None:
         argument_spec={
             "host": {"type": "str", "required": True},
             "port": {"type": "int", "default": 2181},
+            "ca_file": {"type": "path"},
+            "certificate_file": {"type": "path"},
             "timeout": {"type": "int", "default": 60},
             "unit": {"type": "str", "default": "zookeeper.service"},
         },
+        required_together=[("ca_file", "certificate_file")],
         supports_check_mode=True,
     )
     options = module.params
+    context = None
+    if options["ca_file"]:
+        try:
+            context = tls.client_context(options["ca_file"], options["certificate_file"])
+        except OSError as error:
+            module.fail_json(
+                msg=f"{options['ca_file']} and {options['certificate_file']} can't be used for TLS: {error}."
+            )
     try:
-        mode = wait_until(lambda: ask_mode(options["host"], options["port"]), options["timeout"])
+        mode = wait_until(lambda: ask_mode(options["host"], options["port"], context), options["timeout"])
     except NotReadyError as error:
         module.fail_json(
             msg=(

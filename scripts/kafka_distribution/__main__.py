@@ -1,4 +1,4 @@
-"""`python -m kafka_distribution --output FILE [--sha512 HEX]`; exit code 2 and one sentence where it can't be done."""
+"""`python -m kafka_distribution --output FILE`; exit code 2 and one sentence where it can't be done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from kafka_distribution.build import BuildError, build, checksum
+from kafka_distribution.build import LATEST, BuildError, build, checksum
 
 
 def main() -> int:
@@ -15,10 +15,11 @@ def main() -> int:
         prog="kafka_distribution", description="Builds Kafka's tarball for the local cloud."
     )
     parser.add_argument("--output", type=Path, required=True, help="the .tgz to make")
+    parser.add_argument("--version", default=LATEST, help="Kafka's version, one of versions/ (default: %(default)s)")
     parser.add_argument("--sha512", help="what the result's SHA-512 must be; a file that has it already is left alone")
     arguments = parser.parse_args()
     try:
-        built = build(arguments.output, arguments.sha512)
+        built = build(arguments.output, arguments.sha512, arguments.version)
     except BuildError as error:
         print(error, file=sys.stderr)
         return 2

@@ -21,76 +21,111 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE: Final = Path(__file__).resolve().parent
-PINS: Final = HERE / "libs.sha512"
+VERSIONS: Final = HERE / "versions"
+LATEST: Final = "3.9.2"
+PINS: Final = "libs.sha512"
 _MAVEN_TIMEOUT_SECONDS: Final = 900
+# Debian 12's, from its package; settings.xml says why.
+_PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.5.0"
+_PACKAGES: Final = "maven, junit4, libmaven-dependency-plugin-java and openjdk-17-jdk-headless"
 
 
 class BuildError(Exception):
     """The distribution can't be built; the message says why and what to do, in one sentence or two."""
 
 
-def versions() -> tuple[str, str]:
-    """Return Scala's and Kafka's version as the POM names them."""
-    properties = ET.parse(HERE / "pom.xml").getroot().find("{*}properties")
-    found = {child.tag.rpartition("}")[2]: child.text or "" for child in (properties if properties is not None else [])}
-    return found["scala.version"], found["kafka.version"]
+def sources(version: str) -> Path:
+    """Return the directory that names and pins the jars of one of Kafka's versions.
+
+    Raises:
+        BuildError: there is none.
+    """
+    known = sorted(path.name for path in VERSIONS.iterdir())
+    if version not in known:
+        raise BuildError(f"Kafka {version} can't be built here; {VERSIONS} has {', '.join(known)}.")
+    return VERSIONS / version
 
 
-def distribution_name() -> str:
+def distribution_name(version: str = LATEST) -> str:
     """Return the name of the tarball's one directory, such as `kafka_2.13-3.9.2`."""
-    return "kafka_{}-{}".format(*versions())
+    properties = ET.parse(sources(version) / "pom.xml").getroot().find("{*}properties")
+    found = {child.tag.rpartition("}")[2]: child.text or "" for child in (properties if properties is not None else [])}
+    return f"kafka_{found['scala.version']}-{found['kafka.version']}"
 
 
-def build(output: Path, sha512: str | None) -> bool:
+def build(output: Path, sha512: str | None, version: str = LATEST) -> bool:
     """Make the file `output` and return whether it was built: with `sha512`, a file of that checksum is left alone.
 
     The file appears at once and whole. Of two builders at once, the second waits and finds the first one's file.
 
     Raises:
-        BuildError: Maven is missing or failed, or an artifact or the result is not the pinned one.
+        BuildError: there is no such version, Maven is missing or failed, or an artifact or the result is not the
+            pinned one.
     """
+    pinned = sources(version)
     output.parent.mkdir(parents=True, exist_ok=True)
     with _lock(output.with_name(output.name + ".lock")):
         if sha512 and output.is_file() and checksum(output) == sha512:
             return False
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".building-") as scratch:
             libs = Path(scratch) / "libs"
-            fetch(libs)
-            check_pins(libs, read_pins(PINS))
+            fetch(libs, pinned)
             check_main_classes(libs)
             draft = Path(scratch) / output.name
             with draft.open("wb") as stream:
-                write_archive(stream, distribution_name(), members(libs))
+                write_archive(stream, distribution_name(version), members(libs))
                 stream.flush()
                 os.fsync(stream.fileno())
             built = checksum(draft)
             if sha512 and built != sha512:
                 raise BuildError(
-                    f"The distribution built from {HERE} has the SHA-512 {built}, expected was {sha512}. If you "
+                    f"The distribution built from {pinned} has the SHA-512 {built}, expected was {sha512}. If you "
                     "changed what it is built from, put the new checksum into the inventory's kafka_archive_checksum."
                 )
             draft.replace(output)
     return True
 
 
-def fetch(libs: Path) -> None:
-    """Let Maven copy the POM's runtime dependencies, direct and transitive, into the directory `libs`."""
+def fetch(libs: Path, pinned: Path) -> None:
+    """Put the runtime dependencies, direct and transitive, of the POM in `pinned` into the new directory `libs`.
+
+    Raises:
+        BuildError: Maven is missing or failed, or they are not exactly the jars that `libs.sha512` in `pinned` pins.
+    """
     if shutil.which("mvn") is None:
-        raise BuildError("Maven's `mvn` is not installed; install Debian's packages maven and openjdk-17-jre-headless.")
+        raise BuildError(f"Maven's `mvn` is not installed; install Debian's packages {_PACKAGES}.")
+    with tempfile.TemporaryDirectory(dir=libs.parent, prefix=".fetching-") as scratch:
+        fetched = Path(scratch) / "fetched"
+        # A repository of its own: in the user's lies what other projects fetched, plugins too.
+        _run_maven(pinned / "pom.xml", fetched, repository=Path(scratch) / "repository")
+        check_pins(fetched, read_pins(pinned / PINS))
+        libs.mkdir()
+        for jar in fetched.rglob("*.jar"):
+            jar.rename(libs / jar.name)
+
+
+def _run_maven(pom: Path, target: Path, repository: Path) -> None:
     command = [
-        *("mvn", "--batch-mode", "--quiet", "--strict-checksums", "--file", str(HERE / "pom.xml")),
-        *("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={libs}"),
+        *("mvn", "--batch-mode", "--quiet", "--global-settings", str(HERE / "settings.xml"), "--file", str(pom)),
+        *(f"{_PLUGIN}:copy-dependencies", "-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true"),
+        *(f"-DoutputDirectory={target}", f"-Dmaven.repo.local={repository}"),
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_MAVEN_TIMEOUT_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
-        raise BuildError(f"Maven did not fetch Kafka's artifacts within {_MAVEN_TIMEOUT_SECONDS} s.") from error
+        raise BuildError(f"Maven did not fetch the artifacts of {pom} within {_MAVEN_TIMEOUT_SECONDS} s.") from error
     if done.returncode:
-        raise BuildError(f"Maven could not fetch Kafka's artifacts:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+        raise BuildError(
+            f"Maven could not fetch the artifacts of {pom}; are Debian's packages {_PACKAGES} installed?\n"
+            f"{(done.stdout + done.stderr).strip()[-2000:]}"
+        )
 
 
 def read_pins(path: Path) -> dict[str, str]:
-    """Read a file of `sha512sum`'s form into file name -> hexadecimal SHA-512."""
+    """Read a file of `sha512sum`'s form into path -> hexadecimal SHA-512.
+
+    A path is that of a jar in a Maven repository: group/with/slashes/artifact/version/file.jar.
+    """
     pins = {}
     for line in path.read_text(encoding="ascii").splitlines():
         digest, _, name = line.partition("  ")
@@ -99,15 +134,15 @@ def read_pins(path: Path) -> dict[str, str]:
 
 
 def check_pins(libs: Path, pins: dict[str, str]) -> None:
-    """Raise BuildError unless `libs` holds exactly the pinned files with exactly the pinned contents."""
-    found = {path.name: checksum(path) for path in libs.iterdir()}
+    """Raise BuildError unless `libs` holds exactly the pinned jars with exactly the pinned contents."""
+    found = {str(path.relative_to(libs)): checksum(path) for path in libs.rglob("*.jar")}
     complaints = [
         *(f"{name} is missing" for name in sorted(pins.keys() - found.keys())),
         *(f"{name} is not pinned" for name in sorted(found.keys() - pins.keys())),
         *(f"{name} has another SHA-512" for name in sorted(pins.keys() & found.keys()) if pins[name] != found[name]),
     ]
     if complaints:
-        raise BuildError(f"What Maven fetched is not what {PINS.name} pins: {', '.join(complaints)}.")
+        raise BuildError(f"What Maven fetched is not what {PINS} pins: {', '.join(complaints)}.")
 
 
 def check_main_classes(libs: Path) -> None:

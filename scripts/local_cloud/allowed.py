@@ -20,6 +20,7 @@ INVENTED = frozenset(
         "glue:GetPlan",
         "glue:GetMapping",
         "sts:GetFederationToken",
+        "sts:GetSessionToken",
     }
 )
 
@@ -51,6 +52,8 @@ WRITES: Mapping[str, frozenset[str]] = {
             *("SetDefaultPolicyVersion", "TagPolicy", "UntagPolicy"),
             *("CreateInstanceProfile", "DeleteInstanceProfile", "TagInstanceProfile", "UntagInstanceProfile"),
             *("AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile"),
+            *("CreateUser", "DeleteUser", "TagUser", "UntagUser", "PutUserPolicy", "DeleteUserPolicy"),
+            *("AttachUserPolicy", "DetachUserPolicy", "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey"),
         }
     ),
     "sts": frozenset({"AssumeRole"}),
@@ -70,6 +73,14 @@ WRITES: Mapping[str, frozenset[str]] = {
         }
     ),
     "tagging": frozenset({"TagResources", "UntagResources"}),
+    # Parameter Store, the one part of SSM that is here; what it keeps lies in memory only.
+    "ssm": frozenset(
+        {
+            *("PutParameter", "GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory"),
+            *("DescribeParameters", "DeleteParameter", "DeleteParameters"),
+            *("AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource"),
+        }
+    ),
 }
 
 # S3 has no action's name in a request: what a request is about is told by its query string.

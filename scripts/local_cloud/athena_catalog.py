@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,12 @@ from sqlglot import exp
 
 from local_cloud.athena_errors import QueryError
 from local_cloud.glue_objects import NoSuchBucketError, ObjectStore, StoredObject, folder_of, is_hidden
+from local_cloud.iam_actions import glue_database_arns, glue_table_arns
+from local_cloud.iam_callers import Caller, administrator
 
 CATALOG = "awsdatacatalog"
 HIDDEN_COLUMNS = {"$path": "string", "$file_size": "bigint"}
+SERVICE = "athena.amazonaws.com"
 _WIDENINGS = {"tinyint": 0, "smallint": 1, "int": 2, "bigint": 3, "float": 4, "double": 5}
 
 
@@ -34,10 +37,11 @@ class Partition:
 
 
 class CatalogTable:
-    """A table as it stood in the catalog when the query began."""
+    """A table as it stood in the catalog when the query began. `authorize` judges a call of Glue's about it."""
 
-    def __init__(self, table: FakeTable) -> None:
+    def __init__(self, table: FakeTable, authorize: Callable[[str], None]) -> None:
         self._table = table
+        self._authorize = authorize
         description: dict[str, Any] = table.versions[str(table._current_version)]
         self.database = table.database_name
         self.name = table.name
@@ -60,10 +64,12 @@ class CatalogTable:
         """The partitions that the catalog knows; a table without keys is one partition of its own.
 
         Raises:
+            AccessDeniedError: if the query's caller may not ask for them.
             QueryError: if a partition's columns can't be read as the table's.
         """
         if not self.partition_keys:
             return [Partition((), self.location)]
+        self._authorize("glue:GetPartitions")
         found = []
         for partition in list(self._table.partitions.values()):
             self._check_columns(partition)
@@ -97,14 +103,29 @@ class CatalogTable:
 
 
 class Catalog:
-    """Glue's catalog and the objects of its tables, in one account and region. One query uses one instance."""
+    """Glue's catalog and the objects of its tables, in one account and region. One query uses one instance.
 
-    def __init__(self, account_id: str, region: str) -> None:
+    Athena asks Glue and S3 in the name of whoever has started the query, `caller`; without one, as the administrator.
+    What the caller may not do raises AccessDeniedError.
+    """
+
+    def __init__(self, account_id: str, region: str, caller: Caller | None = None) -> None:
         self.backend: GlueBackend = glue_backends[account_id][region]
         self._store = ObjectStore(account_id)
+        self._caller = (caller or administrator()).through(SERVICE)
+        self._place = (region, account_id)
+
+    def authorize_database(self, action: str, database: str) -> None:
+        """Judges a call of Glue's about a database."""
+        self._caller.authorize(action, glue_database_arns(*self._place, database))
+
+    def authorize_table(self, action: str, database: str, table: str) -> None:
+        """Judges a call of Glue's about a table."""
+        self._caller.authorize(action, glue_table_arns(*self._place, database, table))
 
     def databases(self) -> list[str]:
         """The names of the databases, sorted."""
+        self.authorize_database("glue:GetDatabases", "*")
         return sorted(self.backend.databases)
 
     def tables(self, database: str, node: exp.Expr | None = None) -> list[str]:
@@ -113,6 +134,11 @@ class Catalog:
         Raises:
             QueryError: SCHEMA_NOT_FOUND.
         """
+        self.authorize_table("glue:GetTables", database, "*")
+        return self._tables(database, node)
+
+    def _tables(self, database: str, node: exp.Expr | None = None) -> list[str]:
+        self.authorize_database("glue:GetDatabase", database)
         if database not in self.backend.databases:
             raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", node)
         return sorted(self.backend.databases[database].tables)
@@ -123,9 +149,14 @@ class Catalog:
         Raises:
             QueryError: SCHEMA_NOT_FOUND or TABLE_NOT_FOUND.
         """
-        if name not in self.tables(database, node):
+        self.authorize_table("glue:GetTable", database, name)
+        if name not in self._tables(database, node):
             raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{database}.{name}' does not exist", node)
-        return CatalogTable(self.backend.databases[database].tables[name])
+
+        def authorize(action: str) -> None:
+            self.authorize_table(action, database, name)
+
+        return CatalogTable(self.backend.databases[database].tables[name], authorize)
 
     def objects(self, location: str) -> Iterator[StoredObject]:
         """The objects under a partition's folder that hold data.
@@ -134,9 +165,11 @@ class Catalog:
             QueryError: if the bucket is gone.
         """
         bucket, prefix = folder_of(location)
+        self._caller.authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (prefix,)})
         try:
             for stored in self._store.list(bucket, prefix):
                 if stored.size and not is_hidden(stored.key):
+                    self._caller.authorize("s3:GetObject", f"arn:aws:s3:::{bucket}/{stored.key}")
                     yield stored
         except NoSuchBucketError as error:
             raise QueryError(

@@ -124,6 +124,7 @@ def _add_partitions(catalog: Catalog, database: str, words: dict[str, Any]) -> R
 
 def _drop_partitions(catalog: Catalog, database: str, words: dict[str, Any]) -> Result:
     table = _table(catalog, database, words)
+    catalog.authorize_table("glue:BatchDeletePartition", table.database, table.name)
     for values, _ in _partition_specs(words["specs"], table):
         errors = catalog.backend.batch_delete_partition(table.database, table.name, [{"Values": values}])
         if errors and not words["exists"]:
@@ -157,6 +158,7 @@ def _partition_specs(text: str, table: CatalogTable) -> Iterator[tuple[list[str]
 def _add_partition(
     catalog: Catalog, table: CatalogTable, values: list[str], location: str, *, exists_ok: bool = False
 ) -> None:
+    catalog.authorize_table("glue:BatchCreatePartition", table.database, table.name)
     storage = {**(table.description.get("StorageDescriptor") or {}), "Location": location}
     errors = catalog.backend.batch_create_partition(
         table.database, table.name, [{"Values": values, "StorageDescriptor": storage, "Parameters": {}}]
@@ -169,6 +171,7 @@ def _create(statement: exp.Create, catalog: Catalog) -> Result:
     if statement.kind not in {"DATABASE", "SCHEMA"}:
         raise UnsupportedError(f"CREATE {statement.kind}")
     name = statement.this.name.lower()
+    catalog.authorize_database("glue:CreateDatabase", name)
     if name not in catalog.databases():
         catalog.backend.create_database(name, {"Name": name})
     elif not statement.args.get("exists"):
@@ -185,6 +188,7 @@ def _drop(statement: exp.Drop, catalog: Catalog, database: str) -> Result:
             _drop_database(catalog, name, exists_ok, bool(statement.args.get("cascade")))
         elif statement.kind == "TABLE":
             schema = (node.db or database).lower()
+            catalog.authorize_table("glue:DeleteTable", schema, name)
             if name in catalog.tables(schema, node):
                 catalog.backend.delete_table(schema, name)
             elif not exists_ok:
@@ -195,6 +199,7 @@ def _drop(statement: exp.Drop, catalog: Catalog, database: str) -> Result:
 
 
 def _drop_database(catalog: Catalog, name: str, exists_ok: bool, cascade: bool) -> None:
+    catalog.authorize_database("glue:DeleteDatabase", name)
     if name not in catalog.databases():
         if not exists_ok:
             raise QueryError("FAILED", f"SemanticException Database does not exist: {name}")

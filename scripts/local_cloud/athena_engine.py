@@ -10,11 +10,11 @@ from typing import Any
 
 from moto.athena.models import AthenaBackend
 from moto.athena.responses import AthenaResponse
-from moto.glue.models import glue_backends
+from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
 
-from local_cloud import athena_workgroups
-from local_cloud.athena_catalog import CATALOG, Catalog
+from local_cloud import athena_metadata, athena_workgroups
+from local_cloud.athena_catalog import CATALOG, SERVICE
 from local_cloud.athena_errors import MalformedQueryError
 from local_cloud.athena_executions import CONCURRENT_QUERIES, TIMEOUT_SECONDS, Execution, Executor
 from local_cloud.athena_results import Row, StoredResult
@@ -22,6 +22,7 @@ from local_cloud.athena_runner import Runner, Task
 from local_cloud.athena_sql import parse, tokenize, without_comments
 from local_cloud.athena_workgroups import invalid_request
 from local_cloud.glue_objects import split_s3_url
+from local_cloud.iam_callers import AccessDeniedError, Caller, current_caller
 
 MAX_PAGE = 1000
 MAX_QUERY_BYTES = 262_144
@@ -134,7 +135,8 @@ def _start_query_execution(self: AthenaResponse) -> str:
     if (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration", {}).get("Enabled"):
         raise invalid_request("Reuse of results is not supported by the local cloud.")
     configuration = _result_configuration(group.configuration, request.get("ResultConfiguration") or {})
-    _check_bucket(backend, configuration["OutputLocation"])
+    caller = current_caller()
+    _check_bucket(backend, configuration["OutputLocation"], caller)
     try:
         statement = parse(query)
     except MalformedQueryError as error:
@@ -158,6 +160,7 @@ def _start_query_execution(self: AthenaResponse) -> str:
         result_configuration=configuration,
         parameters=parameters,
         task=task,
+        caller=caller,
     )
     backend.executions[execution.id] = execution  # type: ignore[assignment]
     _executor().submit(execution, backend.account_id, backend.region_name)
@@ -177,13 +180,17 @@ def _result_configuration(group: dict[str, Any], asked: dict[str, Any]) -> dict[
     return configuration
 
 
-def _check_bucket(backend: AthenaBackend, location: str) -> None:
+def _check_bucket(backend: AthenaBackend, location: str, caller: Caller) -> None:
     try:
         bucket, _ = split_s3_url(location)
     except ValueError as error:
         raise invalid_request(f"outputLocation is not a valid S3 path: {location}") from error
     if bucket not in s3_backends[backend.account_id]["aws"].buckets:
         raise invalid_request(f"Unable to verify/create output bucket {bucket}")
+    try:
+        caller.through(SERVICE).authorize("s3:GetBucketLocation", f"arn:aws:s3:::{bucket}")
+    except AccessDeniedError as error:
+        raise invalid_request(f"Unable to verify/create output bucket {bucket}. {error}") from error
 
 
 def _get_query_execution(self: AthenaResponse) -> str:
@@ -234,7 +241,10 @@ def _get_query_results(self: AthenaResponse) -> str:
             raise invalid_request(f"Query has not yet finished. Current state: {execution.state}")
         raise invalid_request(f"Query did not finish successfully. Final query state: {execution.state}")
     try:
-        columns, rows = StoredResult(self.athena_backend.account_id, execution.output_location).read()
+        stored = StoredResult(self.athena_backend.account_id, execution.output_location, current_caller())
+        columns, rows = stored.read()
+    except AccessDeniedError as error:
+        raise JsonRESTError("AccessDeniedException", str(error)) from error
     except FileNotFoundError as error:
         raise invalid_request(f"Could not find results: {error} does not exist in S3") from error
     limit = int(request.get("MaxResults") or MAX_PAGE)
@@ -318,70 +328,6 @@ def _list_tags_for_resource(self: AthenaResponse) -> str:
     return json.dumps(tags)
 
 
-def _catalog(response: AthenaResponse, name: str) -> Catalog:
-    if name.lower() != CATALOG:
-        raise invalid_request(f"Catalog {name} is not supported by the local cloud.")
-    return Catalog(response.athena_backend.account_id, response.athena_backend.region_name)
-
-
-def _metadata_not_found(message: str) -> Exception:
-    error = invalid_request(f"EntityNotFoundException: {message}")
-    error.error_type = "MetadataException"
-    error.description = json.dumps({"__type": "MetadataException", "Message": error.message})
-    return error
-
-
-def _get_database(self: AthenaResponse) -> str:
-    request = _request(self)
-    catalog = _catalog(self, request["CatalogName"])
-    name = request["DatabaseName"].lower()
-    if name not in catalog.backend.databases:
-        raise _metadata_not_found(f"Database {name} not found.")
-    return json.dumps({"Database": _database(catalog, name)})
-
-
-def _list_databases(self: AthenaResponse) -> str:
-    catalog = _catalog(self, _request(self)["CatalogName"])
-    return json.dumps({"DatabaseList": [_database(catalog, name) for name in catalog.databases()]})
-
-
-def _database(catalog: Catalog, name: str) -> dict[str, Any]:
-    description = catalog.backend.databases[name].input
-    parameters = description.get("Parameters") or {}
-    return {"Name": name, "Description": description.get("Description") or "", "Parameters": parameters}
-
-
-def _get_table_metadata(self: AthenaResponse) -> str:
-    request = _request(self)
-    catalog = _catalog(self, request["CatalogName"])
-    database, name = request["DatabaseName"].lower(), request["TableName"].lower()
-    if database not in catalog.backend.databases or name not in catalog.tables(database):
-        raise _metadata_not_found(f"Entity Not Found: {database}.{name}")
-    return json.dumps({"TableMetadata": _table(catalog, database, name)})
-
-
-def _list_table_metadata(self: AthenaResponse) -> str:
-    request = _request(self)
-    catalog = _catalog(self, request["CatalogName"])
-    database = request["DatabaseName"].lower()
-    if database not in catalog.backend.databases:
-        raise _metadata_not_found(f"Database {database} not found.")
-    return json.dumps({"TableMetadataList": [_table(catalog, database, name) for name in catalog.tables(database)]})
-
-
-def _table(catalog: Catalog, database: str, name: str) -> dict[str, Any]:
-    table = catalog.table(database, name)
-    created = glue_backends[catalog.backend.account_id][catalog.backend.region_name].get_table(database, name)
-    return {
-        "Name": name,
-        "CreateTime": created.created_time.timestamp(),
-        "TableType": table.description.get("TableType") or "EXTERNAL_TABLE",
-        "Columns": [{"Name": column.name, "Type": column.type} for column in table.columns],
-        "PartitionKeys": [{"Name": key.name, "Type": key.type} for key in table.partition_keys],
-        "Parameters": table.parameters | {"location": table.location},
-    }
-
-
 _HANDLERS = {
     "start_query_execution": _start_query_execution,
     "get_query_execution": _get_query_execution,
@@ -395,8 +341,8 @@ _HANDLERS = {
     "update_work_group": _update_work_group,
     "delete_work_group": _delete_work_group,
     "list_tags_for_resource": _list_tags_for_resource,
-    "get_database": _get_database,
-    "list_databases": _list_databases,
-    "get_table_metadata": _get_table_metadata,
-    "list_table_metadata": _list_table_metadata,
+    "get_database": athena_metadata.get_database,
+    "list_databases": athena_metadata.list_databases,
+    "get_table_metadata": athena_metadata.get_table_metadata,
+    "list_table_metadata": athena_metadata.list_table_metadata,
 }

@@ -17,6 +17,8 @@ from local_cloud.athena_ddl import is_ddl
 from local_cloud.athena_errors import QueryCancelledError, QueryError
 from local_cloud.athena_results import StoredResult
 from local_cloud.athena_runner import Runner, Task
+from local_cloud.iam_callers import AccessDeniedError, Caller
+from local_cloud.iam_policy import UnsupportedPolicyError
 
 LOG = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ _DONE = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
 @dataclass
 class Execution:
-    """One query, from StartQueryExecution on."""
+    """One query, from StartQueryExecution on. `caller` has started it, and all that it does is done in its name."""
 
     query: str
     statement: exp.Expr
@@ -37,6 +39,7 @@ class Execution:
     result_configuration: dict[str, Any]
     parameters: list[str] | None
     task: Task
+    caller: Caller
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     state: str = "QUEUED"
     reason: str = ""
@@ -175,12 +178,18 @@ class Executor:
         timer.daemon = True
         timer.start()
         try:
-            result = self._runner.run(execution.statement, Catalog(account_id, region), execution.task)
+            result = self._runner.run(
+                execution.statement, Catalog(account_id, region, execution.caller), execution.task
+            )
             execution.task.checkpoint()
-            StoredResult(account_id, execution.output_location).write(result)
+            StoredResult(account_id, execution.output_location, execution.caller).write(result)
             self._finish(execution, "SUCCEEDED", "")
         except QueryError as error:
             self._finish(execution, "FAILED", str(error))
+        except AccessDeniedError as error:
+            self._finish(execution, "FAILED", f"Insufficient permissions to execute the query. {error}")
+        except UnsupportedPolicyError as error:
+            self._finish(execution, "FAILED", f"NOT_SUPPORTED: The local cloud can't judge a policy with {error}")
         except QueryCancelledError as error:
             timed_out = execution.task.stop_reason.startswith("Query timeout")
             self._finish(execution, "FAILED" if timed_out else "CANCELLED", str(error))

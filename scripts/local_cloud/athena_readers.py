@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import duckdb
@@ -26,7 +27,7 @@ _UPPER_CASE_KEY = re.compile(rb'"[^"\\]*[A-Z][^"\\]*"\s*:')
 _HEAD = 8 * 1024
 
 
-class Reader:
+class Reader(ABC):
     """How the objects of one table become rows."""
 
     def __init__(self, table: CatalogTable) -> None:
@@ -40,21 +41,21 @@ class Reader:
         columns = "".join(f", {quoted(column.name)} {duckdb_type(column.type)}" for column in self._table.columns)
         return f"CREATE TABLE {self.rows_table} (object_id BIGINT NOT NULL{columns})"
 
+    @abstractmethod
     def lines(self, content: bytes, object_id: int) -> bytes:
         """The object's records, each on a line that ends with a newline and carries `object_id`.
 
         Raises:
             OSError, EOFError, zlib.error: if the object looks like gzip and is damaged.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def select(self, file: str) -> str:
         """The SELECT that reads a file of such lines: the object's number first, then the table's columns."""
-        raise NotImplementedError
 
+    @abstractmethod
     def explain(self, error: duckdb.Error, stored: StoredObject) -> QueryError:
         """Why an object could not be read, as Athena says it."""
-        raise NotImplementedError
 
 
 class JsonReader(Reader):

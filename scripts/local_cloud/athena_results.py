@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from local_cloud.athena_catalog import SERVICE
 from local_cloud.athena_types import athena_type, precision_and_scale
 from local_cloud.glue_objects import ObjectStore, split_s3_url
+from local_cloud.iam_callers import Caller
 
 Row = list[str | None]
 
@@ -73,12 +75,16 @@ def _quote(value: str) -> str:
 
 
 class StoredResult:
-    """Where a result is kept: `<location>/<query id>.csv` (`.txt` for DDL), with its columns beside it."""
+    """Where a result is kept: `<location>/<query id>.csv` (`.txt` for DDL), with its columns beside it.
 
-    def __init__(self, account_id: str, url: str) -> None:
+    Athena writes and reads it in the name of `caller`; what that one may not do raises AccessDeniedError.
+    """
+
+    def __init__(self, account_id: str, url: str, caller: Caller) -> None:
         self.url = url
         self._bucket, self._key = split_s3_url(url)
         self._account_id = account_id
+        self._caller = caller.through(SERVICE)
 
     def write(self, result: Result) -> None:
         """Stores both objects.
@@ -86,6 +92,8 @@ class StoredResult:
         Raises:
             NoSuchBucketError: if the output bucket is gone.
         """
+        for key in (self._key, f"{self._key}.metadata"):
+            self._caller.authorize("s3:PutObject", f"arn:aws:s3:::{self._bucket}/{key}")
         store = ObjectStore(self._account_id)
         store.write(self._bucket, self._key, result.body(), content_type="application/octet-stream")
         description = json.dumps({"columns": result.columns})
@@ -103,6 +111,7 @@ class StoredResult:
         return description["columns"], list(rows)
 
     def _read(self, key: str) -> bytes:
+        self._caller.authorize("s3:GetObject", f"arn:aws:s3:::{self._bucket}/{key}")
         store = ObjectStore(self._account_id)
         try:
             for stored in store.list(self._bucket, key):

@@ -10,9 +10,10 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import athena_engine, ec2_hooks, glue_crawler, hosts, identities
+from local_cloud import athena_engine, ec2_hooks, glue_crawler, hosts, iam_users, identities, s3_versions
 from local_cloud.addresses import AddressPool
 from local_cloud.gate import Gate
+from local_cloud.guard import Guard
 from local_cloud.kept import Kept, save_bucket
 from local_cloud.machines import Machines
 from local_cloud.metadata import MetadataService
@@ -40,6 +41,8 @@ class Cloud:
         self._machines = Machines(settings, host_image)
         ec2_hooks.install(self._machines, AddressPool(settings.block))
         glue_crawler.install()
+        iam_users.install()
+        s3_versions.install()
         work = settings.directory / "athena"
         work.mkdir(parents=True, exist_ok=True)
         self._athena = athena_engine.install(work)
@@ -48,7 +51,7 @@ class Cloud:
     def listen(self, poll_seconds: float) -> None:
         """Open the API to this machine and to the hosts, and the instance metadata to the hosts."""
         settings = self._settings
-        api = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid())
+        api = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Guard().admit)
         metadata = MetadataService(lambda address: identities.identify(self._machines, address), identities.assume)
         for address, port, application in (
             (settings.gateway_address, METADATA_PORT, metadata),

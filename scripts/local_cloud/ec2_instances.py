@@ -18,6 +18,8 @@ from local_cloud.ec2_addresses import elastic_address_of, forget
 from local_cloud.ec2_patch import Ec2Error, replace
 from local_cloud.machines import Machines
 
+_SWITCHES = frozenset({"disable_api_termination", "disable_api_stop", "ebs_optimized", "source_dest_check"})
+
 
 def memory_of(instance_type: str) -> int:
     """An instance type's memory in MiB; raises EC2's own error for a type that the hosts can't be."""
@@ -37,6 +39,7 @@ def install(machines: Machines) -> None:
     """Let RunInstances and the calls after it act on hosts."""
     run_instances_of_moto = InstanceBackend.run_instances
     terminate_of_moto = Instance.terminate
+    modify_of_moto = InstanceBackend.modify_instance_attribute
 
     def run_instances(
         self: EC2Backend, image_id: str, count: int, user_data: Any, security_group_names: list[str], **kwargs: Any
@@ -54,6 +57,10 @@ def install(machines: Machines) -> None:
             public_key = self.key_pairs[key_name].public_key if key_name else None
             machines.launch(instance, memory, public_key, functools.partial(_finish, instance, terminate_of_moto))
         return reservation
+
+    def modify_instance_attribute(self: EC2Backend, instance_id: str, key: str, value: Any) -> Instance:
+        # moto keeps the word, which it then takes for a switch that is off.
+        return modify_of_moto(self, instance_id, key, str(value).lower() == "true" if key in _SWITCHES else value)
 
     def start(self: Instance) -> InstanceState:
         previous = _state_for(self, {"running", "pending", "stopped"}, "started")
@@ -82,11 +89,21 @@ def install(machines: Machines) -> None:
         machines.reboot(self)
 
     replace(InstanceBackend, "run_instances", run_instances)
+    replace(InstanceBackend, "modify_instance_attribute", modify_instance_attribute)
     replace(Instance, "start", start)
     replace(Instance, "stop", stop)
     replace(Instance, "terminate", terminate)
     replace(Instance, "reboot", reboot)
-    once_per_token = OncePerToken(InstanceResponse.run_instances)
+    run_of_moto = InstanceResponse.run_instances
+
+    def run_and_protect(response: InstanceResponse) -> ActionResult:
+        answer = run_of_moto(response)
+        if str(response._get_param("DisableApiTermination")).lower() == "true":  # moto leaves it out
+            for instance in answer.result.instances:  # type: ignore[attr-defined]
+                instance.disable_api_termination = True
+        return answer
+
+    once_per_token = OncePerToken(run_and_protect)
 
     def answer_run_instances(response: InstanceResponse) -> ActionResult:
         return once_per_token(response)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import json
-import re
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,13 +12,15 @@ from typing import Any
 
 from moto.glue.models import FakeTable, GlueBackend
 
+from local_cloud.glue_folders import PARTITION, is_excluded, table_roots
 from local_cloud.glue_infer import Schema, infer
 from local_cloud.glue_objects import ObjectStore, StoredObject, folder_of, is_hidden
 from local_cloud.glue_role import CrawlerRole
 from local_cloud.glue_tables import Folder, FoundTable, combine, statistics, storage
+from local_cloud.iam_callers import AccessDeniedError
+from local_cloud.iam_policy import UnsupportedPolicyError
 
 CREATED_BY = "UPDATED_BY_CRAWLER"
-_PARTITION = re.compile(r"([^=/]+)=([^/]*)")
 SchemaCache = dict[tuple[str, str, str], Schema]
 
 
@@ -74,6 +74,7 @@ class Crawl:
         self._backend = backend
         self._settings = settings
         self._role = role
+        self._rights = role.rights(backend.region_name, backend.account_id, settings.database)
         self._schemas = schemas
         self._checkpoint = checkpoint
         self._store = ObjectStore(backend.account_id)
@@ -89,6 +90,15 @@ class Crawl:
         problem = self._role.problem()
         if problem:
             raise CrawlError(problem)
+        try:
+            return self._crawl()
+        except AccessDeniedError as error:
+            raise CrawlError(f"Access Denied (Status Code: 403; Error Code: AccessDenied): {error}") from error
+        except UnsupportedPolicyError as error:
+            raise CrawlError(f"The local cloud can't judge a policy with {error}") from error
+
+    def _crawl(self) -> CrawlCounts:
+        self._rights.database("glue:GetDatabase")
         if self._settings.database not in self._backend.databases:
             raise CrawlError(f"Database {self._settings.database} not found.")
         found: dict[str, FoundTable] = {}
@@ -106,30 +116,16 @@ class Crawl:
     def _find_tables(self, target: dict[str, Any]) -> Iterable[FoundTable]:
         bucket, prefix = folder_of(target["Path"])
         excluded = target.get("Exclusions") or []
-        self._authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+        self._rights.list(bucket, prefix)
         objects = [
             stored
             for stored in self._list(bucket, prefix)
-            if stored.size and not is_hidden(stored.key) and not _is_excluded(stored.key[len(prefix) :], excluded)
+            if stored.size and not is_hidden(stored.key) and not is_excluded(stored.key[len(prefix) :], excluded)
         ]
-        if objects:
-            self._authorize("s3:GetObject", f"arn:aws:s3:::{bucket}/{objects[0].key}")
-        for root, members in _table_roots(prefix, objects).items():
+        for root, members in table_roots(prefix, objects).items():
             table = self._read_table(bucket, root, members)
             if table:
                 yield table
-
-    def _authorize(self, action: str, resource: str) -> None:
-        if not self._role.may(action, resource):
-            service = {"s3": "Amazon S3", "glue": "AWSGlue"}[action.partition(":")[0]]
-            raise CrawlError(
-                f"Access Denied (Service: {service}; Status Code: 403; Error Code: AccessDenied): the crawler's role "
-                f"is not authorized to perform: {action} on resource: {resource}"
-            )
-
-    def _authorize_table(self, action: str, name: str) -> None:
-        catalog = f"arn:aws:glue:{self._backend.region_name}:{self._backend.account_id}"
-        self._authorize(action, f"{catalog}:table/{self._settings.database}/{name}")
 
     def _list(self, bucket: str, prefix: str) -> Iterable[StoredObject]:
         try:
@@ -145,7 +141,7 @@ class Crawl:
         keys_of: dict[str, tuple[str, ...]] = {}
         for stored in objects:
             inside = stored.key[len(root) :].rpartition("/")[0]
-            parts = [_PARTITION.fullmatch(part) for part in inside.split("/")] if inside else []
+            parts = [PARTITION.fullmatch(part) for part in inside.split("/")] if inside else []
             named = [part for part in parts if part]
             where = root + "".join(f"{part[0]}/" for part in named)
             keys_of[where] = tuple(part[1].lower() for part in named)
@@ -169,6 +165,7 @@ class Crawl:
         schemas = []
         for stored in objects:
             self._checkpoint()
+            self._rights.read(stored)
             key = (stored.bucket, stored.key, stored.etag)
             if key not in self._schemas:
                 try:
@@ -185,17 +182,17 @@ class Crawl:
     def _write_table(self, name: str, found: FoundTable) -> None:
         wanted = self._table_input(name, found)
         database = self._backend.get_database(self._settings.database)
+        self._rights.table("glue:GetTable", name)
         table = database.tables.get(name)
-        self._authorize_table("glue:CreateTable" if table is None else "glue:UpdateTable", name)
-        if found.keys:
-            self._authorize_table("glue:BatchCreatePartition", name)
         if table is None:
+            self._rights.table("glue:CreateTable", name)
             table = self._backend.create_table(self._settings.database, name, wanted)
             self.counts.created += 1
             changed = False
         else:
             changed = self._update_table(table, wanted)
         if found.keys:
+            self._rights.table("glue:GetPartitions", name)
             changed |= self._write_partitions(table, found)
         self.counts.updated += changed
 
@@ -209,6 +206,7 @@ class Crawl:
         wanted["Parameters"] = {**kept, **wanted["Parameters"]}
         if current == wanted:
             return False
+        self._rights.table("glue:UpdateTable", table.name)
         table.update(wanted)
         return True
 
@@ -227,9 +225,11 @@ class Crawl:
             key = str(wanted["Values"])
             known = table.partitions.get(key)
             if known is None:
+                self._rights.table("glue:BatchCreatePartition", table.name)
                 table.create_partition(wanted)
                 self.counts.partitions_created += 1
             elif known.partition_input != wanted:
+                self._rights.table("glue:BatchUpdatePartition", table.name)
                 table.update_partition(wanted["Values"], wanted)  # type: ignore[arg-type]
             else:
                 continue
@@ -241,6 +241,7 @@ class Crawl:
                 location = (partition.partition_input.get("StorageDescriptor") or {}).get("Location")
                 # What was added while the crawl ran has objects by now, though the crawl's listing has none.
                 if key not in present and not (location and _has_objects(fresh, location)):
+                    self._rights.table("glue:BatchDeletePartition", table.name)
                     table.partitions.pop(key, None)
                     self.counts.partitions_deleted += 1
                     changed = True
@@ -250,16 +251,18 @@ class Crawl:
         """Deals with the tables of this crawler whose objects are gone."""
         if self._settings.delete_behavior == "LOG":
             return
+        self._rights.table("glue:GetTables", "*")
         for name, table in list(self._backend.get_database(self._settings.database).tables.items()):
             current = self._current(table)
             parameters = current.get("Parameters") or {}
             if name in found or parameters.get(CREATED_BY) != self._settings.crawler:
                 continue
             if self._settings.delete_behavior == "DELETE_FROM_DATABASE":
-                self._authorize_table("glue:DeleteTable", name)
+                self._rights.table("glue:DeleteTable", name)
                 self._backend.delete_table(self._settings.database, name)
                 self.counts.deleted += 1
             elif "DEPRECATED_BY_CRAWLER" not in parameters:
+                self._rights.table("glue:UpdateTable", name)
                 table.update({**current, "Parameters": {**parameters, "DEPRECATED_BY_CRAWLER": self._settings.crawler}})
                 self.counts.updated += 1
 
@@ -298,35 +301,8 @@ def inherits_from_table(configuration: str | None) -> bool:
     return bool(behavior == "InheritFromTable")
 
 
-def _is_excluded(path: str, patterns: list[str]) -> bool:
-    # Glue's globs are relative to the target; * stays within a folder there, and ** does not.
-    for pattern in patterns:
-        expression = fnmatch.translate(pattern).replace(".*", "\0")
-        doubled = pattern.count("**")
-        expression = expression.replace("\0", "[^/]*") if not doubled else expression.replace("\0", ".*")
-        if re.match(expression, path):
-            return True
-    return False
-
-
 def _has_objects(store: ObjectStore, location: str) -> bool:
     try:
         return any(stored.size and not is_hidden(stored.key) for stored in store.list(*folder_of(location)))
     except LookupError:
         return False
-
-
-def _table_roots(prefix: str, objects: list[StoredObject]) -> dict[str, list[StoredObject]]:
-    """The folders that become tables: the target itself, unless it has only folders that are no partitions."""
-    if not objects:
-        return {}
-    groups: dict[str, list[StoredObject]] = {}
-    for stored in objects:
-        first, slash, _ = stored.key[len(prefix) :].partition("/")
-        if not slash or _PARTITION.fullmatch(first):
-            return {prefix: objects}
-        groups.setdefault(f"{prefix}{first}/", []).append(stored)
-    roots: dict[str, list[StoredObject]] = {}
-    for folder, members in groups.items():
-        roots.update(_table_roots(folder, members))
-    return roots

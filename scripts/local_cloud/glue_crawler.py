@@ -96,7 +96,7 @@ class Crawler(models.FakeCrawler):
     """A crawler that crawls. Takes the place of moto's in its backend."""
 
     def __init__(self, **definition: Any) -> None:
-        _check(definition, definition["backend"])
+        _check(definition)
         super().__init__(**_with_defaults(definition))
         self.records: list[CrawlRecord] = []
         self.schemas: SchemaCache = {}
@@ -112,7 +112,7 @@ class Crawler(models.FakeCrawler):
         with self._lock:
             if self.status != "READY":
                 raise CrawlerRunningException(f"Crawler with name {self.name} is currently running")
-            _check(changes, self.backend)
+            _check(changes)
             for field, value in _with_defaults(changes, only_given=True).items():
                 setattr(self, field, value)
             self.version += 1
@@ -179,7 +179,7 @@ class Crawler(models.FakeCrawler):
             crawl = Crawl(
                 self.backend,
                 self._settings(),
-                CrawlerRole(self.role, self.backend.account_id),
+                CrawlerRole(self.role),
                 self.schemas,
                 record.checkpoint,
             )
@@ -209,7 +209,7 @@ class Crawler(models.FakeCrawler):
         )
 
 
-def _check(definition: dict[str, Any], backend: models.GlueBackend) -> None:
+def _check(definition: dict[str, Any]) -> None:
     targets = definition.get("targets")
     if targets is not None:
         for kind in _OTHER_TARGETS:
@@ -231,7 +231,7 @@ def _check(definition: dict[str, Any], backend: models.GlueBackend) -> None:
     except (ValueError, AttributeError) as error:
         raise InvalidInputException("Crawler", "Crawler configuration is no JSON object.") from error
     if definition.get("role") is not None:
-        problem = CrawlerRole(definition["role"], backend.account_id).problem()
+        problem = CrawlerRole(definition["role"]).problem()
         if problem:
             raise InvalidInputException("Crawler", problem)
 

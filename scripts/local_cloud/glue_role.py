@@ -2,64 +2,65 @@
 
 from __future__ import annotations
 
-import fnmatch
-import json
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
-from moto.iam.access_control import IAMPolicy
-from moto.iam.models import Role, iam_backends
+from local_cloud.glue_objects import StoredObject
+from local_cloud.iam_actions import glue_database_arns, glue_table_arns
+from local_cloud.iam_callers import Caller, find_role, role_session, trusts
+from local_cloud.iam_policy import UnsupportedPolicyError
+
+SERVICE = "glue.amazonaws.com"
 
 
 class CrawlerRole:
-    """A role by name or ARN, in one account."""
+    """A role by name or ARN."""
 
-    def __init__(self, name_or_arn: str, account_id: str) -> None:
+    def __init__(self, name_or_arn: str) -> None:
         self._name = name_or_arn
-        self._account_id = account_id
-
-    def _role(self) -> Role | None:
-        name = self._name.rpartition("/")[2]
-        roles = iam_backends[self._account_id]["aws"].roles.values()
-        return next((role for role in roles if role.name == name), None)
 
     def problem(self) -> str:
         """Why Glue can't take the role on, or an empty string."""
-        role = self._role()
-        if role is None or "glue.amazonaws.com" not in str(role.assume_role_policy_document):
+        role = find_role(self._name)
+        try:
+            trusted = role is not None and trusts(role, (SERVICE,))
+        except UnsupportedPolicyError as error:
+            return f"The local cloud can't judge a trust policy with {error}"
+        if not trusted:
             return f"Service is unable to assume provided role {self._name}. Please verify role's TrustPolicy"
         return ""
 
-    def may(self, action: str, resource: str) -> bool:
-        """Whether the role's policies allow an action on a resource.
-
-        Conditions are not judged: a statement with one counts as if it was met, or for a Deny as if it was not.
-        """
-        role = self._role()
-        allowed = False
-        for statement in self._statements(role) if role is not None else ():
-            if not _concerns(statement, "Action", action) or not _concerns(statement, "Resource", resource):
-                continue
-            if statement["Effect"] == "Deny" and not statement.get("Condition"):
-                return False
-            allowed |= statement["Effect"] == "Allow"
-        return allowed
-
-    @staticmethod
-    def _statements(role: Role) -> Iterator[dict[str, Any]]:
-        documents = [json.loads(document) for document in role.policies.values()]
-        documents += [IAMPolicy(policy)._policy_json for policy in role.managed_policies.values()]
-        for document in documents:
-            statements = document["Statement"]
-            yield from statements if isinstance(statements, list) else [statements]
+    def rights(self, region: str, account_id: str, database: str) -> CrawlerRights:
+        """What the role may do in a crawl that writes to a database."""
+        role = find_role(self._name)
+        caller = role_session(role.arn if role is not None else self._name, "AWS-Crawler")
+        return CrawlerRights(caller, region, account_id, database)
 
 
-def _concerns(statement: dict[str, Any], element: str, value: str) -> bool:
-    """IAM's wildcards are * and ?; actions are matched in any case, resources are not."""
-    inverted = f"Not{element}" in statement
-    patterns = statement.get(f"Not{element}" if inverted else element, [])
-    patterns = [patterns] if isinstance(patterns, str) else patterns
-    if element == "Action":
-        value, patterns = value.lower(), [pattern.lower() for pattern in patterns]
-    matches = any(fnmatch.fnmatchcase(value, pattern.replace("[", "[[]")) for pattern in patterns)
-    return matches != inverted
+@dataclass(frozen=True, slots=True)
+class CrawlerRights:
+    """The calls that a crawl is made of, each judged as the role's.
+
+    Every method raises AccessDeniedError if the role may not make the call, and UnsupportedPolicyError if that can't
+    be judged.
+    """
+
+    caller: Caller
+    region: str
+    account_id: str
+    database_name: str
+
+    def list(self, bucket: str, prefix: str) -> None:
+        """Judges the listing of a folder."""
+        self.caller.authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (prefix,)})
+
+    def read(self, stored: StoredObject) -> None:
+        """Judges the reading of an object."""
+        self.caller.authorize("s3:GetObject", f"arn:aws:s3:::{stored.bucket}/{stored.key}")
+
+    def database(self, action: str) -> None:
+        """Judges a call of Glue's about the database."""
+        self.caller.authorize(action, glue_database_arns(self.region, self.account_id, self.database_name))
+
+    def table(self, action: str, name: str) -> None:
+        """Judges a call of Glue's about a table or its partitions; the name is * where the call is about all."""
+        self.caller.authorize(action, glue_table_arns(self.region, self.account_id, self.database_name, name))

@@ -10,11 +10,13 @@ from moto.iam.models import InstanceProfile, iam_backends
 from moto.sts.models import sts_backends
 
 from local_cloud.firewall import groups_of
+from local_cloud.iam_callers import PARTITION, find_role, trusts
+from local_cloud.iam_policy import UnsupportedPolicyError
 from local_cloud.machines import Machines
-from local_cloud.metadata import CREDENTIAL_SECONDS, Credentials, Identity
+from local_cloud.metadata import CREDENTIAL_SECONDS, Credentials, Identity, UntrustedError
 from local_cloud.settings import ACCOUNT_ID
 
-PARTITION = "aws"
+SERVICE = "ec2.amazonaws.com"
 
 
 def identify(machines: Machines, address: str) -> Identity | None:
@@ -59,11 +61,23 @@ def _identity(instance: Instance) -> Identity:
         role_name=role.name if role is not None else None,
         role_arn=role.arn if role is not None else None,
         public_key=pair.public_key.strip() if pair is not None else None,
+        hop_limit=instance.metadata_options.http_put_response_hop_limit,
     )
 
 
 def assume(role_arn: str, session: str) -> Credentials:
-    """Mint credentials of a role through STS, so that the API knows them as that role's."""
+    """Mint credentials of a role through STS, so that the API knows them as that role's.
+
+    Raises:
+        UntrustedError: if the role's trust policy does not let EC2 take it on.
+    """
+    role = find_role(role_arn)
+    try:
+        trusted = role is not None and trusts(role, (SERVICE,))
+    except UnsupportedPolicyError as error:
+        raise UntrustedError(f"The local cloud can't judge a trust policy with {error}") from error
+    if not trusted:
+        raise UntrustedError(f"EC2 cannot assume the role {role_arn}: its trust policy does not name {SERVICE}.")
     minted = sts_backends[ACCOUNT_ID][PARTITION].assume_role(
         region_name="us-east-1",
         role_session_name=session,

@@ -24,6 +24,8 @@ RELEASE = "bookworm"
 BUILD_LIMIT_SECONDS = 900
 _SUITES = (RELEASE, f"{RELEASE}-updates", f"{RELEASE}-security")
 _CA_DIRECTORY = Path("usr/local/share/ca-certificates")
+# Whatever else this machine's apt trusts: what goes into a host has Debian's own signature above its checksum.
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 PACKAGES = (
     *("acl", "ca-certificates", "curl", "dbus", "iproute2", "iputils-ping", "less", "libpam-systemd", "netcat-openbsd"),
@@ -64,6 +66,7 @@ chroot "$root" useradd --create-home --shell /bin/bash --groups sudo,adm admin
 chroot "$root" systemctl enable ssh-host-keys.service
 chroot "$root" systemctl mask {" ".join(_MASKED)}
 mkdir -p "$root/usr/share/man/man1"
+chroot "$root" sh -c 'apt-cache show $(dpkg-query --show --showformat "\\${{Package}}=\\${{Version}} ")' > STANZAS
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 : > "$root/etc/machine-id"
 """
@@ -84,7 +87,7 @@ def apt_sources() -> list[str]:
         uri, release, codename, component = target.split()
         if release in _SUITES or codename in _SUITES:
             suite = release if release in _SUITES else codename
-            lines.append(f"deb {uri} {suite} {component}")
+            lines.append(f"deb [signed-by={_KEYRING}] {uri} {suite} {component}")
     if not any(f" {RELEASE} " in line for line in lines):
         raise LocalCloudError(
             f"This machine's apt has no source for Debian 12 ({RELEASE}), from which the hosts are built: add one."
@@ -106,6 +109,28 @@ def recipe() -> tuple[str, dict[str, str], list[str]]:
     files |= {str(_CA_DIRECTORY / name): text for name, text in trusted_certificates().items()}
     parts = json.dumps([RELEASE, PACKAGES, CUSTOMIZE, sorted(files.items())])
     return hashlib.sha256(parts.encode()).hexdigest()[:16], files, sources
+
+
+def packages_file(key: str) -> Path:
+    """Where the packages of the image of this key are listed, once it has been built on this machine.
+
+    One package a line, its fields parted by tabs: name, version, architecture, source's name, source's version, and the
+    SHA-256 of the .deb that apt checked it against, from Debian's signed index.
+    """
+    return cache_directory() / f"host-{key}.packages"
+
+
+def package_lines(stanzas: str) -> list[str]:
+    """The lines of `packages_file` from the stanzas that `apt-cache show` prints."""
+    lines = set()
+    for stanza in stanzas.strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
+        name, version = fields["Package"], fields["Version"]
+        # "name" or "name (version)", and absent where both are the package's own (Debian Policy, 5.6.1).
+        source, _, source_version = fields.get("Source", name).partition(" ")
+        source_version = source_version.strip("()") or version
+        lines.add("\t".join([name, version, fields["Architecture"], source, source_version, fields["SHA256"]]))
+    return sorted(lines)
 
 
 @contextmanager
@@ -158,23 +183,26 @@ def _build(tarball: Path, files: dict[str, str], sources: list[str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         script = work / "customize.sh"
-        script.write_text(CUSTOMIZE.replace("STAGING", str(staging)))
+        stanzas = work / "stanzas"
+        script.write_text(CUSTOMIZE.replace("STAGING", str(staging)).replace("STANZAS", str(stanzas)))
         unfinished = work / "root.tar"
         command = ["mmdebstrap", "--variant=apt", "--mode=root", f"--include={','.join(PACKAGES)}"]
         # Package lists stay in the image, so that the first apt-get install on a host need not fetch them.
         command += ["--skip=cleanup/apt/lists"]
         command += [f'--customize-hook=sh {script} "$1"', RELEASE, str(unfinished), "-"]
         run(command, stdin="\n".join(sources) + "\n", timeout=BUILD_LIMIT_SECONDS)
+        listed = tarball.with_suffix(".packages")
+        listed.write_text("".join(f"{line}\n" for line in package_lines(stanzas.read_text())))
         unfinished.rename(tarball)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
 def _forget_others(key: str, directory: Path) -> None:
-    """Remove the images and tarballs of earlier recipes; podman itself refuses one that a host still uses."""
-    for tarball in directory.glob("host-*.tar"):
-        if tarball.name != f"host-{key}.tar":
-            tarball.unlink()
+    """Remove the images, tarballs and lists of earlier recipes; podman itself refuses one that a host still uses."""
+    for path in [*directory.glob("host-*.tar"), *directory.glob("host-*.packages")]:
+        if path.stem != f"host-{key}":
+            path.unlink()
     listed = run(["podman", "images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY], check=False).stdout
     for name in listed.split():
         if name != f"{REPOSITORY}:{key}":

@@ -9,6 +9,7 @@ import datetime
 import json
 import logging
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -58,13 +59,19 @@ class Identity:
     role_name: str | None
     role_arn: str | None
     public_key: str | None
+    hop_limit: int
+    """How many hops a token may travel, 1 to 64: the answer's time to live."""
+
+
+class UntrustedError(Exception):
+    """EC2 may not take on an instance's role; the text says why."""
 
 
 class MetadataService:
     """A WSGI application.
 
     ``identify`` returns the identity of the instance that has a source address, or None; ``assume`` mints credentials
-    for a role's ARN under a session name.
+    for a role's ARN under a session name, or raises UntrustedError.
     """
 
     def __init__(self, identify: Callable[[str], Identity | None], assume: Callable[[str, str], Credentials]) -> None:
@@ -79,9 +86,17 @@ class MetadataService:
         content = body.encode()
         headers = [("Content-Type", kind), ("Content-Length", str(len(content))), ("Server", "EC2ws")]
         if status.startswith("200") and environ["REQUEST_METHOD"] == "PUT":
+            self._limit_hops(environ)
             headers.append(("X-aws-ec2-metadata-token-ttl-seconds", environ[_TTL_HEADER]))
         start_response(status, headers)
         return [content]
+
+    def _limit_hops(self, environ: WSGIEnvironment) -> None:
+        """Lets the token die on its way to a container within the host, as EC2's HttpPutResponseHopLimit does."""
+        identity = self._identify(environ["REMOTE_ADDR"])
+        connection: socket.socket | None = environ.get("werkzeug.socket")
+        if identity is not None and connection is not None:
+            connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, identity.hop_limit)
 
     def _answer(self, environ: WSGIEnvironment) -> tuple[str, str, str]:
         path = environ.get("PATH_INFO", "")
@@ -135,7 +150,11 @@ class MetadataService:
         with self._lock:
             held = self._credentials.get(key)
             if held is None or (held[0].expiration - now).total_seconds() < _REFRESH_SECONDS:
-                held = (self._assume(str(identity.role_arn), identity.instance_id), now)
+                try:
+                    held = (self._assume(str(identity.role_arn), identity.instance_id), now)
+                except UntrustedError as error:
+                    refused = {"Code": "AssumeRoleUnauthorizedAccess", "LastUpdated": _stamp(now)}
+                    return json.dumps(refused | {"Message": str(error)}, indent=2)
                 self._credentials[key] = held
         credentials, minted = held
         return json.dumps(

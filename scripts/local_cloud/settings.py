@@ -8,9 +8,15 @@ from pathlib import Path
 
 from local_cloud.errors import LocalCloudError
 
+HEALTH_PATH = "/_local_cloud/health"
 API_PORT = 4566
 METADATA_PORT = 1338
 ACCOUNT_ID = "123456789012"
+# Access key id and secret of the operator, who is this account's administrator.
+ADMINISTRATOR = "local-cloud"
+# Somebody else: another account, which has nothing here but the buckets that its administrator makes.
+NEIGHBOUR_ID = "210987654321"
+NEIGHBOUR = "local-cloud-neighbour"
 FIRST_PUBLIC, LAST_PUBLIC = 10, 250
 
 _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")

@@ -21,8 +21,7 @@ from pathlib import Path
 from local_cloud import ami, hosts, image, network
 from local_cloud.commands import require
 from local_cloud.errors import LocalCloudError
-from local_cloud.gate import HEALTH_PATH
-from local_cloud.settings import API_PORT, Settings
+from local_cloud.settings import API_PORT, HEALTH_PATH, Settings
 
 START_LIMIT_SECONDS = 60.0
 STOP_LIMIT_SECONDS = 120.0
@@ -162,6 +161,8 @@ def _spawn(settings: Settings, host_image: str) -> subprocess.Popen[bytes]:
         "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
         "MOTO_PORT": str(API_PORT),
         "PYTHONUNBUFFERED": "1",
+        # A bucket is named by the path alone, which is where the guard looks.
+        "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
     }
     with settings.log_file.open("wb") as log:
         return subprocess.Popen(

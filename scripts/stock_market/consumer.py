@@ -2,57 +2,48 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
-from collections import deque
-from collections.abc import Collection
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.consumer.fetcher import ConsumerRecord
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import FencedInstanceIdError, KafkaError
-from kafka.structs import MemberState
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import (
+    AuthorizationError,
+    FencedInstanceIdError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+    UnsupportedCodecError,
+)
 
-from stock_market import cli
-from stock_market.chain import Identity, ObjectInfo
-from stock_market.errors import EXIT_FAILED, EXIT_OK, ConflictError, ServiceError
-from stock_market.kafka_client import RECONNECT, connect, identity, require_accelerators
+from stock_market import cli, connections, kafka_security
+from stock_market.allocator import keep_freed_memory
+from stock_market.beginnings import Beginnings
+from stock_market.chain import Identity
+from stock_market.consumer_rates import Rates
+from stock_market.errors import EXIT_FAILED, EXIT_OK, ServiceError
+from stock_market.group_member import Membership, Rebalance, make_consumer, note_end
+from stock_market.kafka_client import connect, identity, partitions, require_accelerators
+from stock_market.log_bounds import LogBounds, require_in_log
 from stock_market.logs import Log
-from stock_market.objects import Objects, Outcome
+from stock_market.memory_bound import MemoryBound
+from stock_market.objects import Objects
+from stock_market.outages import Outages
 from stock_market.partition import Context, PartitionWriter, Progress, Totals
+from stock_market.raw_fetches_check import use_batches
 from stock_market.service import Backoff, Every, Stop, Systemd
 from stock_market.settings import ConsumerSettings
 from stock_market.store import Store, UnfinishedError, make_client
+from stock_market.stretch import Stretch
 
 _log = Log("consumer")
 _POLL_MS = 200
+_POLL_STRETCHES = 4
 _POLL_RECORDS = 10_000
-_KAFKA_MS = 10_000
-
-
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes what Kafka gives and takes; the main loop acts on it when its poll returns.
-
-    kafka-python calls these on its network thread while the main thread waits in `poll`.
-    """
-
-    def __init__(self, consumer: KafkaConsumer) -> None:
-        self._consumer = consumer
-        self.events: deque[tuple[str, frozenset[TopicPartition]]] = deque()
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        # Nothing is read before the chain's end is known.
-        self._consumer.pause(*assigned)
-        self.events.append(("assigned", frozenset(assigned)))
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        self.events.append(("revoked", frozenset(revoked)))
-
-    def on_partitions_lost(self, lost: Collection[TopicPartition]) -> None:
-        self.events.append(("revoked", frozenset(lost)))
+_UPKEEP_SECONDS = 0.05
+_HEAP_BYTES = 8 << 20
 
 
 class ConsumerService:
@@ -70,33 +61,39 @@ class ConsumerService:
         self._systemd = systemd
         self._topic = settings.kafka.topic
         self._totals = Totals()
-        self._before = Totals()
-        self._minute = Every(60.0)
+        self._rates = Rates(self._totals, systemd)
+        self._upkeep = Every(_UPKEEP_SECONDS)
+        self._poll_ms = _POLL_MS
         self._executor = ThreadPoolExecutor(settings.limits.uploads, thread_name_prefix="s3")
         self._writers: dict[TopicPartition, PartitionWriter] = {}
         self._leaving: list[PartitionWriter] = []
-        self._new: dict[TopicPartition, Future[Outcome] | None] = {}
-        self._paused: set[TopicPartition] = set()
-        self._choked = False
         self._pauses = Backoff(first=0.5, limit=10.0)
+        self._outages = Outages(settings.kafka, systemd)
 
     def run(self) -> int:
         """Serves until the end is asked for; returns the exit code."""
-        consumer = connect("consumer", self._make_consumer, self._stop, self._systemd)
+        consumer = connect(
+            "consumer", partial(make_consumer, self._settings), self._settings.kafka, self._stop, self._systemd
+        )
         if consumer is None:
             return EXIT_OK
         self._consumer = consumer
+        self._whole_batches = self._settings.kafka.reader == "batches" and use_batches(consumer)
         try:
             self._identity = self._wait_for_topic()
             if self._identity is None:
                 return EXIT_OK
             client = make_client(self._settings.s3.region, self._settings.limits.uploads)
             store = Store(client, self._settings.s3.bucket, self._stop)
-            self._objects = Objects(store, self._settings.s3, self._topic, self._identity)
-            self._context = Context(
-                self._topic, self._objects, self._executor, self._settings.cut, self._log_start, self._totals
+            objects = Objects(store, self._settings.s3, self._topic, self._identity)
+            self._bounds = LogBounds(consumer, self._topic)
+            context = Context(
+                self._topic, objects, self._executor, self._settings.cut, self._bounds.start, self._totals
             )
-            self._rebalance = _Rebalance(consumer)
+            self._new = Beginnings(consumer, context, self._bounds)
+            self._memory = MemoryBound(consumer, self._settings.limits.buffer_bytes)
+            self._rebalance = Rebalance(consumer)
+            self._membership = Membership(consumer, self._settings.kafka.session_timeout_seconds)
             consumer.subscribe([self._topic], listener=self._rebalance)
             while not self._stop.requested:
                 self._turn()
@@ -112,35 +109,12 @@ class ConsumerService:
         except KafkaError as error:
             _log.warning("close_failed", error=error)
 
-    def _make_consumer(self) -> KafkaConsumer:
-        kafka = self._settings.kafka
-        options: dict[str, Any] = dict(RECONNECT)
-        if kafka.instance_id:
-            options["group_instance_id"] = kafka.instance_id
-        return KafkaConsumer(
-            bootstrap_servers=kafka.bootstrap_servers,
-            client_id=kafka.client_id,
-            group_id=kafka.group_id,
-            enable_auto_commit=False,
-            # Where to begin is always told by a seek; this only keeps a poll from failing before that.
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            allow_auto_create_topics=False,
-            partition_assignment_strategy=[CooperativeStickyAssignor],
-            session_timeout_ms=int(kafka.session_timeout_seconds * 1000),
-            heartbeat_interval_ms=min(3000, int(kafka.session_timeout_seconds * 1000) // 3),
-            fetch_max_bytes=self._settings.limits.fetch_bytes,
-            max_partition_fetch_bytes=min(1 << 20, self._settings.limits.fetch_bytes),
-            fetch_max_wait_ms=200,
-            **options,
-        )
-
     def _wait_for_topic(self) -> Identity | None:
         pauses = Backoff(limit=5.0)
         while not self._stop.requested:
             self._systemd.alive()
             try:
-                known = self._consumer.partitions_for_topic(self._topic)
+                known = partitions(self._consumer, self._topic)
                 found = identity(self._consumer, self._topic)
                 if known and found is not None:
                     _log.info("connected", topic=self._topic, topic_id=found.topic_id, cluster_id=found.cluster_id)
@@ -148,183 +122,136 @@ class ConsumerService:
                 self._systemd.status(f"waiting for the topic {self._topic}")
                 _log.warning("topic_missing", topic=self._topic)
             except KafkaError as error:
-                _log.warning("kafka_retry", what="metadata", error=error)
+                self._complain("metadata", error)
             self._stop.wait(pauses.pause())
         return None
 
     def _turn(self) -> None:
         """One turn of the main loop: never waits for S3, and for Kafka only a moment."""
-        fetched: dict[TopicPartition, list[ConsumerRecord]] = {}
+        fetched: dict[TopicPartition, list[Stretch]] = {}
         try:
-            fetched = self._consumer.poll(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
-            self._react()
+            fetched = self._poll()
+            if fetched:
+                self._outages.over()
+            if self._rebalance.events:
+                self._react()
             for where in list(fetched):
-                writer = self._writers.get(where)
-                if writer is not None and not writer.add(fetched[where]):
-                    self._astray(where, writer, fetched[where][0].offset)
+                self._hand_over(where, fetched[where])
                 del fetched[where]
-            self._resolve()
+            if self._new:
+                self._new.go_on(self._writers)
             self._pauses.reset()
         except FencedInstanceIdError as error:
             raise ServiceError("another consumer with the same instance id has taken this one's place") from error
+        except UnsupportedCodecError as error:
+            raise ServiceError(
+                f"the topic {self._topic} cannot be read here: {error}; install the Python package (zstandard for zstd,"
+                " python-snappy for snappy), or set the topic's compression.type to lz4, gzip or none"
+            ) from error
         except KafkaError as error:
+            if isinstance(error, AuthorizationError):
+                self._membership.excuse()
             seconds = self._pauses.pause()
-            _log.warning("kafka_retry", what="poll", attempt=self._pauses.attempts, pause=seconds, error=error)
+            self._complain("poll", error, attempt=self._pauses.attempts, pause=seconds)
             self._stop.wait(seconds)
             # What was fetched and not taken has to be fetched again.
             for where in fetched.keys() & self._writers.keys():
                 self._consumer.seek(where, self._writers[where].position)
+        if self._upkeep.due():
+            self._keep_up()
+
+    def _complain(self, what: str, error: KafkaError, **fields: object) -> None:
+        """Says what is wrong, unless a broker refuses the user, of which `_outages` tells."""
+        if isinstance(error, SaslAuthenticationFailedError):
+            return
+        reason = kafka_security.explain(error, self._settings.kafka)
+        self._systemd.status(f"waiting for Kafka: {reason}")
+        _log.warning("kafka_retry", what=what, **fields, error=reason)
+
+    def _poll(self) -> dict[TopicPartition, list[Stretch]]:
+        if self._whole_batches:
+            stretches: dict[TopicPartition, list[Stretch]]
+            stretches = self._consumer.poll(timeout_ms=self._poll_ms, max_records=_POLL_STRETCHES)
+            return stretches
+        records = self._consumer.poll(timeout_ms=self._poll_ms, max_records=_POLL_RECORDS)
+        return {where: [Stretch.of_records(found)] for where, found in records.items()}
+
+    def _hand_over(self, where: TopicPartition, stretches: list[Stretch]) -> None:
+        writer = self._writers.get(where)
+        if writer is None:
+            return
+        for stretch in stretches:
+            if not writer.add(stretch):
+                if not writer.searching:
+                    self._astray(where, writer, stretch.start)
+                return
+
+    def _keep_up(self) -> None:
+        """What has to be done some times a second, for every partition."""
+        self._outages.look()
+        self._require_same_topic()
         for where, writer in self._writers.items():
             writer.tick()
             self._follow(where, writer.collect())
         self._see_off()
-        self._regulate()
-        self._report()
+        self._memory.keep(self._writers, self._leaving)
+        # An idle topic's last records wait no longer than they have to.
+        left = min((writer.seconds_left for writer in self._writers.values()), default=math.inf)
+        self._poll_ms = int(max(_UPKEEP_SECONDS * 1000, min(_POLL_MS, left * 1000)))
+        self._systemd.alive()
+        self._membership.look()
+        if not self._new and self._membership.stable:
+            self._systemd.ready()
+        self._rates.report(self._writers, self._lag)
 
-    def _react(self) -> None:
-        """Acts on what Kafka has given and taken."""
+    def _require_same_topic(self) -> None:
         found = identity(self._consumer, self._topic)
         if found is not None and found != self._identity:
             raise ServiceError(f"the topic {self._topic} was made anew while it was being read; starting afresh")
+
+    def _react(self) -> None:
+        """Acts on what Kafka has given and taken."""
+        self._require_same_topic()
         while self._rebalance.events:
             event, partitions = self._rebalance.events.popleft()
             _log.info(f"partitions_{event}", partitions=",".join(str(p.partition) for p in sorted(partitions)))
             for where in partitions:
                 writer = self._writers.pop(where, None)
-                self._new.pop(where, None)
-                self._paused.discard(where)
+                self._new.forget(where)
+                self._memory.forget(where)
                 if writer is not None:
                     # What is held is still stored: whoever owns the partition now finds it there.
                     writer.leave()
                     self._leaving.append(writer)
                 if event == "assigned":
-                    self._new[where] = None
-
-    def _resolve(self) -> None:
-        """Finds out, for newly assigned partitions, where their chains end, and starts to read there."""
-        for where, search in list(self._new.items()):
-            if search is None:
-                committed = self._consumer.committed(where, metadata=True, timeout_ms=_KAFKA_MS)
-                offset = None if committed is None else committed.offset
-                key = "" if committed is None else committed.metadata or ""
-                self._new[where] = self._executor.submit(self._objects.resume, where.partition, offset, key)
-            elif search.done():
-                self._start(where, search.result())
-                del self._new[where]
-
-    def _start(self, where: TopicPartition, outcome: Outcome) -> None:
-        log_start = self._log_start(where.partition)
-        log_end = self._consumer.end_offsets([where], timeout_ms=_KAFKA_MS)[where]
-        info = outcome.info
-        start = log_start if info is None else info.end
-        self._require_in_log(where, start, log_end)
-        writer = PartitionWriter(self._context, where.partition, start, info if outcome.lacks_quarantine else None)
-        self._writers[where] = writer
-        self._consumer.seek(where, writer.position)
-        self._consumer.resume(where)
-        _log.info(
-            "partition_started",
-            partition=where.partition,
-            offset=writer.position,
-            log_start=log_start,
-            log_end=log_end,
-            last_object="" if info is None else info.key,
-        )
-        if info is not None and not outcome.lacks_quarantine:
-            self._commit(where, info)
-
-    def _require_in_log(self, where: TopicPartition, position: int, log_end: int) -> None:
-        if position > log_end:
-            raise ConflictError(
-                f"the objects of partition {where.partition} reach offset {position}, but Kafka's log ends at"
-                f" {log_end}: the broker has lost records that S3 still has, and new ones would get their offsets;"
-                " restore the broker's data, or make the topic anew, so that its objects start a new chain"
-            )
-
-    def _log_start(self, partition: int) -> int:
-        where = TopicPartition(self._topic, partition)
-        return int(self._consumer.beginning_offsets([where], timeout_ms=_KAFKA_MS)[where])
+                    self._new.add(where)
 
     def _astray(self, where: TopicPartition, writer: PartitionWriter, offset: int) -> None:
         """Kafka gave records that do not begin at the position: read from there again, if the log still has it."""
-        log_end = self._consumer.end_offsets([where], timeout_ms=_KAFKA_MS)[where]
+        log_end = self._bounds.end(where.partition)
         _log.warning("reader_astray", partition=where.partition, offset=offset, position=writer.position)
-        self._require_in_log(where, writer.position, log_end)
+        require_in_log(where.partition, writer.position, log_end)
         self._consumer.seek(where, writer.position)
 
     def _follow(self, where: TopicPartition, progress: Progress) -> None:
         if progress.seek is not None:
             self._consumer.seek(where, progress.seek)
         if progress.reached is not None:
-            self._commit(where, progress.reached)
-
-    def _commit(self, where: TopicPartition, info: ObjectInfo) -> None:
-        """Notes the chain's end with the group; a commit that gets lost is made up for by the next, or by a search."""
-        self._consumer.commit_async({where: OffsetAndMetadata(info.end, info.key, -1)}, callback=self._on_commit)
-
-    @staticmethod
-    def _on_commit(offsets: dict[TopicPartition, OffsetAndMetadata], result: object) -> None:
-        if isinstance(result, Exception):
-            for where, offset in offsets.items():
-                _log.warning("commit_failed", partition=where.partition, offset=offset.offset, error=result)
+            note_end(self._consumer, where, progress.reached)
 
     def _see_off(self) -> None:
         for writer in self._leaving:
             writer.collect()
         self._leaving = [writer for writer in self._leaving if not writer.idle]
 
-    def _regulate(self) -> None:
-        """Keeps memory bounded: when too much is held, the largest segments go to S3 and nothing more is read."""
-        held = sum(writer.buffered_bytes for writer in (*self._writers.values(), *self._leaving))
-        limit = self._settings.limits.buffer_bytes
-        choked = held > limit or (self._choked and held > limit * 3 // 4)
-        if choked and not self._choked:
-            _log.warning("reading_paused", held_bytes=held, limit_bytes=limit)
-        if choked:
-            largest = max(self._writers.values(), key=lambda writer: writer.building_bytes, default=None)
-            if largest is not None:
-                largest.seal()
-        self._choked = choked
-        for where, writer in self._writers.items():
-            if choked or writer.crowded:
-                if where not in self._paused:
-                    self._consumer.pause(where)
-                    self._paused.add(where)
-            elif where in self._paused:
-                self._consumer.resume(where)
-                self._paused.discard(where)
-
-    def _report(self) -> None:
-        self._systemd.alive()
-        if not self._new and self._consumer.group_metadata().state == MemberState.STABLE:
-            self._systemd.ready()
-        seconds = self._minute.due()
-        if not seconds:
-            return
-        now, before = self._totals, self._before
-        lag = self._lag()
-        rate = (now.records - before.records) / seconds
-        _log.info(
-            "rates",
-            partitions=len(self._writers),
-            records_per_s=rate,
-            bytes_per_s=(now.bytes - before.bytes) / seconds,
-            objects=now.objects - before.objects,
-            records_stored=now.stored - before.stored,
-            records_quarantined=now.quarantined - before.quarantined,
-            objects_skipped=now.skipped_objects - before.skipped_objects,
-            held_bytes=sum(writer.buffered_bytes for writer in self._writers.values()),
-            lag=lag,
-        )
-        self._systemd.status(f"{len(self._writers)} partitions, {rate:.0f} records/s, lag {lag}")
-        self._before = Totals(**{name: getattr(now, name) for name in Totals.__slots__})
-
-    def _lag(self) -> int:
-        lag = 0
-        for where, writer in self._writers.items():
-            if where in self._consumer.assignment():
-                lag += max(0, (self._consumer.highwater(where) or writer.position) - writer.position)
-        return lag
+    def _lag(self) -> str:
+        """Records of the assigned partitions that have not been read, by the ends that Kafka tells."""
+        read = {where: writer.position for where, writer in self._writers.items()}
+        try:
+            return str(self._bounds.lag(self._consumer.assignment(), read))
+        except KafkaError as error:
+            self._complain("lag", error)
+            return "unknown"
 
     def _finish(self) -> int:
         """Stores and commits what is held, within the time that is left."""
@@ -359,6 +286,9 @@ class ConsumerService:
 def serve(settings: ConsumerSettings) -> int:
     """Runs the service until it is asked to end."""
     require_accelerators()
+    connections.mend()
+    # Left alone, glibc keeps a hundred megabytes for buffers to come.
+    keep_freed_memory(heap_bytes=_HEAP_BYTES, piece_bytes=_HEAP_BYTES // 8, arenas=2)
     stop = Stop(grace_seconds=20.0)
     stop.install()
     return ConsumerService(settings, stop, Systemd()).run()
@@ -366,7 +296,7 @@ def serve(settings: ConsumerSettings) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """The program; returns the exit code."""
-    return cli.run("consumer", ConsumerSettings, lambda _settings: None, serve, argv)
+    return cli.run("consumer", ConsumerSettings, lambda settings: kafka_security.check(settings.kafka), serve, argv)
 
 
 if __name__ == "__main__":

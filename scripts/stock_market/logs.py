@@ -5,7 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+_QUIET_SECONDS = 60.0
+_MOST_KINDS = 500
 _PLAIN = re.compile(r"[^\s\"=\\]+")
 
 
@@ -22,11 +27,8 @@ def _value(value: object) -> str:
 class _Logfmt(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = {"level": record.levelname.lower()}
-        event = getattr(record, "event_fields", None)
-        if event is None:
-            fields |= {"event": "library", "logger": record.name, "message": record.getMessage()}
-        else:
-            fields |= {"event": record.getMessage()} | event
+        event: dict[str, object] = getattr(record, "event_fields", {})
+        fields |= {"event": record.getMessage()} | event
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return " ".join(f"{name}={_value(value)}" for name, value in fields.items())
@@ -55,9 +57,54 @@ class Log:
         self._logger.exception("%s", event, extra={"event_fields": fields})
 
 
+class _Rarely(logging.Filter):
+    """Lets a library say the same thing once a minute, and says how often it was said in between.
+
+    kafka-python logs each of the attempts to reach a broker that is not there, several times a second, some of them
+    with a traceback.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: dict[tuple[str, object], float] = {}
+        self._left_out: dict[tuple[str, object], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if hasattr(record, "event_fields"):
+            return True
+        kind = (record.name, record.msg)
+        if time.monotonic() < self._next.get(kind, 0.0):
+            self._left_out[kind] = self._left_out.get(kind, 0) + 1
+            return False
+        if len(self._next) >= _MOST_KINDS:
+            self._next.clear()
+        self._next[kind] = time.monotonic() + _QUIET_SECONDS
+        left_out = self._left_out.pop(kind, 0)
+        text = record.getMessage()
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and str(error) not in text:
+            text += f": {type(error).__name__}: {error}"
+        record.event_fields = {"logger": record.name, "message": text} | ({"repeated": left_out} if left_out else {})
+        record.msg, record.args, record.exc_info = "library", (), None
+        return True
+
+
+@contextmanager
+def library_hushed(name: str) -> Iterator[None]:
+    """Keeps a library's logger silent while the caller, who tells what comes of it, waits for it."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def setup() -> None:
     """Sends our own events from INFO on and the libraries' from WARNING on to standard output."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Logfmt())
+    handler.addFilter(_Rarely())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("stock_market").setLevel(logging.INFO)

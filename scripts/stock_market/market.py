@@ -4,20 +4,31 @@ The logarithm of each price moves by  -s^2 dt / 2 + s sqrt(dt) z  in an interval
 market never closes), which is the exact step of geometric Brownian motion without drift (Glasserman, Monte Carlo
 Methods in Financial Engineering, 3.2.1). The z are correlated by common factors, one for the world and one for each
 region:  z = sqrt(a) world + sqrt(b) region + sqrt(1 - a - b) own. Highs and lows are drawn from the distribution of
-the extremes of a Brownian bridge between open and close (ibid., 6.4):  (x + y + sqrt((x - y)^2 - 2 s^2 dt ln u)) / 2.
+the extremes of a Brownian bridge between open and close (ibid., 6.4):  (x + y + sqrt((x - y)^2 + 2 s^2 dt e)) / 2
+with e of the standard exponential distribution.
+
+At a million quotes a second a market lives through centuries in an hour. So that it stays a market, the walk is
+reflected at a quarter and at four times the level that it starts at.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 _YEAR_SECONDS = 365 * 86_400.0
 _WORLD = 0.35
 _REGION = 0.3
 _OWN = 1.0 - _WORLD - _REGION
+_BAND = math.log(4.0)
+_BLOCK_BARS = 4096
 
 
 class Listing(NamedTuple):
@@ -67,21 +78,23 @@ _CURRENCIES = (
 )
 
 
-class Bar(NamedTuple):
-    """One interval of one symbol: prices in ticks of the symbol, and the pieces traded."""
+class Bars(NamedTuple):
+    """Rounds of bars, one of every symbol a round: arrays of shape (rounds, symbols).
 
-    listing: Listing
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
+    Prices are in ticks of the symbol. `turnover` is the pieces traded in the interval on a second of average activity.
+    """
+
+    open: Integers
+    high: Integers
+    low: Integers
+    close: Integers
+    turnover: Floats
 
 
-def listings(count: int) -> list[Listing]:
-    """The first `count` symbols: the world's well-known indices, then invented tickers."""
-    known = list(_LISTINGS[:count])
-    for number in range(len(known), count):
+def listings(count: int, first: int = 0) -> list[Listing]:
+    """`count` symbols from number `first` on: the world's 13 well-known indices, then invented tickers."""
+    known = list(_LISTINGS[first : first + count])
+    for number in range(max(first, len(_LISTINGS)), first + count):
         region, usd, tick = _CURRENCIES[number % len(_CURRENCIES)]
         draw = random.Random(number)
         level = tick * round(math.exp(draw.uniform(math.log(500), math.log(50_000))))
@@ -108,6 +121,15 @@ def activity(second_of_day: float) -> float:
     return 0.4 + 1.8 * middle * middle
 
 
+def _reflected(walk: Floats, middle: Floats) -> Floats:
+    """The walk, mirrored where it leaves the band around its middle."""
+    off = walk - middle + _BAND
+    if off.min() >= 0.0 and off.max() <= 2.0 * _BAND:
+        return walk
+    off %= 4.0 * _BAND
+    return middle + np.where(off > 2.0 * _BAND, 4.0 * _BAND - off, off) - _BAND
+
+
 class Market:
     """An endless series of bars, symbol after symbol, round after round; the same seed gives the same series.
 
@@ -115,42 +137,38 @@ class Market:
         symbols: how many symbols.
         seed: of the random numbers.
         interval_seconds: market time that a bar sums up: sets how far prices move and how much is traded.
+        first_symbol: number of the first symbol, so that several markets can have symbols of their own.
     """
 
-    def __init__(self, symbols: int, seed: int, interval_seconds: float) -> None:
-        self.listings = listings(symbols)
-        self._random = random.Random(seed)
-        self._interval = interval_seconds
-        self._logs = [math.log(listing.level / listing.tick) for listing in self.listings]
+    def __init__(self, symbols: int, seed: int, interval_seconds: float, first_symbol: int = 0) -> None:
+        self.listings = listings(symbols, first_symbol)
+        self._random = np.random.default_rng(seed)
+        self._rounds = max(1, _BLOCK_BARS // symbols)
+        self._region = np.array([listing.region for listing in self.listings])
+        deviation = np.array([listing.volatility for listing in self.listings])
+        self._variance = deviation * deviation * interval_seconds / _YEAR_SECONDS
+        self._volume = np.array([listing.volume for listing in self.listings]) * (interval_seconds / 86_400.0)
+        self._middle = np.log([listing.level / listing.tick for listing in self.listings])
+        self._walk = self._middle
+        self._ticks = np.rint(np.exp(self._walk)).astype(np.int64)
 
-    def bars(self, second_of_day: float) -> Iterator[Bar]:
-        """One round: a bar of every symbol for the interval that ends at this second of the UTC day."""
-        gauss = self._random.gauss
-        uniform = self._random.random
-        exp, log, sqrt = math.exp, math.log, math.sqrt
-        world = gauss(0.0, sqrt(_WORLD))
-        regions = [gauss(0.0, sqrt(_REGION)) for _ in range(3)]
-        years = self._interval / _YEAR_SECONDS
-        own = sqrt(_OWN)
-        trade = activity(second_of_day) * self._interval / 86_400.0
-        for index, listing in enumerate(self.listings):
-            variance = listing.volatility * listing.volatility * years
-            shock = world + regions[listing.region] + gauss(0.0, own)
-            start = self._logs[index]
-            end = max(0.0, start - variance / 2.0 + sqrt(variance) * shock)
-            self._logs[index] = end
-            square = (end - start) ** 2
-            span = 2.0 * variance
-            top = (start + end + sqrt(square - span * log(1.0 - uniform()))) / 2.0
-            bottom = (start + end - sqrt(square - span * log(1.0 - uniform()))) / 2.0
-            first, last = max(1, round(exp(start))), max(1, round(exp(end)))
-            # Much trade goes with large moves, in either direction.
-            volume = int(listing.volume * trade * exp(gauss(-0.125, 0.5)) * (0.5 + 0.63 * abs(shock)))
-            yield Bar(
-                listing,
-                first,
-                max(first, last, round(exp(top))),
-                max(1, min(first, last, round(exp(bottom)))),
-                last,
-                volume,
-            )
+    def bars(self) -> Bars:
+        """The next rounds, always as many at once."""
+        draw, shape = self._random, (self._rounds, len(self.listings))
+        common = draw.standard_normal((self._rounds, 4))
+        shock = math.sqrt(_WORLD) * common[:, 3:] + math.sqrt(_REGION) * common[:, self._region]
+        shock += math.sqrt(_OWN) * draw.standard_normal(shape)
+        steps = np.sqrt(self._variance) * shock - self._variance / 2.0
+        walk = _reflected(self._walk + np.cumsum(steps, axis=0), self._middle)
+        start = np.concatenate((self._walk[None], walk[:-1]))
+        square, total, spread = (walk - start) ** 2, start + walk, 2.0 * self._variance
+        top = (total + np.sqrt(square + spread * draw.standard_exponential(shape))) / 2.0
+        bottom = (total - np.sqrt(square + spread * draw.standard_exponential(shape))) / 2.0
+        close = np.rint(np.exp(walk)).astype(np.int64)
+        first = np.concatenate((self._ticks[None], close[:-1]))
+        high = np.maximum(np.rint(np.exp(top)).astype(np.int64), np.maximum(first, close))
+        low = np.minimum(np.rint(np.exp(bottom)).astype(np.int64), np.minimum(first, close))
+        # Much trade goes with large moves, in either direction.
+        turnover = self._volume * np.exp(0.5 * draw.standard_normal(shape) - 0.125) * (0.5 + 0.63 * np.abs(shock))
+        self._walk, self._ticks = walk[-1], close[-1]
+        return Bars(first, high, np.maximum(low, 1), close, turnover)

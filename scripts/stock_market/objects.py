@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from stock_market.chain import Identity, ObjectInfo, object_key, parse_key
+from stock_market.chain import HOUR_MS, Identity, ObjectInfo, object_key, parse_key
 from stock_market.errors import ConflictError
 from stock_market.logs import Log
 from stock_market.segment import Segment
@@ -13,6 +16,11 @@ from stock_market.settings import Storage
 from stock_market.store import Store
 
 _log = Log("chain")
+_LISTING_SECONDS = 10.0
+"""Partitions that are assigned together search one listing of the bucket; one that is this old is good enough, for
+whoever begins at an object that is not the last finds the next one there and goes on."""
+_TAIL = 20
+"""Objects before the last whose connection is looked at when a partition is begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,9 @@ class Objects:
         self._quarantine_prefix = storage.quarantine_prefix
         self._topic = topic
         self._identity = identity
+        self._listing: dict[int, list[tuple[datetime, int, str]]] = {}
+        self._listed_at = -_LISTING_SECONDS
+        self._listing_lock = threading.Lock()
 
     def key(self, partition: int, start: int, timestamp_ms: int) -> str:
         """Key of the main object that starts at `start` with a record of this Kafka timestamp."""
@@ -123,7 +134,7 @@ class Objects:
             if metadata is not None:
                 info = ObjectInfo.from_metadata(last_key, metadata)
                 if info.identity == self._identity and info.end == committed:
-                    return Outcome(info)
+                    return self._found(info)
             _log.warning(
                 "committed_offset_wrong",
                 partition=partition,
@@ -133,7 +144,36 @@ class Objects:
             )
         elif committed is not None:
             _log.warning("committed_offset_foreign", partition=partition, committed=committed)
+        outcome = self._walk(partition)
+        self._report_search(partition, committed, outcome.info)
+        return outcome
+
+    def last(self, partition: int) -> Outcome:
+        """The chain's last object as the bucket has it at this moment."""
+        with self._listing_lock:
+            self._listed_at = -_LISTING_SECONDS
         return self._walk(partition)
+
+    @staticmethod
+    def _report_search(partition: int, committed: int | None, last: ObjectInfo | None) -> None:
+        """Tells what the objects in S3 say against the committed offset."""
+        end = 0 if last is None else last.end
+        if committed is None and last is not None:
+            _log.warning(
+                "committed_offset_lost",
+                partition=partition,
+                offset=end,
+                advice="the group has no committed offset for the partition; its objects in S3 tell where to go on",
+            )
+        elif committed is not None and committed > end:
+            _log.error(
+                "objects_missing",
+                partition=partition,
+                start=end,
+                end=committed,
+                advice="S3 had objects up to the committed offset, and has them no more: someone deleted them; what"
+                " Kafka still has of these offsets is stored again, what it has not is reported as retention_gap",
+            )
 
     def _walk(self, partition: int) -> Outcome:
         """Finds the last object by listing.
@@ -141,12 +181,7 @@ class Objects:
         An object is only begun after the one before it is there, so within one log the newest by S3's clock, which
         counts seconds, and then by offset, is the last. Objects of an earlier log of the same name are passed over.
         """
-        found: list[tuple[datetime, int, str]] = []
-        for listed in self._store.list(self._prefix):
-            name = parse_key(listed.key)
-            if name is not None and name[:2] == (self._topic, partition):
-                found.append((listed.modified, name[2], listed.key))
-        for _modified, _start, key in sorted(found, reverse=True):
+        for _modified, _start, key in sorted(self._list().get(partition, []), reverse=True):
             metadata = self._store.metadata(key)
             if metadata is None:
                 continue
@@ -154,3 +189,50 @@ class Objects:
             if info.identity == self._identity:
                 return self._found(info)
         return Outcome(None)
+
+    def _list(self) -> dict[int, list[tuple[datetime, int, str]]]:
+        """Time of writing, start offset and key of every object, by partition."""
+        with self._listing_lock:
+            if time.monotonic() - self._listed_at > _LISTING_SECONDS:
+                found: dict[int, list[tuple[datetime, int, str]]] = defaultdict(list)
+                for listed in self._store.list(self._prefix):
+                    name = parse_key(listed.key)
+                    if name is not None and name[0] == self._topic:
+                        found[name[1]].append((listed.modified, name[2], listed.key))
+                self._listing, self._listed_at = found, time.monotonic()
+            return self._listing
+
+    def report_holes(self, partition: int, last: ObjectInfo) -> None:
+        """Looks at the objects of the last two hours before `last`, at most twenty, and reports where one is missing.
+
+        Whoever deletes an object amidst the chain leaves such a hole; nobody who reads on at the chain's end meets it.
+        """
+        hours = {self.key(partition, 0, time_ms).rpartition("/")[0] for time_ms in _hours_until(last.first_timestamp)}
+        found = {}
+        for hour in hours:
+            for listed in self._store.list(f"{hour}/{self._topic}+{partition}+"):
+                name = parse_key(listed.key)
+                if name is not None and name[2] < last.start:
+                    found[name[2]] = listed.key
+        after = last
+        for start in sorted(found, reverse=True)[:_TAIL]:
+            metadata = self._store.metadata(found[start])
+            before = None if metadata is None else ObjectInfo.from_metadata(found[start], metadata)
+            if before is None or before.identity != self._identity:
+                continue
+            if before.end < after.start:
+                _log.error(
+                    "chain_hole",
+                    partition=partition,
+                    start=before.end,
+                    end=after.start,
+                    before=before.key,
+                    after=after.key,
+                    advice="the objects of these offsets are missing in S3: someone deleted them; bring them back from"
+                    " a version or a copy of the bucket",
+                )
+            after = before
+
+
+def _hours_until(time_ms: int) -> tuple[int, int]:
+    return time_ms - HOUR_MS, time_ms

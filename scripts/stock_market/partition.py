@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from stock_market.chain import HOUR_MS, ObjectInfo
 from stock_market.logs import Log
 from stock_market.objects import Objects, Outcome
-from stock_market.segment import Record, Segment
+from stock_market.segment import Segment
 from stock_market.settings import Cut
+from stock_market.stretch import Stretch
 
 _log = Log("partition")
-_CHUNK = 2000
-"""Records that are validated and compressed at once; an object overshoots its bytes by less than this."""
+_CHUNK = 8000
+"""Records at most that are validated and compressed at once; an object overshoots its bytes by less than this."""
 
 
 @dataclass(slots=True)
@@ -90,13 +92,15 @@ class PartitionWriter:
         self._upload: Future[Outcome] | None = None
         self._probe: Future[Outcome] | None = None
         self._repair: _Repair | None = None
+        self._search: Future[Outcome] | None = None
+        self._searched = -1
         self._leaving = False
         self._hole = (-1, -1)
         self._begin(start, unfinished)
 
     def _begin(self, start: int, unfinished: ObjectInfo | None) -> None:
         self._sealed.clear()
-        self._probe = None
+        self._probe = self._search = None
         self._building = Segment(self._context.topic, self.partition, start)
         self.position = start
         if unfinished is not None:
@@ -106,14 +110,14 @@ class PartitionWriter:
         self._uncertain = True
 
     @property
-    def buffered_bytes(self) -> int:
-        """Compressed bytes held in memory."""
-        return self.building_bytes + sum(segment.packed_bytes for segment in self._sealed)
-
-    @property
-    def building_bytes(self) -> int:
+    def growing_bytes(self) -> int:
         """Compressed bytes of the segment that still grows."""
         return self._building.packed_bytes
+
+    @property
+    def sealed_bytes(self) -> int:
+        """Compressed bytes of the segments that are full and not stored yet."""
+        return sum(segment.packed_bytes for segment in self._sealed)
 
     @property
     def idle(self) -> bool:
@@ -125,7 +129,12 @@ class PartitionWriter:
         """Whether full segments wait behind the one that is being uploaded, so that reading has to pause."""
         return len(self._sealed) > 1
 
-    def add(self, records: Sequence[Record]) -> bool:
+    @property
+    def searching(self) -> bool:
+        """Whether reading has to pause until S3 has told how far the chain really reaches."""
+        return self._search is not None
+
+    def add(self, stretch: Stretch) -> bool:
         """Takes records in the order of their offsets.
 
         Returns:
@@ -134,13 +143,12 @@ class PartitionWriter:
         Raises:
             KafkaError: some offsets are missing, and Kafka did not tell whether it has removed them.
         """
-        offset = records[0].offset
-        if offset < self.position or (offset > self.position and not self._cross_hole(offset)):
+        if stretch.start < self.position or (stretch.start > self.position and not self._cross_hole(stretch.start)):
             return False
-        first = 0 if self._repair is None else self._feed(self._repair, records)
-        while first < len(records):
-            first = self._take(records, first)
-        self.position = records[-1].offset + 1
+        first = 0 if self._repair is None else self._feed(self._repair, stretch)
+        while first < len(stretch):
+            first = self._take(stretch, first)
+        self.position = stretch.end
         return True
 
     def _cross_hole(self, offset: int) -> bool:
@@ -151,30 +159,58 @@ class PartitionWriter:
         """
         gap_end = min(self._context.log_start(self.partition), offset)
         if gap_end > self.position:
-            _log.error(
-                "retention_gap",
-                partition=self.partition,
-                start=self.position,
-                end=gap_end,
-                lost=gap_end - self.position,
-                advice="Kafka's retention removed these records before they were read; S3 will never have them",
-            )
-            if self._repair is None:
-                self.seal()
-                self._building.gap_end = gap_end
-            return True
+            return self._cross_gap(gap_end, offset)
         if self._hole != (self.position, offset):
             self._hole = (self.position, offset)
             return False
         return True
 
-    def _feed(self, repair: _Repair, records: Sequence[Record]) -> int:
+    def _cross_gap(self, gap_end: int, offset: int) -> bool:
+        """Kafka no longer has the offsets up to `gap_end`: tells whether to go on after them.
+
+        Somebody else may have stored them, and the object that starts at the position could have another hour in its
+        name than the first record that is left: only a listing tells where the chain ends.
+        """
+        if self._repair is not None:
+            self._give_up_repair(self._repair)
+            return offset == self.position or (offset > self.position and self._cross_hole(offset))
+        if self._searched != self.position:
+            if self._search is None:
+                self._search = self._context.executor.submit(self._context.objects.last, self.partition)
+            return False
+        _log.error(
+            "retention_gap",
+            partition=self.partition,
+            start=self.position,
+            end=gap_end,
+            lost=gap_end - self.position,
+            advice="Kafka's retention removed these records before they were read; S3 will never have them",
+        )
+        self.seal()
+        self._building.gap_end = gap_end
+        return True
+
+    def _give_up_repair(self, repair: _Repair) -> None:
+        _log.error(
+            "quarantine_lost",
+            partition=self.partition,
+            key=repair.info.key,
+            start=repair.info.start,
+            end=repair.info.end,
+            records=repair.info.quarantined,
+            advice="the quarantine object of this range is missing, and Kafka no longer has its records; bring it back"
+            " from a version or a copy of the bucket",
+        )
+        self._repair = None
+        self._begin(repair.info.end, None)
+
+    def _feed(self, repair: _Repair, stretch: Stretch) -> int:
         """Reads a stored object's range once more; returns the index of the first record after it."""
         end = repair.info.end
-        last = next((index for index, record in enumerate(records) if record.offset >= end), len(records))
+        last = stretch.before(end)
         if last:
-            repair.segment.add(records[:last])
-        if self._upload is None and (last < len(records) or records[-1].offset + 1 >= end):
+            repair.segment.add(stretch.part(0, last))
+        if self._upload is None and stretch.end >= end:
             self._upload = self._context.executor.submit(self._finish_repair, repair)
         return last
 
@@ -183,17 +219,15 @@ class PartitionWriter:
         _log.info("quarantine_repaired", key=repair.info.key, records=repair.segment.bad.count)
         return Outcome(repair.info, stored=True)
 
-    def _take(self, records: Sequence[Record], first: int) -> int:
+    def _take(self, stretch: Stretch, first: int) -> int:
         """Adds what fits into the growing segment and seals it when it is full; returns the index of what is left."""
         segment = self._building
-        hour = (records[first].timestamp if segment.empty else segment.first_timestamp) // HOUR_MS
-        limit = min(len(records), first + min(_CHUNK, self._context.cut.records - segment.records))
-        last = first
-        while last < limit and records[last].timestamp // HOUR_MS == hour:
-            last += 1
+        hour = (int(stretch.timestamps[first]) if segment.empty else segment.first_timestamp) // HOUR_MS
+        limit = min(len(stretch), first + min(_CHUNK, self._context.cut.records - segment.records))
+        last = stretch.same_hour(first, limit, hour)
         if last > first:
             before = segment.plain_bytes
-            segment.add(records[first:last])
+            segment.add(stretch.part(first, last))
             self._context.totals.records += last - first
             self._context.totals.bytes += segment.plain_bytes - before
         if self._uncertain and self._probe is None and self._upload is None:
@@ -212,13 +246,19 @@ class PartitionWriter:
             self._building = Segment(self._context.topic, self.partition, self._building.end)
         self._pump()
 
-    def tick(self) -> None:
-        """Seals the growing segment when it has been open for long enough.
+    @property
+    def seconds_left(self) -> float:
+        """Until the growing segment has been open for long enough; infinite while it is empty or has to wait.
 
         While an upload is under way it goes on growing: if S3 is slow, objects become fewer and larger, not more.
         """
-        age = time.monotonic() - self._building.opened
-        if not self._building.empty and age >= self._context.cut.seconds and self._upload is None:
+        if self._building.empty or self._upload is not None:
+            return math.inf
+        return self._building.opened + self._context.cut.seconds - time.monotonic()
+
+    def tick(self) -> None:
+        """Seals the growing segment when it has been open for long enough."""
+        if self.seconds_left <= 0:
             self.seal()
 
     def leave(self) -> None:
@@ -258,8 +298,18 @@ class PartitionWriter:
             self._uncertain = False
             if outcome.info is not None:
                 progress = self._skip(outcome)
+        elif self._search is not None and self._search.done() and self._upload is None and not self._sealed:
+            progress = self._resume_after(self._search.result())
         self._pump()
         return progress
+
+    def _resume_after(self, outcome: Outcome) -> Progress:
+        """The chain's end is known: goes on there, or takes the gap at the position for what it is."""
+        self._search = None
+        if outcome.info is not None and outcome.info.end > self.position:
+            return self._skip(outcome)
+        self._searched = self.position
+        return Progress(seek=self.position)
 
     def _stored(self, outcome: Outcome) -> None:
         info = outcome.info

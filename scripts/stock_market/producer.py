@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import os
+import secrets
+import statistics
 import sys
 import time
-import uuid
 
-from stock_market import cli, replay
+from stock_market import cli, connections, kafka_security, replay
+from stock_market.allocator import keep_freed_memory
 from stock_market.errors import EXIT_FAILED, EXIT_OK
 from stock_market.kafka_client import require_accelerators
 from stock_market.logs import Log
 from stock_market.publisher import Publisher
 from stock_market.service import Every, Stop, Systemd
 from stock_market.settings import ProducerSettings
-from stock_market.source import Source, Stamp, make_source
+from stock_market.source import Source, make_source
 
 _log = Log("producer")
-_TICK_SECONDS = 0.01
-_CHUNK = 1000
+_LEAST_TICK_SECONDS = 0.001
+_FULL_TICK_SECONDS = 0.01
+_IDLE_SECONDS = 0.1
 _CATCH_UP_SECONDS = 1.0
+_HEAP_BYTES = 64 << 20
+_COMPANY = 8
+_COMPANY_SECONDS = 0.1
+"""So many records are waited for, at most so long, before they are made: a request costs the same for one as for all.
+None gets older by it, for a simulated quote tells the moment at which it is made."""
+_WORTH_QUEUEING = 16_384
+"""So many records make batches that need no company."""
 
 
 class Pace:
@@ -47,6 +57,10 @@ class Pace:
             behind -= excess
         return int(behind)
 
+    def pause(self, now: float) -> float:
+        """Seconds until the next record is due."""
+        return max(0.0, (self._sent + 1) / self._rate - (now - self._origin))
+
     def sent(self, count: int) -> None:
         """Counts records as sent."""
         self._sent += count
@@ -58,16 +72,19 @@ class ProducerService:
     Args:
         settings: the checked settings.
         source: where quotes come from.
+        producer_id: what they carry as their producer's id.
         stop: ends the service.
         systemd: hears how it goes.
     """
 
-    def __init__(self, settings: ProducerSettings, source: Source, stop: Stop, systemd: Systemd) -> None:
+    def __init__(
+        self, settings: ProducerSettings, source: Source, producer_id: str, stop: Stop, systemd: Systemd
+    ) -> None:
         self._settings = settings
         self._source = source
+        self._producer_id = producer_id
         self._stop = stop
         self._systemd = systemd
-        self._stamp = Stamp(uuid.uuid4().hex)
         self._publisher = Publisher(settings.kafka, stop, systemd)
         self._minute = Every(60.0)
         self._before = (0, 0)
@@ -78,7 +95,7 @@ class ProducerService:
             return EXIT_OK
         _log.info(
             "started",
-            producer_id=self._stamp.producer_id,
+            producer_id=self._producer_id,
             topic=self._settings.kafka.topic,
             mode=self._settings.mode,
             rate=self._settings.rate,
@@ -86,10 +103,14 @@ class ProducerService:
         self._stream()
         self._systemd.stopping()
         if not self._stop.requested:
-            _log.info("source_finished", records=self._stamp.next_sequence)
+            _log.info("source_finished", records=self._source.produced)
         _log.info("stopping", in_flight=self._publisher.in_flight_records)
         unsent = self._publisher.close()
-        fields = {"producer_id": self._stamp.producer_id, "records": self._stamp.next_sequence, "unsent": unsent}
+        fields = {
+            "producer_id": self._producer_id,
+            "records": self._source.produced,
+            "unsent": unsent,
+        } | self._latency()
         if unsent:
             _log.error("stopped", **fields)
             return EXIT_FAILED
@@ -98,18 +119,27 @@ class ProducerService:
 
     def _stream(self) -> None:
         pace = Pace(self._settings.rate, time.monotonic())
+        company = min(_COMPANY_SECONDS, _COMPANY / self._settings.rate)
+        tick = max(_LEAST_TICK_SECONDS, self._settings.kafka.linger_ms / 1000, company)
+        publisher = self._publisher
         while not self._stop.requested:
-            self._publisher.settle()
+            publisher.settle()
             self._report()
-            count = 0 if self._publisher.full else min(_CHUNK, pace.due(time.monotonic()))
-            if not count:
-                self._stop.wait(_TICK_SECONDS)
+            if publisher.full:
+                self._stop.wait(_FULL_TICK_SECONDS)
                 continue
-            quotes = self._source.take(count)
-            if not quotes:
+            now = time.monotonic()
+            count = pace.due(now)
+            if not count or (publisher.waiting and count < _WORTH_QUEUEING):
+                # Whatever is due within a tick goes together, and what comes while others are on their way.
+                self._stop.wait(min(_IDLE_SECONDS, max(tick, pace.pause(now)) if not count else tick))
+                continue
+            before = self._source.produced
+            batches = self._source.take(count, publisher.partitions)
+            if not batches:
                 return
-            self._publisher.send((key, self._stamp.complete(start)) for key, start in quotes)
-            pace.sent(count)
+            publisher.send(batches)
+            pace.sent(self._source.produced - before)
 
     def _report(self) -> None:
         publisher = self._publisher
@@ -119,7 +149,7 @@ class ProducerService:
         seconds = self._minute.due()
         if not seconds:
             return
-        sent, acknowledged = self._stamp.next_sequence, publisher.acknowledged
+        sent, acknowledged = self._source.produced, publisher.acknowledged
         rate = (acknowledged - self._before[1]) / seconds
         _log.info(
             "rates",
@@ -129,12 +159,22 @@ class ProducerService:
             in_flight_records=publisher.in_flight_records,
             in_flight_bytes=publisher.in_flight_bytes,
             recoveries=publisher.recoveries,
+            **self._latency(),
         )
         self._systemd.status(f"{rate:.0f} records/s, {publisher.in_flight_records} in flight")
         self._before = (sent, acknowledged)
 
+    def _latency(self) -> dict[str, float]:
+        """Milliseconds from the hand-over of a batch to its acknowledgement, since the last report."""
+        found = sorted(self._publisher.latencies)
+        self._publisher.latencies.clear()
+        if len(found) < 2:
+            return {}
+        return {"ack_ms_p50": statistics.median(found) * 1000, "ack_ms_p99": found[len(found) * 99 // 100] * 1000}
+
 
 def _check(settings: ProducerSettings) -> None:
+    kafka_security.check(settings.kafka)
     if settings.mode == "replay" and settings.replay is not None:
         replay.check(settings.replay.path)
 
@@ -142,10 +182,13 @@ def _check(settings: ProducerSettings) -> None:
 def serve(settings: ProducerSettings) -> int:
     """Runs the service until it is asked to end."""
     require_accelerators()
-    source = make_source(settings)
+    connections.mend()
+    keep_freed_memory(heap_bytes=_HEAP_BYTES, piece_bytes=_HEAP_BYTES)
+    producer_id = secrets.token_hex(8)
+    source = make_source(settings, producer_id)
     stop = Stop(grace_seconds=25.0)
     stop.install()
-    return ProducerService(settings, source, stop, Systemd()).run()
+    return ProducerService(settings, source, producer_id, stop, Systemd()).run()
 
 
 def main(argv: list[str] | None = None) -> int:

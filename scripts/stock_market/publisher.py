@@ -2,87 +2,91 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
-from kafka.partitioner import DefaultPartitioner
+from kafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
-from stock_market.kafka_client import RECONNECT, connect
+from stock_market import batch_writer, kafka_security
+from stock_market.batch_building import Records
+from stock_market.batch_writer import BatchWriter
+from stock_market.flight import Flight
+from stock_market.kafka_client import RECONNECT, connect, partitions
 from stock_market.logs import Log
-from stock_market.service import Backoff, Stop, Systemd
+from stock_market.outages import Outages
+from stock_market.presence import lacking, present
+from stock_market.record_writer import RecordWriter
+from stock_market.service import Backoff, Every, Stop, Systemd
 from stock_market.settings import ProducerKafka
 
 _log = Log("publisher")
 _FOREVER_MS = 2**31 - 1
-_OVERHEAD = 120
-"""Bytes that a record in flight costs beside its key and value."""
+_REQUEST_BYTES = 4 << 20
 _GRACE_SECONDS = 2.0
-"""How long the broker may take to deal with requests of a connection that is closed."""
+"""How long a broker that answers again may take to deal with requests of a connection that is closed."""
+_QUIET_SECONDS = 5.0
+"""How long the answers to requests on their way are waited for, once a batch has been given up."""
+_LATENCIES = 20_000
 
 
-class _CachingPartitioner(DefaultPartitioner):  # type: ignore[misc]
-    """Java's murmur2 partitioner; the hash of a key, slow in Python, is computed once."""
+class Writer(Protocol):
+    """Hands records over to a producer."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._known: dict[tuple[bytes | None, int], int] = {}
-
-    def partition(self, *record: Any) -> int:
-        """The partition of a record, given as (topic, key, key's bytes, value, value's bytes, cluster)."""
-        topic, key_bytes, cluster = record[0], record[2], record[5]
-        place = (key_bytes, len(cluster.partitions_for_topic(topic)))
-        found = self._known.get(place)
-        if found is None:
-            found = self._known[place] = super().partition(*record)
-        return found
-
-
-@dataclass(slots=True)
-class _InFlight:
-    """A record that has not been acknowledged yet."""
-
-    key: bytes
-    value: bytes
-    future: Any
-
-    @property
-    def size(self) -> int:
-        return len(self.key) + len(self.value) + _OVERHEAD
+    def write(self, batches: list[Records]) -> list[Flight]:
+        """Starts sending; the network thread does the rest."""
 
 
 class Publisher:
     """An idempotent producer whose records in flight are bounded, and which gets over fatal errors.
 
-    kafka-python repeats a batch until it is acknowledged, for as long as it takes. Should it give one up all the same
-    (an error that it calls fatal), a new producer is made, the topic is read to see which of the records in flight are
-    there, and the others are sent again.
+    kafka-python repeats a batch, under the same sequence number, until it is acknowledged, for as long as it takes.
+    Should it give one up all the same (an error that it calls fatal), a new producer is made, the topic is read to see
+    which of the records in flight are there, and the others are sent again, in their order.
 
     Args:
         settings: the broker's addresses, the topic and the bounds.
         stop: ends waiting.
         systemd: hears how it goes.
+
+    Attributes:
+        acknowledged: how many records the broker has acknowledged.
+        recoveries: how many fatal errors have been got over.
+        latencies: seconds from the hand-over of a batch to its acknowledgement, of the newest batches.
     """
 
     def __init__(self, settings: ProducerKafka, stop: Stop, systemd: Systemd) -> None:
         self._settings = settings
         self._stop = stop
         self._systemd = systemd
+        self._outages = Outages(settings, systemd)
         self._producer: KafkaProducer | None = None
-        self._in_flight: deque[_InFlight] = deque()
+        self._writer: Writer | None = None
+        self._whole_batches = settings.writer == "batches"
+        self._proven = False
+        self._partitions = 0
+        self._metadata_look = Every(30.0)
+        self._in_flight: deque[Flight] = deque()
+        self._newest: list[Flight] = []
+        self._records = 0
         self._bytes = 0
         self._floor: dict[int, int] = {}
+        self._pauses = Backoff(first=_GRACE_SECONDS, limit=30.0)
         self.acknowledged = 0
         self.recoveries = 0
+        self.latencies: deque[float] = deque(maxlen=_LATENCIES)
 
     @property
     def in_flight_records(self) -> int:
         """Records that have not been acknowledged yet."""
-        return len(self._in_flight)
+        return self._records
 
     @property
     def in_flight_bytes(self) -> int:
@@ -90,151 +94,183 @@ class Publisher:
         return self._bytes
 
     @property
+    def waiting(self) -> bool:
+        """Whether something of the last hand-over is still on its way: what comes now would queue behind it."""
+        return not all(flight.done for flight in self._newest)
+
+    @property
     def full(self) -> bool:
         """Whether no further record may be sent for now."""
-        return self._bytes >= self._settings.in_flight_bytes or len(self._in_flight) >= self._settings.in_flight_records
+        return self._bytes >= self._settings.in_flight_bytes or self._records >= self._settings.in_flight_records
 
     def open(self) -> bool:
         """Connects and waits for the topic; False when the service was asked to end before."""
-        ends = connect("topic", self._ends, self._stop, self._systemd)
+        ends = connect("topic", self._ends, self._settings, self._stop, self._systemd)
         if ends is None:
             return False
         self._floor = ends
-        self._producer = connect("producer", self._make_producer, self._stop, self._systemd)
+        self._producer = connect("producer", self._make_producer, self._settings, self._stop, self._systemd)
         return self._producer is not None
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the topic has, as far as is known."""
+        if self._producer is not None and (not self._partitions or self._metadata_look.due()):
+            try:
+                self._partitions = len(self._producer.partitions_for(self._settings.topic))
+            except KafkaError as error:
+                _log.warning("partitions_unknown", topic=self._settings.topic, error=self._explain(error))
+        return self._partitions
 
     def _ends(self) -> dict[int, int]:
         """Where each partition's log ends before this producer has sent anything."""
         with self._reader() as reader:
-            places = [TopicPartition(self._settings.topic, number) for number in self._partitions(reader)]
+            numbers = partitions(reader, self._settings.topic)
+            if not numbers:
+                raise UnknownTopicOrPartitionError(f"there is no topic {self._settings.topic} yet")
+            places = [TopicPartition(self._settings.topic, number) for number in numbers]
             return {place.partition: end for place, end in reader.end_offsets(places).items()}
 
-    def _partitions(self, reader: KafkaConsumer) -> set[int]:
-        found: set[int] = reader.partitions_for_topic(self._settings.topic)
-        if not found:
-            raise UnknownTopicOrPartitionError(f"there is no topic {self._settings.topic} yet")
-        return found
-
-    def _reader(self) -> KafkaConsumer:
+    def _reader(self, **options: Any) -> KafkaConsumer:
         settings = self._settings
         return KafkaConsumer(
-            bootstrap_servers=settings.bootstrap_servers,
             client_id=f"{settings.client_id}-check",
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             allow_auto_create_topics=False,
             **RECONNECT,
+            **kafka_security.options(settings),
+            **options,
         )
 
-    def _make_producer(self) -> KafkaProducer:
+    def _make_producer(self, **options: Any) -> KafkaProducer:
         settings = self._settings
         producer = KafkaProducer(
-            bootstrap_servers=settings.bootstrap_servers,
             client_id=settings.client_id,
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
             linger_ms=settings.linger_ms,
             batch_size=settings.batch_bytes,
+            max_request_size=_REQUEST_BYTES,
             delivery_timeout_ms=_FOREVER_MS,
             max_block_ms=10_000,
             allow_auto_create_topics=False,
-            partitioner=_CachingPartitioner(),
             **RECONNECT,
+            **kafka_security.options(settings),
+            **options,
         )
         try:
-            producer.partitions_for(settings.topic)
+            self._partitions = len(producer.partitions_for(settings.topic))
         except KafkaError:
-            producer.close(timeout=0)
+            batch_writer.abort(producer)
             raise
         return producer
 
-    def send(self, records: Iterable[tuple[bytes, bytes]]) -> None:
+    def send(self, batches: list[Records]) -> None:
         """Hands records to the producer's network thread; the caller looks at `full` before."""
-        for key, value in records:
-            flight = _InFlight(key, value, self._dispatch(key, value))
+        if self._writer is None:
+            self._writer = self._make_writer(batches)
+        self._newest = self._writer.write(batches)
+        for flight in self._newest:
             self._in_flight.append(flight)
+            self._records += flight.count
             self._bytes += flight.size
 
-    def _dispatch(self, key: bytes, value: bytes) -> Any:
-        return self._producer.send(self._settings.topic, key=key, value=value)  # type: ignore[union-attr]
+    def _make_writer(self, batches: list[Records]) -> Writer:
+        if self._whole_batches and not self._proven:
+            reason = batch_writer.unfit(self._producer, batches)
+            self._proven = not reason
+            if reason:
+                self._whole_batches = False
+                _log.warning("whole_batches_unfit", reason=reason, instead="records one by one, much slower")
+        if self._whole_batches:
+            return BatchWriter(self._producer, self._settings.topic)
+        return RecordWriter(self._producer, self._settings.topic)
 
     def settle(self) -> None:
         """Lets go of what has been acknowledged, and gets over what has failed."""
         flights = self._in_flight
-        while flights and flights[0].future.is_done:
-            if flights[0].future.failed():
-                self._recover(flights[0].future.exception)
+        self._outages.look()
+        while flights and flights[0].done:
+            flight = flights[0]
+            if flight.error is not None:
+                self._recover(flight.error)
                 return
-            flight = flights.popleft()
-            self._bytes -= flight.size
-            self.acknowledged += 1
-            where = flight.future.value
-            self._floor[where.partition] = where.offset + 1
+            flights.popleft()
+            self._let_go(flight)
+            self._floor[flight.partition] = flight.next_offset
+            self.latencies.append(flight.seconds)
+            self._pauses.reset()
+            self._outages.over()
+
+    def _let_go(self, flight: Flight) -> None:
+        self._records -= flight.count
+        self._bytes -= flight.size
+        self.acknowledged += flight.count
 
     def _recover(self, error: Exception) -> None:
         """Goes on with a new producer; each record in flight is sent again only if the topic does not have it."""
         self.recoveries += 1
-        _log.error("producer_failed", error=error, in_flight=len(self._in_flight), recoveries=self.recoveries)
-        self._systemd.status(f"getting over an error: {error}")
+        reason = self._explain(error)
+        _log.error("producer_failed", error=reason, in_flight=self._records, recoveries=self.recoveries)
+        self._systemd.status(f"getting over an error: {reason}")
+        self._wait_for_answers()
         self._abort()
-        pauses = Backoff(first=_GRACE_SECONDS, limit=30.0)
         while not self._stop.expired:
-            # What the old producer sent last may still be on its way through the broker.
-            self._stop.pause(pauses.pause())
+            self._stop.pause(self._pauses.pause())
             self._systemd.alive()
+            began = time.monotonic()
             try:
                 self._resume()
             except KafkaError as problem:
-                _log.warning("recovery_retry", attempt=pauses.attempts, error=problem)
+                _log.warning("recovery_retry", attempt=self._pauses.attempts, error=self._explain(problem, began))
                 self._abort()
             else:
                 return
 
+    def _explain(self, error: Exception, since: float = math.inf) -> str:
+        return kafka_security.explain(error, self._settings, since) if isinstance(error, KafkaError) else str(error)
+
+    def _wait_for_answers(self) -> None:
+        """Waits until the fate of every batch is known, or for some seconds."""
+        deadline = time.monotonic() + _QUIET_SECONDS
+        while time.monotonic() < deadline and not self._stop.expired:
+            if all(flight.done for flight in self._in_flight):
+                return
+            time.sleep(0.01)
+
     def _abort(self) -> None:
         """Ends the producer at once, so that it sends nothing more."""
-        producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            producer.close(timeout=0)
-        except KafkaError:
-            producer._sender.force_close()  # `close` gives up before its end when records are unsent.
-        producer._sender.join(10)
+        producer, self._producer, self._writer = self._producer, None, None
+        if producer is not None:
+            batch_writer.abort(producer)
 
     def _resume(self) -> None:
-        missing = [flight for flight in self._in_flight if not self._confirmed(flight)]
-        present = self._present({flight.value for flight in missing})
-        lost = [flight for flight in missing if flight.value not in present]
-        self._producer = self._make_producer()
-        self.acknowledged += len(self._in_flight) - len(lost)
-        self._in_flight = deque(lost)
-        self._bytes = sum(flight.size for flight in lost)
-        for flight in lost:
-            flight.future = self._dispatch(flight.key, flight.value)
-        _log.info("producer_recovered", found_in_topic=len(present), sent_again=len(lost))
-
-    @staticmethod
-    def _confirmed(flight: _InFlight) -> bool:
-        return bool(flight.future.is_done and not flight.future.failed())
-
-    def _present(self, values: set[bytes]) -> set[bytes]:
-        """Which of these values, each unique by its producer id and sequence, the topic has."""
-        found: set[bytes] = set()
+        unknown = [flight for flight in self._in_flight if not flight.confirmed]
         with self._reader() as reader:
-            places = [TopicPartition(self._settings.topic, number) for number in self._partitions(reader)]
-            reader.assign(places)
-            ends = reader.end_offsets(places)
-            for place in places:
-                reader.seek(place, min(self._floor.get(place.partition, 0), ends[place]))
-            while any(reader.position(place) < ends[place] for place in places):
-                self._systemd.alive()
-                if self._stop.expired:
-                    raise KafkaTimeoutError("the service has to end")
-                for records in reader.poll(timeout_ms=500, max_records=5000).values():
-                    found.update(record.value for record in records if record.value in values)
-        return found
+            reader.partitions_for_topic(self._settings.topic)
+            # The broker answers; now it has time for what it got last from the old producer, before the topic is read.
+            self._stop.pause(_GRACE_SECONDS)
+            try:
+                found = present(reader, self._settings.topic, unknown, self._floor, self._tick)
+            except TopicAuthorizationFailedError as error:
+                raise kafka_security.UnreadableError(self._settings) from error
+        self._producer = self._make_producer()
+        for flight in self._in_flight:
+            self._let_go(flight)
+        self._in_flight.clear()
+        before = self._records
+        for records in lacking(unknown, found):
+            self.send([records])
+        self.acknowledged -= self._records - before
+        _log.info("producer_recovered", found_in_topic=len(found), sent_again=self._records)
+
+    def _tick(self) -> None:
+        self._systemd.alive()
+        if self._stop.expired:
+            raise KafkaTimeoutError("the service has to end")
 
     def close(self) -> int:
         """Sends what is held, within the service's time; returns how many records were not acknowledged."""
@@ -242,4 +278,4 @@ class Publisher:
             self.settle()
             time.sleep(0.01)
         self._abort()
-        return len(self._in_flight)
+        return self._records

@@ -22,11 +22,11 @@ def rows() -> list[str]:
     draw = random.Random(7)
     days = [day for day in (_FIRST + timedelta(n) for n in range(_DAYS * 2)) if day.weekday() < 5][:_DAYS]
     lines = []
-    for day in days:
-        for listing, *ticks, volume in market.bars(43_200.0):
+    for day, *bars in zip(days, *market.bars(), strict=False):
+        for listing, *ticks, turnover in zip(market.listings, *bars, strict=True):
             flat = draw.random() < 0.15  # As old days often are.
             opened, high, low, close = (f"{price * listing.tick:.6f}" for price in (ticks[3:] * 4 if flat else ticks))
-            traded = 0.0 if draw.random() < 0.3 else float(volume)
+            traded = 0.0 if draw.random() < 0.3 else float(int(turnover))
             usd = f"{float(close) * listing.usd:.8f}"
             lines.append(f"{listing.symbol},{day},{opened},{high},{low},{close},{close},{traded},{usd}")
     return lines

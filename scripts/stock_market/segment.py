@@ -5,64 +5,68 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Sequence
-from typing import Protocol
 
 import msgspec
+import numpy as np
 from isal import isal_zlib
 
 from stock_market import quotes
-from stock_market.chain import HOUR_MS, Identity, ObjectInfo
+from stock_market.chain import Identity, ObjectInfo
+from stock_market.compact_quotes import surely_valid
+from stock_market.stretch import Record, Stretch
 
 _GZIP = 31
 _LEVEL = 2
-
-
-class Record(Protocol):
-    """What a segment reads of a Kafka record."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
+_FEW = 16
+"""So few records are judged one by one rather than halved again."""
+_MANY = 100
+"""Fewer records are sooner decoded than read side by side."""
+_SELDOM = 50
+"""Where one record in so many, or more, needs a look of its own, all are decoded."""
 
 
 class Lines:
     """JSON Lines, gzip; the same lines give the same checksum, and no time stamp is in them."""
 
     def __init__(self) -> None:
-        self._gzip = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
+        self._gzip: isal_zlib.Compress | None = None
         self._sha256 = hashlib.sha256()
-        self._parts: list[bytes] = []
+        # One growing buffer: a list of pieces would leave the heap full of holes, and be copied to be sent.
+        self._packed = bytearray()
         self._finished = False
         self.count = 0
         self.plain_bytes = 0
-        self.packed_bytes = 0
 
     def add(self, lines: bytes, count: int) -> None:
         """Appends `count` lines, each with its end."""
         self.count += count
         self.plain_bytes += len(lines)
         self._sha256.update(lines)
-        self._keep(self._gzip.compress(lines))
+        self._packed += self._compressor().compress(lines)
 
-    def _keep(self, part: bytes) -> None:
-        if part:
-            self._parts.append(part)
-            self.packed_bytes += len(part)
+    def _compressor(self) -> isal_zlib.Compress:
+        # Made late, for it takes half a megabyte, and hardly any segment has a bad line.
+        if self._gzip is None:
+            self._gzip = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
+        return self._gzip
+
+    @property
+    def packed_bytes(self) -> int:
+        """What is held of the gzip file so far."""
+        return len(self._packed)
 
     @property
     def sha256(self) -> str:
         """Of the lines so far, uncompressed."""
         return self._sha256.hexdigest()
 
-    def finish(self) -> bytes:
+    def finish(self) -> bytearray:
         """The whole gzip file; nothing can be added afterwards, and a second call gives the same."""
         if not self._finished:
             self._finished = True
-            self._keep(self._gzip.flush())
-            self._parts = [b"".join(self._parts)]
-        return self._parts[0]
+            self._packed += self._compressor().flush()
+            self._gzip = None
+        return self._packed
 
 
 class Poison(msgspec.Struct):
@@ -112,14 +116,10 @@ class Segment:
         self.gap_end = gap_end
         self.first_timestamp = -1
         self.last_timestamp = -1
+        self.empty = True
         self.opened = time.monotonic()
         self.good = Lines()
         self.bad = Lines()
-
-    @property
-    def empty(self) -> bool:
-        """Whether no record has been added yet."""
-        return self.first_timestamp < 0
 
     @property
     def records(self) -> int:
@@ -136,32 +136,53 @@ class Segment:
         """What it holds in memory."""
         return self.good.packed_bytes + self.bad.packed_bytes
 
-    def fits(self, record: Record) -> bool:
-        """Whether the record belongs to this segment's hour."""
-        return self.empty or record.timestamp // HOUR_MS == self.first_timestamp // HOUR_MS
-
-    def add(self, records: Sequence[Record]) -> None:
-        """Appends records that follow each other and all fit."""
+    def add(self, stretch: Stretch) -> None:
+        """Appends records, at least one, that follow those before and are all of the same hour."""
         if self.empty:
-            self.first_timestamp = records[0].timestamp
+            self.empty = False
+            self.first_timestamp = int(stretch.timestamps[0])
             self.opened = time.monotonic()
-        self.last_timestamp = records[-1].timestamp
-        self.end = records[-1].offset + 1
-        values = [record.value for record in records]
-        if None not in values:
-            joined = b"\n".join(values) + b"\n"  # type: ignore[arg-type]
-            if quotes.all_valid([record.key for record in records], values, joined):
-                self.good.add(joined, len(values))
-                return
-        self._sort(records)
+        self.last_timestamp = int(stretch.timestamps[-1])
+        self.end = int(stretch.offsets[-1]) + 1
+        self._sort(stretch)
 
-    def _sort(self, records: Sequence[Record]) -> None:
-        for record in records:
-            reason = quotes.flaw(record.key, record.value)
-            if reason is None:
-                self.good.add(record.value + b"\n", 1)  # type: ignore[operator]
-            else:
-                self.bad.add(poison_line(self.topic, self.partition, record, reason), 1)
+    def _sort(self, stretch: Stretch) -> None:
+        """Puts valid records to the good lines and others to the bad ones."""
+        count = len(stretch)
+        unsure = np.flatnonzero(~surely_valid(stretch, quotes.is_time)).tolist() if count >= _MANY else None
+        if unsure is None or len(unsure) > count // _SELDOM:
+            self._halve(stretch)
+            return
+        first = 0
+        for index in (*unsure, count):
+            if index > first:
+                self.good.add(stretch.part(first, index).lines(), index - first)
+            if index < count:
+                self._judge(stretch.record(index))
+            first = index + 1
+
+    def _halve(self, stretch: Stretch) -> None:
+        """Halves a stretch with a flaw until the flaw is among few.
+
+        One bad record costs what some twenty good ones do, and each half a second look.
+        """
+        count = len(stretch)
+        lines = quotes.valid_lines(stretch)
+        if lines is not None:
+            self.good.add(lines, count)
+        elif count > _FEW:
+            self._halve(stretch.part(0, count // 2))
+            self._halve(stretch.part(count // 2, count))
+        else:
+            for index in range(count):
+                self._judge(stretch.record(index))
+
+    def _judge(self, record: Record) -> None:
+        reason = quotes.flaw(record.key, record.value)
+        if reason is None and record.value is not None:
+            self.good.add(record.value + b"\n", 1)
+        else:
+            self.bad.add(poison_line(self.topic, self.partition, record, reason or ""), 1)
 
     def info(self, key: str, identity: Identity) -> ObjectInfo:
         """What the object's metadata will say."""

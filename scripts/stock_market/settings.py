@@ -24,22 +24,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Base of every table of a settings file: unknown keys are refused."""
 
 
-class ProducerKafka(Settings, frozen=True):
-    """Where the quotes go."""
+class KafkaSecurity(Settings, frozen=True):
+    """How a service talks to Kafka: SASL_SSL, SCRAM-SHA-512, the broker's certificate and its address checked."""
+
+    ca_file: Annotated[str, Meta(min_length=1)]
+    username: Annotated[str, Meta(min_length=1)]
+    password_file: Annotated[str, Meta(min_length=1)]
+
+
+class Kafka(Settings, frozen=True):
+    """What both services have to know of Kafka; without `security` they speak PLAINTEXT."""
 
     bootstrap_servers: Annotated[list[_Address], Meta(min_length=1)]
     topic: _Topic = "stock-quotes"
+    security: KafkaSecurity | None = None
+
+
+class ProducerKafka(Kafka, frozen=True):
+    """Where the quotes go."""
+
     client_id: str = "stock-producer"
     linger_ms: Annotated[int, Meta(ge=0, le=1000)] = 5
-    batch_bytes: Annotated[int, Meta(ge=1024, le=_MEBIBYTE)] = 64 << 10
+    batch_bytes: Annotated[int, Meta(ge=1024, le=4 * _MEBIBYTE)] = _MEBIBYTE
     in_flight_bytes: Annotated[int, Meta(ge=64 << 10)] = 16 * _MEBIBYTE
-    in_flight_records: Annotated[int, Meta(ge=1)] = 50_000
+    in_flight_records: Annotated[int, Meta(ge=1)] = 200_000
+    writer: Literal["batches", "records"] = "batches"
 
 
 class Simulation(Settings, frozen=True):
     """The simulated market."""
 
     symbols: Annotated[int, Meta(ge=1, le=5000)] = 20
+    first_symbol: Annotated[int, Meta(ge=0, le=100_000)] = 0
     seed: Annotated[int, Meta(ge=0)] = 1
     interval_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
 
@@ -67,15 +83,14 @@ class ProducerSettings(Settings, frozen=True):
             raise ValueError("mode is replay, but the table [replay] with the CSV's path is missing")
 
 
-class ConsumerKafka(Settings, frozen=True):
+class ConsumerKafka(Kafka, frozen=True):
     """Where the quotes come from."""
 
-    bootstrap_servers: Annotated[list[_Address], Meta(min_length=1)]
-    topic: _Topic = "stock-quotes"
     group_id: Annotated[str, Meta(min_length=1)] = "stock-consumer"
     client_id: str = "stock-consumer"
     instance_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,249}$")] = ""
     session_timeout_seconds: Annotated[float, Meta(ge=1, le=1800)] = 45.0
+    reader: Literal["batches", "records"] = "batches"
 
 
 class Storage(Settings, frozen=True):
@@ -102,8 +117,8 @@ class Cut(Settings, frozen=True):
 class Limits(Settings, frozen=True):
     """What bounds the consumer's memory and its connections to S3."""
 
-    buffer_bytes: Annotated[int, Meta(ge=_MEBIBYTE)] = 64 * _MEBIBYTE
-    fetch_bytes: Annotated[int, Meta(ge=64 << 10, le=64 * _MEBIBYTE)] = 8 * _MEBIBYTE
+    buffer_bytes: Annotated[int, Meta(ge=_MEBIBYTE)] = 56 * _MEBIBYTE
+    fetch_bytes: Annotated[int, Meta(ge=64 << 10, le=64 * _MEBIBYTE)] = 2 * _MEBIBYTE
     uploads: Annotated[int, Meta(ge=1, le=64)] = 4
 
 

@@ -1,26 +1,46 @@
-"""Turns bars and replayed rows into records: keys and values, with the producer's id and sequence in each."""
+"""Turns the market's bars and replayed rows into records, with the producer's id and sequence in each."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+from kafka.partitioner import murmur2
 
 from stock_market import replay
+from stock_market.batch_building import Records, gather
 from stock_market.logs import Log
-from stock_market.market import Bar, Listing, Market
+from stock_market.market import Floats, Integers, Market, activity
+from stock_market.quote_rows import Cut, Quotes, RowWriter, capacity
 from stock_market.settings import ProducerSettings
 
 _log = Log("source")
+_DAY_SECONDS = 86_400.0
+_MOST = 16384
+"""Records that are made at once at most: enough for batches that are worth a request."""
 
 
 class Source(Protocol):
-    """Where quotes come from."""
+    """Where records come from."""
 
-    def take(self, count: int) -> list[tuple[bytes, bytes]]:
-        """At most `count` quotes, each as its key and the open JSON object that `Stamp` completes; none at the end."""
+    @property
+    def produced(self) -> int:
+        """How many records it has given, which is the sequence number of the next."""
+
+    def take(self, count: int, partitions: int) -> list[Records]:
+        """At most `count` records, and at least one unless none are left, for a topic with so many partitions."""
+
+
+@lru_cache(maxsize=1 << 16)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as Java's producer has it."""
+    hashed: int = murmur2(key)
+    return (hashed & 0x7FFFFFFF) % partitions
 
 
 def _iso(seconds: float) -> str:
@@ -28,81 +48,77 @@ def _iso(seconds: float) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-class _Format:
-    """How a symbol's quotes are written."""
-
-    def __init__(self, listing: Listing) -> None:
-        self.key = listing.symbol.encode()
-        self.tick = listing.tick
-        self.digits = max(0, len(f"{listing.tick:.6f}".rstrip("0").partition(".")[2]))
-        self.usd = listing.usd
-
-    def price(self, ticks: int) -> str:
-        """A price as JSON."""
-        return f"{ticks * self.tick:.{self.digits}f}"
-
-
 class SimulatedSource:
     """Quotes of a simulated market, each summing up the interval that ends now.
 
     Args:
         settings: the producer's settings.
+        producer_id: names one start of one producer process.
         clock: seconds since 1970, UTC.
     """
 
-    def __init__(self, settings: ProducerSettings, clock: Callable[[], float] = time.time) -> None:
-        market = settings.simulate
+    def __init__(self, settings: ProducerSettings, producer_id: str, clock: Callable[[], float] = time.time) -> None:
+        options = settings.simulate
         self._clock = clock
-        self._market = Market(market.symbols, market.seed, market.interval_seconds)
-        self._formats = {listing.symbol: _Format(listing) for listing in self._market.listings}
-        self._bars = self._endless()
+        self._market = Market(options.symbols, options.seed, options.interval_seconds, options.first_symbol)
+        listings = self._market.listings
+        self._hundredths = np.array([round(listing.tick * 100.0) for listing in listings])
+        self._keys = [listing.symbol.encode() for listing in listings]
+        self._block, self._at = self._next_block(), 0
+        self._writer = RowWriter(listings, producer_id)
+        self._batch_rows = capacity(settings.kafka.batch_bytes, self._writer.width)
+        self._plan: tuple[Integers, Cut] | None = None
+        self._planned = (-1, -1, -1)
+        self.produced = 0
 
-    def _endless(self) -> Iterator[Bar]:
-        while True:
-            yield from self._market.bars(self._clock() % 86_400.0)
+    def _next_block(self) -> tuple[Floats | Integers, ...]:
+        """The market's next bars, one entry of each array a bar: symbol, four prices in hundredths, turnover."""
+        bars = self._market.bars()
+        rounds, symbols = bars.open.shape
+        prices = [(price * self._hundredths).ravel() for price in bars[:4]]
+        return (np.tile(np.arange(symbols), rounds), *prices, bars.turnover.ravel())
 
-    def take(self, count: int) -> list[tuple[bytes, bytes]]:
-        """The next `count` quotes."""
-        now = _iso(self._clock())
-        quotes = []
-        for listing, first, high, low, last, volume in islice(self._bars, count):
-            form = self._formats[listing.symbol]
-            price = form.price
-            close = price(last)
-            quotes.append(
-                (
-                    form.key,
-                    f'{{"symbol":"{listing.symbol}","event_time":"{now}","open":{price(first)},"high":{price(high)},'
-                    f'"low":{price(low)},"close":{close},"adj_close":{close},"volume":{volume},'
-                    f'"close_usd":{float(close) * form.usd:.4f}'.encode(),
-                )
-            )
-        return quotes
+    def _next(self, count: int) -> Iterator[Any]:
+        """Each of a block's arrays for the next bars."""
+        parts = []
+        while count:
+            if self._at == len(self._block[0]):
+                self._block, self._at = self._next_block(), 0
+            first, self._at = self._at, min(self._at + count, len(self._block[0]))
+            parts.append([column[first : self._at] for column in self._block])
+            count -= self._at - first
+        return (np.concatenate(columns) for columns in zip(*parts, strict=True))
 
+    def take(self, count: int, partitions: int) -> list[Records]:
+        """The next quotes, at most `count`."""
+        now = self._clock()
+        symbol, *prices, turnover = self._next(min(count, _MOST))
+        order, cut = self._batches(symbol, partitions)
+        volume = (turnover[order] * activity(now % _DAY_SECONDS)).astype(np.int64)
+        opened, high, low, close = (price[order] for price in prices)
+        quotes = Quotes(symbol[order], opened, high, low, close, volume, order + self.produced)
+        self.produced += len(order)
+        return self._writer.write(quotes, _iso(now).encode(), cut)
 
-class ReplayedSource:
-    """Quotes of a CSV file."""
+    def _batches(self, symbol: Integers, partitions: int) -> tuple[Integers, Cut]:
+        """The order of these quotes by partition, and how they are cut into batches."""
+        planned = (int(symbol[0]), len(symbol), partitions)
+        if self._plan is None or self._planned != planned:
+            self._planned, self._plan = planned, self._make_plan(symbol, partitions)
+        return self._plan
 
-    def __init__(self, settings: ProducerSettings) -> None:
-        if settings.replay is None:
-            raise AssertionError("the settings were not checked")
-        options = settings.replay
-        table = replay.read(options.path)
-        _log.info("csv_read", path=options.path, **replay.report(table))
-        self._series = replay.series(table, options.order, loop=options.loop, seed=options.seed)
-
-    def take(self, count: int) -> list[tuple[bytes, bytes]]:
-        """The next `count` quotes, or as many as are left."""
-        return list(islice(self._series, count))
-
-
-def make_source(settings: ProducerSettings) -> Source:
-    """The source that the settings ask for.
-
-    Raises:
-        SettingsError: the CSV file is of no use.
-    """
-    return SimulatedSource(settings) if settings.mode == "simulate" else ReplayedSource(settings)
+    def _make_plan(self, symbol: Integers, partitions: int) -> tuple[Integers, Cut]:
+        of_symbol = np.array([partition_of(key, partitions) for key in self._keys])
+        partition = of_symbol[symbol]
+        counts = np.bincount(partition, minlength=partitions)
+        ends = np.cumsum(counts)
+        offset = (np.arange(len(symbol)) - np.repeat(ends - counts, counts)) % self._batch_rows
+        batches = [
+            (number, begin, min(begin + self._batch_rows, end))
+            for number, (length, end) in enumerate(zip(counts.tolist(), ends.tolist(), strict=True))
+            for begin in range(end - length, end, self._batch_rows)
+        ]
+        return np.argsort(partition, kind="stable"), Cut(offset, batches)
 
 
 class Stamp:
@@ -113,7 +129,6 @@ class Stamp:
     """
 
     def __init__(self, producer_id: str) -> None:
-        self.producer_id = producer_id
         self.next_sequence = 0
         self._tail = f',"producer_id":"{producer_id}","sequence":'.encode()
 
@@ -122,3 +137,43 @@ class Stamp:
         sequence = self.next_sequence
         self.next_sequence = sequence + 1
         return b"%b%b%d}" % (start, self._tail, sequence)
+
+
+class ReplayedSource:
+    """Quotes of a CSV file."""
+
+    def __init__(self, settings: ProducerSettings, producer_id: str) -> None:
+        if settings.replay is None:
+            raise AssertionError("the settings were not checked")
+        options = settings.replay
+        table = replay.read(options.path)
+        _log.info("csv_read", path=options.path, **replay.report(table))
+        self._series: Iterator[tuple[bytes, bytes]] = replay.series(
+            table, options.order, loop=options.loop, seed=options.seed
+        )
+        self._stamp = Stamp(producer_id)
+        self._batch_bytes = settings.kafka.batch_bytes
+
+    @property
+    def produced(self) -> int:
+        """How many records it has given."""
+        return self._stamp.next_sequence
+
+    def take(self, count: int, partitions: int) -> list[Records]:
+        """The next quotes, or as many as are left."""
+        complete = self._stamp.complete
+        records = (
+            (partition_of(key, partitions), (key, complete(start))) for key, start in islice(self._series, count)
+        )
+        return gather(records, self._batch_bytes)
+
+
+def make_source(settings: ProducerSettings, producer_id: str) -> Source:
+    """The source that the settings ask for.
+
+    Raises:
+        SettingsError: the CSV file is of no use.
+    """
+    if settings.mode == "simulate":
+        return SimulatedSource(settings, producer_id)
+    return ReplayedSource(settings, producer_id)

@@ -80,7 +80,7 @@ class Store:
                 _log.warning("s3_retry", action=action, key=key, attempt=pauses.attempts, pause=seconds, error=error)
             self._stop.pause(seconds)
 
-    def put_new(self, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
+    def put_new(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str]) -> bool:
         """Writes an object where none is yet.
 
         An attempt whose answer got lost may have stored the object all the same; then the next one finds it there.
@@ -97,7 +97,7 @@ class Store:
                 self._client.put_object(
                     Bucket=self._bucket,
                     Key=key,
-                    Body=body,
+                    Body=body,  # type: ignore[arg-type]  # botocore takes a bytearray, its stubs do not
                     Metadata=dict(metadata),
                     ContentType="application/gzip",
                     IfNoneMatch="*",

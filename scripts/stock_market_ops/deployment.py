@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from stock_market.settings import KafkaSecurity
+
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_NAME = "stock-market"
 
@@ -29,7 +31,9 @@ class Deployment(msgspec.Struct, frozen=True):
     """Names and addresses of one deployment.
 
     `endpoint_url` is empty on AWS. `bootstrap_servers` are the brokers' EXTERNAL listeners, comma-separated.
-    `flush_seconds` is how long the consumer may hold records before it writes them to S3.
+    `kafka_security` says as whom and how to talk to them; None is PLAINTEXT.
+    `consumers` is how many are to be in the consumer group, `flush_seconds` how long one may hold records before it
+    writes them to S3.
     """
 
     deployment: str
@@ -48,8 +52,10 @@ class Deployment(msgspec.Struct, frozen=True):
     topic: str
     consumer_group: str
     ssh_config: str
+    consumers: int
     flush_seconds: float
     instances: list[Instance]
+    kafka_security: KafkaSecurity | None = None
 
     def carrying(self, service: str) -> list[Instance]:
         """Return the instances that carry `service` (zookeeper, kafka, stock_producer, stock_consumer)."""

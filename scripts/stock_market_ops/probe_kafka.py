@@ -9,6 +9,9 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
+from stock_market import connections, kafka_security
+from stock_market.errors import SettingsError
+from stock_market.settings import Kafka
 from stock_market_ops.deployment import Deployment
 from stock_market_ops.report import GroupView, KafkaView, TopicView
 
@@ -27,23 +30,30 @@ def look(deployment: Deployment) -> KafkaView:
     """Ask the brokers; takes `SAMPLE_SECONDS` and some round trips.
 
     Raises:
-        KafkaProbeError: no broker is known or none answers.
+        KafkaProbeError: no broker is known, none answers, or none takes this user.
     """
     servers = [server for server in deployment.bootstrap_servers.split(",") if server]
     if not servers:
         raise KafkaProbeError("No running instance carried a broker when `make up` last ran.")
+    kafka = Kafka(bootstrap_servers=servers, topic=deployment.topic, security=deployment.kafka_security)
+    connections.mend()
+    began = time.monotonic()
     admin = None
     try:
+        kafka_security.check(kafka)
         admin = KafkaAdminClient(
-            bootstrap_servers=servers,
             client_id="stock-market-status",
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             request_timeout_ms=_REQUEST_MS,
+            **kafka_security.options(kafka),
         )
         return _view(admin, deployment)
+    except SettingsError as error:
+        raise KafkaProbeError(f"The brokers cannot be asked: {error}; run `make up`, which writes it anew.") from error
     except KafkaError as error:
+        reason = kafka_security.explain(error, kafka, began)
         raise KafkaProbeError(
-            f"No full answer from the brokers at {deployment.bootstrap_servers} ({type(error).__name__}): "
+            f"No full answer from the brokers at {deployment.bootstrap_servers}: {reason}; "
             "see kafka.service and the security group."
         ) from error
     finally:

@@ -82,6 +82,11 @@ def _kafka(deployment: Deployment, kafka: KafkaView) -> Iterator[str]:
         yield f"No record has come into {deployment.topic} for {age:.0f} s: see stock-producer.service."
     if kafka.group is None or kafka.group.members == 0:
         yield f"Nobody is in the consumer group {deployment.consumer_group}: see stock-consumer.service."
+    elif kafka.group.members < deployment.consumers:
+        yield (
+            f"{kafka.group.members} of {deployment.consumers} consumers are in the group "
+            f"{deployment.consumer_group}: see stock-consumer.service on their hosts."
+        )
 
 
 def _storage(deployment: Deployment, storage: StorageView, kafka: KafkaView | None) -> Iterator[str]:

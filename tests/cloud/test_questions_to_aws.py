@@ -86,7 +86,7 @@ def test_types_that_do_not_exist_are_left_out(clients: Clients) -> None:
     types = offers_info.describe_types(clients("ec2"), ["t3.small", "t9.huge"])
     assert list(types) == ["t3.small"]
     assert types["t3.small"]["architectures"] == ["x86_64"]
-    assert types["t3.small"]["memory_mib"] == 2048
+    assert (types["t3.small"]["memory_mib"], types["t3.small"]["vcpus"]) == (2048, 2)
     assert "us-east-1a" in types["t3.small"]["zones"]
 
 

@@ -20,6 +20,8 @@ TRUST = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 
+POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+
 
 def listed(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -55,6 +57,8 @@ def make(clients: Clients, name: str, tags: dict[str, str]) -> None:
     ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", tags))
     iam.create_role(RoleName=f"{name}-instance", AssumeRolePolicyDocument=json.dumps(TRUST), Tags=listed(tags))
     iam.create_instance_profile(InstanceProfileName=f"{name}-instance", Tags=listed(tags))
+    iam.create_user(UserName=f"{name}-analyst", Tags=listed(tags))
+    iam.create_policy(PolicyName=f"{name}-analyst", PolicyDocument=json.dumps(POLICY), Tags=listed(tags))
     clients("s3").create_bucket(Bucket=f"{name}-data")
     clients("s3").put_bucket_tagging(Bucket=f"{name}-data", Tagging={"TagSet": listed(tags)})
     database = name.replace("-", "_")
@@ -71,7 +75,8 @@ def kinds(found: list[dict[str, Any]]) -> list[str]:
 
 ALL = [
     *("glue-crawler", "glue-database", "athena-workgroup", "instance", "elastic-ip", "volume", "security-group"),
-    *("subnet", "route-table", "internet-gateway", "vpc", "key-pair", "instance-profile", "role", "bucket"),
+    *("subnet", "route-table", "internet-gateway", "vpc", "key-pair", "instance-profile", "role"),
+    *("user", "policy", "bucket"),
 ]
 
 

@@ -1,15 +1,20 @@
-"""A broker of these tests' own, and the project's module_utils where Ansible's modules look for them."""
+"""Brokers of these tests' own, and a way to run the modules that talk to them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import importlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
 
-import ansible.module_utils
 import pytest
+from ansible.module_utils.testing import patch_module_args
+from tests import module_utils  # noqa: F401
+from tests.kafka.cluster import Brokers
 from tests.stock_market.broker import Broker, distribution
+from tests.stock_market.secured import Secured
 
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[2] / "plugins" / "module_utils"))
+Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +24,45 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The same with SASL_SSL, closed ACLs, and a ZooKeeper that wants certificates."""
+    secured = Secured(tmp_path_factory.mktemp("secrets"))
+    running = Broker(distribution(), tmp_path_factory.mktemp("kafka-secured"), secured)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def started_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """Three brokers that any test may have stopped; see `brokers`."""
+    running = Brokers(distribution(), tmp_path_factory.mktemp("kafka-cluster"))
+    running.start()
+    running.wait(seconds=180)
+    yield running
+    running.stop_all()
+
+
+@pytest.fixture
+def brokers(started_brokers: Brokers) -> Brokers:
+    """Three brokers that run, without topics."""
+    started_brokers.wait()
+    started_brokers.delete_topics()
+    return started_brokers
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a module: `run("kafka_user", name="x", _check=True)` gives its result."""
+
+    def run_module(_module: str, *, _check: bool = False, **options: Any) -> dict[str, Any]:
+        arguments = {**options, "_ansible_check_mode": _check, "_ansible_diff": True}
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            importlib.import_module(f"plugins.modules.{_module}").main()
+        result: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+        return result
+
+    return run_module

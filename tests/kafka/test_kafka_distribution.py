@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kafka_distribution import build as building
 from kafka_distribution.archive import write_archive
@@ -73,9 +75,25 @@ def test_a_launcher_without_its_class_stops_the_build(tmp_path: Path) -> None:
 def test_a_file_with_the_wanted_checksum_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / "kafka.tgz"
     output.write_bytes(b"built before")
-    monkeypatch.setattr(building, "fetch", lambda _libs: pytest.fail("fetched although the file is there"))
+    monkeypatch.setattr(building, "fetch", lambda *_: pytest.fail("fetched although the file is there"))
     assert building.build(output, building.checksum(output)) is False
     assert output.read_bytes() == b"built before"
+
+
+def test_every_version_that_can_be_built_is_pinned_and_has_its_checksum_in_both_inventories() -> None:
+    root = building.HERE.parents[1]
+    for path in building.VERSIONS.iterdir():
+        assert building.distribution_name(path.name) == f"kafka_2.13-{path.name}"
+        assert any(f"kafka_2.13-{path.name}.jar" in name for name in building.read_pins(path / building.PINS))
+        for inventory in ("local/group_vars/all/kafka_archive.yml", "aws/group_vars/all/main.yml"):
+            checksums = yaml.safe_load((root / "inventory" / inventory).read_text())["stock_market_kafka_checksums"]
+            assert re.fullmatch("sha512:[0-9a-f]{128}|sha256:[0-9a-f]{64}", checksums[path.name])
+
+
+def test_a_version_that_is_not_pinned_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(building.BuildError, match=r"Kafka 3\.7\.0 can't be built here; .* has 3\.8\.1, 3\.9\.2"):
+        building.build(tmp_path / "kafka.tgz", None, "3.7.0")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_maven_the_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

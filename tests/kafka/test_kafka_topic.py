@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from ansible.module_utils.kafka_admin import RefusedError
 from kafka.admin import KafkaAdminClient
-from plugins.modules.kafka_topic import RefusedError, Topic, check_shape, config_changes, config_text
+from plugins.modules.kafka_topic import Topic, check_shape, config_changes, config_text
 from tests.stock_market.broker import Broker
 
 KNOWN = {
@@ -58,21 +60,25 @@ class Bench:
         self.admin = admin
         self.name = f"topic-{uuid.uuid4().hex[:12]}"
 
-    def apply(self, partitions: int, *, check_mode: bool = False, **config: object) -> dict[str, Any]:
+    def topic(self, partitions: int = 1, config: Mapping[str, object] | None = None, state: str = "present") -> Topic:
         options = {
             "name": self.name,
             "partitions": partitions,
             "replication_factor": -1,
-            "config": {name.replace("_", "."): value for name, value in config.items()},
+            "config": {name.replace("_", "."): value for name, value in (config or {}).items()},
+            "state": state,
             "timeout": 20,
         }
-        return Topic(self.admin, options).apply(check_mode)
+        return Topic(self.admin, options)
+
+    def apply(self, partitions: int, *, check_mode: bool = False, **config: object) -> dict[str, Any]:
+        return self.topic(partitions, config).apply(check_mode)
+
+    def delete(self, *, check_mode: bool = False) -> dict[str, Any]:
+        return self.topic(state="absent").apply(check_mode)
 
     def partitions(self) -> int:
-        topic = Topic(
-            self.admin, {"name": self.name, "partitions": 1, "replication_factor": -1, "config": {}, "timeout": 9}
-        )
-        return len((topic.describe() or {"partitions": []})["partitions"])
+        return len((self.topic().describe() or {"partitions": []})["partitions"])
 
 
 @pytest.fixture
@@ -111,3 +117,14 @@ def test_a_value_that_the_broker_does_not_take_is_refused_and_changes_nothing(be
         bench.apply(2, retention_ms="soon")
     assert bench.partitions() == 1
     assert not bench.apply(1, retention_ms=60000)["changed"]
+
+
+def test_a_topic_is_deleted_once_and_check_mode_only_says_so(bench: Bench) -> None:
+    bench.apply(2)
+    planned = bench.delete(check_mode=True)
+    assert bench.partitions() == 2
+    assert bench.delete()["diff"] == planned["diff"]
+    assert planned["diff"]["before"] == "partitions: 2\n"
+    assert planned["diff"]["after"] == ""
+    assert bench.partitions() == 0
+    assert not bench.delete()["changed"]

@@ -11,15 +11,16 @@ import pytest
 from moto.s3.models import s3_backends
 
 from local_cloud.allowed import is_allowed, refused_s3_query
-from local_cloud.gate import HEALTH_PATH, Gate
-from local_cloud.settings import Settings
+from local_cloud.gate import Gate
+from local_cloud.iam_callers import administrator
+from local_cloud.settings import HEALTH_PATH, Settings
 
 
 class Client:
     """Calls a gate whose API answers everything with 'served'."""
 
     def __init__(self, settings: Settings, failure: Exception | None = None) -> None:
-        self._gate = Gate(settings, self._api, 4711)
+        self._gate = Gate(settings, self._api, 4711, lambda _: administrator())
         self._failure = failure
         self.body_at_api = b""
         self.status = ""
@@ -75,6 +76,9 @@ def test_a_json_services_refusal_is_json(client: Client) -> None:
     answer = json.loads(client.call("glue", HTTP_X_AMZ_TARGET="AWSGlue.CreateJob"))
     assert answer["__type"] == "NotImplemented"
     assert "glue:CreateJob" in answer["message"]
+    target = "ServiceQuotasV20190624.GetServiceQuota"
+    answer = json.loads(client.call("servicequotas", HTTP_X_AMZ_TARGET=target))
+    assert "servicequotas:GetServiceQuota" in answer["message"]
 
 
 def test_a_whole_service_that_is_not_served_is_refused(client: Client) -> None:
@@ -130,7 +134,8 @@ def test_the_health_page_says_whose_local_cloud_it_is(client: Client, settings: 
         ("ec2", "GetConsoleOutput", False),
         ("ec2", "CreateNatGateway", False),
         ("iam", "CreateRole", True),
-        ("iam", "CreateUser", False),
+        ("iam", "CreateGroup", False),
+        ("sts", "GetSessionToken", False),
         ("sqs", "ListQueues", False),
         ("athena", "StartQueryExecution", True),
     ],

@@ -173,7 +173,10 @@ def test_partitions_take_the_tables_columns_when_the_configuration_says_so(lake:
         assert kinds["sequence"] == "bigint"
 
 
-def test_states_follow_each_other_and_a_running_crawler_is_not_started_again(lake: Lake) -> None:
+def test_states_follow_each_other_and_a_running_crawler_is_not_started_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(glue_crawler, "STOPPING_SECONDS", 2.0)
     lake.put_quotes(9, [quote(0)])
     assert lake.glue.get_crawler(Name="quotes")["Crawler"]["State"] == "READY"
     lake.glue.start_crawler(Name="quotes")
@@ -225,8 +228,9 @@ def test_a_role_that_is_gone_fails_the_crawl(lake: Lake) -> None:
     [
         ("s3:ListBucket", f"arn:aws:s3:::{DATA}"),
         ("s3:GetObject", f"arn:aws:s3:::{DATA}/quotes/dt=2026-11-23/"),
-        ("glue:CreateTable", "arn:aws:glue:us-east-1:123456789012:table/market/quotes"),
-        ("glue:BatchCreatePartition", "arn:aws:glue:us-east-1:123456789012:table/market/quotes"),
+        ("glue:GetDatabase", "arn:aws:glue:us-east-1:123456789012:catalog"),
+        ("glue:CreateTable", "arn:aws:glue:us-east-1:123456789012:catalog"),
+        ("glue:BatchCreatePartition", "arn:aws:glue:us-east-1:123456789012:catalog"),
     ],
 )
 def test_a_role_that_may_not_fails_the_crawl_and_names_what_is_missing(lake: Lake, denied: str, resource: str) -> None:
@@ -238,20 +242,14 @@ def test_a_role_that_may_not_fails_the_crawl_and_names_what_is_missing(lake: Lak
     assert f"not authorized to perform: {denied} on resource: {resource}" in last["ErrorMessage"]
 
 
-def test_the_projects_own_kind_of_policy_is_enough(lake: Lake) -> None:
-    table = "arn:aws:glue:us-east-1:123456789012:table/market/*"
-    lake.allow(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{DATA}/quotes/*"},
-                {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": f"arn:aws:s3:::{DATA}"},
-                {"Effect": "Allow", "Action": ["glue:*Table", "glue:Batch*"], "Resource": [table]},
-            ],
-        }
-    )
+def test_rights_on_the_table_alone_do_not_reach_through_the_catalog_and_the_database(lake: Lake) -> None:
     lake.put_quotes(9, [quote(0)])
-    assert lake.crawl()["Status"] == "SUCCEEDED"
+    arns = [f"arn:aws:glue:us-east-1:123456789012:{rest}" for rest in ("catalog", "database/market", "table/market/*")]
+    read = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    for count, status in ((2, "FAILED"), (3, "SUCCEEDED")):
+        write = {"Effect": "Allow", "Action": "glue:*", "Resource": arns[-count:]}
+        lake.allow({"Version": "2012-10-17", "Statement": [read, write]})
+        assert lake.crawl()["Status"] == status
 
 
 def test_a_crawler_is_not_made_with_a_role_that_glue_cannot_take_on(lake: Lake) -> None:

@@ -6,11 +6,12 @@ import dataclasses
 import datetime
 import io
 import json
+import socket
 from typing import Any
 
 import pytest
 
-from local_cloud.metadata import Credentials, Identity, MetadataService
+from local_cloud.metadata import Credentials, Identity, MetadataService, UntrustedError
 
 ADDRESS = "198.18.77.10"
 OTHER = "198.18.77.11"
@@ -32,6 +33,7 @@ IDENTITY = Identity(
     role_name="node",
     role_arn="arn:aws:iam::123456789012:role/node",
     public_key="ssh-ed25519 AAAA",
+    hop_limit=1,
 )
 
 
@@ -43,11 +45,13 @@ class Host:
         self.address = address
         self.status = ""
         self.headers: dict[str, str] = {}
+        self.connection = socket.socket()
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> str:
         environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "REMOTE_ADDR": self.address}
         environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
         environ["wsgi.input"] = io.BytesIO()
+        environ["werkzeug.socket"] = self.connection
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
             self.status, self.headers = status, dict(headers)
@@ -127,6 +131,25 @@ def test_the_answer_to_a_token_request_tells_its_lifetime() -> None:
     host = Host(service())
     host.token("61")
     assert host.headers["X-aws-ec2-metadata-token-ttl-seconds"] == "61"
+
+
+def test_a_token_goes_no_further_than_the_hop_limit() -> None:
+    host = Host(service())
+    host.get("/latest/meta-data/instance-id")
+    assert host.connection.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 1
+    far = Host(service(dataclasses.replace(IDENTITY, hop_limit=3)))
+    far.token()
+    assert far.connection.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 3
+
+
+def test_a_role_that_does_not_trust_ec2_is_said_to_be_refused() -> None:
+    def refuse(_role: str, _session: str) -> Credentials:
+        raise UntrustedError("EC2 cannot assume the role")
+
+    host = Host(MetadataService({ADDRESS: IDENTITY}.get, refuse))
+    answer = json.loads(host.get("/latest/meta-data/iam/security-credentials/node"))
+    assert answer["Code"] == "AssumeRoleUnauthorizedAccess"
+    assert "AccessKeyId" not in answer
 
 
 def test_an_address_that_is_no_instances_gets_nothing() -> None:

@@ -83,6 +83,31 @@ def test_without_waiting_it_is_only_started(lake: Lake, run: Run, monkeypatch: p
     assert not run("glue_crawl", name="quotes", wait=False)["changed"]
 
 
+def test_a_crawl_under_way_is_looked_at_without_starting_another(
+    lake: Lake, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(glue_crawler, "STOPPING_SECONDS", 0.5)
+    lake.put_quotes(9, [quote(0)])
+    begun = run("glue_crawl", name="quotes", wait=False)
+    assert (begun["started"], begun["tables"]) == (True, [])
+    looks = [run("glue_crawl", name="quotes", start=False, wait=False)]
+    while looks[-1]["state"] != "READY":
+        looks.append(run("glue_crawl", name="quotes", start=False, wait=False))
+    assert looks[0]["state"] in {"RUNNING", "STOPPING"}
+    assert looks[-1]["last_crawl"]["status"] == "SUCCEEDED"
+    assert [table["name"] for table in looks[-1]["tables"]] == ["quotes"]
+    assert not any(look["changed"] or look["started"] for look in looks)
+    assert len(lake.glue.list_crawls(CrawlerName="quotes")["Crawls"]) == 1
+
+
+def test_looking_at_a_failed_crawl_fails_with_glues_reason(lake: Lake, run: Run) -> None:
+    lake.glue.update_crawler(Name="quotes", Targets={"S3Targets": [{"Path": "s3://nobodys-bucket/"}]})
+    assert run("glue_crawl", name="quotes")["failed"]
+    looked = run("glue_crawl", name="quotes", start=False, wait=False)
+    assert looked["failed"]
+    assert "ended as FAILED: The specified bucket does not exist: nobodys-bucket" in looked["msg"]
+
+
 def test_tables_that_go_are_reported(lake: Lake, run: Run) -> None:
     policy = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DELETE_FROM_DATABASE"}
     lake.glue.update_crawler(Name="quotes", SchemaChangePolicy=policy)  # type: ignore[arg-type]

@@ -125,6 +125,7 @@ def _deployment(name: str, state: Path, endpoint_url: str) -> Deployment:
         topic="stock-quotes",
         consumer_group="stock-consumer",
         ssh_config=str(state / "ssh_config"),
+        consumers=1,
         flush_seconds=10,
         instances=[],
     )

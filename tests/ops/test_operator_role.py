@@ -23,6 +23,8 @@ NODE = {
     "stock_market_private_address": "10.0.0.7",
     "stock_market_instance_id": "i-1",
 }
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+PASSWORD = "0123456789abcdefghijABCDEFGHIJ01"
 ENDPOINT = "http://127.0.0.1:1"
 OWN_KEYS = {"AWS_ACCESS_KEY_ID": "of-the-user", "AWS_SECRET_ACCESS_KEY": "secret-of-the-user"}
 
@@ -40,6 +42,8 @@ def variables(state: Path, **more: Any) -> dict[str, Any]:
         "stock_market_database": "stock_market",
         "stock_market_table": "quotes",
         "stock_market_topic": "stock-quotes",
+        "stock_market_secure": True,
+        "stock_market_secrets": {"kafka/users/operator": PASSWORD, "ca/certificates": AUTHORITY},
         **more,
     }
 
@@ -96,7 +100,7 @@ def session_of(state: Path) -> botocore.session.Session:
 
 def test_every_file_is_its_owners_only(state: Path) -> None:
     files = [path for path in state.rglob("*") if path.is_file()]
-    assert len(files) == 7
+    assert len(files) == 8
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert {stat.S_IMODE(path.stat().st_mode) for path in state.rglob("*") if path.is_dir()} == {0o700}
 
@@ -161,6 +165,22 @@ def test_client_files_name_the_brokers_public_address(state: Path) -> None:
     for name in ("operator.conf", "operator.properties"):
         lines = (state / "clients" / name).read_text().splitlines()
         assert "bootstrap.servers=203.0.113.7:9092" in lines
+        assert any(PASSWORD in line for line in lines)
+    # Java's file is complete in itself: it can be taken to another machine.
+    assert r"ssl.truststore.certificates=-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----" in lines
+
+
+def test_the_password_is_never_shown(folder: Path) -> None:
+    done = playbook.run(folder, PLAY, inventory(folder / "shown"), "--diff", "-vvv")
+    assert (done.code, PASSWORD in done.output) == (0, False)
+
+
+def test_a_plain_deployment_has_plain_client_files(folder: Path) -> None:
+    plain = folder / "plain"
+    done = playbook.run(folder, PLAY, inventory(plain, stock_market_secure=False, stock_market_secrets={}))
+    assert done.code == 0, done.output
+    assert "security.protocol=PLAINTEXT" in (plain / "clients" / "operator.properties").read_text()
+    assert not (plain / "clients" / "operator.password").exists()
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,13 @@ DEPLOYMENT = Deployment(
     topic="stock-quotes",
     consumer_group="stock-consumer",
     ssh_config="ssh_config",
+    consumers=2,
     flush_seconds=30,
     instances=[NODE],
 )
 INSTANCE = InstanceView("node-1", "i-1", "running", NODE.public_address, NODE.private_address, NODE.services)
 TOPIC = TopicView(end_offsets={0: 120, 1: 80}, records_per_second=20.0, newest_record_age_seconds=0.1)
-GROUP = GroupView(state="Stable", members=1, committed={0: 100, 1: 80})
+GROUP = GroupView(state="Stable", members=2, committed={0: 100, 1: 80})
 KAFKA = KafkaView("cluster", 1, {1: "203.0.113.7:9092"}, 52, [], [], TOPIC, GROUP)
 STORAGE = StorageView("quotes/dt=2026-03-02/hour=09/x", 12.0, 4096, {0: 110, 1: 80}, 19.5)
 ROWS = RowsView("2026-03-02", "09", 190, "2026-03-02T09:30:00.000Z")
@@ -97,6 +98,10 @@ def test_nothing_is_wrong_where_all_is_well() -> None:
         ({"kafka": topic(newest_record_age_seconds=None)}, "stock-quotes is empty"),
         ({"kafka": topic(newest_record_age_seconds=75.0)}, "No record has come into stock-quotes for 75 s"),
         ({"kafka": changed(KAFKA, group=changed(GROUP, members=0))}, "Nobody is in the consumer group"),
+        (
+            {"kafka": changed(KAFKA, group=changed(GROUP, members=1))},
+            "1 of 2 consumers are in the group",
+        ),
         ({"kafka": changed(KAFKA, group=None)}, "Nobody is in the consumer group"),
         ({"kafka": topic(end_offsets={0: 50, 1: 80})}, "beyond the end of partition 0"),
         ({"storage": changed(STORAGE, newest_age_seconds=91.0)}, "10 records wait and the newest object is 91 s old"),

@@ -11,17 +11,28 @@ import tarfile
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
+from tests.stock_market.secured import Secured
 
 import kafka_distribution
 from kafka_distribution.build import build, distribution_name
 
-_SETTINGS = """\
+ZOOKEEPER_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+BROKER_MAIN = "kafka.Kafka"
+_ZOOKEEPER_SETTINGS = """\
+dataDir={data}
+tickTime=1000
+admin.enableServer=false
+"""
+_PLAIN_ZOOKEEPER_SETTINGS = """\
+clientPort={port}
+clientPortAddress=127.0.0.1
+"""
+_BROKER_SETTINGS = """\
 broker.id=1
-listeners=PLAINTEXT://127.0.0.1:{port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 log.dirs={data}
 zookeeper.connect=127.0.0.1:{zookeeper}
 zookeeper.session.timeout.ms=2000
@@ -41,6 +52,10 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
 log.message.timestamp.type=LogAppendTime
+"""
+_PLAIN_BROKER_SETTINGS = """\
+listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 """
 
 
@@ -87,58 +102,89 @@ def wait_for_port(port: int, seconds: float = 40.0) -> None:
             time.sleep(0.05)
 
 
+def zookeeper_settings(port: int, data: Path, secured: Secured | None = None) -> str:
+    """ZooKeeper's settings file: the port of loopback that it listens on, and where it keeps its data."""
+    listener = _PLAIN_ZOOKEEPER_SETTINGS.format(port=port) if secured is None else secured.zookeeper_settings(port)
+    return _ZOOKEEPER_SETTINGS.format(data=data) + listener
+
+
+def broker_settings(port: int, zookeeper_port: int, data: Path, secured: Secured | None = None) -> str:
+    """The broker's settings file: its port, ZooKeeper's, both of loopback, and where it keeps its data."""
+    listener = _PLAIN_BROKER_SETTINGS.format(port=port) if secured is None else secured.broker_settings(port)
+    return _BROKER_SETTINGS.format(zookeeper=zookeeper_port, data=data) + listener
+
+
+def java_command(home: Path, main: str, settings: Path, heap: str) -> list[str]:
+    """Runs a program of the distribution with a small heap, such as `256m`, and a quick start."""
+    options = [f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    return ["java", *options, "-cp", f"{home}/libs/*", main, str(settings)]
+
+
+def answers(address: str, client: dict[str, Any] | None = None) -> bool:
+    """Whether a broker answers there to a client with these options."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1):
+            pass
+        with KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=2000, **(client or {})) as admin:
+            admin.list_topics()
+    except (OSError, KafkaError):
+        return False
+    return True
+
+
 class Broker:
     """A broker that can be started and killed.
 
     Args:
         home: the distribution.
         folder: for data, settings and logs.
+        secured: keys and passwords, where it is to take no client without.
     """
 
-    def __init__(self, home: Path, folder: Path) -> None:
+    def __init__(self, home: Path, folder: Path, secured: Secured | None = None) -> None:
         self._home = home
         self._folder = folder
-        self._zookeeper_port = free_port()
+        self.zookeeper_port = free_port()
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
+        self.secured = secured
         self._zookeeper: subprocess.Popen[bytes] | None = None
         self._kafka: subprocess.Popen[bytes] | None = None
-        (folder / "zoo.cfg").write_text(
-            f"dataDir={folder}/zookeeper\nclientPort={self._zookeeper_port}\nclientPortAddress=127.0.0.1\n"
-            "tickTime=1000\nadmin.enableServer=false\n"
-        )
-        (folder / "server.properties").write_text(
-            _SETTINGS.format(port=self.port, zookeeper=self._zookeeper_port, data=folder / "data")
-        )
+        zoo = zookeeper_settings(self.zookeeper_port, folder / "zookeeper", secured)
+        (folder / "zoo.cfg").write_text(zoo)
+        server = broker_settings(self.port, self.zookeeper_port, folder / "data", secured)
+        (folder / "server.properties").write_text(server)
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """kafka-python's options for a client that may do everything."""
+        security = {} if self.secured is None else self.secured.client()
+        return {"bootstrap_servers": self.address, **security}
 
     def _run(self, main: str, settings: str, heap: str) -> subprocess.Popen[bytes]:
         with (self._folder / f"{settings}.log").open("ab") as log:
-            options = [f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-            command = ["java", *options, "-cp", f"{self._home}/libs/*", main, str(self._folder / settings)]
+            command = java_command(self._home, main, self._folder / settings, heap)
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)
 
     def start(self) -> None:
         """Starts what does not run, and waits until the broker answers."""
+        first = self._zookeeper is None
         if self._zookeeper is None:
-            self._zookeeper = self._run("org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg", "64m")
-            wait_for_port(self._zookeeper_port)
+            self._zookeeper = self._run(ZOOKEEPER_MAIN, "zoo.cfg", "64m")
+            wait_for_port(self.zookeeper_port)
+            if self.secured is not None:
+                self.secured.bootstrap(self._home, self.zookeeper_port)
         deadline = time.monotonic() + 40
-        while not self._answers():
+        client = {} if self.secured is None else self.secured.client("broker")
+        while not answers(self.address, client):
             # A broker that was killed is still there for ZooKeeper until its session ends, and another gives up.
             if self._kafka is None or self._kafka.poll() is not None:
-                self._kafka = self._run("kafka.Kafka", "server.properties", "256m")
+                self._kafka = self._run(BROKER_MAIN, "server.properties", "256m")
             assert time.monotonic() < deadline, "the broker does not start"
             time.sleep(0.1)
-
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                pass
-            with KafkaAdminClient(bootstrap_servers=self.address, bootstrap_timeout_ms=2000) as admin:
-                admin.list_topics()
-        except (OSError, KafkaError):
-            return False
-        return True
+        if first and self.secured is not None:
+            self.secured.create_users(self.address)
 
     def kill(self) -> None:
         """Kills the broker, as a fault does."""
@@ -152,3 +198,4 @@ class Broker:
         if self._zookeeper is not None:
             self._zookeeper.kill()
             self._zookeeper.wait()
+            self._zookeeper = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -46,6 +47,29 @@ def quote(sequence: int, producer_id: str = "p", **changes: Any) -> tuple[bytes,
     return str(fields["symbol"]).encode(), json.dumps(fields).encode()
 
 
+def market_quotes(count: int, seed: int = 1) -> list[tuple[bytes | None, bytes | None]]:
+    """Keys and values of 20 symbols in turn, of some 230 bytes each, written compactly, with prices that move."""
+    draw = random.Random(seed)
+    prices = [draw.uniform(50, 40_000) for _ in range(20)]
+    found: list[tuple[bytes | None, bytes | None]] = []
+    for sequence in range(count):
+        number = sequence % len(prices)
+        first = prices[number]
+        last = prices[number] = first * (1 + draw.gauss(0, 0.0005))
+        symbol = f"IDX{number:02d}"
+        found.append(
+            (
+                symbol.encode(),
+                f'{{"symbol":"{symbol}","event_time":"2026-01-31T09:30:{sequence // 20_000 % 60:02d}.'
+                f'{sequence // 20 % 1000:03d}Z","open":{first:.2f},"high":{max(first, last) * 1.0002:.2f},'
+                f'"low":{min(first, last) * 0.9998:.2f},"close":{last:.2f},"adj_close":{last:.2f},'
+                f'"volume":{draw.randrange(10_000_000)},"close_usd":{last * 0.13:.4f},'
+                f'"producer_id":"host-1-0123456789abcdef","sequence":{sequence}}}'.encode(),
+            )
+        )
+    return found
+
+
 class Service:
     """A running service and its log."""
 
@@ -85,6 +109,7 @@ class Workbench:
         self.bucket = bucket
         self.topic = f"quotes-{uuid.uuid4().hex[:12]}"
         self.group = f"group-{self.topic}"
+        self.reader = "batches"
         self.services: list[Service] = []
         self.folder = folder
 
@@ -92,12 +117,14 @@ class Workbench:
         """Makes the topic."""
         configs = {"message.timestamp.type": timestamps}
         options = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
-        with KafkaAdminClient(bootstrap_servers=self.broker.address) as admin:
+        with KafkaAdminClient(**self.broker.client) as admin:
             admin.create_topics({self.topic: options}, wait_for_metadata=True)
+            if self.broker.secured is not None:
+                self.broker.secured.allow_pipeline(admin, self.topic, self.group)
 
     def send(self, records: Sequence[tuple[bytes | None, bytes | None]], partition: int = 0, time_ms: int = 0) -> None:
         """Sends records as they are; `time_ms` is their timestamp where the topic keeps the sender's."""
-        producer = KafkaProducer(bootstrap_servers=self.broker.address, linger_ms=20)
+        producer = KafkaProducer(**self.broker.client, linger_ms=20)
         for key, value in records:
             producer.send(self.topic, value, key, partition=partition, timestamp_ms=time_ms or None)
         producer.flush()
@@ -105,7 +132,7 @@ class Workbench:
 
     def committed(self, partition: int = 0) -> int | None:
         """The offset that the group has committed."""
-        reader = KafkaConsumer(bootstrap_servers=self.broker.address, group_id=self.group, enable_auto_commit=False)
+        reader = KafkaConsumer(**self.broker.client, group_id=self.group, enable_auto_commit=False)
         try:
             offset: int | None = reader.committed(TopicPartition(self.topic, partition), timeout_ms=5000)
         finally:
@@ -114,7 +141,7 @@ class Workbench:
 
     def records_in_topic(self) -> list[dict[str, Any]]:
         """All values in the topic."""
-        reader = KafkaConsumer(bootstrap_servers=self.broker.address, auto_offset_reset="earliest", group_id=None)
+        reader = KafkaConsumer(**self.broker.client, auto_offset_reset="earliest", group_id=None)
         places = [TopicPartition(self.topic, number) for number in reader.partitions_for_topic(self.topic)]
         reader.assign(places)
         ends = reader.end_offsets(places)
@@ -125,7 +152,16 @@ class Workbench:
         reader.close()
         return found
 
-    def _start(self, program: str, settings: str, **variables: str) -> Service:
+    def end(self) -> None:
+        """Kills what still runs."""
+        for service in self.services:
+            if service.process.poll() is None:
+                os.kill(service.process.pid, signal.SIGCONT)
+                service.process.kill()
+            service.process.wait(10)
+
+    def start(self, program: str, settings: str, **variables: str) -> Service:
+        """Starts a program of the package with this settings file and these environment variables."""
         number = len(self.services)
         config = self.folder / f"{program}-{number}.toml"
         config.write_text(settings)
@@ -148,20 +184,39 @@ class Workbench:
         self.services.append(service)
         return service
 
-    def consumer(self, seconds: float = 0.5, records: int = 1_000_000, group: str = "", **variables: str) -> Service:
+    def _security(self, user: str) -> str:
+        return "" if self.broker.secured is None else self.broker.secured.table(user)
+
+    def consumer(
+        self,
+        seconds: float = 0.5,
+        records: int = 1_000_000,
+        group: str = "",
+        extra: str = "",
+        session: float = 2,
+        **variables: str,
+    ) -> Service:
         """Starts a consumer with these cuts, in the test's group unless it is to be in another."""
-        return self._start(
-            "consumer",
+        return self.start("consumer", self.consumer_settings(seconds, records, group, session) + extra, **variables)
+
+    def consumer_settings(
+        self, seconds: float = 0.5, records: int = 1_000_000, group: str = "", session: float = 2
+    ) -> str:
+        """The text of a consumer's settings file."""
+        return (
             f'[kafka]\nbootstrap_servers = ["{self.broker.address}"]\ntopic = "{self.topic}"\n'
-            f'group_id = "{group or self.group}"\nsession_timeout_seconds = 2\n'
-            f'[s3]\nbucket = "{self.bucket.name}"\n[cut]\nseconds = {seconds}\nrecords = {records}\n',
-            **variables,
+            f'group_id = "{group or self.group}"\nsession_timeout_seconds = {session}\n'
+            f'reader = "{self.reader}"\n{self._security("consumer")}'
+            f'[s3]\nbucket = "{self.bucket.name}"\n[cut]\nseconds = {seconds}\nrecords = {records}\n'
         )
 
-    def producer(self, rate: float = 2000, extra: str = "", in_flight_bytes: int = 1 << 24) -> Service:
+    def producer(
+        self, rate: float = 2000, extra: str = "", in_flight_bytes: int = 1 << 24, writer: str = "batches"
+    ) -> Service:
         """Starts a producer of this rate."""
-        return self._start(
+        return self.start(
             "producer",
             f'rate = {rate}\n{extra}\n[kafka]\nbootstrap_servers = ["{self.broker.address}"]\ntopic = "{self.topic}"\n'
-            f"in_flight_bytes = {in_flight_bytes}\n",
+            f'in_flight_bytes = {in_flight_bytes}\nwriter = "{writer}"\n'
+            f"{self._security('producer')}",
         )

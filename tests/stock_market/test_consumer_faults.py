@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from tests.stock_market import raw_produce
 from tests.stock_market.faulty_s3 import FaultyS3
-from tests.stock_market.services import Workbench, eventually, quote
+from tests.stock_market.services import Workbench, eventually, market_quotes, quote
 from tests.stock_market.test_pipeline import caught_up
 
 
@@ -24,6 +25,17 @@ def gateway(workbench: Workbench) -> Iterator[FaultyS3]:
     running = FaultyS3(workbench.bucket.endpoint)
     yield running
     running.close()
+
+
+def commit(workbench: Workbench, offset: int, key: str) -> None:
+    """Commits an offset for the test's group, as an earlier consumer did."""
+    meddler = KafkaConsumer(
+        bootstrap_servers=workbench.broker.address, group_id=workbench.group, enable_auto_commit=False
+    )
+    place = TopicPartition(workbench.topic, 0)
+    meddler.assign([place])
+    meddler.commit({place: OffsetAndMetadata(offset, key, -1)})
+    meddler.close()
 
 
 def test_a_killed_consumer_leaves_no_gap(workbench: Workbench) -> None:
@@ -123,13 +135,7 @@ def test_a_committed_offset_within_an_object_is_not_believed(workbench: Workbenc
     first = workbench.consumer(seconds=0.3)
     eventually(lambda: workbench.bucket.check_chain() == {0: 100}, "objects")
     assert first.finish() == 0
-    meddler = KafkaConsumer(
-        bootstrap_servers=workbench.broker.address, group_id=workbench.group, enable_auto_commit=False
-    )
-    place = TopicPartition(workbench.topic, 0)
-    meddler.assign([place])
-    meddler.commit({place: OffsetAndMetadata(37, "", -1)})
-    meddler.close()
+    commit(workbench, 37, "")
     second = workbench.consumer(seconds=0.3)
     second.logged("committed_offset_foreign")
     workbench.send(quotes(100, 120))
@@ -204,3 +210,123 @@ def test_what_retention_has_removed_is_reported_and_kept_in_the_chain(workbench:
     assert "event=retention_gap partition=0 start=50 end=80 lost=30" in second.log()
     last = workbench.bucket.objects()[-1]
     assert (last.start, last.metadata["gap-end-offset"], len(last.lines)) == (50, "80", 20)
+
+
+def stored_in_tens(workbench: Workbench, count: int) -> list[str]:
+    """Stores `count` quotes, ten to an object; returns the objects' keys in the order of the chain."""
+    workbench.create_topic()
+    workbench.send(quotes(0, count))
+    consumer = workbench.consumer(seconds=0.3, records=10)
+    eventually(lambda: workbench.bucket.check_chain() == {0: count}, "objects")
+    assert consumer.finish() == 0
+    return [one.key for one in workbench.bucket.objects()]
+
+
+def test_a_deleted_last_object_is_reported_and_stored_again(workbench: Workbench) -> None:
+    keys = stored_in_tens(workbench, 50)
+    for key in keys[3:]:
+        workbench.bucket.client.delete_object(Bucket=workbench.bucket.name, Key=key)
+    second = workbench.consumer(seconds=0.3)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 50}, "the deleted range once more")
+    assert second.finish() == 0
+    assert "event=objects_missing partition=0 start=30 end=50" in second.log()
+    workbench.bucket.check_exactly_once(50)
+
+
+def test_a_deleted_object_amidst_the_chain_is_reported_with_its_range(workbench: Workbench) -> None:
+    keys = stored_in_tens(workbench, 60)
+    for key in keys[2:4]:
+        workbench.bucket.client.delete_object(Bucket=workbench.bucket.name, Key=key)
+    second = workbench.consumer(seconds=0.3)
+    second.logged("event=chain_hole partition=0 start=20 end=40")
+    assert second.finish() == 0
+
+
+def test_a_lost_committed_offset_is_reported(workbench: Workbench) -> None:
+    stored_in_tens(workbench, 20)
+    second = workbench.consumer(seconds=0.3, group="another")
+    second.logged("event=committed_offset_lost partition=0 offset=20")
+    assert second.finish() == 0
+
+
+def test_what_retention_has_removed_is_reported_before_anything_follows_it(workbench: Workbench) -> None:
+    stored_in_tens(workbench, 20)
+    workbench.send(quotes(20, 30))
+    with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
+        admin.delete_records({TopicPartition(workbench.topic, 0): 30})
+    second = workbench.consumer(seconds=0.3)
+    second.logged("event=behind_log_start partition=0 start=20 end=30")
+    workbench.send(quotes(30, 40))
+    second.logged("event=retention_gap partition=0 start=20 end=30 lost=10")
+    assert second.finish() == 0
+
+
+def test_a_reader_far_behind_the_chain_that_retention_overtakes_doubles_nothing(workbench: Workbench) -> None:
+    workbench.create_topic(timestamps="CreateTime")
+    hour = (int(time.time()) // 3600 - 3) * 3_600_000
+    workbench.send(quotes(0, 20), time_ms=hour + 1)
+    workbench.send(quotes(20, 30), time_ms=hour + 3_600_001)
+    first = workbench.consumer(seconds=0.3, records=10)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 30}, "objects")
+    assert first.finish() == 0
+    # The commits since the first object got lost, and the first record that Kafka still has is of another hour.
+    commit(workbench, 10, workbench.bucket.objects()[0].key)
+    with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
+        admin.delete_records({TopicPartition(workbench.topic, 0): 25})
+    workbench.send(quotes(30, 40), time_ms=hour + 3_600_002)
+    second = workbench.consumer(seconds=0.3)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 40}, "the rest")
+    assert second.finish() == 0
+    assert "event=retention_gap" not in second.log()
+    workbench.bucket.check_exactly_once(40)
+
+
+def test_what_retention_has_removed_before_the_first_object_is_a_gap_too(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 30))
+    with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
+        admin.delete_records({TopicPartition(workbench.topic, 0): 20})
+    consumer = workbench.consumer(seconds=0.3)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 30}, "the object")
+    assert consumer.finish() == 0
+    assert "event=retention_gap partition=0 start=0 end=20 lost=20" in consumer.log()
+    assert workbench.bucket.objects()[0].metadata["gap-end-offset"] == "20"
+
+
+def test_a_quarantine_object_that_kafka_can_no_longer_give_is_reported_by_name(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send([*quotes(0, 5), (b"HSI", b"no quote"), *quotes(5, 10)])
+    first = workbench.consumer(seconds=0.3)
+    eventually(lambda: workbench.bucket.keys("quarantine/") != [], "the quarantine")
+    assert first.finish() == 0
+    lost = workbench.bucket.keys("quarantine/")[0]
+    workbench.bucket.client.delete_object(Bucket=workbench.bucket.name, Key=lost)
+    workbench.send(quotes(10, 20))
+    with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
+        admin.delete_records({TopicPartition(workbench.topic, 0): 11})
+    second = workbench.consumer(seconds=0.3)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 21}, "the rest")
+    assert second.finish() == 0
+    assert "event=quarantine_lost partition=0" in second.log()
+    assert "event=retention_gap" not in second.log()
+    workbench.bucket.check_exactly_once(20)
+
+
+def test_memory_is_bounded_while_s3_is_away_and_everything_is_stored_afterwards(
+    workbench: Workbench, gateway: FaultyS3
+) -> None:
+    workbench.create_topic(partitions=8)
+    batches = raw_produce.compressed(market_quotes(4000), 250)
+    places = [(number % 8, one) for number, one in enumerate(batches * 15)]
+    raw_produce.send(workbench.broker.address, workbench.topic, places)
+    limits = "[limits]\nbuffer_bytes = 1048576\nfetch_bytes = 65536\n"
+    consumer = workbench.consumer(seconds=0.5, extra=limits, AWS_ENDPOINT_URL=gateway.endpoint)
+    eventually(lambda: consumer.log().count("partition_started") == 8, "the partitions")
+    with gateway.outage("slow_down"):
+        consumer.logged("reading_paused")
+        held = int(consumer.log().partition("held_bytes=")[2].split()[0])
+        assert 1_048_576 < held < 1_600_000
+        time.sleep(1)
+        assert consumer.log().count("reading_paused") == 1
+    eventually(lambda: sum(workbench.bucket.check_chain().values()) == 60_000, "all of it, once S3 is back", 60)
+    assert consumer.finish() == 0

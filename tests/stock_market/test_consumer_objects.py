@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import time
 
+import pytest
 from tests.stock_market.services import Workbench, eventually, quote
 
 HOUR_MS = 3_600_000
+pytestmark = pytest.mark.parametrize("workbench", ["batches", "records"], indirect=True)
 
 
 def test_an_hour_boundary_cuts_the_object(workbench: Workbench) -> None:
@@ -39,9 +41,8 @@ def test_the_last_records_of_an_idle_topic_are_stored_within_the_interval(workbe
     consumer = workbench.consumer(seconds=1)
     consumer.logged("partition_started")
     workbench.send([quote(0)])
-    sent = time.monotonic()
-    eventually(lambda: workbench.bucket.check_chain() == {0: 1}, "the one record", 3)
-    assert time.monotonic() - sent < 3
+    eventually(lambda: workbench.bucket.keys() != [], "the one record", 2)
+    assert workbench.bucket.check_chain() == {0: 1}
     assert consumer.finish() == 0
 
 
@@ -76,20 +77,20 @@ def test_poison_goes_to_quarantine_once(workbench: Workbench) -> None:
     assert quarantined.lines[0]["encoding"] == "base64"
     assert quarantined.lines[1]["value"] == "not json"
     expected = (
-        "not UTF-8",
-        "invalid character",
-        "got `array`",
-        "got `str`",
-        "missing required field `volume`",
-        "longer than 2048 bytes",
-        "key is not the symbol",
-        "value is null",
-        "RFC3339",
-        "RFC3339",
-        "not on one line",
+        "the value is not UTF-8: byte 0 is 0xff",
+        "the value is not JSON: invalid character",
+        "the value is JSON, but an array instead of an object",
+        "the field open is a string instead of a number",
+        "the field volume is missing",
+        "the value is longer than 2048 bytes: it has",
+        "the key b'N225' is not the symbol HSI",
+        "the value is null",
+        "the field event_time is not a UTC time like 2026-01-31T09:30:00.000Z: 'yesterday'",
+        "the field event_time is not a UTC time like 2026-01-31T09:30:00.000Z: '2026-02-30T09:30:00.000Z'",
+        "the value is not on one line",
     )
     for line, words in zip(quarantined.lines, expected, strict=True):
-        assert words in line["reason"]
+        assert line["reason"].startswith(words)
 
 
 def test_a_stretch_of_nothing_but_poison_keeps_the_chain_going(workbench: Workbench) -> None:

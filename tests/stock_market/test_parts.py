@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from tests.stock_market.services import quote
 
-from stock_market import consumer, kafka_client, producer
+from stock_market import consumer, kafka_client, producer, quotes
 from stock_market.chain import object_key, parse_key
 from stock_market.errors import ServiceError
 from stock_market.producer import Pace
-from stock_market.quotes import all_valid, flaw
+from stock_market.quotes import flaw, valid_lines
 from stock_market.segment import Lines, Segment
 from stock_market.service import Backoff, Systemd
+from stock_market.stretch import Record, Stretch
 
 CONSUMER = '[kafka]\nbootstrap_servers = ["10.0.0.1:9093"]\n[s3]\nbucket = "stock-market-data-123456789012"\n'
 PRODUCER = '[kafka]\nbootstrap_servers = ["10.0.0.1:9093"]\n'
+
+
+def stretch(records: Sequence[tuple[bytes | None, bytes | None]]) -> Stretch:
+    """Records with these keys and values, at the offsets from 0 on."""
+    return Stretch.of_records([Record(index, 5, key, value) for index, (key, value) in enumerate(records)])
 
 
 @pytest.mark.parametrize(
@@ -57,8 +66,11 @@ def test_wrong_settings_end_with_one_sentence_and_exit_code_2(
 
 def test_without_the_c_checksum_the_services_refuse_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
     kafka_client.require_accelerators()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "crc32c" else object())
+    monkeypatch.setitem(sys.modules, "crc32c", None)
     with pytest.raises(ServiceError, match="crc32c is missing"):
+        kafka_client.require_accelerators()
+    monkeypatch.setitem(sys.modules, "crc32c", SimpleNamespace(crc32c=quote))
+    with pytest.raises(ServiceError, match="crc32c is here, but not its part in C"):
         kafka_client.require_accelerators()
 
 
@@ -86,6 +98,16 @@ def test_the_same_lines_give_the_same_object_however_they_come() -> None:
     [
         (b"HSI", b""),
         (b"HSI", b" "),
+        (b"HSI", quote(1)[1] + b"\0" + b"x" * 80),
+        (b"HSI", quote(1)[1] + b"\r"),
+        (b"HSI", quote(1)[1].replace(b'"open": 1.5', b'"open": 1.5, "open": 1.5')),
+        (b"HSI\0", quote(1)[1]),
+        (b"HS", quote(1)[1]),
+        (b"N225", quote(1)[1].replace(b"HSI", b"N225", 1).replace(b"N225", b"\\u004e225")[:-1] + b',"symbol":"N224"}'),
+        quote(1, symbol="\u00e9" * 70),
+        quote(2**63),
+        quote(1, event_time="2026-02-29T09:30:00.000Z"),
+        quote(1, event_time="\u0662026-01-31T09:30:00.000Z"),
         (b"HSI", quote(1)[1] + b"\n"),
         (b"HSI", quote(1)[1] + b"\n" + quote(1)[1]),
         (b"HSI", quote(1)[1].replace(b"HSI", b"H\xc3I")),
@@ -103,12 +125,55 @@ def test_the_same_lines_give_the_same_object_however_they_come() -> None:
 def test_a_batch_is_judged_as_its_records_are_one_by_one(bad: tuple[bytes | None, bytes | None]) -> None:
     good = [quote(number) for number in range(3)]
     assert flaw(*bad) is not None
-    for records in ([bad], [good[0], bad], [bad, *good], [good[0], bad, good[1]]):
+    for records in ([bad], [good[0], bad], [bad, *good], [good[0], bad, good[1]], [*good * 20, bad, *good * 20]):
         segment = Segment("t", 0, 0)
-        segment.add([SimpleNamespace(offset=n, timestamp=5, key=k, value=v) for n, (k, v) in enumerate(records)])
+        segment.add(stretch(records))
         assert (segment.good.count, segment.bad.count) == (len(records) - 1, 1)
-    joined = b"\n".join(value for _, value in good) + b"\n"
-    assert all_valid([key for key, _ in good], [value for _, value in good], joined)
+    assert valid_lines(stretch(good)) == b"".join(value + b"\n" for _, value in good)
+
+
+@pytest.mark.parametrize(
+    "symbol", ["A", "HSI", "12345678", "123456789", "1234567890123456", "1" * 17, "\u00e9t\u00e9", 'a"b', "a\\b"]
+)
+@pytest.mark.parametrize("compact", [True, False])
+def test_good_quotes_are_good_however_they_are_written(symbol: str, compact: bool) -> None:
+    records = [quote(number, symbol=symbol) for number in range(40)]
+    if compact:
+        records = [(key, value.replace(b": ", b":").replace(b", ", b",")) for key, value in records]
+    assert {flaw(*record) for record in records} == {None}
+    segment = Segment("t", 0, 0)
+    segment.add(stretch(records))
+    assert (segment.good.count, segment.bad.count) == (40, 0)
+    assert gzip.decompress(segment.good.finish()) == b"".join(value + b"\n" for _, value in records)
+
+
+def test_two_objects_on_a_line_are_no_quote_though_another_spans_two_lines() -> None:
+    whole = quote(1)[1]
+    records: list[tuple[bytes | None, bytes | None]] = [
+        (b"HSI", whole + whole),
+        (b"HSI", whole[:60]),
+        (b"HSI", whole[60:]),
+        *(quote(number) for number in range(30)),
+    ]
+    segment = Segment("t", 0, 0)
+    segment.add(stretch(records))
+    assert (segment.good.count, segment.bad.count) == (30, 3)
+
+
+def test_one_bad_record_among_thousands_costs_no_second_look_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[bytes | None] = []
+
+    def counted(key: bytes | None, value: bytes | None) -> str | None:
+        judged.append(value)
+        return flaw(key, value)
+
+    monkeypatch.setattr(quotes, "flaw", counted)
+    records: list[tuple[bytes | None, bytes | None]] = [quote(number) for number in range(4000)]
+    records[1234] = (b"HSI", None)
+    segment = Segment("t", 0, 0)
+    segment.add(stretch(records))
+    assert (segment.good.count, segment.bad.count) == (3999, 1)
+    assert len(judged) <= 16
 
 
 def test_after_a_standstill_only_a_second_is_made_up_for() -> None:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from tests.stock_market.services import Workbench, eventually, quote
+from tests.stock_market.services import Workbench, eventually
 
 from stock_market import replay, sample
-from stock_market.publisher import Publisher
-from stock_market.service import Stop, Systemd
-from stock_market.settings import ProducerKafka
 
 
 def caught_up(bench: Workbench) -> None:
@@ -62,40 +59,6 @@ def test_a_killed_producer_leaves_a_sequence_without_gaps(workbench: Workbench) 
     assert len(sequences) == 2
     for numbers in sequences.values():
         assert numbers == list(range(len(numbers)))
-
-
-def test_a_producer_that_fails_for_good_sends_again_only_what_is_missing(workbench: Workbench) -> None:
-    workbench.create_topic(partitions=2)
-    settings = ProducerKafka(bootstrap_servers=[workbench.broker.address], topic=workbench.topic, linger_ms=50)
-    publisher = Publisher(settings, Stop(), Systemd({}))
-    assert publisher.open()
-    publisher.send(quote(number, symbol=f"S{number % 7}") for number in range(2000))
-    time.sleep(0.1)
-    publisher.send(quote(number, symbol=f"S{number % 7}") for number in range(2000, 4000))
-    network_thread = publisher._producer._sender  # type: ignore[union-attr]
-    network_thread.force_close()
-    network_thread.join(10)
-    assert publisher.close() == 0
-    assert publisher.recoveries == 1
-    assert publisher.acknowledged == 4000
-    assert sorted(record["sequence"] for record in workbench.records_in_topic()) == list(range(4000))
-
-
-def test_records_in_flight_are_bounded_while_the_broker_is_away(workbench: Workbench) -> None:
-    workbench.create_topic()
-    limit = 70_000
-    producer = workbench.producer(rate=20_000, in_flight_bytes=limit)
-    eventually(lambda: len(workbench.records_in_topic()) > 100, "records")
-    workbench.broker.kill()
-    time.sleep(1.5)
-    workbench.broker.start()
-    eventually(lambda: len(workbench.records_in_topic()) > 2000, "records after the restart")
-    assert producer.finish() == 0
-    log = producer.log()
-    in_flight = int(log.split("event=stopping in_flight=")[1].split()[0])
-    assert in_flight <= limit // 250 + 1000
-    numbers = [record["sequence"] for record in workbench.records_in_topic()]
-    assert numbers == list(range(len(numbers)))
 
 
 @pytest.mark.parametrize("order", ["file", "random"])

@@ -224,6 +224,16 @@ KAFKA = [
         kafka_config_overrides={"broker.id": 2},
     ),
     of_kafka(
+        "level of security that there is not",
+        "stock_market_security is 'medium': say secure, or plain for a lab that nobody else reaches.",
+        stock_market_security="medium",
+    ),
+    of_kafka(
+        "user with the name of a service's",
+        "stock_market_kafka_users has a user 'producer'; a name is 1 to 64 lower-case letters, digits, dots",
+        stock_market_kafka_users=[{"name": "producer", "read": ["stock-quotes"]}],
+    ),
+    of_kafka(
         "topic without partitions",
         "kafka_topics_definitions has a topic 'stock-quotes' with 0 partitions; a name is 1 to 249 letters",
         kafka_topics_definitions=[{"name": "stock-quotes", "partitions": 0}],
@@ -258,6 +268,11 @@ SERVICES = [
         "unknown mode",
         "value of stock_producer_mode must be one of: simulate, replay, got: broadcast",
         stock_producer_mode="broadcast",
+    ),
+    of_services(
+        "no consumer at all",
+        "stock_consumer_processes is 0: a host runs 1 to 64 consumers.",
+        stock_consumer_processes=0,
     ),
     of_services(
         "flush interval of nothing",

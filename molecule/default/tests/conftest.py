@@ -39,6 +39,31 @@ class Deployment:
         return self.session.client(service, endpoint_url=self.facts["endpoint_url"])
 
 
+def login(deployment: Deployment) -> dict[str, Any]:
+    """kafka-python's options for the operator, from the files that a person outside has."""
+    security = deployment.facts["kafka_security"]
+    return {
+        "bootstrap_servers": deployment.facts["bootstrap_servers"].split(","),
+        "security_protocol": "SASL_SSL",
+        "ssl_cafile": security["ca_file"],
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": security["username"],
+        "sasl_plain_password": Path(security["password_file"]).read_text(encoding="utf-8").strip(),
+    }
+
+
+def secrets(deployment: Deployment) -> dict[str, str]:
+    """Every secret that Parameter Store has; of a key the lines that only it has."""
+    path = f"/{deployment.facts['deployment']}/"
+    pages = (
+        deployment.client("ssm")
+        .get_paginator("get_parameters_by_path")
+        .paginate(Path=path, Recursive=True, WithDecryption=True)
+    )
+    found = {parameter["Name"]: parameter["Value"] for page in pages for parameter in page["Parameters"]}
+    return {name: max(value.splitlines(), key=len) for name, value in found.items() if "certificates" not in name}
+
+
 def read_deployment() -> Deployment:
     facts = json.loads((STATE / "deployment.json").read_text(encoding="utf-8"))
     return Deployment(facts, boto3.Session(region_name=facts["region"]))
@@ -71,23 +96,33 @@ def query(sql: str) -> list[dict[str, Any]]:
 
 def site(*arguments: str) -> dict[str, Any]:
     """Runs site.yml as the scenario's converge does, and returns Ansible's own JSON of the run."""
+    return play("site.yml", *arguments)
+
+
+def play(playbook: str, *arguments: str) -> dict[str, Any]:
+    """Runs a playbook as the scenario runs its own, and returns Ansible's JSON of the run."""
+    output = printed(playbook, *arguments, ANSIBLE_STDOUT_CALLBACK="ansible.posix.json")
+    # Times of tasks stand before and after the JSON.
+    run, _ = json.JSONDecoder().raw_decode(output, output.index("{\n"))
+    return dict(run)
+
+
+def printed(playbook: str, *arguments: str, **environment: str) -> str:
+    """Runs a playbook as the scenario runs its own, and returns all that it prints."""
     local = ROOT / "inventory" / "local" / "group_vars" / "all"
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory/aws"]
     command += [f"-e@{local / name}" for name in ("endpoint.yml", "kafka_archive.yml")]
-    environment = os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     done = subprocess.run(
-        [*command, "playbooks/site.yml", *arguments],
+        [*command, f"playbooks/{playbook}", *arguments],
         cwd=ROOT,
-        env=environment,
+        env=os.environ | {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"} | environment,
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    # Times of tasks stand before and after the JSON.
-    run, _ = json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{\n"))
-    return dict(run)
+    return done.stdout + done.stderr
 
 
 def changes(run: dict[str, Any]) -> list[tuple[str, str]]:

@@ -62,7 +62,7 @@ def test_only_ssh_and_kafkas_external_port_open_from_outside(deployment: Deploym
     outside = testinfra.get_host("local://").addr(deployment.node["public_address"])
     assert outside.port(22).is_reachable
     assert outside.port(9092).is_reachable
-    for port in (2181, 9093, 2888, 3888):
+    for port in (2181, 2182, 9093, 2888, 3888):
         assert not outside.port(port).is_reachable, port
 
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.session import Session
 from chain import read_stream
-from conftest import ROOT, STATE, Deployment, changes, eventually, make, query, site
+from conftest import ROOT, STATE, Deployment, changes, eventually, login, make, query, site
 from kafka import KafkaConsumer
 
 FIELDS = {
@@ -32,7 +32,7 @@ FIELDS = {
 def test_a_client_outside_reads_the_quotes_by_the_public_address(deployment: Deployment) -> None:
     consumer = KafkaConsumer(
         deployment.facts["topic"],
-        bootstrap_servers=deployment.facts["bootstrap_servers"].split(","),
+        **login(deployment),
         auto_offset_reset="earliest",
         group_id=None,
         consumer_timeout_ms=20000,

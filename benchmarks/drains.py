@@ -1,0 +1,123 @@
+"""Drains a topic into S3 in several ways and counts what each costs per record.
+
+CPU counts from the moment at which a client begins to read (its log says so), so that no start of an interpreter or a
+virtual machine is in it, until the group has committed the topic's end, which each of them does after S3 has
+everything. Then the lines in the objects are counted: a run that lost or doubled one is no measurement.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks.connect import FILE, Sink, connect_settings
+from benchmarks.measured import BenchmarkError, Measured
+from benchmarks.stage import FLUSH_SECONDS, OBJECT_BYTES, Stage
+
+
+@dataclass(frozen=True)
+class Drain:
+    """What one run cost.
+
+    Attributes:
+        rate: records per CPU second.
+        peak: the most memory, in MB.
+        writes: write requests that S3 counted, per million records.
+        object_bytes: compressed size per record.
+    """
+
+    rate: float
+    peak: float
+    writes: float
+    object_bytes: float
+
+
+def _drain(stage: Stage, process: Measured, group: str, total: int, tally: Callable[[], tuple[int, int]]) -> Drain:
+    before, writes = process.cpu_seconds(), stage.store.writes()
+    process.until(lambda: stage.broker.committed(group) >= total, "the topic's end to be committed", 600, 0.25)
+    spent = process.cpu_seconds() - before
+    process.finish(60, signal.SIGTERM)
+    written = stage.store.writes() - writes
+    lines, size = tally()
+    if lines != total:
+        raise BenchmarkError(f"{group}: {total} records in the topic, {lines} lines at the other end")
+    return Drain(total / spent, process.peak_megabytes(), written / total * 1e6, size / total)
+
+
+def _await(process: Measured, text: str) -> None:
+    process.until(lambda: text in process.log(), f"the log to say {text}", 120)
+
+
+def consume(stage: Stage, topic: str, reader: str, *, secured: bool = False) -> Drain:
+    """The project's consumer, with the settings that it has by default."""
+    group = stage.name(f"consumer-{reader}")
+    process = stage.service("consumer", group, consumer_settings(stage, topic, group, reader, secured=secured))
+    tally = partial(_objects, stage, f"{group}/")
+    _await(process, "event=partitions_assigned")
+    return _drain(stage, process, group, stage.count(topic), tally)
+
+
+def _objects(stage: Stage, prefix: str) -> tuple[int, int]:
+    """Counts lines and bytes under a prefix, which is empty afterwards."""
+    found = stage.store.lines(prefix)
+    stage.store.clear(prefix)
+    return found
+
+
+def consumer_settings(stage: Stage, topic: str, group: str, reader: str, *, secured: bool = False) -> str:
+    """A settings file for the project's consumer; the group is the prefix of its objects too."""
+    kafka = stage.broker.kafka_settings(topic, secured=secured)
+    return (
+        f'[kafka]\n{kafka}group_id = "{group}"\nreader = "{reader}"\n'
+        f"{stage.broker.security_settings('consumer', topic, group, secured=secured)}"
+        f'[s3]\nbucket = "{stage.store.bucket}"\nprefix = "{group}/"\nquarantine_prefix = "bad-{group}/"\n'
+        f"[cut]\nseconds = {FLUSH_SECONDS}\nbytes = {OBJECT_BYTES}\n"
+    )
+
+
+def connect(stage: Stage, topic: str, sink: Sink) -> Drain:
+    """Kafka Connect's runtime, standalone, with a sink."""
+    name = stage.name("connect")
+    files = connect_settings(stage, name, topic, sink)
+    home = stage.broker.home
+    process = stage.measure(
+        name,
+        [str(home / "bin" / "connect-standalone.sh"), *map(str, files)],
+        LOG_DIR=str(stage.folder / "connect-logs"),
+        KAFKA_HEAP_OPTS=sink.heap,
+        KAFKA_JVM_PERFORMANCE_OPTS="-server -XX:+UseSerialGC -XX:MaxInlineLevel=15 -Djava.awt.headless=true",
+    )
+    tally = partial(_file, stage.folder / f"{name}.out") if sink is FILE else partial(_objects, stage, f"{name}/")
+    _await(process, "Resetting offset for partition")
+    return _drain(stage, process, f"connect-{name}", stage.count(topic), tally)
+
+
+def _file(path: Path) -> tuple[int, int]:
+    """Counts lines and bytes in a file, which is gone afterwards."""
+    with path.open("rb") as lines:
+        count = sum(block.count(b"\n") for block in iter(partial(lines.read, 1 << 20), b""))
+    size = path.stat().st_size
+    path.unlink()
+    return count, size
+
+
+def tutorial(stage: Stage, topic: str, records: int) -> Drain:
+    """The tutorials' consumer on a sample."""
+    name = stage.name("tutorial")
+    writes = stage.store.writes()
+    arguments = [stage.broker.address, topic, str(records), stage.store.bucket, f"{name}/"]
+    process = stage.measure(name, [sys.executable, "-m", "benchmarks.baselines.tutorial_consumer", *arguments])
+    _await(process, "reading")
+    before = process.cpu_seconds()
+    process.finish(300)
+    spent = process.cpu_seconds() - before
+    written = stage.store.writes() - writes
+    keys = len(stage.store.keys(f"{name}/"))
+    if keys != records:
+        raise BenchmarkError(f"{name}: {records} records read, {keys} objects in S3")
+    stage.store.clear(f"{name}/")
+    return Drain(records / spent, process.peak_megabytes(), written / records * 1e6, 0.0)

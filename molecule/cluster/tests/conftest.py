@@ -1,0 +1,107 @@
+"""The running cluster, the playbooks, and what has to hold after each of a day's events."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from pauses import Pauses
+
+ROOT = Path(__file__).resolve().parents[3]
+STATE = ROOT / ".state" / os.environ["STOCK_MARKET_DEPLOYMENT"]
+
+
+def facts() -> dict[str, Any]:
+    """`deployment.json`, read anew, since instances come and go."""
+    return dict(json.loads((STATE / "deployment.json").read_text(encoding="utf-8")))
+
+
+def login() -> dict[str, Any]:
+    """kafka-python's options for the operator."""
+    found = facts()
+    security = found["kafka_security"]
+    return {
+        "bootstrap_servers": found["bootstrap_servers"].split(","),
+        "security_protocol": "SASL_SSL",
+        "ssl_cafile": security["ca_file"],
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": security["username"],
+        "sasl_plain_password": Path(security["password_file"]).read_text(encoding="utf-8").strip(),
+    }
+
+
+def host(name: str) -> Any:
+    """An instance over SSH."""
+    return testinfra.get_host(f"ssh://{name}", ssh_config=str(STATE / "ssh_config"), sudo=True)
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs make as a person would, and returns what it printed."""
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+
+
+def play(playbook: str, *arguments: str) -> str:
+    """Runs a playbook as the scenario runs its own, and returns what it prints."""
+    local = ROOT / "inventory" / "local" / "group_vars" / "all"
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory/aws"]
+    command += [f"-e@{local / name}" for name in ("endpoint.yml", "kafka_archive.yml")]
+    command += [f"-e@{ROOT / 'molecule' / 'cluster' / 'vars' / 'load.yml'}"]
+    done = subprocess.run(
+        [*command, f"playbooks/{playbook}", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1800,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def eventually(ask: Callable[[], bool], seconds: float, what: str) -> None:
+    """Waits until `ask` says yes."""
+    deadline = time.monotonic() + seconds
+    while not ask():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(1)
+
+
+def well() -> bool:
+    """Whether `make status` finds every part well."""
+    return make("status").returncode == 0
+
+
+@pytest.fixture(scope="session")
+def pauses() -> Iterator[Pauses]:
+    """Writes all day long."""
+    running = Pauses(login())
+    time.sleep(5)
+    yield running
+    running.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_lost(pauses: Pauses, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Begins each event when all is well, and ends it with a look at S3: nothing lost so far, nothing doubled."""
+    eventually(well, 120, "all is well before the event")
+    pauses.longest()
+    yield
+    eventually(well, 180, f"all is well after {request.node.name}")
+    done = make("verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def told(pauses: Pauses, event: str) -> float:
+    """The longest pause of an event, which is printed."""
+    found = pauses.longest()
+    print(f"\n{event}: longest pause in acknowledged writes {found:.2f} s")
+    return found

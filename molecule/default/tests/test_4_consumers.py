@@ -1,0 +1,74 @@
+"""Several consumers on a host: they share the partitions, and no restart of one moves any."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from chain import read_stream
+from conftest import Deployment, changes, eventually, make, play
+
+TWO = ("stock-consumer@1", "stock-consumer@2")
+
+
+def members() -> int:
+    """How many consumers the brokers know."""
+    return int(json.loads(make("status", "FORMAT=json").stdout)["parts"]["kafka"]["value"]["group"]["members"])
+
+
+def assigned(host: Any, unit: str, since: str = "") -> list[list[int]]:
+    """The partitions that Kafka gave to a unit, each time that it gave some, since a cursor of the journal."""
+    after = f"--after-cursor='{since}'" if since else ""
+    lines = host.check_output(f"journalctl --unit={unit} --output=cat --no-pager {after}").splitlines()
+    found = [re.search(r"partitions_assigned partitions=([0-9,]*)", line) for line in lines]
+    return [sorted(map(int, match.group(1).split(","))) for match in found if match and match.group(1)]
+
+
+def cursor(host: Any) -> str:
+    shown = host.check_output("journalctl --lines=0 --show-cursor --quiet --no-pager")
+    return str(shown).rpartition("-- cursor: ")[2].strip()
+
+
+@pytest.fixture(scope="module")
+def two_consumers() -> None:
+    play("pipeline.yml", "-e", "stock_consumer_processes=2")
+
+
+@pytest.mark.usefixtures("two_consumers")
+def test_two_consumers_share_the_partitions(host: Any) -> None:
+    assert all(host.service(unit).is_running and host.service(unit).is_enabled for unit in TWO)
+    assert not host.service("stock-consumer").is_running
+    first, second = ([part for parts in assigned(host, unit) for part in parts] for unit in TWO)
+    assert first, "the first consumer has no partition"
+    assert second, "the second consumer has no partition"
+    assert members() == 2
+    assert changes(play("pipeline.yml", "-e", "stock_consumer_processes=2")) == []
+
+
+@pytest.mark.usefixtures("two_consumers")
+@pytest.mark.parametrize("end", ["systemctl restart {0}", "systemctl kill --signal=KILL {0}"])
+def test_a_restart_moves_no_partitions(host: Any, deployment: Deployment, end: str) -> None:
+    one, two = TWO
+    now = assigned(host, two)[-1]
+    since = cursor(host)
+    host.run_expect([0], end.format(two))
+    back = eventually(lambda: assigned(host, two, since), seconds=60, what=f"{two} with its partitions again")
+    assert back == [now]
+    assert assigned(host, one, since) == []
+    eventually(
+        lambda: read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).faults() == [],
+        seconds=30,
+        what="a stream without faults",
+    )
+
+
+def test_one_consumer_again_has_all_partitions_at_once(host: Any) -> None:
+    play("pipeline.yml")
+    assert host.service("stock-consumer").is_running
+    assert not any(host.service(unit).is_enabled for unit in TWO)
+    assert host.run("ls /etc/systemd/system/stock-consumer@.service /etc/stock-market/consumer-1.toml").rc != 0
+    # Nobody waits for the session of the one that has left, 45 s.
+    eventually(lambda: members() == 1, seconds=20, what="a group of one member")
+    eventually(lambda: make("status").returncode == 0, seconds=30, what="make status with exit code 0")

@@ -1,0 +1,173 @@
+"""Attacks from outside: each is refused, logged once in words that an operator can read, and harms nobody's stream."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chain import read_stream
+from conftest import STATE, Deployment, eventually, query, read_deployment
+from cryptography.hazmat.primitives import serialization
+from forgery import authority, client_pem
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
+
+CLIENTS = STATE / "clients"
+LOG = "/var/log/kafka/server.log"
+Said = Callable[[str], list[str]]
+
+
+@pytest.fixture
+def said(host: Any) -> Said:
+    """What the broker's log says since the test began, of a pattern."""
+    begin = int(host.check_output(f"stat -c %s {LOG}"))
+
+    def lines(pattern: str) -> list[str]:
+        return [
+            line for line in host.check_output(f"tail -c +{begin + 1} {LOG}").splitlines() if re.search(pattern, line)
+        ]
+
+    return lines
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _unharmed() -> Iterator[None]:
+    """Whatever is tried, newer rows come to Athena, and none is lost or doubled."""
+    yield
+    deployment, before = read_deployment(), newest()
+    eventually(lambda: newest() > before, seconds=90, what=f"a row newer than {before} in Athena")
+    assert read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).faults() == []
+
+
+def newest() -> str:
+    return str(query("select max(event_time) as newest from quotes")[0]["newest"])
+
+
+def login(deployment: Deployment, user: str, **changes: Any) -> dict[str, Any]:
+    """kafka-python's options for a user of the deployment."""
+    secret = deployment.client("ssm").get_parameter(
+        Name=f"/{deployment.facts['deployment']}/kafka/users/{user}", WithDecryption=True
+    )["Parameter"]["Value"]
+    return {
+        "bootstrap_servers": deployment.facts["bootstrap_servers"],
+        "security_protocol": "SASL_SSL",
+        "ssl_cafile": str(CLIENTS / "ca.pem"),
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": user,
+        "sasl_plain_password": secret,
+        "bootstrap_timeout_ms": 8000,
+        "request_timeout_ms": 8000,
+        **changes,
+    }
+
+
+def read(consumer: KafkaConsumer) -> None:
+    for _ in range(10):
+        consumer.poll(timeout_ms=1000)
+
+
+def external(deployment: Deployment) -> socket.socket:
+    return socket.create_connection((deployment.node["public_address"], 9092), timeout=10)
+
+
+def test_plain_text_gets_no_answer(deployment: Deployment, said: Said) -> None:
+    with pytest.raises(KafkaError):
+        KafkaConsumer(bootstrap_servers=deployment.facts["bootstrap_servers"], bootstrap_timeout_ms=4000)
+    eventually(lambda: said(r"Failed authentication with .*SSL handshake failed"), seconds=10, what="a line in the log")
+
+
+def test_a_wrong_password_is_refused(deployment: Deployment, said: Said) -> None:
+    with pytest.raises(KafkaError):
+        KafkaConsumer(**login(deployment, "consumer", sasl_plain_password="x" * 32))
+    eventually(lambda: said(r"Failed authentication with .*SCRAM-SHA-512"), seconds=10, what="a line in the log")
+
+
+def test_nobody_does_what_is_anothers(deployment: Deployment, said: Said) -> None:
+    topic = deployment.facts["topic"]
+    with KafkaProducer(**login(deployment, "consumer"), enable_idempotence=False) as consumer:
+        sent = consumer.send(topic, b"{}")
+        with pytest.raises(TopicAuthorizationFailedError):
+            sent.get(timeout=10)
+    for user, group in (("producer", deployment.facts["consumer_group"]), ("consumer", "another-group")):
+        stranger = KafkaConsumer(topic, **login(deployment, user), group_id=group)
+        with stranger, pytest.raises(GroupAuthorizationFailedError):
+            read(stranger)
+        assert said(rf"Principal = User:{user} is Denied Operation = Describe .* Group:LITERAL:{group} ")
+    assert said(rf"Principal = User:consumer is Denied Operation = Write .* Topic:LITERAL:{topic} ")
+
+
+def test_a_broker_that_another_authority_vouches_for_hears_no_password(deployment: Deployment, tmp_path: Path) -> None:
+    foreign = tmp_path / "ca.pem"
+    foreign.write_bytes(authority("foreign")[1].public_bytes(serialization.Encoding.PEM))
+    with pytest.raises(KafkaError):
+        KafkaConsumer(**login(deployment, "consumer", ssl_cafile=str(foreign), bootstrap_timeout_ms=4000))
+
+
+@pytest.mark.parametrize("kind", ["none", "foreign", "expired"])
+def test_zookeeper_takes_nobody_without_a_valid_certificate(host: Any, deployment: Deployment, kind: str) -> None:
+    forged = "/run/forged.pem"
+    if kind != "none":
+        host.run_expect([0], f"cat > {forged} <<'END'\n{client_pem(deployment, expired=kind == 'expired')}END")
+    assert "Zookeeper version" not in ask_zookeeper(host, deployment, "" if kind == "none" else forged)
+    host.run_expect([0], f"rm -f {forged}")
+    assert "Zookeeper version" in ask_zookeeper(host, deployment, "/etc/kafka/private/zookeeper.pem")
+
+
+def ask_zookeeper(host: Any, deployment: Deployment, pem: str) -> str:
+    """ZooKeeper's answer to `srvr` on the broker's own host; from anywhere else nobody reaches its port at all."""
+    connect = f"timeout 10 openssl s_client -quiet -connect {deployment.node['private_address']}:2182"
+    options = f"-CAfile /etc/kafka/ca.pem {f'-cert {pem} -key {pem}' if pem else ''}"
+    return str(host.run(f"(sleep 1; printf srvr; sleep 1) | {connect} {options}").stdout)
+
+
+def test_an_oversized_request_is_not_read(deployment: Deployment, said: Said) -> None:
+    context = ssl.create_default_context(cafile=str(CLIENTS / "ca.pem"))
+    with (
+        external(deployment) as plain,
+        context.wrap_socket(plain, server_hostname=deployment.node["public_address"]) as tls,
+    ):
+        tls.sendall(struct.pack(">i", 2_000_000_000) + bytes(4096))
+        assert tls.recv(1) == b"", "the broker has to hang up"
+    eventually(lambda: said("invalid receive size"), seconds=10, what="a line in the log")
+
+
+def test_hundreds_of_connections_that_are_left_open_keep_nobody_out(deployment: Deployment) -> None:
+    with ExitStack() as held:
+        for _ in range(500):
+            held.enter_context(external(deployment))
+        with KafkaConsumer(**login(deployment, "consumer")) as another:
+            assert deployment.facts["topic"] in another.topics()
+        before = newest()
+        eventually(lambda: newest() > before, seconds=90, what="newer rows meanwhile")
+
+
+def test_the_consumers_role_can_neither_delete_nor_look_elsewhere(host: Any, deployment: Deployment) -> None:
+    bucket, results = (deployment.facts[name] for name in ("data_bucket", "results_bucket"))
+    key = deployment.client("s3").list_objects_v2(Bucket=bucket, Prefix="quotes/", MaxKeys=1)["Contents"][0]["Key"]
+    for call in (
+        f"delete_object(Bucket='{bucket}', Key='{key}')",
+        f"put_object(Bucket='{bucket}', Key='elsewhere/x', Body=b'x')",
+        f"get_object(Bucket='{bucket}', Key='elsewhere/x')",
+        f"list_objects_v2(Bucket='{results}')",
+        f"delete_bucket(Bucket='{bucket}')",
+    ):
+        answer = as_the_consumer(host, call)
+        assert "AccessDenied" in answer or "Forbidden" in answer, f"{call}: {answer}"
+
+
+def as_the_consumer(host: Any, call: str) -> str:
+    """What S3 answers to a call with the credentials that the consumer's service gets from the instance's metadata."""
+    program = f"import boto3\ntry:\n    print(boto3.client('s3').{call})\nexcept Exception as error:\n    print(error)"
+    python = host.check_output(
+        "systemctl show --property ExecStart --value stock-consumer | grep -o '/opt[^ ]*/python'"
+    )
+    environment = f"set -a; . /etc/stock-market/consumer.env; AWS_DEFAULT_REGION={read_deployment().facts['region']}"
+    run = f'runuser --user=stock-consumer --preserve-environment -- {python.split()[0]} -c "{program}"'
+    return str(host.check_output(f"{environment}; {run}"))

@@ -1,0 +1,249 @@
+#!/usr/bin/python
+"""Ansible module: everything that one principal may do in Kafka."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils import kafka_admin
+from ansible.module_utils.kafka_admin import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+with contextlib.suppress(ImportError):
+    from kafka.admin import (
+        ACL,
+        ACLFilter,
+        ACLOperation,
+        ACLPermissionType,
+        ACLResourcePatternType,
+        ResourcePattern,
+        ResourcePatternFilter,
+        ResourceType,
+    )
+    from kafka.errors import NoError, SecurityDisabledError
+
+DOCUMENTATION = r"""
+module: kafka_acl
+short_description: Declare exactly what a principal may do in Kafka
+description:
+  - Creates the access-control bindings of the principal that are missing, and deletes the principal's others, those for
+    other hosts and those that deny among them. Bindings of other principals are not touched.
+  - All bindings allow, from every host.
+requirements: [kafka-python >= 3.0]
+options:
+  principal: {description: "Whose bindings, as C(User:name).", type: str, required: true}
+  bindings:
+    description: All that the principal may do. An empty list takes everything away.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      resource_type:
+        description: What kind of thing.
+        type: str
+        choices: [topic, group, cluster, transactional_id]
+        required: true
+      resource_name:
+        description: Which one; C(*) is every one, and C(cluster) is called C(kafka-cluster).
+        type: str
+        required: true
+      pattern:
+        description: Whether the name is the resource's own, or what the names of the resources begin with.
+        type: str
+        choices: [literal, prefixed]
+        default: literal
+      operations:
+        description: What may be done, such as C(read), C(write), C(describe).
+        type: list
+        elements: str
+        required: true
+        choices:
+          - all
+          - read
+          - write
+          - create
+          - delete
+          - alter
+          - describe
+          - cluster_action
+          - describe_configs
+          - alter_configs
+          - idempotent_write
+extends_documentation_fragment: [kafka]
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Let the consumer read its topic in its group, and nothing else
+  kafka_acl:
+    principal: User:consumer
+    bindings:
+      - {resource_type: topic, resource_name: stock-quotes, operations: [read, describe]}
+      - {resource_type: group, resource_name: stock-consumer, operations: [read]}
+    bootstrap_servers: [203.0.113.7:9092]
+    security_protocol: SASL_SSL
+    ca_file: /home/me/stock-market/ca.pem
+    sasl_username: operator
+    sasl_password: "{{ operator_password }}"
+"""
+
+RETURN = r"""
+created: {description: "The bindings that were missing, in words.", type: list, elements: str, returned: success}
+deleted: {description: "The bindings that were too many, in words.", type: list, elements: str, returned: success}
+"""
+
+OPERATIONS = (
+    "all",
+    "read",
+    "write",
+    "create",
+    "delete",
+    "alter",
+    "describe",
+    "cluster_action",
+    "describe_configs",
+    "alter_configs",
+    "idempotent_write",
+)
+SPEC: dict[str, dict[str, Any]] = {
+    "principal": {"type": "str", "required": True},
+    "bindings": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "resource_type": {
+                "type": "str",
+                "choices": ["topic", "group", "cluster", "transactional_id"],
+                "required": True,
+            },
+            "resource_name": {"type": "str", "required": True},
+            "pattern": {"type": "str", "choices": ["literal", "prefixed"], "default": "literal"},
+            "operations": {"type": "list", "elements": "str", "choices": list(OPERATIONS), "required": True},
+        },
+    },
+}
+_EVERY_HOST = "*"
+
+
+def declared(principal: str, bindings: list[Mapping[str, Any]]) -> set[ACL]:
+    """Return the bindings that the options ask for, one for each operation."""
+    return {
+        ACL(
+            principal,
+            _EVERY_HOST,
+            ACLOperation[operation.upper()],
+            ACLPermissionType.ALLOW,
+            ResourcePattern(
+                ResourceType[binding["resource_type"].upper()],
+                binding["resource_name"],
+                ACLResourcePatternType[binding["pattern"].upper()],
+            ),
+        )
+        for binding in bindings
+        for operation in binding["operations"]
+    }
+
+
+def in_words(acl: ACL) -> str:
+    """Return a binding as a person writes it."""
+    resource = acl.resource_pattern
+    prefixed = resource.pattern_type == ACLResourcePatternType.PREFIXED
+    name = f"{resource.resource_name}*" if prefixed else resource.resource_name
+    host = "" if acl.host == _EVERY_HOST else f" from {acl.host}"
+    kind = f"{acl.permission_type.name} {acl.operation.name} on {resource.resource_type.name}"
+    return f"{kind.lower().replace('transactional_id', 'transactional id')} {name}{host}"
+
+
+class Principal:
+    """The principal that the module's options describe, and the bindings that the brokers have of it."""
+
+    def __init__(self, admin: Any, options: Mapping[str, Any]) -> None:
+        """Use the connected client `admin`."""
+        self.admin = admin
+        self.name: str = options["principal"]
+        self.wanted = declared(self.name, options["bindings"])
+        self.timeout: float = options["timeout"]
+
+    def existing(self) -> set[ACL]:
+        """Return what the principal has.
+
+        Raises:
+            RefusedError: the brokers have no authorizer.
+        """
+        everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+        own = ACLFilter(self.name, None, ACLOperation.ANY, ACLPermissionType.ANY, everything)
+        try:
+            return set(self.admin.describe_acls(own)[0])
+        except SecurityDisabledError as error:
+            raise RefusedError(
+                "The brokers have no authorizer, so that everybody may do everything; set authorizer.class.name."
+            ) from error
+
+    def apply(self, check_mode: bool) -> dict[str, Any]:
+        """Make the bindings what they should be and return the module's result."""
+        existing = self.existing()
+        missing, excess = self.wanted - existing, existing - self.wanted
+        if not check_mode:
+            # First what is allowed anew, so that a change of pattern takes nothing away in between.
+            self.create(missing)
+            self.delete(excess)
+            self.wait()
+        return {
+            "changed": bool(missing or excess),
+            "created": sorted(map(in_words, missing)),
+            "deleted": sorted(map(in_words, excess)),
+            "diff": kafka_admin.diff(self.name, self.text(existing), self.text(self.wanted)),
+        }
+
+    def create(self, acls: set[ACL]) -> None:
+        """Create bindings.
+
+        Raises:
+            RefusedError: the brokers don't.
+        """
+        failed = self.admin.create_acls(list(acls))["failed"] if acls else []
+        if failed:
+            raise RefusedError(f"Kafka did not create {len(failed)} of {self.name}'s bindings: {failed[0].__name__}.")
+
+    def delete(self, acls: set[ACL]) -> None:
+        """Delete bindings.
+
+        Raises:
+            RefusedError: the brokers don't.
+        """
+        for _, _, error in self.admin.delete_acls(list(acls)) if acls else []:
+            if error is not NoError:
+                raise RefusedError(f"Kafka did not delete a binding of {self.name}'s: {error.__name__}.")
+
+    def wait(self) -> None:
+        """Return when the brokers tell what was declared; they hear of a change a little later."""
+        deadline = time.monotonic() + self.timeout
+        while self.existing() != self.wanted:
+            if time.monotonic() > deadline:
+                raise RefusedError(f"The brokers still have other bindings of {self.name} than were declared.")
+            time.sleep(0.2)
+
+    @staticmethod
+    def text(acls: set[ACL]) -> str:
+        """Return bindings, one a line."""
+        return "".join(f"{line}\n" for line in sorted(map(in_words, acls)))
+
+
+def main() -> None:
+    """Run the module."""
+    module = kafka_admin.make_module(SPEC)
+    options = module.params
+    if not options["principal"].startswith("User:") or options["principal"] == "User:":
+        module.fail_json(msg=f"{options['principal']!r} is no principal; say User:name.")
+    with kafka_admin.admin_client(module, f"the principal {options['principal']}") as admin:
+        result = Principal(admin, options).apply(module.check_mode)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Who may do what: every request's signature is checked, and its caller's policies are.
+
+The operator's own key is the account itself and may do everything. Everybody else (an instance's role through the
+metadata service, the analyst) may do what IAM's and the buckets' policies allow, and is refused as AWS refuses.
+
+Calls whose resources are not known here (all but S3's, Glue's catalog, Athena's queries and sts:AssumeRole) are
+refused to everybody else by name, unless they only read and are allowed on every resource. Session policies and
+permissions boundaries are refused when they come in, since they are not judged.
+
+`aws:SecureTransport` is true for every request here, though the endpoint speaks plain HTTP: it listens on a loopback
+address and on the hosts' bridge only, so that no byte leaves this machine. Were it false, the buckets' policies would
+shut everybody out; on AWS, where the endpoints speak TLS, the same policies turn plain HTTP away.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hmac
+from collections.abc import Callable
+
+from moto.athena.models import athena_backends
+from moto.s3.models import s3_backends
+
+from local_cloud import iam_actions, iam_s3_actions, sigv4
+from local_cloud.iam_callers import (
+    PARTITION,
+    AccessDeniedError,
+    Caller,
+    Keys,
+    find_role,
+    trusts,
+)
+from local_cloud.iam_policy import UnsupportedPolicyError, check
+from local_cloud.incoming import Incoming
+from local_cloud.refusals import RefusedError, access_denied, bad_key, not_served
+from local_cloud.settings import ACCOUNT_ID
+
+_DOCUMENTS = ("PolicyDocument", "AssumeRolePolicyDocument")
+_UNJUDGED = {
+    "PermissionsBoundary": "it does not judge permissions boundaries",
+    "Policy": "it does not judge session policies",
+    "PolicyArns.member.1.arn": "it does not judge session policies",
+}
+_READS = ("Describe", "Get", "List", "Lookup", "Search", "BatchGet")
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+class Guard:
+    """Identifies callers and judges what they ask for.
+
+    `now` is the clock, in UTC; `secure_transport` is what the condition key aws:SecureTransport says.
+    """
+
+    def __init__(
+        self,
+        keys: Keys | None = None,
+        now: Callable[[], datetime.datetime] = _now,
+        *,
+        secure_transport: bool = True,
+    ) -> None:
+        self._keys = keys or Keys()
+        self._now = now
+        self._secure = str(secure_transport).lower()
+
+    def admit(self, incoming: Incoming) -> Caller:
+        """The caller, who may do what it asks for.
+
+        Raises:
+            RefusedError: if it is nobody, or may not.
+        """
+        caller = self._identify(incoming)
+        if caller.account_id != ACCOUNT_ID and incoming.service != "s3":
+            raise RefusedError(not_served(incoming.service, incoming.action, "another account has buckets alone here"))
+        self._check_documents(incoming)
+        try:
+            self._authorize(incoming, caller)
+        except AccessDeniedError as error:
+            raise RefusedError(access_denied(incoming.service, str(error))) from error
+        except UnsupportedPolicyError as error:
+            why = f"it can't judge a policy with {error}"
+            raise RefusedError(not_served(incoming.service, incoming.action, why)) from error
+        return caller
+
+    def _identify(self, incoming: Incoming) -> Caller:
+        signed = incoming.signed
+        if signed is None:
+            # Nothing here is public, so an anonymous request is refused whatever it asks for.
+            raise RefusedError(access_denied(incoming.service, "Access Denied"))
+        key = self._keys.find(signed.access_key_id)
+        if key is None:
+            raise RefusedError(bad_key(incoming.service, "unknown"))
+        now = self._now()
+        if not hmac.compare_digest(signed.token.encode(), key.token.encode()):
+            raise RefusedError(bad_key(incoming.service, "token"))
+        if key.expiration is not None and key.expiration <= now:
+            raise RefusedError(bad_key(incoming.service, "expired"))
+        if not signed.is_timely(now):
+            raise RefusedError(bad_key(incoming.service, "time"))
+        if not sigv4.verify(signed, key.secret, incoming.environ, incoming.body_hash):
+            raise RefusedError(bad_key(incoming.service, "signature"))
+        return key.caller
+
+    def _authorize(self, incoming: Incoming, caller: Caller) -> None:
+        match incoming.service:
+            case "s3":
+                self._authorize_s3(incoming, caller)
+            case "sts":
+                self._authorize_sts(incoming, caller)
+            case _ if not caller.is_administrator:
+                self._authorize_call(incoming, caller)
+
+    def _context(self, incoming: Incoming) -> dict[str, tuple[str, ...]]:
+        context: dict[str, tuple[str, ...]] = {
+            "aws:securetransport": (self._secure,),
+            "aws:requestedregion": (incoming.region,),
+        }
+        if address := incoming.environ.get("REMOTE_ADDR"):
+            context["aws:sourceip"] = (address,)
+        if incoming.service == "s3":
+            query = iam_s3_actions.query_of(incoming.environ)
+            context |= {f"s3:{name}": (query[name],) for name in ("prefix", "delimiter", "max-keys") if name in query}
+        return context
+
+    def _authorize_s3(self, incoming: Incoming, caller: Caller) -> None:
+        names_keys = incoming.method == "POST" and "delete" in iam_s3_actions.query_of(incoming.environ)
+        body = incoming.body.decode("utf-8", "replace") if names_keys else ""
+        pairs = iam_s3_actions.actions_of(incoming.environ, body)
+        if pairs is None:
+            if not caller.is_administrator:
+                raise RefusedError(not_served("s3", incoming.action, "it does not know whose policies allow it"))
+            return
+        context = self._context(incoming)
+        for action, resource in pairs:
+            caller.authorize(action, resource, context)
+        if pairs[0][0] == "s3:GetObject" and not caller.is_administrator:
+            self._hide_what_is_missing(incoming, caller)
+
+    @staticmethod
+    def _hide_what_is_missing(incoming: Incoming, caller: Caller) -> None:
+        """To whom may not list a bucket, S3 says of a missing object that it may not be seen (GetObject's manual)."""
+        bucket, key = iam_s3_actions.split_path(incoming.environ)
+        held = s3_backends[ACCOUNT_ID][PARTITION].buckets.get(bucket)
+        if held is not None and held.keys.get(key) is None:
+            caller.authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+
+    def _authorize_sts(self, incoming: Incoming, caller: Caller) -> None:
+        if incoming.action == "GetCallerIdentity":
+            return  # AWS lets everybody
+        if incoming.action != "AssumeRole":
+            self._authorize_call(incoming, caller)
+            return
+        arn = incoming.form.get("RoleArn", "")
+        if not caller.is_administrator:
+            caller.authorize("sts:AssumeRole", arn, self._context(incoming))
+        role = find_role(arn)
+        if role is None or not trusts(role, caller.names):
+            message = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            raise AccessDeniedError(message)
+
+    def _authorize_call(self, incoming: Incoming, caller: Caller) -> None:
+        if caller.is_administrator:
+            return
+        service = incoming.service
+        region = incoming.region
+        parameters = incoming.parameters if service in {"glue", "athena"} else {}
+        place = iam_actions.Place(region, ACCOUNT_ID, lambda query: _workgroup_of(region, query))
+        pairs = iam_actions.actions_of(service, incoming.action, parameters, place)
+        context = self._context(incoming)
+        if pairs is None:
+            prefix = {"tagging": "tag"}.get(service, service)
+            pairs = [(f"{prefix}:{incoming.action}", "*")]
+            problem = caller.problem(*pairs[0], context)
+            readable = incoming.action.startswith(_READS)
+            if (problem and caller.may_somewhere(pairs[0][0])) or (not problem and not readable):
+                why = "it knows only for the administrator that it is allowed"
+                raise RefusedError(not_served(service, incoming.action, why))
+        for action, resource in pairs:
+            caller.authorize(action, resource, context)
+
+    @staticmethod
+    def _check_documents(incoming: Incoming) -> None:
+        """Turns away what could not be judged later on."""
+        documents = []
+        if incoming.service in {"iam", "sts"}:
+            for name, why in _UNJUDGED.items():
+                if name in incoming.form:
+                    raise RefusedError(not_served(incoming.service, incoming.action, why))
+            documents = [incoming.form[name] for name in _DOCUMENTS if name in incoming.form]
+        elif incoming.method == "PUT" and "policy" in iam_s3_actions.query_of(incoming.environ):
+            documents = [incoming.body.decode("utf-8", "replace")]
+        for document in documents:
+            try:
+                check(document)
+            except UnsupportedPolicyError as error:
+                why = f"it can't judge a policy with {error}"
+                raise RefusedError(not_served(incoming.service, incoming.action, why)) from error
+
+
+def _workgroup_of(region: str, query: str) -> str | None:
+    execution = athena_backends[ACCOUNT_ID][region].executions.get(query)
+    name = getattr(execution, "workgroup", None)
+    return name if isinstance(name, str) else None

@@ -1,0 +1,99 @@
+"""Mends how kafka-python 3.0.12 connects, beneath its public interface, and notes why a broker was not to be had.
+
+- What comes together with the end of a connection is thrown away unread, so that a broker's refusal of a password,
+  after which it closes the connection, is taken for a fault of the network, about every other time.
+- After such a refusal the next attempt is made at once, for ever, as if there had been none.
+- Over TLS, a request is copied anew for each 16 KiB of it that are sent.
+- A socket is asked for 4 KiB at a time, which costs a tenth of a consumer's time.
+
+`test_connections` finds out when another version needs this no more, or does not take it any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import wraps
+from typing import Any, NamedTuple
+
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
+
+_PIECE, _LARGE_PIECE = 4096, 1 << 16
+
+
+class Failure(NamedTuple):
+    """An attempt to connect that came to nothing.
+
+    Attributes:
+        broker: host:port.
+        error: why.
+        moment: when, in seconds of the steady clock.
+    """
+
+    broker: str
+    error: BaseException
+    moment: float
+
+
+_failures: list[Failure] = []
+_mended: list[bool] = []
+
+
+def newest_failure(since: float) -> Failure | None:
+    """The newest attempt of any client of this process that came to nothing, if it is not older than `since`."""
+    return _failures[-1] if _failures and _failures[-1].moment >= since else None
+
+
+_plain_connect = KafkaConnectionManager._connect
+
+
+@wraps(_plain_connect)
+async def _connect(
+    manager: KafkaConnectionManager, node: Any, conn: Any, reset_backoff_on_connect: bool = True, timeout_at: Any = None
+) -> None:
+    """In place of KafkaConnectionManager._connect."""
+    before = manager._backoff.get(node.node_id)
+    await _plain_connect(manager, node, conn, reset_backoff_on_connect, timeout_at)
+    if not conn.init_future.failed():
+        return
+    _failures[:] = [Failure(f"{node.host}:{node.port}", conn.init_future.exception, time.monotonic())]
+    if reset_backoff_on_connect and node.node_id not in manager._backoff:
+        if before is not None:
+            manager._backoff[node.node_id] = before
+        manager.update_backoff(node.node_id)
+
+
+def _receiving(transport: type) -> Any:
+    """The transport's way to receive, in large pieces, which keeps what came before the end."""
+    plain: Any = transport._sock_recv  # type: ignore[attr-defined]
+    code = plain.__code__
+    constants = tuple(_LARGE_PIECE if each == _PIECE else each for each in code.co_consts)
+    plain.__code__ = code.replace(co_consts=constants)
+
+    @wraps(plain)
+    def receive(self: Any) -> tuple[bytes, Exception | None]:
+        data, error = plain(self)
+        # The end is still there to be found when what came before it has been dealt with.
+        return data, None if data else error
+
+    return receive
+
+
+def _write(self: KafkaSSLTransport, data: Any) -> None:
+    """In place of KafkaSSLTransport.write: what is left of a view is a view, and no copy."""
+    KafkaTCPTransport.write(self, memoryview(data))
+
+
+def mend() -> None:
+    """Mends kafka-python in this process; its own lines about connections are kept out of the log, for whoever calls
+    this tells what `newest_failure` says."""
+    if _mended:
+        return
+    _mended.append(True)
+    KafkaConnectionManager._connect = _connect
+    for transport in (KafkaTCPTransport, KafkaSSLTransport):
+        transport._sock_recv = _receiving(transport)
+    KafkaSSLTransport.write = _write
+    for name in ("kafka.net", "kafka.cluster"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

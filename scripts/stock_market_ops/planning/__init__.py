@@ -1,0 +1,1 @@
+"""What `make plan` knows, judges and shows."""

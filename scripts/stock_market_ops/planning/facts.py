@@ -1,0 +1,110 @@
+"""What playbooks/plan.yml has found out, as it shows it at its end."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+State = Literal["free", "own", "taken", "unknown"]
+
+
+class InstanceType(msgspec.Struct, frozen=True):
+    """An instance type that EC2 knows: `memory_mib` of memory, and the zones that offer it."""
+
+    memory_mib: int
+    vcpus: int
+    zones: list[str]
+    architectures: list[str]
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """An entry of the topology, stock_market_instances."""
+
+    name: str
+    type: str
+    zone: str
+    services: list[str]
+
+
+class Existing(msgspec.Struct, frozen=True):
+    """An instance that carries the deployment's tags."""
+
+    name: str
+    id: str
+    type: str
+    state: str
+
+
+class Heaps(msgspec.Struct, frozen=True):
+    """The heaps in MB that the JVMs get on a machine of one type."""
+
+    kafka: int
+    zookeeper: int
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """How much may be and how much is used; `limit` is None where it is not known, for the reason `unknown`."""
+
+    limit: int | None
+    used: int
+    code: str
+    unknown: str
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """Whose a bucket's name is: absent, own (of the account) or foreign."""
+
+    state: Literal["absent", "own", "foreign"]
+    tags: dict[str, str]
+
+
+class Name(msgspec.Struct, frozen=True):
+    """A name of IAM, EC2, Glue or Athena."""
+
+    kind: str
+    name: str
+    state: State
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """All of it. Where the cloud does not answer (`cloud_answers`), everything that it would tell is empty.
+
+    `resources` are the kinds of what the deployment has already, one a resource; `obstacles` what the roles' own checks
+    have found in the way; `volume_gib` is the size of each instance's volume.
+    """
+
+    deployment: str
+    region: str
+    endpoint_url: str
+    cloud_answers: bool
+    account: str
+    caller: str
+    zones: list[str]
+    image: dict[str, Any]
+    instance_types: dict[str, InstanceType]
+    existing: list[Existing]
+    instances: list[Declared]
+    heaps: dict[str, Heaps]
+    volume_gib: int
+    elastic_ip: bool
+    quotas: dict[str, Quota]
+    buckets: dict[str, Bucket]
+    database: str
+    database_state: State
+    names: list[Name]
+    resources: list[str]
+    obstacles: list[str]
+
+    def new(self) -> list[Declared]:
+        """Return the instances that are still to be made."""
+        there = {instance.name for instance in self.existing}
+        return [instance for instance in self.instances if instance.name not in there]
+
+    def heap_mb(self, instance: Declared) -> dict[str, int]:
+        """Return the heap of each JVM that the instance carries, in MB; nothing where its type is not known."""
+        heaps = self.heaps.get(instance.type)
+        if heaps is None:
+            return {}
+        by_service = {"kafka": heaps.kafka, "zookeeper": heaps.zookeeper}
+        return {service: size for service, size in by_service.items() if service in instance.services}

@@ -1,0 +1,75 @@
+"""What stands in the way of a deployment, each in one sentence that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stock_market_ops.planning.facts import Facts
+
+MOST_HEAP_SHARE = 0.5
+"""Share of an instance's memory that heaps may take; page cache, the JVMs, services and Debian need the rest."""
+
+_QUOTAS = {
+    "vcpus": "vCPUs of running on-demand standard instances",
+    "elastic_ips": "Elastic IPs",
+    "vpcs": "VPCs",
+}
+
+
+def quota_title(name: str) -> str:
+    """Return what a quota counts."""
+    return _QUOTAS[name]
+
+
+def needed(facts: Facts) -> dict[str, int | None]:
+    """Return how much more of each quota site.yml takes; None where a type is not known."""
+    new = facts.new()
+    stopped = [there for there in facts.existing if there.state in ("stopping", "stopped")]
+    types = [instance.type for instance in new] + [there.type for there in stopped]
+    known = all(name in facts.instance_types for name in types)
+    missing_addresses = max(0, len(facts.instances) - facts.resources.count("elastic-ip"))
+    return {
+        "vcpus": sum(facts.instance_types[name].vcpus for name in types) if known else None,
+        "elastic_ips": missing_addresses if facts.elastic_ip else 0,
+        "vpcs": 0 if "vpc" in facts.resources else 1,
+    }
+
+
+def obstacles(facts: Facts) -> list[str]:
+    """Return all that stands in the way; nothing where site.yml could go on."""
+    return [*facts.obstacles, *_memory(facts), *_quotas(facts), *_names(facts)]
+
+
+def _memory(facts: Facts) -> Iterator[str]:
+    for instance in facts.instances:
+        heaps = facts.heap_mb(instance)
+        if not heaps:
+            continue
+        memory = facts.instance_types[instance.type].memory_mib
+        if sum(heaps.values()) > memory * MOST_HEAP_SHARE:
+            named = " and ".join(f"{size} MB for {service}" for service, size in heaps.items())
+            yield (
+                f"The instance {instance.name} is a {instance.type} with {memory} MiB of memory, and heaps would take "
+                f"{named}, more than half of it: choose a larger type, or move a service to an instance of its own."
+            )
+
+
+def _quotas(facts: Facts) -> Iterator[str]:
+    more = needed(facts)
+    for name, quota in facts.quotas.items():
+        wanted = more[name]
+        if quota.limit is not None and wanted is not None and quota.used + wanted > quota.limit:
+            yield (
+                f"The account may have {quota.limit} {quota_title(name)} in {facts.region}, has {quota.used} and needs "
+                f"{wanted} more: release what is not in use, or ask Service Quotas for more ({quota.code})."
+            )
+
+
+def _names(facts: Facts) -> Iterator[str]:
+    for name in facts.names:
+        if name.state == "taken":
+            kind = name.kind.replace("-", " ")
+            yield (
+                f"The {kind} {name.name} is there already and does not carry the deployment's tags: remove it, or give "
+                "this deployment another name in STOCK_MARKET_DEPLOYMENT."
+            )

@@ -1,0 +1,124 @@
+"""The one screen of `make plan`."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from stock_market_ops import tables
+from stock_market_ops.planning import judge, prices
+from stock_market_ops.planning.facts import Declared, Facts
+
+_LABEL_WIDTH = 11
+_WIDTH = 120
+
+
+def render(facts: Facts, table: prices.Table, in_the_way: list[str]) -> str:
+    """Lay out what was found, what it costs, and at the end what is in the way."""
+    return "\n".join(_lines(facts, table, in_the_way)) + "\n"
+
+
+def _line(label: str, text: str) -> str:
+    """Lay out text beside its label, on as many lines as it takes."""
+    return textwrap.fill(
+        f"{label:<{_LABEL_WIDTH}}{text}", _WIDTH, subsequent_indent=" " * _LABEL_WIDTH, break_on_hyphens=False
+    )
+
+
+def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator[str]:
+    where = f"the local cloud, {facts.endpoint_url}" if facts.endpoint_url else f"AWS, {facts.region}"
+    yield _line("plan", f"{facts.deployment} on {where}; nothing is created or changed")
+    if facts.cloud_answers:
+        yield _line("identity", f"account {facts.account}, {facts.caller}")
+        yield _line("region", f"{facts.region}: {', '.join(facts.zones) or 'zones unknown'}")
+        image = facts.image
+        told = f"{image['name']}, {image['id']}, {image['architecture']}" if image else "none"
+        yield _line("image", told)
+    else:
+        yield _line("identity", "not known: the local cloud does not run, and so nothing is in it; site.yml starts it")
+    label = "instances"
+    for instance in facts.instances:
+        yield _line(label, _instance(facts, instance))
+        label = ""
+    yield from _quotas(facts)
+    yield from _names(facts)
+    yield ""
+    yield from _cost(facts, table)
+    yield ""
+    if not in_the_way:
+        yield "Nothing stands in the way of site.yml."
+        return
+    yield "In the way:"
+    for sentence in in_the_way:
+        yield textwrap.fill(f"  - {sentence}", _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _instance(facts: Facts, instance: Declared) -> str:
+    there = next((found for found in facts.existing if found.name == instance.name), None)
+    state = f"{there.state}, {there.id}" if there else "new"
+    known = facts.instance_types.get(instance.type)
+    size = f" ({known.vcpus} vCPUs, {known.memory_mib:,} MiB)" if known else ""
+    heaps = ", ".join(f"{service} {size} MB" for service, size in facts.heap_mb(instance).items())
+    services = ", ".join(instance.services)
+    jvms = f"; heaps {heaps}" if heaps else ""
+    return f"{instance.name} {instance.type}{size} in {instance.zone}: {services}{jvms}; {state}"
+
+
+def _quotas(facts: Facts) -> Iterator[str]:
+    more = judge.needed(facts)
+    label = "quotas"
+    for name, quota in facts.quotas.items():
+        limit = "a limit that is not known" if quota.limit is None else str(quota.limit)
+        wanted = "not known" if more[name] is None else more[name]
+        yield _line(label, f"{judge.quota_title(name)}: {quota.used} used of {limit}, {wanted} more needed")
+        label = ""
+    for reason in dict.fromkeys(quota.unknown for quota in facts.quotas.values() if quota.unknown):
+        yield _line("", f"limits: {reason}")
+
+
+def _names(facts: Facts) -> Iterator[str]:
+    if not facts.cloud_answers:
+        return
+    states: dict[str, list[str]] = {}
+    for name, bucket in facts.buckets.items():
+        own = bucket.tags.get("Deployment") == facts.deployment
+        state = "free" if bucket.state == "absent" else "this deployment's" if own else "taken"
+        states.setdefault(state, []).append(f"bucket {name}")
+    said = {"own": "this deployment's", "unknown": "not known"}
+    database = said.get(facts.database_state, facts.database_state)
+    states.setdefault(database, []).append(f"database {facts.database}")
+    for found in facts.names:
+        state = said.get(found.state, found.state)
+        states.setdefault(state, []).append(f"{found.kind.replace('-', ' ')} {found.name}")
+    label = "names"
+    for state, names in states.items():
+        yield _line(label, f"{state}: {', '.join(names)}")
+        label = ""
+
+
+def _cost(facts: Facts, table: prices.Table) -> Iterator[str]:
+    region = table.regions.get(facts.region)
+    if region is None:
+        known = ", ".join(sorted(table.regions))
+        yield _line("cost", f"no price for {facts.region}: the table of {table.as_of} has {known} only")
+        return
+    heading = "nothing here; on AWS it would be" if facts.endpoint_url else "by list prices"
+    yield _line("cost", f"{heading}, in US dollars of {table.as_of}, without tax and traffic")
+    found = prices.items(facts, region)
+    rows: list[dict[str, tables.Value]] = [
+        {"item": item.name, "count": item.count, "an hour": _money(item.hour, 4), "a month": _money(item.month, 2)}
+        for item in found
+    ]
+    hour = sum(item.hour or 0.0 for item in found)
+    unpriced = [item.name for item in found if item.hour is None]
+    total = "sum without what has no price" if unpriced else "sum"
+    month = hour * prices.HOURS_A_MONTH
+    rows.append({"item": total, "count": None, "an hour": _money(hour, 4), "a month": _money(month, 2)})
+    for line in tables.render(["item", "count", "an hour", "a month"], rows).splitlines():
+        yield " " * _LABEL_WIDTH + line
+    yield _line("and by use", prices.rates(region))
+    yield _line("source", table.source)
+
+
+def _money(amount: float | None, decimals: int) -> str:
+    return "no price" if amount is None else f"{amount:,.{decimals}f}"

@@ -1,0 +1,1 @@
+"""The pinned versions of all that this project downloads, and the vulnerabilities that are known of them."""

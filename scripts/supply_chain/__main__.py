@@ -1,0 +1,79 @@
+"""`make audit`: the pinned versions of all kinds that have known vulnerabilities.
+
+Exit codes: 0 every pinned version was looked up and nothing is known of any; 1 something is known of the versions
+printed; 2 some or all versions could not be looked up, and standard error says which.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tabulate import tabulate
+
+from local_cloud import image
+from local_cloud.errors import LocalCloudError
+from supply_chain.osv import URL, OsvError, vulnerabilities
+from supply_chain.pins import Pin, PinsError, debian_pins, maven_pins, python_pins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+EXIT_CLEAN, EXIT_VULNERABLE, EXIT_UNKNOWN = 0, 1, 2
+_DEBIAN: Final = "12"
+
+
+def sources() -> dict[str, Callable[[], set[Pin]]]:
+    """Return every place that pins versions, and how its pins are read."""
+    return {
+        "Python packages, requirements/*.txt": lambda: python_pins(ROOT / "requirements"),
+        **{
+            f"Kafka's jars, {path.parent.relative_to(ROOT)}": partial(maven_pins, path)
+            for path in sorted(ROOT.glob("scripts/kafka_distribution/versions/*/libs.sha512"))
+        },
+        "jars of a benchmark, benchmarks/connect_sink": lambda: maven_pins(
+            ROOT / "benchmarks/connect_sink/libs.sha512"
+        ),
+        "Debian packages of the local hosts": lambda: debian_pins(image.packages_file(image.recipe()[0]), _DEBIAN),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the vulnerable pins as a table and a line of each source's numbers; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="supply_chain", description="List pinned versions with known vulnerabilities."
+    )
+    parser.add_argument("--osv", default=URL, metavar="URL", help="where OSV's API answers, default: %(default)s")
+    options = parser.parse_args(arguments)
+
+    unknown = False
+    pinned: dict[str, set[Pin]] = {}
+    for source, read in sources().items():
+        try:
+            pinned[source] = read()
+        except (PinsError, LocalCloudError) as error:
+            unknown = True
+            print(error, file=sys.stderr)
+    everything = sorted(set().union(*pinned.values()))
+    try:
+        known = vulnerabilities(everything, options.osv)
+    except OsvError as error:
+        print(f"{error} Nothing is known of {len(everything):,} pinned versions.", file=sys.stderr)
+        return EXIT_UNKNOWN
+
+    rows = [[pin.ecosystem, pin.name, pin.version, " ".join(ids)] for pin, ids in known.items() if ids]
+    if rows:
+        print(tabulate(rows, headers=["ecosystem", "name", "version", "known vulnerabilities (https://osv.dev/<id>)"]))
+    for source, pins in pinned.items():
+        print(f"{source}: {sum(bool(known[pin]) for pin in pins)} of {len(pins)} have known vulnerabilities")
+    if unknown:
+        return EXIT_UNKNOWN
+    return EXIT_VULNERABLE if rows else EXIT_CLEAN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

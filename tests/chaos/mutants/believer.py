@@ -1,0 +1,29 @@
+"""A consumer that is wrong on purpose: it takes an object for stored although S3 has answered with an error.
+
+So it commits offsets of records that are nowhere: what a consumer does that commits before it stores.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from stock_market import consumer
+from stock_market.store import Store
+
+
+def _put_once(store: Store, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
+    with suppress(BotoCoreError, ClientError):
+        store._client.put_object(Bucket=store._bucket, Key=key, Body=body, Metadata=dict(metadata), IfNoneMatch="*")
+    return True
+
+
+if __name__ == "__main__":
+    Store.put_new = _put_once  # type: ignore[method-assign,assignment]
+    code = consumer.main()
+    sys.stdout.flush()
+    os._exit(code)

@@ -1,0 +1,28 @@
+"""A consumer that is wrong on purpose: it writes over objects that are there, and never looks who else has written.
+
+So two at once, or one that wakes up late, write the same records into objects that overlap.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from stock_market import consumer
+from stock_market.store import Store
+
+
+def _put_always(store: Store, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
+    def call() -> bool:
+        store._client.put_object(Bucket=store._bucket, Key=key, Body=body, Metadata=dict(metadata))
+        return True
+
+    return store._patiently("put", key, call)
+
+
+if __name__ == "__main__":
+    Store.put_new = _put_always  # type: ignore[method-assign,assignment]
+    code = consumer.main()
+    sys.stdout.flush()
+    os._exit(code)

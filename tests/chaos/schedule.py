@@ -1,0 +1,87 @@
+"""Draws a round's faults: the same seed, round and length give the same schedule."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from tests.chaos.cast import Cast
+from tests.chaos.faults import (
+    Fault,
+    FillDisk,
+    FreezeServer,
+    FreezeService,
+    JoinConsumer,
+    JumpClock,
+    KillServer,
+    KillService,
+    LeaveService,
+    Poison,
+    S3Faults,
+    S3Outage,
+)
+from tests.stock_market.faulty_s3 import FAULTS
+
+GAP_SECONDS = 1.6
+"""From one fault to the next, on the average."""
+
+_Draw = Callable[[random.Random, float, Cast], Fault]
+
+
+def _kinds() -> dict[str, tuple[int, _Draw]]:
+    """Each kind of fault with its weight and the way to draw one."""
+    kinds: dict[str, tuple[int, _Draw]] = {
+        "kill consumer": (6, lambda rng, at, cast: KillService.draw(rng, at, cast, "consumer")),
+        "freeze consumer": (7, lambda rng, at, cast: FreezeService.draw(rng, at, cast, "consumer")),
+        "leave consumer": (4, lambda rng, at, cast: LeaveService.draw(rng, at, cast, "consumer")),
+        "join consumer": (3, lambda rng, at, _cast: JoinConsumer.draw(rng, at)),
+        "kill producer": (4, lambda rng, at, cast: KillService.draw(rng, at, cast, "producer")),
+        "freeze producer": (3, lambda rng, at, cast: FreezeService.draw(rng, at, cast, "producer")),
+        "leave producer": (2, lambda rng, at, cast: LeaveService.draw(rng, at, cast, "producer")),
+        "kill broker": (2, lambda rng, at, _cast: KillServer.draw(rng, at, "broker")),
+        "freeze broker": (2, lambda rng, at, _cast: FreezeServer.draw(rng, at, "broker")),
+        "kill zookeeper": (2, lambda rng, at, _cast: KillServer.draw(rng, at, "zookeeper")),
+        "s3 outage": (3, lambda rng, at, _cast: S3Outage.draw(rng, at)),
+        "poison": (5, lambda rng, at, _cast: Poison.draw(rng, at)),
+    }
+    for fault in FAULTS:
+        kinds[f"s3 {fault}"] = (2, lambda rng, at, _cast, fault=fault: S3Faults.draw(rng, at, fault))  # type: ignore[misc]
+    for volume in ("broker", "zookeeper", "logs"):
+        kinds[f"disk {volume}"] = (1, lambda rng, at, _cast, volume=volume: FillDisk.draw(rng, at, volume))  # type: ignore[misc]
+    for clock in ("broker", "consumers", "producers"):
+        kinds[f"clock {clock}"] = (1, lambda rng, at, _cast, clock=clock: JumpClock.draw(rng, at, clock))  # type: ignore[misc]
+    return kinds
+
+
+KINDS = _kinds()
+
+
+def draw_cast(seed: int, number: int, consumer_module: str, rate: float) -> Cast:
+    """A round's cast; every other round, by chance, with static membership."""
+    rng = random.Random(f"cast {seed} {number}")
+    return Cast(static=rng.random() < 0.5, consumer_module=consumer_module, rate=rate)
+
+
+def draw(
+    seed: int, number: int, count: int, cast: Cast, *, only: str = "", gap_seconds: float = GAP_SECONDS
+) -> list[Fault]:
+    """A round's faults in the order of their moments: first one of each kind, then by weight.
+
+    Args:
+        seed: the run's seed.
+        number: the round's number.
+        count: how many faults.
+        cast: the round's cast.
+        only: takes only the kinds whose name begins so.
+        gap_seconds: from one fault to the next, on the average; a tenth of it at least, nearly twice at most.
+    """
+    rng = random.Random(f"schedule {seed} {number}")
+    names = [name for name in KINDS if name.startswith(only)]
+    deck = rng.sample(names, len(names))
+    weights = [KINDS[name][0] for name in names]
+    deck += rng.choices(names, weights, k=max(0, count - len(deck)))
+    at, faults = 2.0, []
+    for name in deck[:count]:
+        faults.append(KINDS[name][1](rng, round(at, 1), cast))
+        at += rng.uniform(0.1, 1.9) * gap_seconds
+    return faults

@@ -1,0 +1,198 @@
+"""`make plan`: the judgement, the prices, the screen, and what it says where nobody can be asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import msgspec
+import pytest
+
+from stock_market_ops.deployment import ROOT
+from stock_market_ops.plan import PlanError, facts_of
+from stock_market_ops.planning import judge, prices, screen
+from stock_market_ops.planning.facts import Facts
+
+SERVICES = ["zookeeper", "kafka", "stock_producer", "stock_consumer"]
+
+
+def quota(limit: int | None, used: int) -> dict[str, Any]:
+    return {"limit": limit, "used": used, "code": "L-1", "unknown": "" if limit is not None else "no answer"}
+
+
+def facts(**changes: Any) -> Facts:
+    """One new instance in an empty account where all is well."""
+    document: dict[str, Any] = {
+        "deployment": "mine",
+        "region": "eu-central-1",
+        "endpoint_url": "",
+        "cloud_answers": True,
+        "account": "123456789012",
+        "caller": "arn:aws:iam::123456789012:user/me",
+        "zones": ["eu-central-1a"],
+        "image": {"name": "debian-12-amd64-1", "id": "ami-1", "architecture": "x86_64"},
+        "instance_types": {
+            "t3.small": {"memory_mib": 2048, "vcpus": 2, "zones": ["eu-central-1a"], "architectures": ["x86_64"]},
+            "t3.nano": {"memory_mib": 512, "vcpus": 2, "zones": ["eu-central-1a"], "architectures": ["x86_64"]},
+        },
+        "existing": [],
+        "instances": [{"name": "node-1", "type": "t3.small", "zone": "eu-central-1a", "services": SERVICES}],
+        "heaps": {"t3.small": {"kafka": 512, "zookeeper": 128}, "t3.nano": {"kafka": 256, "zookeeper": 64}},
+        "volume_gib": 20,
+        "elastic_ip": True,
+        "quotas": {"vcpus": quota(32, 0), "elastic_ips": quota(5, 0), "vpcs": quota(5, 1)},
+        "buckets": {"mine-data-1": {"state": "absent", "tags": {}}},
+        "database": "stock_market",
+        "database_state": "free",
+        "names": [{"kind": "role", "name": "mine-instance", "state": "free"}],
+        "resources": [],
+        "obstacles": [],
+    }
+    return msgspec.convert(document | changes, Facts)
+
+
+def nodes(*types: str) -> list[dict[str, Any]]:
+    return [
+        {"name": f"node-{number}", "type": name, "zone": "eu-central-1a", "services": SERVICES}
+        for number, name in enumerate(types, 1)
+    ]
+
+
+def running(*names: str) -> list[dict[str, Any]]:
+    return [{"name": name, "id": f"i-{name}", "type": "t3.small", "state": "running"} for name in names]
+
+
+def test_nothing_is_in_the_way_of_one_instance_in_an_empty_account() -> None:
+    assert judge.obstacles(facts()) == []
+
+
+def test_heaps_that_take_more_than_half_of_an_instance_are_in_the_way() -> None:
+    (sentence,) = judge.obstacles(facts(instances=nodes("t3.nano")))
+    assert "256 MB for kafka and 64 MB for zookeeper" in sentence
+    assert "larger type" in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "full"), [("vcpus", quota(4, 3)), ("elastic_ips", quota(5, 5)), ("vpcs", quota(5, 5))]
+)
+def test_a_quota_that_is_used_up_is_in_the_way(name: str, full: dict[str, Any]) -> None:
+    known = {"vcpus": quota(32, 0), "elastic_ips": quota(5, 0), "vpcs": quota(5, 1)}
+    (sentence,) = judge.obstacles(facts(quotas=known | {name: full}))
+    assert judge.quota_title(name) in sentence
+    assert "Service Quotas" in sentence
+
+
+def test_a_quota_that_is_not_known_is_shown_as_that_and_is_in_nobodys_way() -> None:
+    found = facts(quotas={"vpcs": quota(None, 1)})
+    assert judge.obstacles(found) == []
+    said = screen.render(found, prices.load(), [])
+    assert "VPCs: 1 used of a limit that is not known, 1 more needed" in said
+    assert "limits: no answer" in said
+
+
+def test_a_running_deployment_needs_nothing_more_of_a_quota_that_is_used_up() -> None:
+    full = {"vcpus": quota(2, 2), "elastic_ips": quota(1, 1), "vpcs": quota(2, 2)}
+    there = facts(existing=running("node-1"), resources=["instance", "elastic-ip", "vpc"], quotas=full)
+    assert judge.obstacles(there) == []
+
+
+def test_a_name_that_something_else_has_is_in_the_way() -> None:
+    (sentence,) = judge.obstacles(facts(names=[{"kind": "key-pair", "name": "mine", "state": "taken"}]))
+    assert sentence.startswith("The key pair mine is there already")
+
+
+def test_what_the_roles_own_checks_say_comes_first() -> None:
+    assert judge.obstacles(facts(obstacles=["No such zone."])) == ["No such zone."]
+
+
+def test_the_bill_is_the_sum_of_its_items() -> None:
+    region = prices.load().regions["eu-central-1"]
+    three = prices.items(facts(instances=nodes("t3.small", "t3.small", "m5.xlarge")), region)
+    assert [(item.name, item.count) for item in three] == [
+        ("instances m5.xlarge", 1),
+        ("instances t3.small", 2),
+        ("volumes gp3, 20 GiB each", 3),
+        ("Elastic IPs", 3),
+    ]
+    assert [item.hour for item in three] == pytest.approx([0.23, 0.048, 0.0952 * 60 / 730, 0.015])
+    said = screen.render(facts(instances=nodes("t3.small", "t3.small", "m5.xlarge")), prices.load(), [])
+    assert f"{(0.23 + 0.048 + 0.015) * 730 + 0.0952 * 60:.2f}" in said
+
+
+def test_a_type_or_a_region_without_a_price_is_said_plainly() -> None:
+    region = prices.load().regions["eu-central-1"]
+    assert region.instance_hour("u7i-12tb.224xlarge") is None
+    said = screen.render(facts(instances=nodes("u7i.metal")), prices.load(), [])
+    assert "no price" in said
+    assert "sum without what has no price" in said
+    assert "no price for ap-south-1" in screen.render(facts(region="ap-south-1"), prices.load(), [])
+
+
+def test_every_region_prices_the_same_families_and_the_table_has_a_date() -> None:
+    table = prices.load()
+    assert len({frozenset(region.large) for region in table.regions.values()}) == 1
+    assert table.as_of
+    assert table.source
+
+
+def test_the_answer_fits_on_one_screen() -> None:
+    lines = screen.render(facts(instances=nodes(*["t3.small"] * 3)), prices.load(), ["Something."]).splitlines()
+    assert len(lines) < 40
+    assert max(map(len, lines)) <= 120
+
+
+def output(*tasks: tuple[str, dict[str, Any]]) -> str:
+    found = [{"task": {"name": name}, "hosts": {"localhost": result}} for name, result in tasks]
+    return "task times\n" + json.dumps({"plays": [{"tasks": found}]}, indent=1) + "\ntask times"
+
+
+def test_a_playbook_that_ends_early_gives_its_last_sentence() -> None:
+    first, last = {"failed": True, "msg": "rescued"}, {"failed": True, "msg": "No AWS credentials were found."}
+    with pytest.raises(PlanError, match="No AWS credentials"):
+        facts_of(output(("Check", first), ("Ask", last)), "")
+
+
+def test_a_playbook_that_did_not_start_is_said_with_its_own_words() -> None:
+    with pytest.raises(PlanError, match="unrecognized arguments: --frobnicate"):
+        facts_of("usage: ...", "ansible-playbook: error: unrecognized arguments: --frobnicate\n\nusage: ...\n  --all\n")
+
+
+def plan(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    offline = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "PYTHONPATH": str(ROOT / "scripts"),
+        "STOCK_MARKET_DEPLOYMENT": "not-there",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "stock_market_ops.plan", *arguments],
+        env=kept | offline | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_without_credentials_it_is_one_sentence_and_exit_code_1() -> None:
+    done = plan("--inventory", "aws", STOCK_MARKET_OPERATOR_CIDR="203.0.113.7/32")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == (
+        "No AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n"
+    )
+
+
+def test_a_local_cloud_that_does_not_run_is_in_nobodys_way_and_wrong_settings_are() -> None:
+    wrong = {"stock_market_operator_cidr": "0.0.0.0/0", "instances_volume_size": 4, "identity_quotes_prefix": "quotes"}
+    done = plan("--", "-e", json.dumps(wrong))
+    assert done.returncode == 1, done.stderr
+    assert "the local cloud does not run" in done.stdout
+    assert "would open SSH and Kafka to the whole internet" in " ".join(done.stdout.split())
+    assert "instances_volume_size is 4" in done.stdout
+    assert "'quotes' is no folder in a bucket" in done.stdout

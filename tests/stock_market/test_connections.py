@@ -1,0 +1,140 @@
+"""What `connections` mends in kafka-python: that it is still needed, and that it works."""
+
+from __future__ import annotations
+
+import inspect
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kafka.errors import KafkaConnectionError
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
+
+from stock_market import connections
+
+
+@pytest.fixture(autouse=True)
+def mended() -> None:
+    connections.mend()
+
+
+def left_alone(method: Any) -> Any:
+    """What kafka-python itself has in the place of a mended method."""
+    return inspect.unwrap(method)
+
+
+class Talker:
+    """A socket that hands out these pieces, and notes how much it is asked for."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = deque(pieces)
+        self.asked: list[int] = []
+
+    def recv(self, size: int) -> bytes:
+        self.asked.append(size)
+        if not self._pieces:
+            raise BlockingIOError
+        return self._pieces.popleft()
+
+
+@pytest.mark.parametrize("kind", [KafkaTCPTransport, KafkaSSLTransport])
+def test_what_comes_before_the_end_is_read_first(kind: type) -> None:
+    transport: Any = object.__new__(kind)
+    transport._sock = Talker(b"refused", b"", b"")
+    data, error = transport._sock_recv()
+    assert (data, error) == (b"refused", None)
+    assert transport._sock_recv()[1] is not None
+    transport._sock = Talker(b"refused", b"")
+    data, error = left_alone(kind._sock_recv)(transport)  # type: ignore[attr-defined]
+    assert error is not None, "kafka-python hands over what comes with the end; this part of `connections` can go"
+
+
+@pytest.mark.parametrize("kind", [KafkaTCPTransport, KafkaSSLTransport])
+def test_a_socket_is_asked_for_large_pieces(kind: type) -> None:
+    transport: Any = object.__new__(kind)
+    transport._sock = Talker(b"data")
+    assert transport._sock_recv() == (b"data", None)
+    assert transport._sock.asked == [1 << 16] * 2
+
+
+def test_a_request_is_not_copied_for_each_of_its_pieces() -> None:
+    class Narrow:
+        """Takes 16 KiB at a time, as TLS does."""
+
+        def __init__(self) -> None:
+            self.kinds: set[type] = set()
+            self.taken = 0
+
+        def send(self, data: Any) -> int:
+            self.kinds.add(type(data))
+            self.taken += min(len(data), 1 << 14)
+            return min(len(data), 1 << 14)
+
+    transport: Any = KafkaSSLTransport.__new__(KafkaSSLTransport)
+    transport._sock, transport._write_buffer = Narrow(), deque()
+    transport._write, transport._closed, transport._writing = True, False, True
+    transport.write(bytes(100_000))
+    transport._sock_send()
+    assert transport._sock.kinds == {memoryview}
+    assert transport._sock.taken == 100_000
+
+
+@pytest.fixture
+def curt_broker() -> Iterator[str]:
+    """The address of somebody who takes every connection and closes it at the first request."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1 << 16)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def delays(address: str) -> list[float]:
+    """Seconds that a client waits after each of three failures before it tries that broker again."""
+    net = NetworkSelector()
+    manager = KafkaConnectionManager(net, bootstrap_servers=address, reconnect_backoff_ms=1000)
+    found = []
+
+    async def attempt() -> None:
+        await manager.get_connection("bootstrap-0")
+
+    for _ in range(3):
+        with pytest.raises(KafkaConnectionError):
+            net.run(attempt)
+        for _ in range(20):
+            net.poll(timeout_ms=10)
+        found.append(manager.connection_delay("bootstrap-0"))
+        if "bootstrap-0" in manager._backoff:
+            failures, _, timeout = manager._backoff["bootstrap-0"]
+            manager._backoff["bootstrap-0"] = (failures, 0.0, timeout)
+    manager.close()
+    return found
+
+
+def test_a_broker_that_does_not_take_a_client_is_asked_less_and_less_often(curt_broker: str) -> None:
+    first, second, third = delays(curt_broker)
+    assert 0 < first < second < third
+    failure = connections.newest_failure(0)
+    assert failure is not None
+    assert failure.broker == curt_broker
+
+
+def test_kafka_python_still_asks_such_a_broker_again_at_once(curt_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KafkaConnectionManager, "_connect", left_alone(KafkaConnectionManager._connect))
+    assert delays(curt_broker)[1:] == [0, 0], "kafka-python waits now; this part of `connections` can go"
