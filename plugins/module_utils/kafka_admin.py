@@ -232,6 +232,17 @@ def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def config_text(value: object) -> str | None:
+    """Return a value as Kafka writes it: booleans in lower case, lists with commas, null as null."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
 def diff(name: str, before: str, after: str) -> dict[str, str]:
     """Return what a module reports as its difference."""
     return {"before_header": name, "after_header": name, "before": before, "after": after}

@@ -7,6 +7,7 @@ import contextlib
 from typing import Any
 
 from ansible.module_utils.kafka_admin import admin_client, make_module
+from ansible.module_utils.kafka_dynamic import declared
 
 with contextlib.suppress(ImportError):
     from kafka import TopicPartition
@@ -16,8 +17,9 @@ DOCUMENTATION = r"""
 module: kafka_description
 short_description: Brokers, topics, partitions and how far consumer groups are
 description:
-  - Describes the brokers and the controller, every topic's partitions with leader, replicas, in-sync replicas and end
-    offset, and every consumer group with its members, committed offsets and lag. Only reads.
+  - Describes the brokers and the controller, the configuration that is set for all brokers while they run, every
+    topic's partitions with leader, replicas, in-sync replicas and end offset, and every consumer group with its
+    members, committed offsets and lag. Only reads.
 requirements: [kafka-python >= 3.0]
 extends_documentation_fragment: [kafka]
 author: stock-market
@@ -37,6 +39,7 @@ brokers:
   elements: dict
   returned: success
 controller: {description: The controller's id., type: int, returned: success}
+config: {description: "What is set for all brokers, beside each one's own file.", type: dict, returned: success}
 topics: {description: "By topic, its partitions.", type: dict, returned: success}
 groups:
   description: By group, C(state), C(members) and C(partitions) with committed offset, end offset and lag.
@@ -114,6 +117,7 @@ def describe(admin: Any) -> dict[str, Any]:
         "cluster_id": cluster["cluster_id"],
         "controller": cluster["controller_id"],
         "brokers": [dict(broker) for broker in cluster["brokers"]],
+        "config": declared(admin),
         "topics": topics,
         "groups": groups_of(admin, ends),
     }

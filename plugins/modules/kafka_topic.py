@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils import kafka_admin
-from ansible.module_utils.kafka_admin import RefusedError
+from ansible.module_utils.kafka_admin import RefusedError, config_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,17 +66,6 @@ SPEC: dict[str, dict[str, Any]] = {
     "config": {"type": "dict", "default": {}},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-
-
-def config_text(value: object) -> str | None:
-    """Return a value as Kafka writes it: booleans in lower case, lists with commas, null as null."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ",".join(str(item) for item in value)
-    return str(value)
 
 
 def config_changes(

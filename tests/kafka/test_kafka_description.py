@@ -34,8 +34,12 @@ def test_topics_partitions_and_lag_are_told(kafka: Broker, run: Run) -> None:
             for _ in range(5):
                 producer.send(topic, b"value", partition=1).get(20)
         commit(admin, group, TopicPartition(topic, 1), 3)
+    options = {"bootstrap_servers": [kafka.address], "managed": ["log.segment.bytes"]}
+    run("kafka_broker_config", config={"log.segment.bytes": 2000000}, **options)
     told = run("kafka_description", bootstrap_servers=[kafka.address])
+    run("kafka_broker_config", config={}, **options)
     assert told["changed"] is False
+    assert told["config"] == {"log.segment.bytes": "2000000"}
     assert (told["controller"], [broker["broker_id"] for broker in told["brokers"]]) == (1, [1])
     assert told["topics"][topic][1] == {"partition": 1, "leader": 1, "replicas": [1], "isr": [1], "end": 5}
     assert told["groups"][group]["state"] == "Empty"

@@ -228,6 +228,15 @@ def test_a_user_who_is_no_operator_makes_no_users(secured_kafka: Broker, run: Ru
     assert "the user producer may not do this on the cluster" in answer["msg"]
 
 
+def test_brokers_change_while_they_run_for_their_own_user_and_not_for_a_producer(
+    secured_kafka: Broker, run: Run
+) -> None:
+    wanted = {"config": {"log.segment.bytes": 2000000}, "managed": ["log.segment.bytes"]}
+    assert run("kafka_broker_config", **wanted, **as_user(secured_kafka, "broker"))["changed"]
+    answer = run("kafka_broker_config", **wanted, **as_user(secured_kafka, "producer"))
+    assert "the user producer may not do this on the cluster" in answer["msg"]
+
+
 READ = {"resource_type": "topic", "resource_name": "quotes", "operations": ["read", "describe"]}
 GROUP = {"resource_type": "group", "resource_name": "app-", "pattern": "prefixed", "operations": ["read"]}
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible.module_utils.kafka_admin import RefusedError
+from ansible.module_utils.kafka_admin import RefusedError, config_text
 from kafka.admin import KafkaAdminClient
-from plugins.modules.kafka_topic import Topic, check_shape, config_changes, config_text
+from plugins.modules.kafka_topic import Topic, check_shape, config_changes
 from tests.stock_market.broker import Broker
 
 KNOWN = {
