@@ -6,11 +6,20 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 _STEP_MB = 32
 # Of each service: its share of the machine's memory, and the least and the most in MB.
 _HEAPS = {"kafka": (0.25, 256, 6144), "zookeeper": (0.0625, 64, 1024)}
+
+_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
+# Read when a broker starts and has none in milliseconds, which it takes while it runs; of two the later counts.
+_COARSE = {
+    "log.retention.hours": ("log.retention.ms", _HOUR_MS),
+    "log.retention.minutes": ("log.retention.ms", _MINUTE_MS),
+    "log.roll.hours": ("log.roll.ms", _HOUR_MS),
+    "log.roll.jitter.hours": ("log.roll.jitter.ms", _HOUR_MS),
+}
 
 
 def jvm_heap_mb(memory_mb: float, service: str) -> int:
@@ -47,9 +56,58 @@ def granted_acls(user: Mapping[str, Any]) -> list[dict[str, Any]]:
     return acls
 
 
+def _finest(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the overrides with every time in milliseconds; what is no number is left for Kafka to refuse."""
+    found: dict[str, Any] = {}
+    for name, (finer, factor) in _COARSE.items():
+        if name in overrides:
+            try:
+                found[finer] = max(int(overrides[name]) * factor, -1)
+            except (TypeError, ValueError):
+                found[finer] = overrides[name]
+    found |= {name: value for name, value in overrides.items() if name not in _COARSE}
+    # A running broker that changes anything of its logs forgets that this one stands in for the other.
+    if "log.flush.scheduler.interval.ms" in found:
+        found.setdefault("log.flush.interval.ms", found["log.flush.scheduler.interval.ms"])
+    return found
+
+
+def placed_properties(
+    overrides: Mapping[str, Any],
+    everyones: Iterable[Mapping[str, Any]],
+    defaults: Mapping[str, Any],
+    cluster_wide: Collection[str],
+) -> dict[str, dict[str, Any]]:
+    """Tell a broker's own properties from those that are the cluster's.
+
+    Args:
+        overrides: the broker's, which stand before the defaults.
+        everyones: the overrides of each broker of the cluster.
+        defaults: what all brokers have where nothing is overridden.
+        cluster_wide: names of what Kafka can set for all brokers while they run.
+
+    Returns:
+        `cluster`: what is cluster-wide and the same for all brokers. `broker`: the others, without those of null.
+    """
+    mine = {**defaults, **_finest(overrides)}
+    theirs = [{**defaults, **_finest(each)} for each in everyones]
+    shared = {
+        name: value
+        for name, value in mine.items()
+        if name in cluster_wide and all(name in each and str(each[name]) == str(value) for each in theirs)
+    }
+    own = {name: value for name, value in mine.items() if name not in shared}
+    return {"cluster": shared, "broker": {name: value for name, value in own.items() if value is not None}}
+
+
 class FilterModule:
     """What Ansible asks for the filters' names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"jvm_heap_mb": jvm_heap_mb, "misspelt_options": misspelt_options, "granted_acls": granted_acls}
+        return {
+            "jvm_heap_mb": jvm_heap_mb,
+            "misspelt_options": misspelt_options,
+            "granted_acls": granted_acls,
+            "placed_properties": placed_properties,
+        }

@@ -1,9 +1,16 @@
-"""Promises of the filters: heaps that fit the machine, and names that are corrected."""
+"""Promises of the filters: heaps that fit the machine, corrected names, and properties that need no restart."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
 import pytest
-from plugins.filter.kafka import jvm_heap_mb, misspelt_options
+import yaml
+from plugins.filter.kafka import jvm_heap_mb, misspelt_options, placed_properties
+from tests.stock_market.broker import distribution
 
 
 @pytest.mark.parametrize(("memory", "broker", "zookeeper"), [(949, 256, 64), (1956, 480, 96), (7800, 1920, 480)])
@@ -21,3 +28,75 @@ def test_an_unknown_name_comes_with_what_looks_like_it() -> None:
     assert misspelt_options(["kafka_heap_mb", "kafka_heap"], options) == ["kafka_heap (did you mean kafka_heap_mb?)"]
     assert misspelt_options(["kafka_qqq"], options) == ["kafka_qqq"]
     assert misspelt_options(options, options) == []
+
+
+ROLE: dict[str, Any] = yaml.safe_load(
+    (Path(__file__).resolve().parents[2] / "roles" / "kafka" / "vars" / "main.yml").read_text(encoding="utf-8")
+)
+CLUSTER_WIDE = ROLE["__kafka_cluster_wide"]
+DEFAULTS = {"log.retention.ms": 1000, "log.segment.bytes": 5}
+
+
+def place(*overrides: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Where the first broker's properties stand, in a cluster of brokers with these overrides."""
+    return placed_properties(overrides[0], overrides, DEFAULTS, CLUSTER_WIDE)
+
+
+def test_the_list_is_what_kafka_itself_says_can_change_while_brokers_run() -> None:
+    command = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{distribution()}/libs/*", "kafka.server.KafkaConfig"]
+    table = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    modes = {
+        found[1]: found[2]
+        for found in re.finditer(
+            r'<h4><a id="([^"]+)">(?:(?!<h4>).)*?<th>Update Mode:</th><td>([a-z-]+)</td>', table, re.DOTALL
+        )
+    }
+    assert len(modes) > 300
+    assert sorted(name for name, mode in modes.items() if mode == "cluster-wide") == CLUSTER_WIDE
+
+
+def test_no_property_of_the_roles_that_kafka_changes_while_it_runs_stands_in_the_file_but_two() -> None:
+    assert set(ROLE["__kafka_cluster_properties"]) <= set(CLUSTER_WIDE)
+    properties = [part for name, part in ROLE.items() if name.endswith("_properties") and isinstance(part, dict)]
+    written = {name for part in properties if part is not ROLE["__kafka_cluster_properties"] for name in part}
+    assert written & set(CLUSTER_WIDE) == {"min.insync.replicas", "log.cleaner.dedupe.buffer.size"}
+
+
+def test_an_override_that_kafka_takes_while_it_runs_is_the_clusters_and_any_other_the_brokers() -> None:
+    overrides = {"num.io.threads": 16, "log.segment.bytes": 7, "num.partitions": 3}
+    assert place(overrides, overrides) == {
+        "cluster": {"log.retention.ms": 1000, "log.segment.bytes": 7, "num.io.threads": 16},
+        "broker": {"num.partitions": 3},
+    }
+
+
+def test_hours_and_minutes_become_milliseconds_and_the_finest_counts() -> None:
+    assert place({"log.retention.hours": "2"})["cluster"]["log.retention.ms"] == 7200000
+    assert place({"log.retention.minutes": 2, "log.retention.hours": 5})["cluster"]["log.retention.ms"] == 120000
+    assert place({"log.retention.hours": 5, "log.retention.ms": 7})["cluster"]["log.retention.ms"] == 7
+    assert place({"log.retention.hours": -1})["cluster"]["log.retention.ms"] == -1
+    assert place({"log.retention.hours": "soon"})["cluster"]["log.retention.ms"] == "soon"
+    assert place({"log.roll.hours": 1, "log.roll.jitter.hours": 1}) == {
+        "cluster": {**DEFAULTS, "log.roll.ms": 3600000, "log.roll.jitter.ms": 3600000},
+        "broker": {},
+    }
+
+
+def test_a_flush_interval_that_stands_in_for_another_is_said_to_the_running_broker_too() -> None:
+    placed = place({"log.flush.scheduler.interval.ms": 9})
+    assert placed["broker"] == {"log.flush.scheduler.interval.ms": 9}
+    assert placed["cluster"]["log.flush.interval.ms"] == 9
+
+
+def test_where_brokers_differ_each_keeps_its_own_and_the_others_the_roles() -> None:
+    mine, other = {"log.segment.bytes": 7, "num.io.threads": 16}, {"num.io.threads": "16"}
+    assert place(mine, other) == {
+        "cluster": {"log.retention.ms": 1000, "num.io.threads": 16},
+        "broker": {"log.segment.bytes": 7},
+    }
+    assert place(other, mine)["broker"] == {"log.segment.bytes": 5}
+
+
+def test_null_leaves_a_property_to_kafka() -> None:
+    assert place({"log.segment.bytes": None})["cluster"]["log.segment.bytes"] is None
+    assert place({"log.segment.bytes": None}, {})["broker"] == {}

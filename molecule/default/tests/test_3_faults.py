@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from chain import read_stream
-from conftest import Deployment, changes, eventually, make, query, read_deployment, site
+from conftest import Deployment, changes, eventually, make, play, query, read_deployment, site
 
 
 def newest() -> str:
@@ -74,6 +74,17 @@ def test_a_changed_public_address_is_one_changed_file_and_one_restart(deployment
     assert new["PublicIp"] in moved.facts["bootstrap_servers"]
     assert_the_stream_goes_on(since=newest())
     eventually(lambda: make("status").returncode == 0, seconds=60, what="make status with exit code 0")
+
+
+def test_a_change_that_needs_no_restart_causes_none(host: Any) -> None:
+    def main_pid() -> str:
+        return str(host.check_output("systemctl show --property MainPID --value kafka"))
+
+    running = main_pid()
+    for arguments in (("-e", "kafka_log_retention_hours=24"), ()):
+        changed = changes(play("kafka.yml", *arguments))
+        assert [task for _, task in changed] == ["kafka : Set what all brokers have in common"]
+    assert main_pid() == running
 
 
 def test_at_rest_every_record_that_was_ever_acknowledged_is_there_once(host: Any, deployment: Deployment) -> None:
