@@ -1,0 +1,63 @@
+"""Promises of the role kafka: what one broker may become is decided by what all of them are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.ops.playbook import Run, local_inventory, run
+
+# Of each broker: the version that its unit names, and its server.properties.
+BROKERS = {
+    "kafka-1": ("3.9.2", "inter.broker.protocol.version=3.8\n"),
+    "kafka-2": ("3.8.1", "broker.id=2\n"),
+    "kafka-3": ("", ""),
+}
+VERSION: dict[str, Any] = {
+    "ansible.builtin.include_role": {"name": "kafka", "tasks_from": "version"},
+    "vars": {
+        "kafka_config_dir": "{{ folder }}",
+        "__kafka_unit_file": "{{ folder }}/unit",
+        "__kafka_started_properties": "{{ folder }}/started.properties",
+    },
+}
+SAY: dict[str, Any] = {
+    "ansible.builtin.debug": {"msg": "{{ inventory_hostname }} is to speak {{ __kafka_change.protocol }}"}
+}
+
+
+def broker(folder: Path, version: str, properties: str) -> dict[str, Any]:
+    """A host, which is this machine with files of its own."""
+    folder.mkdir()
+    if version:
+        (folder / "unit").write_text(f"ExecStart=/opt/kafka_2.13-{version}/bin/kafka-server-start.sh\n")
+        (folder / "server.properties").write_text(properties)
+    this = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
+    return this | {"folder": str(folder)}
+
+
+@pytest.fixture
+def asked(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
+    """What the role answers three brokers, for a step."""
+    hosts = {name: broker(tmp_path / name, *state) for name, state in BROKERS.items()}
+    play = {"hosts": "kafka", "gather_facts": False, "tasks": [VERSION, SAY]}
+    variables = {"kafka_version": "3.9.2", "kafka_upgrade_step": request.param}
+    return run(tmp_path / "play", [play], local_inventory(variables, kafka=hosts))
+
+
+@pytest.mark.parametrize("asked", ["software"], indirect=True)
+def test_all_keep_the_newest_protocol_that_any_of_them_speaks(asked: Run) -> None:
+    assert asked.code == 0, asked.output
+    for name in BROKERS:
+        assert f"{name} is to speak 3.8" in asked.output
+
+
+@pytest.mark.parametrize("asked", [""], indirect=True)
+def test_no_other_playbook_goes_on_with_two_versions(asked: Run) -> None:
+    said = " ".join(asked.output.split())
+    assert asked.code == 2, said
+    assert (
+        "kafka-1 runs Kafka 3.9.2, kafka-2 runs Kafka 3.8.1, and kafka_version is 3.9.2: an upgrade was broken" in said
+    )
