@@ -29,7 +29,7 @@ PACKAGES := $(PACKAGES_$(ENV))
 # The fault trials compile a library that shifts clocks.
 test chaos: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart scale replace topics logs backup restore test test-cluster lint unit molecule audit chaos bench lock system venv venv-test check-env
+.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster lint unit molecule audit chaos bench lock system venv venv-test check-env
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -77,6 +77,9 @@ restore: venv  ## creates what a backup has and the cluster lacks: BACKUP=latest
 
 restart: venv  ## restarts what runs, one after the other, through a gate: WHAT=both|kafka|zookeeper
 	$(PLAYBOOK) playbooks/restart.yml -e restart=$(or $(WHAT),both) $(ARGS)
+
+upgrade: venv  ## another kafka_version: STEP=software, then STEP=protocol; between them STEP=rollback ARGS='-e kafka_version=3.8.1'
+	$(PLAYBOOK) playbooks/upgrade.yml -e upgrade=$(STEP) $(ARGS)
 
 scale: venv  ## adds the brokers that the inventory declares and moves partitions to them; REMOVE=kafka-4 drains one that it declares no more
 	$(PLAYBOOK) playbooks/scale.yml -e '{"scale_remove": [$(if $(REMOVE),"$(REMOVE)")]}' $(ARGS)
