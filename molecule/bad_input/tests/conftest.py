@@ -62,10 +62,12 @@ def others_buckets() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def wrong_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a CSV file of other columns, another broker's data, and a tarball that is none."""
+    """Wrong files: a CSV of other columns, another broker's data, an old unit, a tarball that is none."""
     directory = tmp_path_factory.mktemp("wrong")
     (directory / "trades.csv").write_text("Index,Date,Price\nNYA,2021-05-28,16555.66\n", encoding="utf-8")
     (directory / "data").mkdir()
     (directory / "data" / "meta.properties").write_text("version=0\nbroker.id=7\n", encoding="utf-8")
     (directory / "kafka.tgz").write_bytes(b"not the tarball that was pinned")
+    start = "ExecStart=/opt/kafka_2.13-3.8.1/bin/kafka-server-start.sh /etc/kafka/server.properties"
+    (directory / "kafka.service").write_text(f"[Service]\n{start}\n", encoding="utf-8")
     return directory

@@ -55,6 +55,12 @@ def of_kafka(name: str, sentence: str, **wrong: Any) -> Case:
     return on_a_host(name, sentence, wrong, "playbooks/kafka.yml", "--check")
 
 
+def of_an_upgrade(name: str, sentence: str, step: str, **wrong: Any) -> Case:
+    """A case of upgrade.yml, in check mode, where a broker of Kafka 3.8.1 is."""
+    wrong |= {"upgrade": step, "__kafka_unit_file": "{files}/kafka.service"}
+    return on_a_host(name, sentence, wrong, "playbooks/upgrade.yml", "--check")
+
+
 def of_services(name: str, sentence: str, **wrong: Any) -> Case:
     """A case of the producer or the consumer, in check mode."""
     return on_a_host(name, sentence, wrong, f"{SCENARIO}/services.yml", "--check")
@@ -238,6 +244,37 @@ KAFKA = [
         "kafka_topics_definitions has a topic 'stock-quotes' with 0 partitions; a name is 1 to 249 letters",
         kafka_topics_definitions=[{"name": "stock-quotes", "partitions": 0}],
     ),
+    of_kafka(
+        "version without ZooKeeper",
+        "kafka_version is 4.0.0, which has no ZooKeeper any more: 3.9 is the last line that runs here.",
+        kafka_version="4.0.0",
+    ),
+    of_kafka(
+        "another minor version than the brokers run",
+        "node-1 runs Kafka 3.8.1, and kafka_version is 3.9.2: say make upgrade STEP=software for that, "
+        "or set kafka_version to 3.8.1.",
+        __kafka_unit_file="{files}/kafka.service",
+    ),
+]
+
+UPGRADE = [
+    of_an_upgrade(
+        "step of an upgrade that there is not",
+        "An upgrade has no step 'everything': say -e upgrade=software, then -e upgrade=protocol, "
+        "or between them -e upgrade=rollback with the old kafka_version.",
+        "everything",
+    ),
+    of_an_upgrade(
+        "new protocol before the new software",
+        "node-1 runs Kafka 3.8.1, and kafka_version is 3.9.2: the protocol changes only where every broker runs that. "
+        "Say make upgrade STEP=software first.",
+        "protocol",
+    ),
+    of_an_upgrade(
+        "rollback to something newer",
+        "node-1 runs Kafka 3.8.1, so Kafka 3.9.2 is no way back: say make upgrade STEP=software.",
+        "rollback",
+    ),
 ]
 
 SERVICES = [
@@ -282,7 +319,7 @@ SERVICES = [
     ),
 ]
 
-CASES = [*CALLER, *NETWORK, *STORAGE, *TOPOLOGY, *KAFKA, *SERVICES]
+CASES = [*CALLER, *NETWORK, *STORAGE, *TOPOLOGY, *KAFKA, *UPGRADE, *SERVICES]
 
 
 def run(case: Case, files: Path) -> Done:
@@ -327,4 +364,9 @@ def test_wrong_input_ends_in_one_sentence_before_anything_is_made(
     assert case.sentence.replace("{files}", str(wrong_files)) in said
     assert "Traceback" not in said
     assert made() == []
-    assert {path.name for path in wrong_files.iterdir()} - {"cache"} == {"data", "kafka.tgz", "trades.csv"}
+    assert {path.name for path in wrong_files.iterdir()} - {"cache"} == {
+        "data",
+        "kafka.service",
+        "kafka.tgz",
+        "trades.csv",
+    }
