@@ -89,7 +89,7 @@ class ConsumerKafka(Kafka, frozen=True):
     group_id: Annotated[str, Meta(min_length=1)] = "stock-consumer"
     client_id: str = "stock-consumer"
     instance_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,249}$")] = ""
-    session_timeout_seconds: Annotated[float, Meta(ge=1, le=1800)] = 45.0
+    session_timeout_seconds: Annotated[float, Meta(ge=1, le=1800)] = 10.0
     reader: Literal["batches", "records"] = "batches"
 
 

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import testinfra
+import yaml
+from kafka import KafkaAdminClient
 from pauses import Pauses
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,6 +44,38 @@ def login() -> dict[str, Any]:
 def host(name: str) -> Any:
     """An instance over SSH."""
     return testinfra.get_host(f"ssh://{name}", ssh_config=str(STATE / "ssh_config"), sudo=True)
+
+
+def instance(name: str) -> dict[str, Any]:
+    """What the cloud says of a running instance."""
+    ec2 = boto3.client("ec2")
+    filters = [("tag:Deployment", os.environ["STOCK_MARKET_DEPLOYMENT"]), ("tag:InstanceName", name)]
+    wanted = [{"Name": key, "Values": [value]} for key, value in (*filters, ("instance-state-name", "running"))]
+    (reservation,) = ec2.describe_instances(Filters=wanted)["Reservations"]
+    return dict(reservation["Instances"][0])
+
+
+def body(name: str) -> str:
+    """The id of the container that is an instance's body: its power and its cable are the test's to cut."""
+    command = ["podman", "ps", "--quiet", "--filter", f"name={instance(name)['InstanceId']}$"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def declared() -> list[dict[str, Any]]:
+    """The instances that the inventory declares for a cluster, as a list to change and hand to a playbook."""
+    common = yaml.safe_load((ROOT / "inventory" / "common.yml").read_text(encoding="utf-8"))
+    return list(common["stock_market_sizes"]["cluster"])
+
+
+def members(group: str = "stock-consumer") -> dict[str, int]:
+    """How many partitions each member of the consumers' group has, by the member's host."""
+    with KafkaAdminClient(**login()) as admin:
+        found = admin.describe_groups([group])[group]
+    return {
+        each["client_host"].lstrip("/"): sum(len(topic["partitions"]) for topic in assigned["assigned_partitions"])
+        for each in found["members"]
+        if (assigned := each["member_assignment"])
+    }
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,50 +3,153 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 
-from conftest import eventually, facts, host, make, play, told, well
+from conftest import body, declared, eventually, facts, host, instance, login, make, members, play, told, well
+from kafka import KafkaAdminClient
 from pauses import Pauses
 
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 MOST_AT_A_KILL, MOST_AT_A_RESTART = 12.0, 2.0
+MOST_AT_A_TAKEOVER = 15.0
+# In a host's own network: nothing in, nothing out, as if its cable were cut.
+CUT = """
+table inet cut {
+  chain in { type filter hook input priority -500; policy drop; iif lo accept; }
+  chain out { type filter hook output priority -500; policy drop; oif lo accept; }
+}
+"""
 
 
 def controller() -> str:
     """The name of the instance whose broker controls."""
     found = json.loads(make("status", "FORMAT=json").stdout)["parts"]["kafka"]["value"]["controller"]
-    return next(each["name"] for each in facts()["instances"] if each["id"] == found)
+    return next(each["name"] for each in declared() if each["id"] == found)
+
+
+def zookeepers_leader() -> str:
+    said = r"grep -ohE 'LEADING|FOLLOWING' /var/log/zookeeper/zookeeper.log | tail -1"
+    return next(name for name in BROKERS if host(name).check_output(said) == "LEADING")
 
 
 def kill(name: str, unit: str) -> None:
     host(name).run_expect([0], f"systemctl kill --signal=KILL {unit}")
 
 
-def test_a_rolling_restart_pauses_nobody(pauses: Pauses) -> None:
-    before = {name: host(name).check_output("systemctl show -p MainPID --value kafka") for name in BROKERS}
-    printed = play("restart.yml")
-    after = {name: host(name).check_output("systemctl show -p MainPID --value kafka") for name in BROKERS}
+def processes() -> dict[str, str]:
+    return {name: host(name).check_output("systemctl show -p MainPID --value kafka") for name in BROKERS}
+
+
+def versions() -> set[str]:
+    """The versions of the software that the brokers run."""
+    said = "systemctl show -p ExecStart --value kafka | grep -oE 'kafka_2.13-[0-9.]+[0-9]' | head -1"
+    return {host(name).check_output(said).rpartition("-")[2] for name in BROKERS}
+
+
+def replicas(broker: int) -> int:
+    """How many replicas of partitions a broker carries."""
+    with KafkaAdminClient(**login()) as admin:
+        topics = admin.describe_topics()
+    return sum(broker in each["replica_nodes"] for topic in topics for each in topic["partitions"])
+
+
+def test_1_an_upgrade_pauses_nobody_and_can_be_taken_back(pauses: Pauses) -> None:
+    """Comes first: the scenario sets up yesterday's version."""
+    assert versions() == {"3.8.1"}
+    play("upgrade.yml", "-e", "upgrade=software")
+    assert versions() == {"3.9.2"}
+    assert told(pauses, "new software") <= MOST_AT_A_RESTART
+    play("upgrade.yml", "-e", "upgrade=rollback", "-e", "kafka_version=3.8.1")
+    assert versions() == {"3.8.1"}
+    assert told(pauses, "the old software again") <= MOST_AT_A_RESTART
+    play("upgrade.yml", "-e", "upgrade=software")
+    play("upgrade.yml", "-e", "upgrade=protocol")
+    assert versions() == {"3.9.2"}
+    assert told(pauses, "new software and its protocol") <= MOST_AT_A_RESTART
+
+
+def test_2_a_rolling_restart_pauses_nobody(pauses: Pauses) -> None:
+    before = processes()
+    play("restart.yml")
+    after = processes()
     assert all(before[name] != after[name] for name in BROKERS)
-    assert "failed=0" in printed
     assert told(pauses, "rolling restart") <= MOST_AT_A_RESTART
 
 
-def test_a_killed_broker_is_stood_in_for(pauses: Pauses) -> None:
+def test_2_new_certificates_pause_nobody(pauses: Pauses) -> None:
+    before = processes()
+    play("rotate.yml", "-e", "rotate=certificates")
+    after = processes()
+    assert all(before[name] != after[name] for name in BROKERS)
+    assert told(pauses, "each certificate rotated") <= MOST_AT_A_RESTART
+
+
+def test_3_a_killed_broker_is_stood_in_for(pauses: Pauses) -> None:
     kill(next(name for name in BROKERS if name != controller()), "kafka")
     eventually(well, 120, "the killed broker back in sync")
     assert told(pauses, "a broker killed with -9") <= MOST_AT_A_KILL
 
 
-def test_a_killed_controller_is_stood_in_for(pauses: Pauses) -> None:
+def test_3_a_killed_controller_is_stood_in_for(pauses: Pauses) -> None:
     kill(controller(), "kafka")
     eventually(well, 120, "the killed controller back in sync")
     assert told(pauses, "the controller killed with -9") <= MOST_AT_A_KILL
 
 
-def test_zookeepers_leader_is_stood_in_for(pauses: Pauses) -> None:
-    leader = next(
-        name for name in BROKERS if host(name).run("grep -q LEADING /var/log/zookeeper/zookeeper.log").rc == 0
-    )
-    kill(leader, "zookeeper")
+def test_3_zookeepers_leader_is_stood_in_for(pauses: Pauses) -> None:
+    kill(zookeepers_leader(), "zookeeper")
     time.sleep(20)
     assert told(pauses, "ZooKeeper's leader killed with -9") <= MOST_AT_A_KILL
+
+
+def test_3_a_host_without_network_is_stood_in_for(pauses: Pauses) -> None:
+    """Its broker believes in itself for a while; what it takes alone is never acknowledged."""
+    inspect = ["podman", "inspect", "--format", "{{.State.Pid}}", body(next(n for n in BROKERS if n != controller()))]
+    pid = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
+    inside = ["nsenter", "--target", pid, "--net", "nft"]
+    subprocess.run([*inside, "--file", "-"], input=CUT, text=True, check=True)
+    try:
+        time.sleep(60)
+    finally:
+        subprocess.run([*inside, "delete", "table", "inet", "cut"], check=True)
+    eventually(well, 120, "the host back in sync")
+    assert told(pauses, "a host without network for a minute") <= MOST_AT_A_KILL
+
+
+def test_4_a_broker_whose_host_is_gone_is_replaced(pauses: Pauses) -> None:
+    old = instance("kafka-2")["InstanceId"]
+    subprocess.run(["podman", "kill", "--signal", "KILL", body("kafka-2")], check=True, stdout=subprocess.DEVNULL)
+    time.sleep(20)
+    assert told(pauses, "a host powered off") <= MOST_AT_A_KILL
+    play("replace.yml", "-e", "instance=kafka-2")
+    assert instance("kafka-2")["InstanceId"] != old
+    assert replicas(2) > 0
+    assert told(pauses, "a host replaced") <= MOST_AT_A_RESTART
+
+
+def test_4_a_lost_pipeline_host_is_taken_over(pauses: Pauses) -> None:
+    lost = instance("pipeline-2")["PrivateIpAddress"]
+    everything = sum(members().values())
+    assert members()[lost] > 0
+    subprocess.run(["podman", "kill", "--signal", "KILL", body("pipeline-2")], check=True, stdout=subprocess.DEVNULL)
+    began = time.monotonic()
+    eventually(lambda: sum(n for host, n in members().items() if host != lost) == everything, 60, "all taken over")
+    took = time.monotonic() - began
+    print(f"\na pipeline host powered off: its partitions taken over after {took:.1f} s")
+    assert took <= MOST_AT_A_TAKEOVER
+    play("replace.yml", "-e", "instance=pipeline-2")
+    eventually(lambda: len(members()) == facts()["consumers"], 60, "both hosts have partitions again")
+    told(pauses, "a pipeline host replaced")
+
+
+def test_5_a_broker_comes_and_goes(pauses: Pauses) -> None:
+    four = [*declared(), {**declared()[0], "name": "kafka-4", "id": 4, "services": ["kafka"]}]
+    play("scale.yml", "-e", json.dumps({"stock_market_instances": four}))
+    assert replicas(4) > 0
+    assert told(pauses, "a broker added") <= MOST_AT_A_RESTART
+    eventually(well, 60, "all is well with four brokers")
+    play("scale.yml", "-e", '{"scale_remove": ["kafka-4"]}')
+    assert replicas(4) == 0
+    assert [each["name"] for each in facts()["instances"] if "kafka" in each["services"]] == list(BROKERS)
+    assert told(pauses, "a broker removed") <= MOST_AT_A_RESTART
