@@ -77,12 +77,12 @@ def test_2_a_rolling_restart_pauses_nobody(pauses: Pauses) -> None:
     assert told(pauses, "rolling restart") <= MOST_AT_A_RESTART
 
 
-def test_2_new_certificates_pause_nobody(pauses: Pauses) -> None:
+def test_2_new_passwords_and_certificates_pause_nobody(pauses: Pauses) -> None:
     before = processes()
-    play("rotate.yml", "-e", "rotate=certificates")
+    play("rotate.yml", "-e", "rotate=all")
     after = processes()
     assert all(before[name] != after[name] for name in BROKERS)
-    assert told(pauses, "each certificate rotated") <= MOST_AT_A_RESTART
+    assert told(pauses, "every password and certificate rotated") <= MOST_AT_A_RESTART
 
 
 def test_3_a_killed_broker_is_stood_in_for(pauses: Pauses) -> None:

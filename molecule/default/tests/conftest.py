@@ -53,7 +53,7 @@ def login(deployment: Deployment) -> dict[str, Any]:
 
 
 def secrets(deployment: Deployment) -> dict[str, str]:
-    """Every secret that Parameter Store has; of a key the lines that only it has."""
+    """Every secret that Parameter Store has; of a key the lines that only it has. Certificates and names are none."""
     path = f"/{deployment.facts['deployment']}/"
     pages = (
         deployment.client("ssm")
@@ -61,7 +61,11 @@ def secrets(deployment: Deployment) -> dict[str, str]:
         .paginate(Path=path, Recursive=True, WithDecryption=True)
     )
     found = {parameter["Name"]: parameter["Value"] for page in pages for parameter in page["Parameters"]}
-    return {name: max(value.splitlines(), key=len) for name, value in found.items() if "certificates" not in name}
+    return {
+        name: max(value.splitlines(), key=len)
+        for name, value in found.items()
+        if not name.endswith(("/certificates", "/broker-user"))
+    }
 
 
 def read_deployment() -> Deployment:
