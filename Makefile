@@ -100,7 +100,7 @@ lint: venv-test  ## ansible-lint, yamllint, ruff, mypy
 	$(BIN)/ansible-lint --offline
 
 unit: venv-test  ## the unit tests
-	$(BIN)/pytest --quiet
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
 
 molecule: venv-test  ## the scenarios bad_input and default, one after the other
 	$(BIN)/molecule test -s bad_input
