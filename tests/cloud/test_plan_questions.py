@@ -94,7 +94,9 @@ def make_all(clients: Clients, tags: dict[str, str]) -> None:
     clients("ec2").create_key_pair(
         KeyName="mine", TagSpecifications=[{"ResourceType": "key-pair", "Tags": listed(tags)}]
     )
-    clients("glue").create_crawler(Name="mine", Role="mine", Targets={}, Tags=tags)
+    clients("glue").create_crawler(
+        Name="mine", Role="mine", Targets={"S3Targets": [{"Path": "s3://mine/quotes/"}]}, Tags=tags
+    )
     clients("athena").create_work_group(Name="mine", Tags=listed(tags))
 
 

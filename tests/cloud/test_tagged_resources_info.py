@@ -65,7 +65,13 @@ def make(clients: Clients, name: str, tags: dict[str, str]) -> None:
     glue.create_database(DatabaseInput={"Name": database}, Tags=tags)
     arn = f"arn:aws:glue:us-east-1:123456789012:database/{database}"
     glue.tag_resource(ResourceArn=arn, TagsToAdd=tags)
-    glue.create_crawler(Name=name, Role=f"{name}-instance", DatabaseName=database, Targets={}, Tags=tags)
+    glue.create_crawler(
+        Name=name,
+        Role=f"{name}-instance",
+        DatabaseName=database,
+        Targets={"S3Targets": [{"Path": "s3://mine/quotes/"}]},
+        Tags=tags,
+    )
     clients("athena").create_work_group(Name=name, Tags=listed(tags))
 
 
