@@ -17,7 +17,13 @@ Clients = Callable[[str], Any]
 TAGS = {"Project": "stock-market-kafka", "Deployment": "mine"}
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["ec2.amazonaws.com", "glue.amazonaws.com"]},
+            "Action": "sts:AssumeRole",
+        }
+    ],
 }
 
 
