@@ -42,6 +42,7 @@ def variables(state: Path, **more: Any) -> dict[str, Any]:
         "stock_market_database": "stock_market",
         "stock_market_table": "quotes",
         "stock_market_topic": "stock-quotes",
+        "stock_market_kafka_external_servers": ["203.0.113.7:9092"],
         "stock_market_secure": True,
         "stock_market_secrets": {"kafka/users/operator": PASSWORD, "ca/certificates": AUTHORITY},
         **more,
