@@ -189,6 +189,12 @@ TOPOLOGY = [
         topology(node(services=["zookeeper", "stock_producer"])),
     ),
     Case(
+        "an even number of ZooKeepers",
+        "stock_market_instances gives the service zookeeper to node-1, node-2: more than half of them have to be "
+        "there, so 2 survive no more losses than 1; declare an odd number, 1, 3 or 5.",
+        topology(node(), node(name="node-2", id=2)),
+    ),
+    Case(
         "instance named as a group",
         "stock_market_instances names kafka: every instance needs a name of its own",
         topology(node(name="kafka")),
