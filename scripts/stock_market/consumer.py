@@ -138,7 +138,7 @@ class ConsumerService:
             for where in list(fetched):
                 self._hand_over(where, fetched[where])
                 del fetched[where]
-                # Not only some times a second: what is held passes its bound by one poll at most, however fast they are.
+                # Not only some times a second: what is held passes its bound by one poll at most.
                 self._memory.keep(self._writers, self._leaving)
             if self._new:
                 self._new.go_on(self._writers)
