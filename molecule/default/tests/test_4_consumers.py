@@ -32,13 +32,17 @@ def cursor(host: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def two_consumers(host: Any) -> None:
-    """Both run. A member that joins is given its share in a second round, when the others have let go of it."""
+def two_processes() -> None:
     play("pipeline.yml", "-e", "stock_consumer_processes=2")
+
+
+@pytest.fixture
+def both_have_partitions(host: Any) -> None:
+    """A member that joins is given its share in a second round, when the others have let go of it."""
     eventually(lambda: all(assigned(host, unit) for unit in TWO), seconds=30, what="two consumers with partitions")
 
 
-@pytest.mark.usefixtures("two_consumers")
+@pytest.mark.usefixtures("two_processes", "both_have_partitions")
 def test_two_consumers_share_the_partitions(host: Any) -> None:
     assert all(host.service(unit).is_running and host.service(unit).is_enabled for unit in TWO)
     assert not host.service("stock-consumer").is_running
@@ -46,7 +50,7 @@ def test_two_consumers_share_the_partitions(host: Any) -> None:
     assert changes(play("pipeline.yml", "-e", "stock_consumer_processes=2")) == []
 
 
-@pytest.mark.usefixtures("two_consumers")
+@pytest.mark.usefixtures("two_processes", "both_have_partitions")
 @pytest.mark.parametrize("end", ["systemctl restart {0}", "systemctl kill --signal=KILL {0}"])
 def test_a_restart_moves_no_partitions(host: Any, deployment: Deployment, end: str) -> None:
     one, two = TWO
