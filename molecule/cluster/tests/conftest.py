@@ -48,7 +48,7 @@ def host(name: str) -> Any:
 
 def instance(name: str) -> dict[str, Any]:
     """What the cloud says of a running instance."""
-    ec2 = boto3.client("ec2")
+    ec2 = boto3.client("ec2", region_name=facts()["region"])
     filters = [("tag:Deployment", os.environ["STOCK_MARKET_DEPLOYMENT"]), ("tag:InstanceName", name)]
     wanted = [{"Name": key, "Values": [value]} for key, value in (*filters, ("instance-state-name", "running"))]
     (reservation,) = ec2.describe_instances(Filters=wanted)["Reservations"]

@@ -16,6 +16,11 @@ PARTITIONS = 3
 STEP_SECONDS = 0.05
 
 
+def _producer(client: dict[str, Any]) -> KafkaProducer:
+    pauses = {"retry_backoff_ms": 50, "reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 200}
+    return KafkaProducer(**client, **pauses, acks="all", linger_ms=0)
+
+
 class Pauses:
     """Writes a record to each partition of a topic of its own 20 times a second with acks=all.
 
@@ -26,14 +31,7 @@ class Pauses:
         with KafkaAdminClient(**client) as admin, suppress(TopicAlreadyExistsError):
             admin.create_topics({TOPIC: {"num_partitions": PARTITIONS, "replication_factor": 3}})
             admin.wait_for_topics([TOPIC])
-        self._producer = KafkaProducer(
-            **client,
-            acks="all",
-            linger_ms=0,
-            retry_backoff_ms=50,
-            reconnect_backoff_ms=50,
-            reconnect_backoff_max_ms=200,
-        )
+        self._producer = _producer(client)
         self._acknowledged = [time.monotonic()] * PARTITIONS
         self._longest = [0.0] * PARTITIONS
         self._lock = threading.Lock()
@@ -64,8 +62,15 @@ class Pauses:
             self._longest = [0.0] * PARTITIONS
         return max(found - STEP_SECONDS, 0.0)
 
+    def log_in(self, client: dict[str, Any]) -> None:
+        """Goes on with other credentials, as the old ones open nothing any more."""
+        before, self._producer = self._producer, _producer(client)
+        with suppress(KafkaError):
+            before.close(timeout=0)
+
     def close(self) -> None:
         """Ends the writing."""
         self._end.set()
         self._thread.join(10)
-        self._producer.close(timeout=10)
+        with suppress(KafkaError):
+            self._producer.close(timeout=10)
