@@ -13,6 +13,8 @@ from pauses import Pauses
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 MOST_AT_A_KILL, MOST_AT_A_RESTART = 12.0, 2.0
 MOST_AT_A_TAKEOVER = 15.0
+# Nothing refuses the client: it waits for its own request timeout, 30 s in kafka-python.
+MOST_IN_SILENCE = 32.0
 # In a host's own network: nothing in, nothing out, as if its cable were cut.
 CUT = """
 table inet cut {
@@ -123,7 +125,7 @@ def test_3_a_host_without_network_is_stood_in_for(pauses: Pauses) -> None:
     finally:
         subprocess.run([*inside, "delete", "table", "inet", "cut"], check=True)
     eventually(well, 120, "the host back in sync")
-    assert told(pauses, "a host without network for a minute") <= MOST_AT_A_KILL
+    assert told(pauses, "a host without network for a minute") <= MOST_IN_SILENCE
 
 
 def test_4_a_broker_whose_host_is_gone_is_replaced(pauses: Pauses) -> None:
@@ -160,5 +162,5 @@ def test_5_a_broker_comes_and_goes(pauses: Pauses) -> None:
     eventually(well, 60, "all is well with four brokers")
     play("scale.yml", "-e", '{"scale_remove": ["kafka-4"]}')
     assert replicas(4) == 0
-    assert [each["name"] for each in facts()["instances"] if "kafka" in each["services"]] == list(BROKERS)
+    assert {each["name"] for each in facts()["instances"] if "kafka" in each["services"]} == set(BROKERS)
     assert told(pauses, "a broker removed") <= MOST_AT_A_RESTART
