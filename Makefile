@@ -107,6 +107,7 @@ molecule: venv-test  ## the scenarios bad_input and default, one after the other
 	$(BIN)/molecule test -s default
 
 test-cluster: system venv-test  ## three brokers and a day in their life under load, half an hour: the scenario cluster
+	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to
 	$(BIN)/molecule test -s cluster
 
 audit: venv  ## pinned versions with known vulnerabilities, by asking OSV; exit code 2 where they can't be looked up
