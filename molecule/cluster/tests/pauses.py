@@ -18,7 +18,8 @@ STEP_SECONDS = 0.05
 
 def _producer(client: dict[str, Any]) -> KafkaProducer:
     pauses = {"retry_backoff_ms": 50, "reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 200}
-    return KafkaProducer(**client, **pauses, acks="all", linger_ms=0)
+    # A host that is cut off refuses nothing: the pause is to be the cluster's, not the 30 s of a client's patience.
+    return KafkaProducer(**client, **pauses, acks="all", linger_ms=0, request_timeout_ms=5000)
 
 
 class Pauses:
