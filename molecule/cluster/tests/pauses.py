@@ -10,6 +10,8 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from stock_market.kafka_client import RECONNECT
+
 TOPIC = "pauses"
 PARTITIONS = 3
 # Between two writes to a partition.
@@ -17,9 +19,9 @@ STEP_SECONDS = 0.05
 
 
 def _producer(client: dict[str, Any]) -> KafkaProducer:
-    pauses = {"retry_backoff_ms": 50, "reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 200}
-    # A host that is cut off refuses nothing: the pause is to be the cluster's, not the 30 s of a client's patience.
-    return KafkaProducer(**client, **pauses, acks="all", linger_ms=0, request_timeout_ms=5000)
+    # As patient as the stock producer, but quicker to try again: the pause is to be the cluster's.
+    pauses = RECONNECT | {"retry_backoff_ms": 50, "reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 200}
+    return KafkaProducer(**client, **pauses, acks="all", linger_ms=0)
 
 
 class Pauses:
