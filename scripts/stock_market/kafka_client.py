@@ -29,15 +29,13 @@ RECONNECT: dict[str, Any] = {
     "reconnect_backoff_max_ms": 10_000,
     "bootstrap_timeout_ms": 5000,
     "request_timeout_ms": 6000,
-    "socket_connection_setup_timeout_ms": 2000,
-    "socket_connection_setup_timeout_max_ms": 10_000,
-    "metadata_max_age_ms": 5000,
+    "metadata_max_age_ms": 2000,
     "metrics_enabled": False,
 }
 """Growing pauses between attempts to connect, our own retries at the start, and no metrics, which only cost time.
 
-A host that is cut off refuses nothing: kafka-python would wait 30 s for an answer and then 10 s for a connection before
-it asks who leads now, which the others have settled in less than ten.
+A host that is cut off refuses nothing: kafka-python would wait 30 s for an answer and then 10 s for a connection, and not
+ask meanwhile who leads now, which the other brokers have settled in less than ten.
 """
 
 
