@@ -178,6 +178,16 @@ def _zigzag(coded: NDArray[np.integer[Any]]) -> Integers:
     return ((coded >> 1) ^ signs).view(f"i{coded.itemsize}").astype(np.int64)
 
 
+def _first_zeros(chars: NDArray[np.uint8]) -> Integers:
+    """Where the first 0 is of each 64 bytes that have one."""
+    flags = np.packbits(chars == 0, bitorder="little")
+    words = np.zeros(-(-len(flags) // 8), np.uint64)
+    words.view(np.uint8)[: len(flags)] = flags
+    found = np.flatnonzero(words)
+    low = words[found]
+    return found * 64 + np.bitwise_count(low ^ (low - 1)) - 1
+
+
 def _leap(plain: bytes, count: int) -> Fields | None:
     """Takes records to pieces all at once, if they are as most are: without headers, with long values without a NUL.
 
@@ -185,7 +195,7 @@ def _leap(plain: bytes, count: int) -> Fields | None:
     finds other places than those to which the records' own lengths lead, it has failed, and None is returned.
     """
     chars = np.frombuffer(plain, np.uint8)
-    zeros = np.flatnonzero(chars == 0)
+    zeros = _first_zeros(chars)
     ends = zeros[np.diff(zeros, prepend=-1) > _LONG]
     if len(ends) != count or not count or ends[-1] != len(plain) - 1:
         return None

@@ -49,7 +49,7 @@ class ObjectInfo:
         quarantined: records of its range that lie in the quarantine object of the same start.
         first_timestamp: Kafka timestamp of the range's first record, in milliseconds, which names its hour.
         last_timestamp: Kafka timestamp of the range's last record, in milliseconds.
-        sha256: of the uncompressed lines, hexadecimal.
+        sha256: of the object's bytes, hexadecimal.
         identity: the log that the offsets count.
         gap_end: where a range begins at `start` that Kafka's retention removed before it was read, its end, else None.
     """

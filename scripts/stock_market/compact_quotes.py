@@ -96,7 +96,8 @@ class _Walk:
         if whole:
             self.right &= end <= begin + 18
         else:
-            self.right &= self.characters[self.at + end] == ord(".")
+            points = np.packbits(window == ord("."), bitorder="little").view("<u4")
+            self.right &= points & others & (~others + np.uint32(1)) != 0
             point, end = end, _lowest(others & (others - 1))
             self.right &= end > point + 1
         self.at = self.at + end
@@ -142,13 +143,14 @@ def surely_valid(stretch: Stretch, is_time: Callable[[str], bool]) -> Flags:
 
 def _symbol(walk: _Walk, stretch: Stretch) -> None:
     """The symbol has to be the key."""
-    walk.expect(walk.window(walk.at, 16).view("<u8"), _WORDS[_HEAD])
+    window = walk.window(walk.at, _WINDOW)
+    walk.expect(window.view("<u8"), _WORDS[_HEAD])
     walk.at = walk.at + len(_HEAD)
     starts, ends, _, _ = stretch.spans
     length = ends - starts
     walk.right &= (length > 0) & (length <= _LONGEST_KEY)
     length = np.clip(length, 0, _LONGEST_KEY)
-    symbols = walk.window(walk.at, 16)
+    symbols = np.ascontiguousarray(window[:, len(_HEAD) : len(_HEAD) + _LONGEST_KEY])
     differ = walk.window(starts, 16).view("<u8") ^ symbols.view("<u8")
     walk.right &= (differ[:, 0] & _LOW_KEY[length]) | (differ[:, 1] & _HIGH_KEY[length]) == 0
     # One bit for each byte that needs an escape or more than one byte.

@@ -34,8 +34,8 @@ RECONNECT: dict[str, Any] = {
 }
 """Growing pauses between attempts to connect, our own retries at the start, and no metrics, which only cost time.
 
-A host that is cut off refuses nothing: kafka-python would wait 30 s for an answer and then 10 s for a connection, and not
-ask meanwhile who leads now, which the other brokers have settled in less than ten.
+A host that is cut off refuses nothing: kafka-python would wait 30 s for an answer and then 10 s for a connection, and
+not ask meanwhile who leads now, which the other brokers have settled in less than ten.
 """
 
 

@@ -26,11 +26,11 @@ _SELDOM = 50
 
 
 class Lines:
-    """JSON Lines, gzip; the same lines give the same checksum, and no time stamp is in them."""
+    """JSON Lines, gzip, without a time stamp."""
 
     def __init__(self) -> None:
         self._gzip: isal_zlib.Compress | None = None
-        self._sha256 = hashlib.sha256()
+        self._sha256 = ""
         # One growing buffer: a list of pieces would leave the heap full of holes, and be copied to be sent.
         self._packed = bytearray()
         self._finished = False
@@ -41,7 +41,6 @@ class Lines:
         """Appends `count` lines, each with its end."""
         self.count += count
         self.plain_bytes += len(lines)
-        self._sha256.update(lines)
         self._packed += self._compressor().compress(lines)
 
     def _compressor(self) -> isal_zlib.Compress:
@@ -55,11 +54,6 @@ class Lines:
         """What is held of the gzip file so far."""
         return len(self._packed)
 
-    @property
-    def sha256(self) -> str:
-        """Of the lines so far, uncompressed."""
-        return self._sha256.hexdigest()
-
     def finish(self) -> bytearray:
         """The whole gzip file; nothing can be added afterwards, and a second call gives the same."""
         if not self._finished:
@@ -67,6 +61,13 @@ class Lines:
             self._packed += self._compressor().flush()
             self._gzip = None
         return self._packed
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole gzip file, which this finishes; of the lines it would cost seven times as much."""
+        if not self._sha256:
+            self._sha256 = hashlib.sha256(self.finish()).hexdigest()
+        return self._sha256
 
 
 class Poison(msgspec.Struct):
@@ -185,7 +186,7 @@ class Segment:
             self.bad.add(poison_line(self.topic, self.partition, record, reason or ""), 1)
 
     def info(self, key: str, identity: Identity) -> ObjectInfo:
-        """What the object's metadata will say."""
+        """What the object's metadata will say; nothing can be added afterwards."""
         return ObjectInfo(
             key=key,
             start=self.start,

@@ -117,8 +117,9 @@ class Cut(Settings, frozen=True):
 class Limits(Settings, frozen=True):
     """What bounds the consumer's memory and its connections to S3."""
 
-    buffer_bytes: Annotated[int, Meta(ge=_MEBIBYTE)] = 56 * _MEBIBYTE
-    fetch_bytes: Annotated[int, Meta(ge=64 << 10, le=64 * _MEBIBYTE)] = 2 * _MEBIBYTE
+    buffer_bytes: Annotated[int, Meta(ge=_MEBIBYTE)] = 20 * _MEBIBYTE
+    fetch_bytes: Annotated[int, Meta(ge=64 << 10, le=64 * _MEBIBYTE)] = 896 << 10
+    """Larger pieces than a mebibyte come anew from the kernel each time, page by page (`allocator.py`)."""
     uploads: Annotated[int, Meta(ge=1, le=64)] = 4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,10 +81,16 @@ class Store:
                 _log.warning("s3_retry", action=action, key=key, attempt=pauses.attempts, pause=seconds, error=error)
             self._stop.pause(seconds)
 
-    def put_new(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str]) -> bool:
+    def put_new(self, key: str, body: bytes | bytearray, sha256: str, metadata: Mapping[str, str]) -> bool:
         """Writes an object where none is yet.
 
         An attempt whose answer got lost may have stored the object all the same; then the next one finds it there.
+
+        Args:
+            key: where to.
+            body: what.
+            sha256: of the body, hexadecimal; S3 refuses a body that arrives as another.
+            metadata: what S3 keeps beside it.
 
         Returns:
             whether it was written; False when there is one already, which stays as it is.
@@ -91,6 +98,8 @@ class Store:
         Raises:
             UnfinishedError: the service's time is over.
         """
+
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
 
         def call() -> bool:
             try:
@@ -100,6 +109,7 @@ class Store:
                     Body=body,  # type: ignore[arg-type]  # botocore takes a bytearray, its stubs do not
                     Metadata=dict(metadata),
                     ContentType="application/gzip",
+                    ChecksumSHA256=checksum,
                     IfNoneMatch="*",
                 )
             except ClientError as error:

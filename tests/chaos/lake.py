@@ -73,7 +73,7 @@ def _lines(lake: Lake, key: str, packed: bytes, metadata: dict[str, str]) -> lis
     lines = plain.split(b"\n")
     if lines.pop() != b"":
         lake.problems.append(f"{key} does not end with the end of a line")
-    if metadata.get("sha256") != hashlib.sha256(plain).hexdigest():
+    if metadata.get("sha256") != hashlib.sha256(packed).hexdigest():
         lake.problems.append(f"{key} has another checksum than its metadata says")
     if metadata.get("record-count") != str(len(lines)):
         lake.problems.append(f"{key} has {len(lines)} lines, its metadata says {metadata.get('record-count')}")

@@ -39,10 +39,10 @@ def _topic(count: int = 40) -> dict[int, list[Entry]]:
 
 
 def _put(bucket: Bucket, key: str, lines: Sequence[bytes], **metadata: int) -> None:
-    plain = b"".join(line + b"\n" for line in lines)
+    packed = gzip.compress(b"".join(line + b"\n" for line in lines))
     fields = {name.replace("_", "-"): str(value) for name, value in metadata.items()}
-    fields |= {"record-count": str(len(lines)), "sha256": hashlib.sha256(plain).hexdigest()}
-    bucket.client.put_object(Bucket=bucket.name, Key=key, Body=gzip.compress(plain), Metadata=fields)
+    fields |= {"record-count": str(len(lines)), "sha256": hashlib.sha256(packed).hexdigest()}
+    bucket.client.put_object(Bucket=bucket.name, Key=key, Body=packed, Metadata=fields)
 
 
 def _line(entry: Entry) -> bytes:

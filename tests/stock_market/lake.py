@@ -75,7 +75,7 @@ class Lake:
         Args:
             changes: fields of `ObjectInfo` that are to be others than the true ones.
         """
-        records, bad = content.count(b"\n"), poisons or []
+        records, bad, packed = content.count(b"\n"), poisons or [], gzip.compress(content)
         fields: dict[str, Any] = {
             "key": object_key("quotes/", TOPIC, partition, start, time_ms),
             "start": start,
@@ -84,11 +84,11 @@ class Lake:
             "quarantined": len(bad),
             "first_timestamp": time_ms,
             "last_timestamp": time_ms + 1000,
-            "sha256": hashlib.sha256(content).hexdigest(),
+            "sha256": hashlib.sha256(packed).hexdigest(),
             "identity": IDENTITY,
         } | changes
         info = ObjectInfo(**fields)
-        self.put(info.key, gzip.compress(content), info.metadata())
+        self.put(info.key, packed, info.metadata())
         if bad and quarantine:
             self.quarantine(info, b"".join(bad))
         return info.key
@@ -103,12 +103,13 @@ class Lake:
 
     def quarantine(self, info: ObjectInfo, content: bytes) -> str:
         """Writes the quarantine object of a main object."""
+        packed = gzip.compress(content)
         metadata = info.metadata() | {
             "record-count": str(content.count(b"\n")),
-            "sha256": hashlib.sha256(content).hexdigest(),
+            "sha256": hashlib.sha256(packed).hexdigest(),
             "main-object": info.key,
         }
-        return self.put(info.key.replace("quotes/", "quarantine/", 1), gzip.compress(content), metadata)
+        return self.put(info.key.replace("quotes/", "quarantine/", 1), packed, metadata)
 
     def delete(self, key: str) -> None:
         """Deletes an object."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import socket
 import sys
 from collections.abc import Sequence
@@ -81,16 +82,19 @@ def test_an_objects_name_tells_hour_partition_and_start() -> None:
     assert parse_key("quotes/dt=2025-12-31/readme.txt") is None
 
 
-def test_the_same_lines_give_the_same_object_however_they_come() -> None:
-    whole, halves = Lines(), Lines()
-    whole.add(b"one\ntwo\n", 2)
-    halves.add(b"one\n", 1)
-    halves.add(b"two\n", 1)
-    assert (whole.sha256, whole.count) == (halves.sha256, halves.count)
+def test_lines_become_one_gzip_file_whose_checksum_is_told() -> None:
+    lines = Lines()
+    lines.add(b"one\n", 1)
+    lines.add(b"two\n", 1)
+    packed = bytes(lines.finish())
+    assert (gzip.decompress(packed), lines.count, lines.plain_bytes) == (b"one\ntwo\n", 2, 8)
+    assert lines.sha256 == hashlib.sha256(packed).hexdigest()
+    assert lines.finish() == packed
     again = Lines()
-    again.add(b"one\ntwo\n", 2)
-    assert whole.finish() == again.finish() == whole.finish()
-    assert whole.finish()[4:8] == b"\0\0\0\0"
+    again.add(b"one\n", 1)
+    again.add(b"two\n", 1)
+    assert again.sha256 == lines.sha256
+    assert packed[4:8] == b"\0\0\0\0"
 
 
 @pytest.mark.parametrize(

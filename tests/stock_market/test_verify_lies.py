@@ -131,7 +131,7 @@ def _stranger(lake: Lake, keys: list[str]) -> None:
         (_other_start, "double", "holds 5 records of producer p that are in an object read before it: sequence 5 to 9"),
         (_truncate, "content", "ends in the middle of its gzip file (offsets 0 to 9)"),
         (_not_gzip, "content", "is no sound gzip file"),
-        (_change_line, "checksum", "does not hold the lines that its checksum was made of (offsets 0 to 9)"),
+        (_change_line, "checksum", "does not hold the bytes that its checksum was made of (offsets 0 to 9)"),
         (_no_line_end, "content", "ends without the end of its last line"),
         (_drop_line, "count", "holds 9 records (offsets 0 to 9), but its metadata promises 10"),
         (_drop_line, "missing", "producer p lacks 1 of its records 0 to 24: sequence 9"),

@@ -102,7 +102,7 @@ class Chains:
             self._lie("count", reading.key, words, log, *span)
         if reading.sha256 != reading.metadata.get("sha256"):
             self._lie(
-                "checksum", reading.key, f"does not hold the lines that its checksum was made of {where}", log, *span
+                "checksum", reading.key, f"does not hold the bytes that its checksum was made of {where}", log, *span
             )
 
     def add_main(self, reading: Reading) -> Log | None:

@@ -41,7 +41,7 @@ class Reading(NamedTuple):
         key: where it lies.
         metadata: what S3 keeps beside it.
         lines: how many lines.
-        sha256: of the uncompressed lines, hexadecimal.
+        sha256: of its bytes, hexadecimal.
         flaw: what is wrong with its form, in words that follow its name; empty when nothing is.
         producers: the numbers that its records carry.
         offsets: first and last offset of a quarantine object's lines; (-1, -1) where there are none.
@@ -69,6 +69,13 @@ _POISON = msgspec.json.Decoder(Poison)
 
 class FlawError(Exception):
     """The object's form is wrong; the words follow its name."""
+
+
+def summed(pieces_of_it: Iterator[bytes], checksum: hashlib._Hash) -> Iterator[bytes]:
+    """The same pieces, each added to a checksum as it comes by."""
+    for piece in pieces_of_it:
+        checksum.update(piece)
+        yield piece
 
 
 def unpacked(packed: Iterator[bytes]) -> Iterator[bytes]:
@@ -192,10 +199,9 @@ def numbered_in(poison: Poison) -> tuple[str, int] | None:
     return (found.producer_id, found.sequence) if 0 <= found.sequence < 2**63 else None
 
 
-def _feed(plain: Iterator[bytes], checksum: hashlib._Hash, lines: _Lines) -> None:
+def _feed(plain: Iterator[bytes], lines: _Lines) -> None:
     rest = b""
     for piece in plain:
-        checksum.update(piece)
         whole, end, tail = piece.rpartition(b"\n")
         if end:
             lines.take(b"".join((rest, whole, end)))
@@ -219,7 +225,7 @@ def read(client: S3Client, bucket: str, key: str, *, quarantine: bool) -> Readin
     metadata, packed = pieces(client, bucket, key, _PACKED_BYTES)
     flaw = ""
     try:
-        _feed(unpacked(packed), checksum, lines)
+        _feed(unpacked(summed(packed, checksum)), lines)
     except FlawError as error:
         flaw = str(error)
     return Reading(

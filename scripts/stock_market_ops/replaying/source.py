@@ -12,7 +12,7 @@ from pyroaring import BitMap64
 
 from stock_market.segment import Poison
 from stock_market_ops.audit.place import Place, pieces, take_listing
-from stock_market_ops.audit.reading import FlawError, unpacked
+from stock_market_ops.audit.reading import FlawError, summed, unpacked
 from stock_market_ops.audit.replays import parse_replay, read_offsets
 
 if TYPE_CHECKING:
@@ -98,8 +98,7 @@ class Quarantined:
         checksum, rest, count = hashlib.sha256(), b"", 0
         waiting: list[Poison] = []
         try:
-            for piece in unpacked(packed):
-                checksum.update(piece)
+            for piece in unpacked(summed(packed, checksum)):
                 *whole, rest = (rest + piece).split(b"\n")
                 waiting += [_POISON.decode(line) for line in whole]
                 count += len(whole)
