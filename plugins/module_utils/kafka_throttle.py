@@ -2,6 +2,9 @@
 
 Kafka throttles the replicas that a topic names, at the rate that each broker has:
 https://kafka.apache.org/39/documentation.html#rep-throttle
+
+Only what leaders send is limited. They leave out the replicas that are in sync; a follower throttles itself even then,
+as soon as it is a record behind, and whoever writes with acks=all waits for it until the other copies have used less.
 """
 
 from __future__ import annotations
@@ -22,43 +25,34 @@ with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResource, ConfigResourceType
     from kafka.protocol.admin import DescribeConfigsRequest
 
-_RATES = ("leader.replication.throttled.rate", "follower.replication.throttled.rate")
-_LEADERS, _FOLLOWERS = "leader.replication.throttled.replicas", "follower.replication.throttled.replicas"
+_RATE, _LEADERS = "leader.replication.throttled.rate", "leader.replication.throttled.replicas"
 
 
-def throttle(
-    admin: Any, brokers: Iterable[int], rate: int, copies: Mapping[Key, tuple[Collection[int], Collection[int]]]
-) -> None:
-    """Limit what each broker sends and what it takes, for the copies from the first brokers of each pair to the second.
+def throttle(admin: Any, brokers: Collection[int], rate: int, copies: Mapping[Key, Collection[int]]) -> None:
+    """Limit what all brokers together send of copies.
 
     Args:
         admin: a connected client.
         brokers: those that are alive.
-        rate: bytes a second.
-        copies: partition -> brokers that have it, and brokers that shall get it.
+        rate: bytes a second, of which each broker gets its share: all may send to the same one.
+        copies: partition that is copied -> brokers that have it.
     """
     leaders: defaultdict[str, list[str]] = defaultdict(list)
-    followers: defaultdict[str, list[str]] = defaultdict(list)
-    for (topic, number), (having, getting) in sorted(copies.items()):
+    for (topic, number), having in sorted(copies.items()):
         leaders[topic] += [f"{number}:{broker}" for broker in sorted(having)]
-        followers[topic] += [f"{number}:{broker}" for broker in sorted(getting)]
     # The topics first: where they name replicas, `clear` knows that there are rates as well.
     wanted = [
-        ConfigResource(
-            ConfigResourceType.TOPIC,
-            topic,
-            {_LEADERS: ("SET", ",".join(leaders[topic])), _FOLLOWERS: ("SET", ",".join(followers[topic]))},
-        )
-        for topic in leaders
+        ConfigResource(ConfigResourceType.TOPIC, topic, {_LEADERS: ("SET", ",".join(names))})
+        for topic, names in leaders.items()
     ]
     _alter(admin, wanted)
-    rates = {name: ("SET", str(rate)) for name in _RATES}
-    _alter(admin, [ConfigResource(ConfigResourceType.BROKER, str(broker), rates) for broker in brokers])
+    share = {_RATE: ("SET", str(max(1, rate // len(brokers))))}
+    _alter(admin, [ConfigResource(ConfigResourceType.BROKER, str(broker), share) for broker in brokers])
 
 
 def throttled(admin: Any, controller: int, topics: Iterable[str]) -> list[str]:
     """Return those of the topics that name replicas to be throttled."""
-    wanted = [(ConfigResourceType.TOPIC, topic, [_LEADERS, _FOLLOWERS]) for topic in topics]
+    wanted = [(ConfigResourceType.TOPIC, topic, [_LEADERS]) for topic in topics]
     if not wanted:
         return []
     results = ask(admin, DescribeConfigsRequest(resources=wanted), controller)["results"]
@@ -67,10 +61,9 @@ def throttled(admin: Any, controller: int, topics: Iterable[str]) -> list[str]:
 
 def clear(admin: Any, brokers: Iterable[int], topics: Iterable[str]) -> None:
     """Take the limits away from the brokers that are alive, then from these topics."""
-    rates = dict.fromkeys(_RATES, ("DELETE", None))
-    _alter(admin, [ConfigResource(ConfigResourceType.BROKER, str(broker), rates) for broker in brokers])
-    lists = {_LEADERS: ("DELETE", None), _FOLLOWERS: ("DELETE", None)}
-    _alter(admin, [ConfigResource(ConfigResourceType.TOPIC, topic, lists) for topic in topics])
+    rate, names = {_RATE: ("DELETE", None)}, {_LEADERS: ("DELETE", None)}
+    _alter(admin, [ConfigResource(ConfigResourceType.BROKER, str(broker), rate) for broker in brokers])
+    _alter(admin, [ConfigResource(ConfigResourceType.TOPIC, topic, names) for topic in topics])
 
 
 def _alter(admin: Any, resources: list[Any]) -> None:

@@ -44,7 +44,7 @@ options:
     description: Topics with less replicas get so many. Without it each keeps its number.
     type: int
   throttle:
-    description: What copies may take of each broker's traffic in either direction, in bytes a second.
+    description: What all copies together may take, in bytes a second.
     type: int
     default: 52428800
   wait: {description: "Whether to wait until all copies are made.", type: bool, default: true}
@@ -175,11 +175,11 @@ class Reassignment:
         Raises:
             RefusedError: it takes one of them not.
         """
-        copies = {key: (set(each["replicas"]), set(each["adding_replicas"])) for key, each in self.ongoing.items()}
+        copies = {key: set(each["replicas"]) for key, each in self.ongoing.items() if each["adding_replicas"]}
         for key, replicas in wanted.items():
             having = set(self.partitions[key].replicas)
-            copies[key] = (having, set(replicas) - having)
-        copies = {key: pair for key, pair in copies.items() if pair[1]}
+            if set(replicas) - having:
+                copies[key] = having
         kafka_throttle.throttle(self.admin, sorted(self.cluster.ids), self.options["throttle"], copies)
         answers = self.admin.alter_partition_reassignments(
             {TopicPartition(*key): list(replicas) for key, replicas in wanted.items()}
