@@ -180,12 +180,17 @@ def _zigzag(coded: NDArray[np.integer[Any]]) -> Integers:
 
 def _first_zeros(chars: NDArray[np.uint8]) -> Integers:
     """Where the first 0 is of each 64 bytes that have one."""
-    flags = np.packbits(chars == 0, bitorder="little")
-    words = np.zeros(-(-len(flags) // 8), np.uint64)
+    # One bit for each byte, 0 where it is.
+    flags = np.packbits(chars, bitorder="little")
+    words = np.full(-(-len(flags) // 8), ~np.uint64(0))
     words.view(np.uint8)[: len(flags)] = flags
+    if len(chars) % 8:
+        words.view(np.uint8)[len(flags) - 1] |= 0xFF << len(chars) % 8 & 0xFF
+    words = ~words
     found = np.flatnonzero(words)
     low = words[found]
-    return found * 64 + np.bitwise_count(low ^ (low - 1)) - 1
+    places: Integers = found * 64 + np.bitwise_count(low ^ (low - 1)) - 1
+    return places
 
 
 def _leap(plain: bytes, count: int) -> Fields | None:

@@ -79,9 +79,10 @@ class _Walk:
             found = words[:, column]
             self.right &= (found if mask == _LOW_BYTES[8] else found & mask) == word
 
-    def number(self, name: bytes, *, whole: bool) -> None:
-        """Goes on over a field's name, with what stands around it, and its number."""
-        window = self.window(self.at, _WINDOW)
+    def number(self, name: bytes, *, whole: bool, window: NDArray[np.uint8] | None = None) -> None:
+        """Goes on over a field's name, with what stands around it, and its number, in the window of `_WINDOW` bytes."""
+        if window is None:
+            window = self.window(self.at, _WINDOW)
         if name:
             self.expect(window.view("<u8"), _WORDS[name])
         begin = len(name)
@@ -128,14 +129,12 @@ def surely_valid(stretch: Stretch, is_time: Callable[[str], bool]) -> Flags:
         _symbol(walk, stretch)
         if not walk.right.any():
             return sure
-        _event_time(walk, is_time)
-        walk.number(b"", whole=False)
+        walk.number(b"", whole=False, window=_event_time(walk, is_time))
         for name in _FIELDS:
             walk.number(name, whole=False)
         walk.number(b',"volume":', whole=True)
         walk.number(b',"close_usd":', whole=False)
-        _producer_id(walk)
-        walk.number(b"", whole=True)
+        walk.number(b"", whole=True, window=_producer_id(walk))
         walk.right &= walk.characters[walk.at] == ord("}")
         sure[:count] = walk.right & (walk.at + 1 == stretch.spans.value_ends)
     return sure
@@ -159,9 +158,13 @@ def _symbol(walk: _Walk, stretch: Stretch) -> None:
     walk.at = walk.at + length
 
 
-def _event_time(walk: _Walk, is_time: Callable[[str], bool]) -> None:
-    """The time has to be one; of those with the same second one after the other only the first is read."""
-    words = walk.window(walk.at, 56).view("<u8")
+def _event_time(walk: _Walk, is_time: Callable[[str], bool]) -> NDArray[np.uint8]:
+    """The time has to be one; of those with the same second one after the other only the first is read.
+
+    Returns the window at the number that follows.
+    """
+    window = walk.window(walk.at, 88)
+    words = window.view("<u8")
     walk.expect(words, _WORDS[_TIME_NAME])
     walk.expect(words[:, 5:], _WORDS[_OPEN])
     fraction = (words[:, 4] & _FRACTION_BYTES) ^ _FRACTION
@@ -174,11 +177,16 @@ def _event_time(walk: _Walk, is_time: Callable[[str], bool]) -> None:
         seconds = walk.buffer[place : place + _SECONDS_BYTES].decode("latin-1")
         if not is_time(f"{seconds}.000Z"):
             walk.right[first:last] = False
-    walk.at = walk.at + len(_TIME_NAME) + _TIME_BYTES + len(_OPEN)
+    size = len(_TIME_NAME) + _TIME_BYTES + len(_OPEN)
+    walk.at = walk.at + size
+    return np.ascontiguousarray(window[:, size : size + _WINDOW])
 
 
-def _producer_id(walk: _Walk) -> None:
-    """What stands between the last price and the sequence number has to be the same as in a record that is right."""
+def _producer_id(walk: _Walk) -> NDArray[np.uint8] | None:
+    """What stands between the last price and the sequence number has to be the same as in a record that is right.
+
+    Returns the window at the number that follows, where there is one producer and all is right so far.
+    """
     left = np.flatnonzero(walk.right)
     lengths = np.zeros(len(walk.at), np.int64)
     for _ in range(_PRODUCERS):
@@ -191,11 +199,16 @@ def _producer_id(walk: _Walk) -> None:
             left = left[1:]
             continue
         tail = _literal(found[0])
-        words = walk.window(walk.at[left], 8 * len(tail)).view("<u8")
+        window = walk.window(walk.at[left], 8 * len(tail) + _WINDOW)
+        words = window.view("<u8")
         same = np.ones(len(left), np.bool_)
         for column, (word, mask) in enumerate(tail):
             same &= words[:, column] & mask == word
+        if len(left) == len(walk.at) and same.all():
+            walk.at = walk.at + len(found[0])
+            return np.ascontiguousarray(window[:, len(found[0]) : len(found[0]) + _WINDOW])
         lengths[left[same]] = len(found[0])
         left = left[~same]
     walk.right[left] = False
     walk.at = walk.at + lengths
+    return None
