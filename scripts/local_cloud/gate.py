@@ -49,6 +49,7 @@ class Gate:
         try:
             self._check(incoming)
             caller = self._admit(incoming)
+            incoming.require_checksum()
             # moto takes the account from this header, whoever has sent it.
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account_id
             with calling(caller):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -41,6 +42,22 @@ class Incoming:
         body: bytes = self.environ["wsgi.input"].read(length) if length > 0 else b""
         self.environ["wsgi.input"] = io.BytesIO(body)
         return body
+
+    def require_checksum(self) -> None:
+        """Compares an object with the SHA-256 that its sender tells, as S3 does and moto does not.
+
+        Raises:
+            RefusedError: it has arrived as another.
+        """
+        said = self.environ.get("HTTP_X_AMZ_CHECKSUM_SHA256")
+        framed = "aws-chunked" in self.environ.get("HTTP_CONTENT_ENCODING", "")
+        if self.service != "s3" or said is None or framed:
+            return
+        content = self.environ["wsgi.input"].read(int(self.environ.get("CONTENT_LENGTH") or 0))
+        self.environ["wsgi.input"] = io.BytesIO(content)
+        if base64.b64encode(hashlib.sha256(content).digest()).decode() != said:
+            message = "The SHA256 you specified did not match the calculated checksum."
+            raise RefusedError(Refusal("400 Bad Request", "BadDigest", message))
 
     @cached_property
     def body_hash(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 from typing import Any
@@ -94,6 +96,15 @@ def test_an_unknown_region_is_refused(client: Client) -> None:
 def test_motos_own_switches_are_out_of_reach(client: Client) -> None:
     client.call("", PATH_INFO="/moto-api/reset")
     assert client.status.startswith("404")
+
+
+def test_an_object_that_arrives_as_another_is_refused(client: Client) -> None:
+    checksum = base64.b64encode(hashlib.sha256(b"quotes").digest()).decode()
+    headers = {"REQUEST_METHOD": "PUT", "PATH_INFO": "/bucket/key", "HTTP_X_AMZ_CHECKSUM_SHA256": checksum}
+    assert client.call("s3", b"quotes", **headers) == "served"
+    assert client.body_at_api == b"quotes"
+    assert "BadDigest" in client.call("s3", b"quotas", **headers)
+    assert client.status.startswith("400")
 
 
 def test_an_s3_subresource_that_is_not_served_is_refused(client: Client) -> None:
