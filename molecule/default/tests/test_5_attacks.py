@@ -164,7 +164,8 @@ def test_the_consumers_role_can_neither_delete_nor_look_elsewhere(host: Any, dep
 
 def as_the_consumer(host: Any, call: str) -> str:
     """What S3 answers to a call with the credentials that the consumer's service gets from the instance's metadata."""
-    program = f"import boto3\ntry:\n    print(boto3.client('s3').{call})\nexcept Exception as error:\n    print(error)"
+    s3 = "botocore.session.get_session().create_client('s3')"
+    program = f"import botocore.session\ntry:\n    print({s3}.{call})\nexcept Exception as error:\n    print(error)"
     python = host.check_output(
         "systemctl show --property ExecStart --value stock-consumer | grep -o '/opt[^ ]*/python'"
     )
