@@ -46,7 +46,7 @@ options:
   throttle:
     description: What all copies together may take, in bytes a second.
     type: int
-    default: 52428800
+    default: 10485760
   wait: {description: "Whether to wait until all copies are made.", type: bool, default: true}
   timeout: {description: "How long to wait, in seconds.", type: int, default: 3600}
 extends_documentation_fragment: [kafka]
@@ -76,7 +76,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "brokers": {"type": "list", "elements": "int", "required": True},
     "topics": {"type": "list", "elements": "str", "default": []},
     "replication_factor": {"type": "int"},
-    "throttle": {"type": "int", "default": 50 * 1024 * 1024},
+    "throttle": {"type": "int", "default": 10 * 1024 * 1024},
     "wait": {"type": "bool", "default": True},
     "timeout": {"type": "int", "default": 3600},
 }

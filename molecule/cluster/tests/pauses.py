@@ -10,6 +10,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from stock_market.batch_writer import abort
 from stock_market.kafka_client import RECONNECT
 
 TOPIC = "pauses"
@@ -68,8 +69,7 @@ class Pauses:
     def log_in(self, client: dict[str, Any]) -> None:
         """Goes on with other credentials, as the old ones open nothing any more."""
         before, self._producer = self._producer, _producer(client)
-        with suppress(KafkaError):
-            before.close(timeout=0)
+        abort(before)
 
     def close(self) -> None:
         """Ends the writing."""
