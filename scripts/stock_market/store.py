@@ -100,7 +100,6 @@ class Store:
         Raises:
             UnfinishedError: the service's time is over.
         """
-
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
 
         def call() -> bool:
