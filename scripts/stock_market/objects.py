@@ -93,7 +93,7 @@ class Objects:
         """Writes a segment's object, and then its quarantine object, unless the chain already goes on here."""
         key = self.key(segment.partition, segment.start, segment.first_timestamp)
         mine = segment.info(key, self._identity)
-        while not self._store.put_new(key, segment.good.finish(), mine.sha256, mine.metadata()):
+        while not self._store.put_new(key, segment.good.finish(), mine.metadata()):
             info = self._own(key)
             if info == mine:
                 break  # Stored by an attempt of ours whose answer got lost.
@@ -118,8 +118,7 @@ class Objects:
                 "sha256": segment.bad.sha256,
                 "main-object": info.key,
             }
-            key = self._quarantine_key(info.key)
-            self._store.put_new(key, segment.bad.finish(), segment.bad.sha256, metadata)
+            self._store.put_new(self._quarantine_key(info.key), segment.bad.finish(), metadata)
 
     def resume(self, partition: int, committed: int | None, last_key: str) -> Outcome:
         """Finds the chain's last object, from what the group committed or, when that is lost or wrong, from S3 alone.

@@ -83,7 +83,7 @@ class Store:
                 _log.warning("s3_retry", action=action, key=key, attempt=pauses.attempts, pause=seconds, error=error)
             self._stop.pause(seconds)
 
-    def put_new(self, key: str, body: bytes | bytearray, sha256: str, metadata: Mapping[str, str]) -> bool:
+    def put_new(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str]) -> bool:
         """Writes an object where none is yet.
 
         An attempt whose answer got lost may have stored the object all the same; then the next one finds it there.
@@ -91,8 +91,7 @@ class Store:
         Args:
             key: where to.
             body: what.
-            sha256: of the body, hexadecimal; S3 refuses a body that arrives as another.
-            metadata: what S3 keeps beside it.
+            metadata: what S3 keeps beside it; by its `sha256`, hexadecimal, S3 refuses a body that arrives as another.
 
         Returns:
             whether it was written; False when there is one already, which stays as it is.
@@ -100,7 +99,7 @@ class Store:
         Raises:
             UnfinishedError: the service's time is over.
         """
-        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        checksum = base64.b64encode(bytes.fromhex(metadata["sha256"])).decode()
 
         def call() -> bool:
             try:

@@ -13,7 +13,7 @@ from stock_market import consumer
 from stock_market.store import Store
 
 
-def _put_always(store: Store, key: str, body: bytes, _sha256: str, metadata: Mapping[str, str]) -> bool:
+def _put_always(store: Store, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
     def call() -> bool:
         store._client.put_object(Bucket=store._bucket, Key=key, Body=body, Metadata=dict(metadata))
         return True
