@@ -76,6 +76,8 @@ def create(settings: Settings, body: Body) -> None:
     # As on an EC2 instance, systemd may give services a sandbox: mount (SYS_ADMIN), and look into the process that it
     # prepares (SYS_PTRACE). Without the right to mount it would pass over the sandbox in silence.
     command += ["--cap-add", "SYS_ADMIN,SYS_PTRACE", "--security-opt", "apparmor=unconfined"]
+    # A guest's own packet filters; what its services are denied is a part of this project.
+    command += ["--cap-add", "NET_ADMIN"]
     # With SYS_BOOT a guest's reboot and poweroff end the container, and the two can be told apart.
     command += ["--cap-add", "SYS_BOOT", "--memory", f"{body.memory_mib}m", "--pids-limit", "16384"]
     command += ["--ulimit", f"nofile={_limit(resource.RLIMIT_NOFILE, _MAX_FILES)}"]

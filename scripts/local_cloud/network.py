@@ -143,5 +143,8 @@ def _in_host(pid: int, batch: list[str]) -> None:
 
 
 def apply_firewall(pid: int, rules: str) -> None:
-    """Replace a host's packet filter; it lies in the host's network namespace, out of the host's own reach."""
+    """Replace the packet filter that stands for a host's security groups.
+
+    It lies in the host's network namespace: a guest's root, unlike an EC2 instance's, could take it away.
+    """
     run(["nsenter", "-t", str(pid), "-n", "nft", "-f", "-"], stdin=rules)

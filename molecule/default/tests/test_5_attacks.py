@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import ssl
@@ -20,6 +21,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
 CLIENTS = STATE / "clients"
+CURL_COULD_NOT_CONNECT = 7
 LOG = "/var/log/kafka/server.log"
 Said = Callable[[str], list[str]]
 
@@ -146,6 +148,33 @@ def test_hundreds_of_connections_that_are_left_open_keep_nobody_out(deployment: 
             assert deployment.facts["topic"] in another.topics()
         before = newest()
         eventually(lambda: newest() > before, seconds=90, what="newer rows meanwhile")
+
+
+@pytest.mark.parametrize("user", ["kafka", "zookeeper", "stock-producer"])
+def test_the_instance_metadata_is_denied_to_who_needs_none(host: Any, user: str) -> None:
+    before = denied(host, user)
+    refused = ask_metadata(host, user)
+    assert refused.rc == CURL_COULD_NOT_CONNECT, refused.stderr
+    assert denied(host, user) > before, "an operator has to see that somebody tried"
+    seen = denied(host, user)
+    assert ask_metadata(host, "stock-consumer").rc == 0
+    assert denied(host, user) == seen, "what the consumer sends is none of this filter's business"
+
+
+def ask_metadata(host: Any, user: str) -> Any:
+    """Asks the instance metadata for a token as a service's process would, in a namespace of users of its own."""
+    address = host.check_output("sed -n s/^AWS_EC2_METADATA_SERVICE_ENDPOINT=//p /etc/stock-market/consumer.env")
+    service = f"systemd-run --quiet --collect --wait --pipe --property=User={user} --property=PrivateUsers=true"
+    header = "X-aws-ec2-metadata-token-ttl-seconds: 60"
+    return host.run(f"{service} curl -sS --fail --max-time 5 -X PUT -H '{header}' {address}/latest/api/token")
+
+
+def denied(host: Any, service: str) -> int:
+    """How many packets to the instance metadata the host has rejected of a service."""
+    table = json.loads(host.check_output(f"nft --json list table inet metadata-guard-{service}"))["nftables"]
+    expressions = [expression for entry in table for expression in entry.get("rule", {}).get("expr", [])]
+    (packets,) = (expression["counter"]["packets"] for expression in expressions if "counter" in expression)
+    return int(packets)
 
 
 def test_the_consumers_role_can_neither_delete_nor_look_elsewhere(host: Any, deployment: Deployment) -> None:
