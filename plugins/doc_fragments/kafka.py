@@ -24,5 +24,11 @@ options:
     default: SCRAM-SHA-512
   sasl_username: {description: Who is calling. Needed for C(SASL_SSL)., type: str}
   sasl_password: {description: "The caller's password. Needed for C(SASL_SSL).", type: str}
+  moved:
+    description:
+      - Brokers that tell clients an address which they have no more; the address that they tell, and the one they have.
+      - They are reached there, and their certificate is checked for what they tell.
+    type: dict
+    default: {}
   timeout: {description: "How long to wait for the brokers, in seconds.", type: int, default: 60}
 """

@@ -7,6 +7,7 @@ import logging
 import time
 import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ansible.module_utils import reach, tls
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
 try:
     from kafka.admin import KafkaAdminClient
     from kafka.errors import ClusterAuthorizationFailedError, KafkaError, KafkaTimeoutError
+    from kafka.net.inet import KafkaNetSocket
+
+    class MovedSocket(KafkaNetSocket):
+        """Connects to the brokers where they are, and knows them by what they tell clients; see the option `moved`."""
+
+        SCHEMES = ("moved",)
+
+        def __init__(self, proxy_url: str) -> None:
+            """Take the addresses from the query of `moved://?<told>=<where it is>`."""
+            self._moved = dict(parse_qsl(urlsplit(proxy_url).query))
+
+        def dns_lookup(self, host: str, port: int, raise_error: bool = False) -> Any:
+            """Look up where the broker is."""
+            return super().dns_lookup(self._moved.get(host, host), port, raise_error)
 
     MISSING = None
 except ImportError:
@@ -31,6 +46,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "sasl_mechanism": {"type": "str", "choices": ["SCRAM-SHA-512"], "default": "SCRAM-SHA-512"},
     "sasl_username": {"type": "str"},
     "sasl_password": {"type": "str", "no_log": True},
+    "moved": {"type": "dict", "default": {}},
     "timeout": {"type": "int", "default": 60},
 }
 REQUIRED_IF = [("security_protocol", "SASL_SSL", ("ca_file", "sasl_username", "sasl_password"))]
@@ -66,6 +82,13 @@ def address(server: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def told(options: Mapping[str, Any], server: str) -> str:
+    """Return the address that the broker at `server` tells clients, which its certificate names."""
+    host, port = address(server)
+    names = {now: before for before, now in options["moved"].items()}
+    return f"{names[host]}:{port}" if host in names else server
+
+
 def security_of(options: Mapping[str, Any]) -> Security | None:
     """Return what the options say of security; None for PLAINTEXT."""
     if options["security_protocol"] == "PLAINTEXT":
@@ -75,7 +98,9 @@ def security_of(options: Mapping[str, Any]) -> Security | None:
 
 def settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return kafka-python's settings for a client that talks to the brokers of the options."""
-    found: dict[str, Any] = {"bootstrap_servers": options["bootstrap_servers"]}
+    found: dict[str, Any] = {"bootstrap_servers": [told(options, server) for server in options["bootstrap_servers"]]}
+    if options["moved"]:
+        found["proxy_url"] = f"moved://?{urlencode(options['moved'])}"
     if options["security_protocol"] == "SASL_SSL":
         found |= {
             "security_protocol": "SASL_SSL",
@@ -92,7 +117,8 @@ def why_not(options: Mapping[str, Any]) -> str:
     found = []
     for server in options["bootstrap_servers"]:
         try:
-            with Connection(*address(server), _ATTEMPT_SECONDS, security_of(options)) as broker:
+            name = address(told(options, server))[0]
+            with Connection(*address(server), _ATTEMPT_SECONDS, security_of(options), name) as broker:
                 broker.metadata("")
         except (WireError, OSError) as error:
             found.append(f"{server}: {error}")
@@ -139,7 +165,7 @@ def open_client(options: Mapping[str, Any], client_id: str, seconds: float) -> A
     listening = [server for server, there in servers(options).items() if there]
     if not listening:
         raise KafkaTimeoutError("nobody listens at any of the bootstrap servers")
-    where = settings(options) | {"bootstrap_servers": listening}
+    where = settings({**options, "bootstrap_servers": listening})
     return KafkaAdminClient(client_id=client_id, bootstrap_timeout_ms=int(seconds * 1000), **where)
 
 

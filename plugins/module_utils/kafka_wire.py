@@ -176,8 +176,12 @@ class Security:
 class Connection:
     """One connection to one broker, one request at a time."""
 
-    def __init__(self, host: str, port: int, timeout: float, security: Security | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, timeout: float, security: Security | None = None, name: str | None = None
+    ) -> None:
         """Connect within `timeout` seconds, which is also the limit of every answer; without `security`, PLAINTEXT.
+
+        The broker's certificate has to name `name`, which is `host` unless it is given.
 
         Raises:
             KafkaError: there is no TLS, or it is not to be trusted.
@@ -188,14 +192,14 @@ class Connection:
         self._correlation = 0
         try:
             if security is not None:
-                self._secure(host, security)
+                self._secure(name or host, security)
         except BaseException:
             self._socket.close()
             raise
 
-    def _secure(self, host: str, security: Security) -> None:
+    def _secure(self, name: str, security: Security) -> None:
         try:
-            self._socket = tls.client_context(security.ca_file).wrap_socket(self._socket, server_hostname=host)
+            self._socket = tls.client_context(security.ca_file).wrap_socket(self._socket, server_hostname=name)
         except (ssl.SSLError, ConnectionResetError) as error:
             raise KafkaError(tls.sentence(error)) from error
         scram = ScramClient(security.username, security.password)

@@ -27,6 +27,10 @@ min.insync.replicas=2
 auto.leader.rebalance.enable=false
 controlled.shutdown.retry.backoff.ms=200
 replica.lag.time.max.ms=3000
+listeners=PLAINTEXT://127.0.0.1:{port},MOVED://127.0.1.{id}:{moved_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},MOVED://127.0.2.{id}:{moved_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,MOVED:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
 # Longer than a busy machine stalls.
 zookeeper.session.timeout.ms=15000
 """
@@ -34,6 +38,8 @@ zookeeper.session.timeout.ms=15000
 
 class Brokers:
     """A cluster of three, in three racks, whose topics want two replicas in sync.
+
+    Each listens at 127.0.1.<id>, too, and tells whoever comes there to go to 127.0.2.<id>, where it is not.
 
     Args:
         home: the distribution.
@@ -46,10 +52,12 @@ class Brokers:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.zookeeper_port = free_port()
         self.ports = {broker: free_port() for broker in RACKS}
+        self._moved_ports = {broker: free_port() for broker in RACKS}
         self._write("zookeeper", zookeeper_settings(self.zookeeper_port, folder / "zookeeper-data"))
         for broker, rack in RACKS.items():
             settings = broker_settings(self.ports[broker], self.zookeeper_port, folder / f"data-{broker}")
-            self._write(f"broker-{broker}", settings + _SETTINGS.format(id=broker, rack=rack))
+            more = {"port": self.ports[broker], "moved_port": self._moved_ports[broker]}
+            self._write(f"broker-{broker}", settings + _SETTINGS.format(id=broker, rack=rack, **more))
 
     def _write(self, name: str, text: str) -> None:
         (self._folder / f"{name}.properties").write_text(text)
@@ -63,6 +71,14 @@ class Brokers:
     def servers(self) -> list[str]:
         """All brokers' addresses."""
         return [f"127.0.0.1:{port}" for port in self.ports.values()]
+
+    @property
+    def moved(self) -> dict[str, Any]:
+        """Options of a module for the listeners at which brokers tell another address than they have."""
+        return {
+            "bootstrap_servers": [f"127.0.1.{broker}:{port}" for broker, port in self._moved_ports.items()],
+            "moved": {f"127.0.2.{broker}": f"127.0.1.{broker}" for broker in self.ports},
+        }
 
     def admin(self) -> KafkaAdminClient:
         """A client that has reached one of the brokers that run."""

@@ -134,6 +134,17 @@ def test_a_rolling_restart_passes_gate_after_gate(brokers: Brokers, run: Run) ->
     assert (back["alive"], back["under_replicated"]) == (True, [])
 
 
+def test_brokers_that_tell_clients_an_address_which_they_no_longer_have_are_asked_where_they_are(
+    brokers: Brokers, run: Run
+) -> None:
+    brokers.topic("elsewhere", [[1, 2, 3], [2, 3, 1]])
+    ready = run("kafka_gate", **options(brokers, 2, "before") | brokers.moved)
+    assert ready["msg"] == "Broker 2 may be stopped."
+    assert {each["host"] for each in ready["brokers"]} == set(brokers.moved["moved"])
+    lost = run("kafka_gate", **options(brokers, 2, "before", timeout=1) | brokers.moved | {"moved": {}})
+    assert "The cluster could not be asked how it is" in lost["msg"]
+
+
 def test_a_topic_of_one_replica_is_named_and_needs_the_word(brokers: Brokers, run: Run) -> None:
     brokers.topic("lonely", [[3]], min_insync_replicas=1)
     refused = run("kafka_gate", **options(brokers, 3, "before"))
