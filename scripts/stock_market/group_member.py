@@ -14,7 +14,7 @@ from kafka.structs import MemberState
 from stock_market import kafka_security
 from stock_market.chain import ObjectInfo
 from stock_market.errors import ServiceError
-from stock_market.kafka_client import RECONNECT, MendedConsumer
+from stock_market.kafka_client import PATIENCE, MendedConsumer
 from stock_market.logs import Log
 from stock_market.service import Every
 from stock_market.settings import ConsumerSettings
@@ -134,7 +134,7 @@ def make_consumer(settings: ConsumerSettings) -> KafkaConsumer:
         KafkaError: no broker answers.
     """
     kafka = settings.kafka
-    options: dict[str, Any] = RECONNECT | kafka_security.options(kafka)
+    options: dict[str, Any] = PATIENCE | kafka_security.options(kafka)
     if kafka.instance_id:
         options["group_instance_id"] = kafka.instance_id
     return MendedConsumer(

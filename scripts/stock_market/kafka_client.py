@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 _log = Log("kafka")
 _METADATA_MS = 5000
 
-RECONNECT: dict[str, Any] = {
+PATIENCE: dict[str, Any] = {
     "reconnect_backoff_ms": 100,
     "reconnect_backoff_max_ms": 10_000,
     "bootstrap_timeout_ms": 5000,

@@ -19,7 +19,7 @@ from stock_market import batch_writer, kafka_security
 from stock_market.batch_building import Records
 from stock_market.batch_writer import BatchWriter
 from stock_market.flight import Flight
-from stock_market.kafka_client import RECONNECT, connect, partitions
+from stock_market.kafka_client import PATIENCE, connect, partitions
 from stock_market.logs import Log
 from stock_market.outages import Outages
 from stock_market.presence import lacking, present
@@ -139,7 +139,7 @@ class Publisher:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             allow_auto_create_topics=False,
-            **RECONNECT,
+            **PATIENCE,
             **kafka_security.options(settings),
             **options,
         )
@@ -157,7 +157,7 @@ class Publisher:
             delivery_timeout_ms=_FOREVER_MS,
             max_block_ms=10_000,
             allow_auto_create_topics=False,
-            **RECONNECT,
+            **PATIENCE,
             **kafka_security.options(settings),
             **options,
         )

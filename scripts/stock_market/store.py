@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import botocore.session
 from botocore.config import Config
@@ -32,6 +32,20 @@ class Listed:
 
     key: str
     modified: datetime
+
+
+def new_object(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What `put_object` needs beside the place and the body, so that it writes a new object or none.
+
+    Args:
+        metadata: what S3 keeps beside it; by its `sha256`, hexadecimal, S3 refuses a body that arrives as another.
+    """
+    return {
+        "Metadata": dict(metadata),
+        "ContentType": "application/gzip",
+        "ChecksumSHA256": base64.b64encode(bytes.fromhex(metadata["sha256"])).decode(),
+        "IfNoneMatch": "*",
+    }
 
 
 def make_client(region: str, connections: int) -> S3Client:
@@ -91,7 +105,7 @@ class Store:
         Args:
             key: where to.
             body: what.
-            metadata: what S3 keeps beside it; by its `sha256`, hexadecimal, S3 refuses a body that arrives as another.
+            metadata: see `new_object`.
 
         Returns:
             whether it was written; False when there is one already, which stays as it is.
@@ -99,7 +113,7 @@ class Store:
         Raises:
             UnfinishedError: the service's time is over.
         """
-        checksum = base64.b64encode(bytes.fromhex(metadata["sha256"])).decode()
+        conditions = new_object(metadata)
 
         def call() -> bool:
             try:
@@ -107,10 +121,7 @@ class Store:
                     Bucket=self._bucket,
                     Key=key,
                     Body=body,  # type: ignore[arg-type]  # botocore takes a bytearray, its stubs do not
-                    Metadata=dict(metadata),
-                    ContentType="application/gzip",
-                    ChecksumSHA256=checksum,
-                    IfNoneMatch="*",
+                    **conditions,
                 )
             except ClientError as error:
                 if _status(error) == 412:

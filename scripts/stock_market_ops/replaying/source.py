@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from pyroaring import BitMap64
 
 from stock_market.segment import Poison
+from stock_market.store import new_object
 from stock_market_ops.audit.place import Place, pieces, take_listing
 from stock_market_ops.audit.reading import FlawError, summed, unpacked
 from stock_market_ops.audit.replays import parse_replay, read_offsets
@@ -120,9 +121,7 @@ def put_new(client: S3Client, bucket: str, key: str, body: bytes | bytearray, me
         botocore's errors.
     """
     try:
-        client.put_object(
-            Bucket=bucket, Key=key, Body=bytes(body), Metadata=metadata, ContentType="application/gzip", IfNoneMatch="*"
-        )
+        client.put_object(Bucket=bucket, Key=key, Body=bytes(body), **new_object(metadata))
     except ClientError as error:
         # 409: another conditional write is under way; who looks again afterwards sees what came of it.
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
