@@ -83,6 +83,13 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
 
 
+def query(sql: str) -> list[dict[str, Any]]:
+    """Athena's answer by `make query FORMAT=json`."""
+    done = make("query", "FORMAT=json", f"SQL={sql}")
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
+
+
 def play(playbook: str, *arguments: str) -> str:
     """Runs a playbook as the scenario runs its own, and returns what it prints."""
     local = ROOT / "inventory" / "local" / "group_vars" / "all"

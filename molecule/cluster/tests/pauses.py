@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from stock_market.batch_writer import abort
-from stock_market.kafka_client import RECONNECT
+from stock_market.kafka_client import PATIENCE
 
 TOPIC = "pauses"
 PARTITIONS = 3
@@ -21,8 +21,9 @@ STEP_SECONDS = 0.05
 
 def _producer(client: dict[str, Any]) -> KafkaProducer:
     # As patient as the stock producer, but quicker to try again: the pause is to be the cluster's.
-    pauses = RECONNECT | {"retry_backoff_ms": 50, "reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 200}
-    return KafkaProducer(**client, **pauses, acks="all", linger_ms=0)
+    pauses = PATIENCE | {"retry_backoff_ms": 50, "reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 200}
+    # Without sequences: after an answer that is out of order kafka-python 3.0.12 may wait for a new epoch for ever.
+    return KafkaProducer(**client, **pauses, acks="all", enable_idempotence=False, linger_ms=0)
 
 
 class Pauses:

@@ -6,7 +6,8 @@ import json
 import subprocess
 import time
 
-from conftest import body, declared, eventually, facts, host, instance, login, members, play, told, well
+import boto3
+from conftest import body, declared, eventually, facts, host, instance, login, members, play, query, told, well
 from kafka import KafkaAdminClient
 from pauses import Pauses
 
@@ -38,6 +39,17 @@ def kill(name: str, unit: str) -> None:
     host(name).run_expect([0], f"systemctl kill --signal=KILL {unit}")
 
 
+def move(name: str) -> None:
+    """Gives an instance another public address."""
+    ec2, moved = boto3.client("ec2", region_name=facts()["region"]), instance(name)
+    (old,) = ec2.describe_addresses(PublicIps=[moved["PublicIpAddress"]])["Addresses"]
+    tags = [{"ResourceType": "elastic-ip", "Tags": old["Tags"]}]
+    new = ec2.allocate_address(Domain="vpc", TagSpecifications=tags)
+    ec2.disassociate_address(AssociationId=old["AssociationId"])
+    ec2.release_address(AllocationId=old["AllocationId"])
+    ec2.associate_address(AllocationId=new["AllocationId"], InstanceId=moved["InstanceId"])
+
+
 def processes() -> dict[str, str]:
     return {name: host(name).check_output("systemctl show -p MainPID --value kafka") for name in BROKERS}
 
@@ -55,8 +67,16 @@ def replicas(broker: int) -> int:
     return sum(broker in each["replica_nodes"] for topic in topics for each in topic["partitions"])
 
 
+def test_0_each_producer_has_symbols_of_its_own() -> None:
+    """Comes before any restart, which gives a producer another id."""
+    sql = "select producer_id, count(distinct symbol) as mine from quotes group by producer_id"
+    everything = query("select count(distinct symbol) as symbols, count(distinct producer_id) as producers from quotes")
+    assert everything == [{"symbols": 100, "producers": 2}]
+    assert [each["mine"] for each in query(sql)] == [50, 50]
+
+
 def test_1_an_upgrade_pauses_nobody_and_can_be_taken_back(pauses: Pauses) -> None:
-    """Comes first: the scenario sets up yesterday's version."""
+    """Comes early: the scenario sets up yesterday's version."""
     assert versions() == {"3.8.1"}
     play("upgrade.yml", "-e", "upgrade=software")
     assert versions() == {"3.9.2"}
@@ -150,6 +170,15 @@ def test_4_a_lost_pipeline_host_is_taken_over(pauses: Pauses) -> None:
     play("replace.yml", "-e", "instance=pipeline-2")
     eventually(lambda: len(members()) == facts()["consumers"], 60, "both hosts have partitions again")
     told(pauses, "a pipeline host replaced")
+
+
+def test_4_a_controller_with_another_public_address_passes_the_gate(pauses: Pauses) -> None:
+    """Whoever wrote through the old address waits until it is told the new one; the services inside go on."""
+    name, before = controller(), processes()
+    move(name)
+    play("site.yml")
+    assert [each for each in BROKERS if processes()[each] != before[each]] == [name]
+    told(pauses, "the controller's public address changed")
 
 
 def test_5_a_broker_comes_and_goes(pauses: Pauses) -> None:
