@@ -40,10 +40,12 @@ def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def started_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
     """Three brokers that any test may have stopped; see `brokers`."""
     running = Brokers(distribution(), tmp_path_factory.mktemp("kafka-cluster"))
-    running.start()
-    running.wait(seconds=180)
-    yield running
-    running.stop_all()
+    try:
+        running.start()
+        running.wait(seconds=180)
+        yield running
+    finally:
+        running.stop_all()
 
 
 @pytest.fixture
