@@ -22,7 +22,7 @@ STEP_SECONDS = 0.05
 def _producer(client: dict[str, Any]) -> KafkaProducer:
     # As patient as the stock producer, but quicker to try again: the pause is to be the cluster's.
     pauses = PATIENCE | {"retry_backoff_ms": 50, "reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 200}
-    # Without sequences: after an error that calls for a new epoch kafka-python 3.0.12 was seen to send nothing any more.
+    # Without sequences: after an error that wants a new epoch kafka-python 3.0.12 was seen to send nothing any more.
     return KafkaProducer(**client, **pauses, acks="all", enable_idempotence=False, linger_ms=0)
 
 
