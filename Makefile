@@ -15,8 +15,9 @@ export PYTHONPATH := $(CURDIR)/scripts
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Python keeps the bytecode of what runs, even where the shell forbids it: without, each command starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
-# The text as it was typed: a `$$path` in SQL is not make's to expand.
+# The text as it was typed: a `$$path` in SQL is not make's to expand, and what follows a `;` in COMMAND is for the instance.
 export STOCK_MARKET_SQL = $(value SQL)
+export STOCK_MARKET_COMMAND = $(value COMMAND)
 
 BIN := .venv/bin
 PLAYBOOK := $(BIN)/ansible-playbook -i inventory/$(ENV)
@@ -57,7 +58,7 @@ replay-quarantine: venv  ## quarantined records become quotes, once, when their 
 	@$(BIN)/python -m stock_market_ops.replay_quarantine --format $(FORMAT) $(ARGS)
 
 ssh: venv  ## a shell on the instance (HOST=node-1; COMMAND='...' runs one command)
-	@ssh -F .state/$(STOCK_MARKET_DEPLOYMENT)/ssh_config $(or $(HOST),default) $(COMMAND)
+	@ssh -F .state/$(STOCK_MARKET_DEPLOYMENT)/ssh_config $(or $(HOST),default) $(if $(value COMMAND),"$$STOCK_MARKET_COMMAND")
 
 client: venv  ## ready client files of a Kafka user, who is made if there is none: USER=alice, MAY=read|write|both|nothing
 	@[ "$(origin USER)" = "command line" ] || { echo "Say whose: make client USER=alice" >&2; exit 2; }

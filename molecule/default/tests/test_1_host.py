@@ -42,6 +42,7 @@ def test_kafkas_tools_are_on_the_path(host: Any, deployment: Deployment) -> None
     listed = host.check_output(f"kafka-topics.sh --bootstrap-server {address}:9093 --list")
     assert "stock-quotes" in listed.splitlines()
     assert make("ssh", "COMMAND=kafka-topics.sh --version").stdout.startswith("3.9.")
+    assert make("ssh", "COMMAND=true; echo $SSH_CONNECTION $(hostname)").stdout.split()[-1].startswith("ip-")
 
 
 def test_kafka_lies_in_a_versioned_directory_behind_a_link(host: Any) -> None:
