@@ -5,6 +5,10 @@
 - After such a refusal the next attempt is made at once, for ever, as if there had been none.
 - Over TLS, a request is copied anew for each 16 KiB of it that are sent.
 - A socket is asked for 4 KiB at a time, which costs a tenth of a consumer's time.
+- A connection that is reset just before its TLS handshake ends with an OSError, which nothing takes for a fault of the
+  network: the client never again asks who leads, so that it is stuck as soon as a leader changes.
+- A TLS handshake has no time limit: a host that is cut off during it is waited for, for ever.
+- Who leads is asked of a broker that is not connected, and may be down, while those that are have answers to give.
 
 `test_connections` finds out when another version needs this no more, or does not take it any more.
 """
@@ -12,14 +16,19 @@
 from __future__ import annotations
 
 import logging
+import random
+import ssl
 import time
 from functools import wraps
 from typing import Any, NamedTuple
 
+from kafka.errors import KafkaConnectionError
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 
 _PIECE, _LARGE_PIECE = 4096, 1 << 16
+# As long as kafka-python gives the rest of a connection.
+_HANDSHAKE_SECONDS = 10.0
 
 
 class Failure(NamedTuple):
@@ -46,6 +55,8 @@ def newest_failure(since: float) -> Failure | None:
 
 
 _plain_connect = KafkaConnectionManager._connect
+_plain_build_transport = KafkaConnectionManager._build_transport
+_plain_handshake = KafkaSSLTransport.handshake
 
 
 @wraps(_plain_connect)
@@ -62,6 +73,43 @@ async def _connect(
         if before is not None:
             manager._backoff[node.node_id] = before
         manager.update_backoff(node.node_id)
+
+
+@wraps(_plain_build_transport)
+async def _build_transport(manager: KafkaConnectionManager, node: Any, timeout_at: float | None = None) -> Any:
+    """In place of KafkaConnectionManager._build_transport."""
+    try:
+        return await _plain_build_transport(manager, node, timeout_at)
+    except OSError as error:
+        raise KafkaConnectionError(str(error)) from error
+
+
+@wraps(_plain_handshake)
+async def _handshake(transport: KafkaSSLTransport) -> None:
+    """In place of KafkaSSLTransport.handshake."""
+    until = time.monotonic() + _HANDSHAKE_SECONDS
+    while True:
+        try:
+            transport._sock.do_handshake()
+        except ssl.SSLWantReadError:
+            await transport._net.wait_read(transport._sock, timeout_at=until)
+        except ssl.SSLWantWriteError:
+            await transport._net.wait_write(transport._sock, timeout_at=until)
+        else:
+            return
+
+
+_plain_least_loaded_node = KafkaConnectionManager.least_loaded_node
+
+
+@wraps(_plain_least_loaded_node)
+def _least_loaded_node(manager: KafkaConnectionManager) -> Any:
+    """In place of KafkaConnectionManager.least_loaded_node: connected brokers come first, as in Java's client."""
+    connections = (manager._conns.get(broker.node_id) for broker in manager.cluster.brokers())
+    ready = [conn for conn in connections if conn is not None and conn.connected and not conn.paused]
+    if not ready:
+        return _plain_least_loaded_node(manager)
+    return min(ready, key=lambda conn: (len(conn.in_flight_requests), random.random())).node_id
 
 
 def _receiving(transport: type) -> Any:
@@ -92,6 +140,9 @@ def mend() -> None:
         return
     _mended.append(True)
     KafkaConnectionManager._connect = _connect
+    KafkaConnectionManager._build_transport = _build_transport
+    KafkaConnectionManager.least_loaded_node = _least_loaded_node
+    KafkaSSLTransport.handshake = _handshake
     for transport in (KafkaTCPTransport, KafkaSSLTransport):
         transport._sock_recv = _receiving(transport)
     KafkaSSLTransport.write = _write

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import select
 import socket
+import ssl
+import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kafka.errors import KafkaConnectionError
+from kafka.errors import KafkaConnectionError, KafkaError
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
@@ -138,3 +142,99 @@ def test_a_broker_that_does_not_take_a_client_is_asked_less_and_less_often(curt_
 def test_kafka_python_still_asks_such_a_broker_again_at_once(curt_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KafkaConnectionManager, "_connect", left_alone(KafkaConnectionManager._connect))
     assert delays(curt_broker)[1:] == [0, 0], "kafka-python waits now; this part of `connections` can go"
+
+
+class Late:
+    """A TLS context that says when a connection is there, and begins when the other side has gone."""
+
+    def __init__(self) -> None:
+        self._context = ssl.create_default_context()
+        self.connected = threading.Event()
+
+    def wrap_socket(self, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
+        self.connected.set()
+        assert select.select([sock], [], [], 10)[0]
+        return self._context.wrap_socket(sock, **options)
+
+
+def tls_client(server: socket.socket, **options: Any) -> tuple[NetworkSelector, KafkaConnectionManager]:
+    net = NetworkSelector()
+    address = f"127.0.0.1:{server.getsockname()[1]}"
+    return net, KafkaConnectionManager(net, bootstrap_servers=address, security_protocol="SSL", **options)
+
+
+def reset_before_tls() -> BaseException | None:
+    """What a client says of a connection that is reset before the TLS handshake."""
+    context = Late()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reset() -> None:
+            connection, _ = server.accept()
+            context.connected.wait(10)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+        thread = threading.Thread(target=reset, daemon=True)
+        thread.start()
+        net, manager = tls_client(server, ssl_context=context)
+        conn = manager.get_connection("bootstrap-0")
+        net.poll(timeout_ms=10_000, future=conn.init_future)
+        thread.join(5)
+        manager.close()
+    error: BaseException | None = conn.init_future.exception
+    return error
+
+
+def test_a_connection_reset_before_tls_is_a_fault_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(reset_before_tls(), KafkaConnectionError)
+    plain = left_alone(KafkaConnectionManager._build_transport)
+    monkeypatch.setattr(KafkaConnectionManager, "_build_transport", plain)
+    error = reset_before_tls()
+    assert not isinstance(error, KafkaError), "kafka-python says so itself; this part of `connections` can go"
+
+
+def silent_in_tls() -> bool:
+    """Whether a client gives up a broker that does not answer in the TLS handshake."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        net, manager = tls_client(server, socket_connection_setup_timeout_ms=200)
+        conn = manager.get_connection("bootstrap-0")
+        until = time.monotonic() + 1.5
+        while not conn.init_future.is_done and time.monotonic() < until:
+            net.poll(timeout_ms=50)
+        given_up: bool = conn.init_future.failed()
+        manager.close()
+    return given_up
+
+
+def test_a_broker_that_is_silent_in_the_handshake_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_HANDSHAKE_SECONDS", 0.2)
+    assert silent_in_tls()
+    monkeypatch.setattr(KafkaSSLTransport, "handshake", left_alone(KafkaSSLTransport.handshake))
+    assert not silent_in_tls(), "kafka-python gives it up, too; this part of `connections` can go"
+
+
+class Broker:
+    """A broker that a manager knows, with so many requests in flight; None: not connected."""
+
+    def __init__(self, node_id: int, in_flight: int | None, *, paused: bool = False) -> None:
+        self.node_id = node_id
+        self.connected = in_flight is not None
+        self.in_flight_requests = [None] * (in_flight or 0)
+        self.paused = paused
+
+
+def least_loaded(*brokers: Broker) -> int:
+    manager: Any = KafkaConnectionManager(NetworkSelector())
+    manager.cluster.brokers = lambda: brokers
+    manager._conns = {broker.node_id: broker for broker in brokers if broker.connected}
+    found: int = manager.least_loaded_node()
+    return found
+
+
+def test_a_connected_broker_is_asked_who_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert least_loaded(Broker(1, 2), Broker(2, None), Broker(3, 1)) == 3
+    assert least_loaded(Broker(1, 0, paused=True), Broker(2, 3)) == 2
+    assert least_loaded(Broker(1, 0, paused=True), Broker(2, None)) == 2
+    plain = left_alone(KafkaConnectionManager.least_loaded_node)
+    monkeypatch.setattr(KafkaConnectionManager, "least_loaded_node", plain)
+    assert least_loaded(Broker(1, 2), Broker(2, None), Broker(3, 1)) == 2, "this part of `connections` can go"

@@ -10,6 +10,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from stock_market import connections
 from stock_market.batch_writer import abort
 from stock_market.kafka_client import PATIENCE
 
@@ -33,6 +34,7 @@ class Pauses:
     """
 
     def __init__(self, client: dict[str, Any]) -> None:
+        connections.mend()
         with KafkaAdminClient(**client) as admin, suppress(TopicAlreadyExistsError):
             admin.create_topics({TOPIC: {"num_partitions": PARTITIONS, "replication_factor": 3}})
             admin.wait_for_topics([TOPIC])
