@@ -8,7 +8,7 @@
 - A connection that is reset just before its TLS handshake ends with an OSError, which nothing takes for a fault of the
   network: the client never again asks who leads, so that it is stuck as soon as a leader changes.
 - A TLS handshake has no time limit: a host that is cut off during it is waited for, for ever.
-- Who leads is asked of a broker that is not connected, and may be down, while those that are have answers to give.
+- Who leads is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
 
 `test_connections` finds out when another version needs this no more, or does not take it any more.
 """
@@ -104,12 +104,16 @@ _plain_least_loaded_node = KafkaConnectionManager.least_loaded_node
 
 @wraps(_plain_least_loaded_node)
 def _least_loaded_node(manager: KafkaConnectionManager) -> Any:
-    """In place of KafkaConnectionManager.least_loaded_node: connected brokers come first, as in Java's client."""
-    connections = (manager._conns.get(broker.node_id) for broker in manager.cluster.brokers())
-    ready = [conn for conn in connections if conn is not None and conn.connected and not conn.paused]
-    if not ready:
-        return _plain_least_loaded_node(manager)
-    return min(ready, key=lambda conn: (len(conn.in_flight_requests), random.random())).node_id
+    """In place of KafkaConnectionManager.least_loaded_node: connected brokers first, those that do not answer yet last."""
+    ranks = {}
+    for broker in manager.cluster.brokers():
+        node, conn = broker.node_id, manager._conns.get(broker.node_id)
+        connected = conn is not None and conn.connected
+        if (conn is not None and conn.paused) or (not connected and manager.connection_delay(node) > 0):
+            continue
+        in_flight = len(conn.in_flight_requests) if connected else 0
+        ranks[node] = (0 if connected else 1 if conn is None else 2, in_flight, random.random())
+    return min(ranks, key=ranks.__getitem__, default=None)
 
 
 def _receiving(transport: type) -> Any:

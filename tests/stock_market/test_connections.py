@@ -214,27 +214,33 @@ def test_a_broker_that_is_silent_in_the_handshake_is_given_up(monkeypatch: pytes
 
 
 class Broker:
-    """A broker that a manager knows, with so many requests in flight; None: not connected."""
+    """A broker that a manager knows, with so many requests in flight; None: it has not answered yet."""
 
-    def __init__(self, node_id: int, in_flight: int | None, *, paused: bool = False) -> None:
+    def __init__(self, node_id: int, in_flight: int | None = None, *, paused: bool = False, known: bool = True) -> None:
         self.node_id = node_id
         self.connected = in_flight is not None
         self.in_flight_requests = [None] * (in_flight or 0)
         self.paused = paused
+        self.known = known
 
 
-def least_loaded(*brokers: Broker) -> int:
+def least_loaded(*brokers: Broker, failed: int | None = None) -> int | None:
     manager: Any = KafkaConnectionManager(NetworkSelector())
     manager.cluster.brokers = lambda: brokers
-    manager._conns = {broker.node_id: broker for broker in brokers if broker.connected}
-    found: int = manager.least_loaded_node()
+    manager._conns = {broker.node_id: broker for broker in brokers if broker.known}
+    if failed is not None:
+        manager.update_backoff(failed)
+    found: int | None = manager.least_loaded_node()
     return found
 
 
-def test_a_connected_broker_is_asked_who_leads(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert least_loaded(Broker(1, 2), Broker(2, None), Broker(3, 1)) == 3
-    assert least_loaded(Broker(1, 0, paused=True), Broker(2, 3)) == 2
-    assert least_loaded(Broker(1, 0, paused=True), Broker(2, None)) == 2
+def test_the_broker_is_asked_that_answers_soonest(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert least_loaded(Broker(1, 2), Broker(2), Broker(3, 1)) == 3
+    assert least_loaded(Broker(1, 0, paused=True), Broker(2), Broker(3, 3)) == 3
+    assert least_loaded(Broker(1, 0, paused=True), Broker(2), Broker(3, known=False)) == 3
+    assert least_loaded(Broker(1, 0, paused=True), Broker(2), Broker(3, known=False), failed=3) == 2
+    assert least_loaded(Broker(1, 0, paused=True)) is None
+    assert least_loaded() is None
     plain = left_alone(KafkaConnectionManager.least_loaded_node)
     monkeypatch.setattr(KafkaConnectionManager, "least_loaded_node", plain)
-    assert least_loaded(Broker(1, 2), Broker(2, None), Broker(3, 1)) == 2, "this part of `connections` can go"
+    assert least_loaded(Broker(1, 2), Broker(2), Broker(3, 1)) == 2, "this part of `connections` can go"

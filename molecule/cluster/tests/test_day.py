@@ -76,18 +76,19 @@ def test_0_each_producer_has_symbols_of_its_own() -> None:
 
 
 def test_1_an_upgrade_pauses_nobody_and_can_be_taken_back(pauses: Pauses) -> None:
-    """Comes early: the scenario sets up yesterday's version."""
+    """Comes early: the scenario sets up yesterday's version. Looks at the pauses last, so that the day goes on with today's."""
     assert versions() == {"3.8.1"}
     play("upgrade.yml", "-e", "upgrade=software")
     assert versions() == {"3.9.2"}
-    assert told(pauses, "new software") <= MOST_AT_A_RESTART
+    found = [told(pauses, "new software")]
     play("upgrade.yml", "-e", "upgrade=rollback", "-e", "kafka_version=3.8.1")
     assert versions() == {"3.8.1"}
-    assert told(pauses, "the old software again") <= MOST_AT_A_RESTART
+    found.append(told(pauses, "the old software again"))
     play("upgrade.yml", "-e", "upgrade=software")
     play("upgrade.yml", "-e", "upgrade=protocol")
     assert versions() == {"3.9.2"}
-    assert told(pauses, "new software and its protocol") <= MOST_AT_A_RESTART
+    found.append(told(pauses, "new software and its protocol"))
+    assert max(found) <= MOST_AT_A_RESTART
 
 
 def test_2_a_rolling_restart_pauses_nobody(pauses: Pauses) -> None:
