@@ -8,6 +8,7 @@
 - A connection that is reset just before its TLS handshake ends with an OSError, which nothing takes for a fault of the
   network: the client never again asks who leads, so that it is stuck as soon as a leader changes.
 - A TLS handshake has no time limit: a host that is cut off during it is waited for, for ever.
+- A host that is cut off is waited for until a TCP connection has failed for 10 s; the consumer has no option for that.
 - Who leads is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
 
 `test_connections` finds out when another version needs this no more, or does not take it any more.
@@ -27,6 +28,8 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 
 _PIECE, _LARGE_PIECE = 4096, 1 << 16
+# A kernel that is there takes a connection at once, or after it was asked once more, which is a second later.
+_TCP_SECONDS = 3.0
 # As long as kafka-python gives the rest of a connection.
 _HANDSHAKE_SECONDS = 10.0
 
@@ -78,8 +81,9 @@ async def _connect(
 @wraps(_plain_build_transport)
 async def _build_transport(manager: KafkaConnectionManager, node: Any, timeout_at: float | None = None) -> Any:
     """In place of KafkaConnectionManager._build_transport."""
+    soon = time.monotonic() + _TCP_SECONDS
     try:
-        return await _plain_build_transport(manager, node, timeout_at)
+        return await _plain_build_transport(manager, node, soon if timeout_at is None else min(timeout_at, soon))
     except OSError as error:
         raise KafkaConnectionError(str(error)) from error
 
@@ -104,7 +108,7 @@ _plain_least_loaded_node = KafkaConnectionManager.least_loaded_node
 
 @wraps(_plain_least_loaded_node)
 def _least_loaded_node(manager: KafkaConnectionManager) -> Any:
-    """In place of KafkaConnectionManager.least_loaded_node: connected brokers first, those that do not answer yet last."""
+    """In place of KafkaConnectionManager.least_loaded_node: connected brokers first, those that do not answer last."""
     ranks = {}
     for broker in manager.cluster.brokers():
         node, conn = broker.node_id, manager._conns.get(broker.node_id)

@@ -29,15 +29,13 @@ PATIENCE: dict[str, Any] = {
     "reconnect_backoff_max_ms": 10_000,
     "bootstrap_timeout_ms": 5000,
     "request_timeout_ms": 6000,
-    "socket_connection_setup_timeout_ms": 3000,
     "metadata_max_age_ms": 2000,
     "metrics_enabled": False,
 }
 """Growing pauses between attempts to connect, our own retries at the start, and no metrics, which only cost time.
 
-A host that is cut off refuses nothing: kafka-python would wait 30 s for an answer and then 10 s for a connection, and
-not ask meanwhile who leads now, which the other brokers have settled in less than ten. The time for a connection
-doubles with each attempt that fails, so that a slow broker is reached, too.
+A host that is cut off refuses nothing: kafka-python would wait 30 s for an answer and then 10 s for a connection (see
+`connections`), and not ask meanwhile who leads now, which the other brokers have settled in less than ten.
 """
 
 

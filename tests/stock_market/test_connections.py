@@ -193,6 +193,18 @@ def test_a_connection_reset_before_tls_is_a_fault_of_the_network(monkeypatch: py
     assert not isinstance(error, KafkaError), "kafka-python says so itself; this part of `connections` can go"
 
 
+def test_a_host_that_is_cut_off_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_TCP_SECONDS", 0.2)
+    # Somebody who takes no connection beyond the first leaves others without an answer, as a host does that is cut off.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.create_connection(server.getsockname()):
+        net, manager = tls_client(server)
+        conn = manager.get_connection("bootstrap-0")
+        net.poll(timeout_ms=5000, future=conn.init_future)
+        manager.close()
+    assert isinstance(conn.init_future.exception, KafkaConnectionError)
+    assert "timed out" in str(conn.init_future.exception)
+
+
 def silent_in_tls() -> bool:
     """Whether a client gives up a broker that does not answer in the TLS handshake."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -76,7 +76,7 @@ def test_0_each_producer_has_symbols_of_its_own() -> None:
 
 
 def test_1_an_upgrade_pauses_nobody_and_can_be_taken_back(pauses: Pauses) -> None:
-    """Comes early: the scenario sets up yesterday's version. Looks at the pauses last, so that the day goes on with today's."""
+    """Comes early: the scenario sets up yesterday's version. Judges last, so that the day goes on with today's."""
     assert versions() == {"3.8.1"}
     play("upgrade.yml", "-e", "upgrade=software")
     assert versions() == {"3.9.2"}
