@@ -108,16 +108,23 @@ _plain_least_loaded_node = KafkaConnectionManager.least_loaded_node
 
 @wraps(_plain_least_loaded_node)
 def _least_loaded_node(manager: KafkaConnectionManager) -> Any:
-    """In place of KafkaConnectionManager.least_loaded_node: connected brokers first, those that do not answer last."""
-    ranks = {}
-    for broker in manager.cluster.brokers():
-        node, conn = broker.node_id, manager._conns.get(broker.node_id)
-        connected = conn is not None and conn.connected
-        if (conn is not None and conn.paused) or (not connected and manager.connection_delay(node) > 0):
-            continue
-        in_flight = len(conn.in_flight_requests) if connected else 0
-        ranks[node] = (0 if connected else 1 if conn is None else 2, in_flight, random.random())
-    return min(ranks, key=ranks.__getitem__, default=None)
+    """In place of KafkaConnectionManager.least_loaded_node.
+
+    Returns:
+        a broker that is connected and has room; where none is, one that nobody has tried to connect to yet. None, which
+        makes the caller ask again soon, where a connected one will have room, or another may be tried, in a moment.
+    """
+    nodes = {broker.node_id: manager._conns.get(broker.node_id) for broker in manager.cluster.brokers()}
+    connected = {node: conn for node, conn in nodes.items() if conn is not None and conn.connected}
+    ready = [node for node, conn in connected.items() if not conn.paused]
+    if ready:
+        return min(ready, key=lambda node: (len(connected[node].in_flight_requests), random.random()))
+    idle = [node for node, conn in nodes.items() if conn is None]
+    if not connected and all(manager.connection_delay(node) == 0 for node in idle):
+        return random.choice(idle or list(nodes) or [None])
+    # Else the next question would wait for longer each time.
+    manager.reset_backoff("metadata")
+    return None
 
 
 def _receiving(transport: type) -> Any:
