@@ -59,6 +59,7 @@ def newest_failure(since: float) -> Failure | None:
 
 _plain_connect = KafkaConnectionManager._connect
 _plain_build_transport = KafkaConnectionManager._build_transport
+_plain_least_loaded_node = KafkaConnectionManager.least_loaded_node
 _plain_handshake = KafkaSSLTransport.handshake
 
 
@@ -103,16 +104,14 @@ async def _handshake(transport: KafkaSSLTransport) -> None:
             return
 
 
-_plain_least_loaded_node = KafkaConnectionManager.least_loaded_node
-
-
 @wraps(_plain_least_loaded_node)
 def _least_loaded_node(manager: KafkaConnectionManager) -> Any:
     """In place of KafkaConnectionManager.least_loaded_node.
 
     Returns:
-        a broker that is connected and has room; where none is, one that nobody has tried to connect to yet. None, which
-        makes the caller ask again soon, where a connected one will have room, or another may be tried, in a moment.
+        a broker that is connected and has room; else one to which no attempt to connect has failed lately; else, where
+        none is connected, one that may be tried again. None makes the caller ask again soon: a connected broker will
+        have room, or one may be tried again, in a moment.
     """
     nodes = {broker.node_id: manager._conns.get(broker.node_id) for broker in manager.cluster.brokers()}
     connected = {node: conn for node, conn in nodes.items() if conn is not None and conn.connected}
@@ -120,8 +119,12 @@ def _least_loaded_node(manager: KafkaConnectionManager) -> Any:
     if ready:
         return min(ready, key=lambda node: (len(connected[node].in_flight_requests), random.random()))
     idle = [node for node, conn in nodes.items() if conn is None]
-    if not connected and all(manager.connection_delay(node) == 0 for node in idle):
-        return random.choice(idle or list(nodes) or [None])
+    good = [node for node in idle if node not in manager._backoff]
+    if not good and not connected:
+        # Where all are being connected to, one of them has to do.
+        good = [node for node in idle if manager.connection_delay(node) == 0] if idle else list(nodes)
+    if good:
+        return random.choice(good)
     # Else the next question would wait for longer each time.
     manager.reset_backoff("metadata")
     return None

@@ -249,8 +249,9 @@ def least_loaded(*brokers: Broker, failed: int | None = None) -> int | None:
 def test_the_broker_is_asked_that_answers_soonest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert least_loaded(Broker(1, 2), Broker(2), Broker(3, 1)) == 3
     assert least_loaded(Broker(1, 0, paused=True), Broker(2), Broker(3, 3)) == 3
-    assert least_loaded(Broker(1, 0, paused=True), Broker(2), Broker(3, known=False)) is None, "1 will have room soon"
-    assert least_loaded(Broker(2), Broker(3, known=False)) == 3
+    assert least_loaded(Broker(1, 0, paused=True), Broker(2), Broker(3, known=False)) == 3
+    assert least_loaded(Broker(1, 0, paused=True), Broker(3, known=False), failed=3) is None, "1 will have room soon"
+    assert least_loaded(Broker(2), Broker(3, known=False), Broker(4, known=False), failed=4) == 3
     assert least_loaded(Broker(2), Broker(3, known=False), failed=3) is None, "3 may be tried soon"
     assert least_loaded(Broker(2)) == 2
     assert least_loaded() is None
