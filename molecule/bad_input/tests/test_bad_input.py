@@ -208,6 +208,11 @@ KAFKA = [
         kafka_heap_mbs=512,
     ),
     of_kafka(
+        "threshold that nothing is multiplied by",
+        "kafka_c2_threshold_factor is 0; it has to be a whole number from 1 to 1000.",
+        kafka_c2_threshold_factor=0,
+    ),
+    of_kafka(
         "checksum that is none",
         "kafka_archive_checksum its pin as sha512:<128 hex digits> or sha256:<64 hex digits>",
         kafka_archive_checksum="sha512:beef",
