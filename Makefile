@@ -21,6 +21,8 @@ export STOCK_MARKET_COMMAND = $(value COMMAND)
 
 BIN := .venv/bin
 PLAYBOOK := $(BIN)/ansible-playbook -i inventory/$(ENV)
+# A variable for a playbook, one value even with blanks in it.
+said = -e '$(1)="$(2)"'
 LOCKS := bootstrap services operator local_cloud
 
 # What Debian has to provide: the operator's tools everywhere, the hosts and the build of Kafka's tarball only on this machine.
@@ -62,10 +64,10 @@ ssh: venv  ## a shell on the instance (HOST=node-1; COMMAND='...' runs one comma
 
 client: venv  ## ready client files of a Kafka user, who is made if there is none: USER=alice, MAY=read|write|both|nothing
 	@[ "$(origin USER)" = "command line" ] || { echo "Say whose: make client USER=alice" >&2; exit 2; }
-	$(PLAYBOOK) playbooks/client.yml -e client_user=$(USER) -e client_may=$(or $(MAY),read) $(ARGS)
+	$(PLAYBOOK) playbooks/client.yml $(call said,client_user,$(USER)) $(call said,client_may,$(or $(MAY),read)) $(ARGS)
 
 rotate: venv  ## replaces secrets while the stream goes on: WHAT=passwords|certificates|authority|all
-	$(PLAYBOOK) playbooks/rotate.yml -e rotate=$(WHAT) $(ARGS)
+	$(PLAYBOOK) playbooks/rotate.yml $(call said,rotate,$(WHAT)) $(ARGS)
 
 logs: venv  ## one archive for whoever looks for a fault: configuration without secrets, journals, cluster, versions
 	$(PLAYBOOK) playbooks/collect_logs.yml $(ARGS)
@@ -74,19 +76,19 @@ backup: venv  ## topics, ACLs, users' names, consumer offsets and the inventory,
 	$(PLAYBOOK) playbooks/backup.yml $(ARGS)
 
 restore: venv  ## creates what a backup has and the cluster lacks: BACKUP=latest|20260131T120000Z; deletes nothing
-	$(PLAYBOOK) playbooks/restore.yml -e backup=$(BACKUP) $(ARGS)
+	$(PLAYBOOK) playbooks/restore.yml $(call said,backup,$(BACKUP)) $(ARGS)
 
 restart: venv  ## restarts what runs, one after the other, through a gate: WHAT=both|kafka|zookeeper
-	$(PLAYBOOK) playbooks/restart.yml -e restart=$(or $(WHAT),both) $(ARGS)
+	$(PLAYBOOK) playbooks/restart.yml $(call said,restart,$(or $(WHAT),both)) $(ARGS)
 
 upgrade: venv  ## another kafka_version: STEP=software, then STEP=protocol; between them STEP=rollback ARGS='-e kafka_version=3.8.1'
-	$(PLAYBOOK) playbooks/upgrade.yml -e upgrade=$(STEP) $(ARGS)
+	$(PLAYBOOK) playbooks/upgrade.yml $(call said,upgrade,$(STEP)) $(ARGS)
 
 scale: venv  ## adds the brokers that the inventory declares and moves partitions to them; REMOVE=kafka-4 drains one that it declares no more
-	$(PLAYBOOK) playbooks/scale.yml -e '{"scale_remove": [$(if $(REMOVE),"$(REMOVE)")]}' $(ARGS)
+	$(PLAYBOOK) playbooks/scale.yml $(call said,scale_remove,$(REMOVE)) $(ARGS)
 
 replace: venv  ## a new instance in the place of one that is gone: INSTANCE=kafka-2
-	$(PLAYBOOK) playbooks/replace.yml -e instance=$(INSTANCE) $(ARGS)
+	$(PLAYBOOK) playbooks/replace.yml $(call said,instance,$(INSTANCE)) $(ARGS)
 
 topics: venv  ## has the declared topics, and shows each difference
 	$(PLAYBOOK) playbooks/topics.yml $(ARGS)

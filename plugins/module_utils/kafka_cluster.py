@@ -18,7 +18,7 @@ with contextlib.suppress(ImportError):
     from kafka.protocol.admin import DescribeConfigsRequest
     from kafka.protocol.metadata import MetadataRequest
 
-MOST_NAMED = 10
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)

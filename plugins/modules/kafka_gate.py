@@ -121,6 +121,7 @@ def before(cluster: Cluster, broker: int, accepted: Collection[str]) -> Verdict:
             ("not in sync on other brokers", behind),
             ("less than min.insync.replicas without it", falling),
         ],
+        _lagging(cluster, {other for each in behind for other in each.missing - {broker}}),
     )
 
 
@@ -141,6 +142,7 @@ def after(cluster: Cluster, broker: int, accepted: Collection[str]) -> Verdict:
                 [each for each in counted if each.missing] + [each for each in own if broker in each.missing],
             ),
         ],
+        _lagging(cluster, {other for each in counted for other in each.missing}),
     )
 
 
@@ -148,9 +150,17 @@ def _needing(partition: Partition) -> str:
     return f"{partition.name} ({len(partition.replicas)} replicas, {partition.min_insync} needed)"
 
 
-def _verdict(good: str, bad: str, problems: list[tuple[str, list[Partition]]]) -> Verdict:
+def _lagging(cluster: Cluster, brokers: set[int]) -> str:
+    """What to do about the brokers whose replicas are not in sync."""
+    down, slow = sorted(brokers - cluster.ids), sorted(brokers & cluster.ids)
+    return (f" Not registered: broker {names(map(str, down))}; make up starts what does not run." if down else "") + (
+        f" Still copying: broker {names(map(str, slow))}." if slow else ""
+    )
+
+
+def _verdict(good: str, bad: str, problems: list[tuple[str, list[Partition]]], advice: str) -> Verdict:
     found = [f"{words} {names(described(each) for each in those)}" for words, those in problems if those]
-    return Verdict(False, f"{bad}: {'; '.join(found)}.") if found else Verdict(True, good)
+    return Verdict(False, f"{bad}: {'; '.join(found)}.{advice}") if found else Verdict(True, good)
 
 
 class Gate:

@@ -82,11 +82,18 @@ def test_the_only_broker_passes_but_the_last_one_of_several_does_not(gate: Any) 
     assert not gate.before(cluster(partition("1", "12", min_insync=1), alive=(1,)), 1, []).opens
 
 
-def test_not_more_than_ten_partitions_are_named(gate: Any) -> None:
+def test_not_more_than_five_partitions_are_named(gate: Any) -> None:
     state = [Partition("many", number, 1, (1, 2, 3), (1, 2), 1) for number in range(25)]
     words = gate.before(cluster(*state), 1, []).words
-    assert words.count("many-") == 10
-    assert "and 15 more" in words
+    assert words.count("many-") == 5
+    assert "and 20 more" in words
+
+
+def test_who_is_not_in_sync_is_named_and_what_to_do(gate: Any) -> None:
+    down = gate.before(cluster(partition("13"), alive=(1, 3)), 1, []).words
+    assert down.endswith(" Not registered: broker 2; make up starts what does not run.")
+    assert gate.before(cluster(partition("1")), 1, []).words.endswith(" Still copying: broker 2, 3.")
+    assert gate.after(cluster(partition("13")), 1, []).words.endswith(" Still copying: broker 2.")
 
 
 def test_a_broker_is_back_when_it_is_registered_and_all_are_in_sync(gate: Any) -> None:

@@ -44,6 +44,14 @@ def test_zookeeper_starts_again_after_a_full_disk_left_an_empty_log(host: Any) -
     assert_the_stream_goes_on(since=newest())
 
 
+def test_check_mode_says_what_would_be_started_and_waits_for_none_of_it(host: Any, deployment: Deployment) -> None:
+    host.run_expect([0], "systemctl stop kafka zookeeper")
+    would_start = ["zookeeper : Start ZooKeeper, now and at boot", "kafka : Start the broker, now and at boot"]
+    assert changes(site("--check")) == [(deployment.node["name"], task) for task in would_start]
+    host.run_expect([0], "systemctl start zookeeper kafka")
+    assert_the_stream_goes_on(since=newest())
+
+
 def test_a_rebooted_instance_streams_again_by_itself(host: Any, deployment: Deployment) -> None:
     booted = host.check_output("stat -c %Y /proc/1")
     deployment.client("ec2").reboot_instances(InstanceIds=[deployment.node["instance_id"]])
