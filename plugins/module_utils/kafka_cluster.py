@@ -114,11 +114,11 @@ class Cluster:
 NOBODY = Cluster(nodes=(), controller=-1)
 
 
-def names(items: Iterable[str], most: int = MOST_NAMED) -> str:
+def names(items: Iterable[str]) -> str:
     """Return the first few names, and how many more there are."""
     found = list(items)
-    more = len(found) - most
-    return ", ".join(found[:most]) + (f" and {more} more" if more > 0 else "")
+    more = len(found) - MOST_NAMED
+    return ", ".join(found[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def described(partition: Partition) -> str:

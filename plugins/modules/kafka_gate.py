@@ -132,17 +132,15 @@ def after(cluster: Cluster, broker: int, accepted: Collection[str]) -> Verdict:
     spared = [each for each in cluster.partitions if "*" in accepted or each.topic in accepted]
     counted = [each for each in cluster.partitions if each not in spared]
     own = [each for each in spared if broker in each.replicas]
+    behind = [each for each in counted if each.missing] + [each for each in own if broker in each.missing]
     return _verdict(
         f"Broker {broker} is back, and every replica in sync.",
         f"Broker {broker} is registered, but not all is well",
         [
             ("nobody leads", [each for each in counted + own if each.offline]),
-            (
-                "not in sync",
-                [each for each in counted if each.missing] + [each for each in own if broker in each.missing],
-            ),
+            ("not in sync", behind),
         ],
-        _lagging(cluster, {other for each in counted for other in each.missing}),
+        _lagging(cluster, {other for each in behind for other in each.missing}),
     )
 
 
@@ -154,7 +152,7 @@ def _lagging(cluster: Cluster, brokers: set[int]) -> str:
     """What to do about the brokers whose replicas are not in sync."""
     down, slow = sorted(brokers - cluster.ids), sorted(brokers & cluster.ids)
     return (f" Not registered: broker {names(map(str, down))}; make up starts what does not run." if down else "") + (
-        f" Still copying: broker {names(map(str, slow))}." if slow else ""
+        f" Not in sync yet: broker {names(map(str, slow))}." if slow else ""
     )
 
 

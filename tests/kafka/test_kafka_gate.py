@@ -92,8 +92,8 @@ def test_not_more_than_five_partitions_are_named(gate: Any) -> None:
 def test_who_is_not_in_sync_is_named_and_what_to_do(gate: Any) -> None:
     down = gate.before(cluster(partition("13"), alive=(1, 3)), 1, []).words
     assert down.endswith(" Not registered: broker 2; make up starts what does not run.")
-    assert gate.before(cluster(partition("1")), 1, []).words.endswith(" Still copying: broker 2, 3.")
-    assert gate.after(cluster(partition("13")), 1, []).words.endswith(" Still copying: broker 2.")
+    assert gate.before(cluster(partition("1")), 1, []).words.endswith(" Not in sync yet: broker 2, 3.")
+    assert gate.after(cluster(partition("13")), 1, []).words.endswith(" Not in sync yet: broker 2.")
 
 
 def test_a_broker_is_back_when_it_is_registered_and_all_are_in_sync(gate: Any) -> None:
