@@ -65,9 +65,12 @@ class Beginnings:
     def _start(self, where: TopicPartition, outcome: Outcome, writers: dict[TopicPartition, PartitionWriter]) -> None:
         partition, info = where.partition, outcome.info
         log_start, log_end = self._bounds.start(partition), self._bounds.end(partition)
-        start = 0 if info is None else info.end
-        require_in_log(partition, start, log_end)
-        writer = PartitionWriter(self._context, partition, start, info if outcome.lacks_quarantine else None)
+        writer = PartitionWriter(self._context, partition, info, unfinished=outcome.lacks_quarantine)
+        if info is not None:
+            require_in_log(partition, info.end, log_end)
+            cut_start = None if outcome.lacks_quarantine else self._bounds.cut(partition, writer.before)
+            if cut_start is not None:
+                writer.note_cut(cut_start)
         writers[where] = writer
         self._consumer.seek(where, writer.position)
         self._consumer.resume(where)

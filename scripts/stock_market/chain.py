@@ -1,40 +1,92 @@
 """The chain of objects that a partition becomes: their names, and what their S3 metadata says.
 
 Each object starts at the offset at which the one before it ends, is written once and never changed. Its name carries
-its start, its metadata its end (exclusive); so whoever knows one object knows where the next one starts.
+the log and its start, its metadata its end (exclusive); so whoever knows one object knows where the next one starts.
 """
 
 from __future__ import annotations
 
+import base64
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from stock_market.errors import ConflictError
 
 HOUR_MS = 3_600_000
-_NAME = re.compile(r"(?P<topic>[A-Za-z0-9._-]+)\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz")
+FIRST_TIME_MS = 946_684_800_000
+"""2000-01-01T00:00:00Z: the first Kafka timestamp that is taken for a time."""
+END_TIME_MS = 4_102_444_800_000
+"""2100-01-01T00:00:00Z: the first one that is none any more."""
+NO_HOUR = 0
+"""The hour since 1970 under which records without a usable timestamp are stored: dt=1970-01-01/hour=00."""
+_NAME = re.compile(
+    r"(?P<topic>[A-Za-z0-9._-]+)\+(?:(?P<log>[A-Za-z0-9_-]+)\+)?(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
+)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which log the offsets count: a topic made anew, or another cluster, counts from 0 again."""
+    """Which log the offsets count: a topic that was deleted and created again, or another cluster, counts from 0 again.
+
+    Attributes:
+        cluster_id: the cluster's id.
+        topic_id: the topic's id as Kafka's tools show it: 16 bytes as base64url without padding, 22 characters.
+    """
 
     cluster_id: str
     topic_id: str
 
 
-def object_key(prefix: str, topic: str, partition: int, start: int, timestamp_ms: int) -> str:
-    """The key of the object that starts at offset `start`; `timestamp_ms` is its first record's Kafka timestamp."""
-    moment = datetime.fromtimestamp(timestamp_ms // 1000, UTC)
-    return f"{prefix}dt={moment:%Y-%m-%d}/hour={moment:%H}/{topic}+{partition}+{start:020d}.json.gz"
+def topic_id_text(topic_id: uuid.UUID) -> str:
+    """A topic's id as Kafka's own tools show it (org.apache.kafka.common.Uuid.toString)."""
+    return base64.urlsafe_b64encode(topic_id.bytes).rstrip(b"=").decode()
 
 
-def parse_key(key: str) -> tuple[str, int, int] | None:
-    """Topic, partition and start offset that an object's key names; None for a key of another form."""
+class ObjectName(NamedTuple):
+    """What an object's key names.
+
+    Attributes:
+        topic: the topic.
+        log: the topic's id; empty in a name of the old form, which had none.
+        partition: the partition.
+        start: the first offset that the object stands for.
+    """
+
+    topic: str
+    log: str
+    partition: int
+    start: int
+
+
+def is_time(timestamp_ms: int) -> bool:
+    """Whether a Kafka timestamp is a time of this century; seconds, microseconds and -1 (none) are not."""
+    return FIRST_TIME_MS <= timestamp_ms < END_TIME_MS
+
+
+def hour_of(timestamp_ms: int) -> int:
+    """The hour since 1970 under which a record of this Kafka timestamp is stored, NO_HOUR where it is no time."""
+    return timestamp_ms // HOUR_MS if is_time(timestamp_ms) else NO_HOUR
+
+
+def object_key(prefix: str, name: ObjectName, timestamp_ms: int) -> str:
+    """The key of an object; `timestamp_ms` is its first record's Kafka timestamp."""
+    moment = datetime.fromtimestamp(hour_of(timestamp_ms) * HOUR_MS // 1000, UTC)
+    log = f"{name.log}+" if name.log else ""
+    file = f"{name.topic}+{log}{name.partition}+{name.start:020d}.json.gz"
+    return f"{prefix}dt={moment:%Y-%m-%d}/hour={moment:%H}/{file}"
+
+
+def parse_key(key: str) -> ObjectName | None:
+    """What an object's key names; None for a key of another form."""
     match = _NAME.fullmatch(key.rpartition("/")[2])
-    return (match["topic"], int(match["partition"]), int(match["start"])) if match else None
+    if match is None:
+        return None
+    return ObjectName(match["topic"], match["log"] or "", int(match["partition"]), int(match["start"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +104,10 @@ class ObjectInfo:
         sha256: of the object's bytes, hexadecimal.
         identity: the log that the offsets count.
         gap_end: where a range begins at `start` that Kafka's retention removed before it was read, its end, else None.
+        leader_epoch: epoch of the partition's leader under which the last record was appended; -1 where the record
+            format has none.
+        cut_start: where the log lost its tail and then grew past `start` again, the offset at which it was cut: what
+            it has now from there up to `start` is in no object; else None.
     """
 
     key: str
@@ -64,6 +120,8 @@ class ObjectInfo:
     sha256: str
     identity: Identity
     gap_end: int | None = None
+    leader_epoch: int = -1
+    cut_start: int | None = None
 
     def metadata(self) -> dict[str, str]:
         """What S3 keeps beside the object."""
@@ -77,9 +135,12 @@ class ObjectInfo:
             "sha256": self.sha256,
             "cluster-id": self.identity.cluster_id,
             "topic-id": self.identity.topic_id,
+            "leader-epoch": str(self.leader_epoch),
         }
         if self.gap_end is not None:
             fields["gap-end-offset"] = str(self.gap_end)
+        if self.cut_start is not None:
+            fields["cut-start-offset"] = str(self.cut_start)
         return fields
 
     @classmethod
@@ -89,7 +150,7 @@ class ObjectInfo:
         Raises:
             ConflictError: the object lies where one of the chain belongs, but does not say which offsets it holds.
         """
-        gap_end = metadata.get("gap-end-offset")
+        gap_end, cut_start = metadata.get("gap-end-offset"), metadata.get("cut-start-offset")
         try:
             return cls(
                 key=key,
@@ -100,11 +161,25 @@ class ObjectInfo:
                 first_timestamp=int(metadata["first-timestamp"]),
                 last_timestamp=int(metadata["last-timestamp"]),
                 sha256=metadata["sha256"],
-                identity=Identity(metadata["cluster-id"], metadata["topic-id"]),
+                identity=identity_in(metadata),
                 gap_end=None if gap_end is None else int(gap_end),
+                leader_epoch=int(metadata.get("leader-epoch", "-1")),
+                cut_start=None if cut_start is None else int(cut_start),
             )
         except (KeyError, ValueError) as error:
             raise ConflictError(
                 f"the object {key} lies where an object of the chain belongs, but its metadata does not say which"
                 " offsets it holds: it was not written by this consumer; move it away"
             ) from error
+
+
+def identity_in(metadata: Mapping[str, str]) -> Identity:
+    """The log that an object's metadata names; objects with names of the old form carry the topic's id as a UUID.
+
+    Raises:
+        KeyError: it names none.
+    """
+    topic_id = metadata["topic-id"]
+    return Identity(
+        metadata["cluster-id"], topic_id_text(uuid.UUID(topic_id)) if _UUID.fullmatch(topic_id) else topic_id
+    )

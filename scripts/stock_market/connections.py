@@ -49,12 +49,18 @@ class Failure(NamedTuple):
 
 
 _failures: list[Failure] = []
+_made: list[float] = []
 _mended: list[bool] = []
 
 
 def newest_failure(since: float) -> Failure | None:
     """The newest attempt of any client of this process that came to nothing, if it is not older than `since`."""
     return _failures[-1] if _failures and _failures[-1].moment >= since else None
+
+
+def newest_connection() -> float:
+    """When a client of this process last connected to a broker, in seconds of the steady clock; 0 before the first."""
+    return _made[-1] if _made else 0.0
 
 
 _plain_connect = KafkaConnectionManager._connect
@@ -71,6 +77,7 @@ async def _connect(
     before = manager._backoff.get(node.node_id)
     await _plain_connect(manager, node, conn, reset_backoff_on_connect, timeout_at)
     if not conn.init_future.failed():
+        _made[:] = [time.monotonic()]
         return
     _failures[:] = [Failure(f"{node.host}:{node.port}", conn.init_future.exception, time.monotonic())]
     if reset_backoff_on_connect and node.node_id not in manager._backoff:

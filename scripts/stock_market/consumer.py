@@ -24,7 +24,7 @@ from stock_market.beginnings import Beginnings
 from stock_market.chain import Identity
 from stock_market.consumer_rates import Rates
 from stock_market.errors import EXIT_FAILED, EXIT_OK, ServiceError
-from stock_market.group_member import Membership, Rebalance, make_consumer, note_end
+from stock_market.group_member import Membership, Rebalance, make_consumer, make_reader, note_end
 from stock_market.kafka_client import connect, identity, partitions, require_accelerators
 from stock_market.log_bounds import LogBounds, require_in_log
 from stock_market.logs import Log
@@ -69,6 +69,7 @@ class ConsumerService:
         self._leaving: list[PartitionWriter] = []
         self._pauses = Backoff(first=0.5, limit=10.0)
         self._outages = Outages(settings.kafka, systemd)
+        self._looked: dict[TopicPartition, float] = {}
 
     def run(self) -> int:
         """Serves until the end is asked for; returns the exit code."""
@@ -86,7 +87,7 @@ class ConsumerService:
             client = make_client(self._settings.s3.region, self._settings.limits.uploads)
             store = Store(client, self._settings.s3.bucket, self._stop)
             objects = Objects(store, self._settings.s3, self._topic, self._identity)
-            self._bounds = LogBounds(consumer, self._topic)
+            self._bounds = LogBounds(consumer, self._topic, partial(make_reader, self._settings))
             context = Context(
                 self._topic, objects, self._executor, self._settings.cut, self._bounds.start, self._totals
             )
@@ -182,6 +183,7 @@ class ConsumerService:
         writer = self._writers.get(where)
         if writer is None:
             return
+        self._look_for_cut(where, writer)
         for stretch in stretches:
             if not writer.add(stretch):
                 if not writer.searching:
@@ -209,7 +211,11 @@ class ConsumerService:
     def _require_same_topic(self) -> None:
         found = identity(self._consumer, self._topic)
         if found is not None and found != self._identity:
-            raise ServiceError(f"the topic {self._topic} was made anew while it was being read; starting afresh")
+            self._store_held()
+            raise ServiceError(
+                f"the topic {self._topic} was deleted and created again while it was being read: starting afresh with"
+                f" topic id {found.topic_id}, after {self._identity.topic_id if self._identity else 'none'}"
+            )
 
     def _react(self) -> None:
         """Acts on what Kafka has given and taken."""
@@ -221,6 +227,7 @@ class ConsumerService:
                 writer = self._writers.pop(where, None)
                 self._new.forget(where)
                 self._memory.forget(where)
+                self._looked.pop(where, None)
                 if writer is not None:
                     # What is held is still stored: whoever owns the partition now finds it there.
                     writer.leave()
@@ -230,10 +237,28 @@ class ConsumerService:
 
     def _astray(self, where: TopicPartition, writer: PartitionWriter, offset: int) -> None:
         """Kafka gave records that do not begin at the position: read from there again, if the log still has it."""
+        self._require_same_topic()
         log_end = self._bounds.end(where.partition)
         _log.warning("reader_astray", partition=where.partition, offset=offset, position=writer.position)
         require_in_log(where.partition, writer.position, log_end)
+        if offset < writer.position:
+            self._looked[where] = -1.0
+            self._look_for_cut(where, writer)
         self._consumer.seek(where, writer.position)
+
+    def _look_for_cut(self, where: TopicPartition, writer: PartitionWriter) -> None:
+        """Asks whether the log still has what was read before, where a broker may have started again meanwhile.
+
+        Raises:
+            KafkaError: a broker does not tell.
+        """
+        newest = connections.newest_connection()
+        if self._looked.setdefault(where, newest) == newest:
+            return
+        cut_start = self._bounds.cut(where.partition, writer.before)
+        if cut_start is not None:
+            writer.note_cut(cut_start)
+        self._looked[where] = connections.newest_connection()
 
     def _follow(self, where: TopicPartition, progress: Progress) -> None:
         if progress.seek is not None:
@@ -259,7 +284,19 @@ class ConsumerService:
         """Stores and commits what is held, within the time that is left."""
         self._systemd.stopping()
         _log.info("stopping", partitions=len(self._writers), seconds=self._stop.remaining())
+        reached, waiting = self._store_held()
+        try:
+            if reached:
+                self._consumer.commit(reached, timeout_ms=3000)
+        except KafkaError as error:
+            _log.warning("commit_failed", error=error)
+        _log.info("stopped", committed=len(reached), unfinished=waiting, stored=self._totals.stored)
+        return EXIT_FAILED if waiting else EXIT_OK
+
+    def _store_held(self) -> tuple[dict[TopicPartition, OffsetAndMetadata], int]:
+        """Stores what is held; returns what may be committed, and how many partitions S3 has not answered for."""
         reached: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._stop.request()
         for writer in self._writers.values():
             writer.leave()
         waiting = dict(self._writers)
@@ -276,13 +313,7 @@ class ConsumerService:
                 if writer.idle:
                     del waiting[where]
             time.sleep(0.01)
-        try:
-            if reached:
-                self._consumer.commit(reached, timeout_ms=3000)
-        except KafkaError as error:
-            _log.warning("commit_failed", error=error)
-        _log.info("stopped", committed=len(reached), unfinished=len(waiting), stored=self._totals.stored)
-        return EXIT_FAILED if waiting else EXIT_OK
+        return reached, len(waiting)
 
 
 def serve(settings: ConsumerSettings) -> int:

@@ -157,6 +157,22 @@ def make_consumer(settings: ConsumerSettings) -> KafkaConsumer:
     )
 
 
+def make_reader(settings: ConsumerSettings) -> KafkaConsumer:
+    """A consumer outside of the group, for a single look into the log.
+
+    Raises:
+        KafkaError: no broker answers.
+    """
+    return KafkaConsumer(
+        client_id=f"{settings.kafka.client_id}-reader",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        allow_auto_create_topics=False,
+        **(PATIENCE | kafka_security.options(settings.kafka)),
+    )
+
+
 def note_end(consumer: KafkaConsumer, where: TopicPartition, info: ObjectInfo) -> None:
     """Notes the chain's end with the group; a commit that gets lost is made up for by the next, or by a search."""
     consumer.commit_async({where: OffsetAndMetadata(info.end, info.key, -1)}, callback=_on_commit)

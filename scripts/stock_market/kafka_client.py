@@ -13,7 +13,7 @@ from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from stock_market.chain import Identity
+from stock_market.chain import Identity, topic_id_text
 from stock_market.errors import ServiceError
 from stock_market.kafka_security import explain
 from stock_market.logs import Log, library_hushed
@@ -156,4 +156,4 @@ def identity(client: Any, topic: str) -> Identity | None:
     topic_id = cluster.topic_id(topic)
     if not cluster.cluster_id or topic_id is None:
         return None
-    return Identity(str(cluster.cluster_id), str(topic_id))
+    return Identity(str(cluster.cluster_id), topic_id_text(topic_id))

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from stock_market.chain import HOUR_MS, Identity, ObjectInfo, object_key, parse_key
+from stock_market.chain import HOUR_MS, Identity, ObjectInfo, ObjectName, object_key, parse_key
 from stock_market.errors import ConflictError
 from stock_market.logs import Log
 from stock_market.segment import Segment
@@ -61,7 +61,8 @@ class Objects:
 
     def key(self, partition: int, start: int, timestamp_ms: int) -> str:
         """Key of the main object that starts at `start` with a record of this Kafka timestamp."""
-        return object_key(self._prefix, self._topic, partition, start, timestamp_ms)
+        name = ObjectName(self._topic, self._identity.topic_id, partition, start)
+        return object_key(self._prefix, name, timestamp_ms)
 
     def _quarantine_key(self, key: str) -> str:
         return self._quarantine_prefix + key.removeprefix(self._prefix)
@@ -73,10 +74,9 @@ class Objects:
         info = ObjectInfo.from_metadata(key, metadata)
         if info.identity != self._identity:
             raise ConflictError(
-                f"the object {key} holds offsets of another log (topic id {info.identity.topic_id} of cluster"
-                f" {info.identity.cluster_id}), but this is topic id {self._identity.topic_id} of cluster"
-                f" {self._identity.cluster_id}: the topic was made anew over a kept bucket within the same hour;"
-                " move that log's objects of this hour away, or give this deployment another bucket or prefix"
+                f"the object {key} has the name of topic id {self._identity.topic_id} of cluster"
+                f" {self._identity.cluster_id}, but its metadata says topic id {info.identity.topic_id} of cluster"
+                f" {info.identity.cluster_id}: somebody copied or changed it; move it away"
             )
         return info
 
@@ -178,7 +178,7 @@ class Objects:
         """Finds the last object by listing.
 
         An object is only begun after the one before it is there, so within one log the newest by S3's clock, which
-        counts seconds, and then by offset, is the last. Objects of an earlier log of the same name are passed over.
+        counts seconds, and then by offset, is the last. Names of the old form do not tell the log, their metadata does.
         """
         for _modified, _start, key in sorted(self._list().get(partition, []), reverse=True):
             metadata = self._store.metadata(key)
@@ -189,6 +189,9 @@ class Objects:
                 return self._found(info)
         return Outcome(None)
 
+    def _may_be_ours(self, name: ObjectName) -> bool:
+        return name.topic == self._topic and name.log in ("", self._identity.topic_id)
+
     def _list(self) -> dict[int, list[tuple[datetime, int, str]]]:
         """Time of writing, start offset and key of every object, by partition."""
         with self._listing_lock:
@@ -196,8 +199,8 @@ class Objects:
                 found: dict[int, list[tuple[datetime, int, str]]] = defaultdict(list)
                 for listed in self._store.list(self._prefix):
                     name = parse_key(listed.key)
-                    if name is not None and name[0] == self._topic:
-                        found[name[1]].append((listed.modified, name[2], listed.key))
+                    if name is not None and self._may_be_ours(name):
+                        found[name.partition].append((listed.modified, name.start, listed.key))
                 self._listing, self._listed_at = found, time.monotonic()
             return self._listing
 
@@ -209,10 +212,11 @@ class Objects:
         hours = {self.key(partition, 0, time_ms).rpartition("/")[0] for time_ms in _hours_until(last.first_timestamp)}
         found = {}
         for hour in hours:
-            for listed in self._store.list(f"{hour}/{self._topic}+{partition}+"):
-                name = parse_key(listed.key)
-                if name is not None and name[2] < last.start:
-                    found[name[2]] = listed.key
+            for log in (f"{self._identity.topic_id}+", ""):  # The old form of names has no log.
+                for listed in self._store.list(f"{hour}/{self._topic}+{log}{partition}+"):
+                    name = parse_key(listed.key)
+                    if name is not None and name.start < last.start:
+                        found[name.start] = listed.key
         after = last
         for start in sorted(found, reverse=True)[:_TAIL]:
             metadata = self._store.metadata(found[start])

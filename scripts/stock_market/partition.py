@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from stock_market.chain import HOUR_MS, ObjectInfo
+from stock_market.chain import ObjectInfo, hour_of
 from stock_market.logs import Log
 from stock_market.objects import Objects, Outcome
 from stock_market.segment import Segment
@@ -19,6 +20,24 @@ from stock_market.stretch import Stretch
 _log = Log("partition")
 _CHUNK = 8000
 """Records at most that are validated and compressed at once; an object overshoots its bytes by less than this."""
+
+
+class LastRecord(NamedTuple):
+    """What tells the record before a position from another at its offset.
+
+    Attributes:
+        leader_epoch: epoch of the leader that appended it; -1 where the format has none.
+        offset: its offset.
+        timestamp: its Kafka timestamp, in milliseconds since 1970; -1 where it has none.
+    """
+
+    leader_epoch: int
+    offset: int
+    timestamp: int
+
+
+def _last_record(info: ObjectInfo | None) -> LastRecord | None:
+    return None if info is None else LastRecord(info.leader_epoch, info.end - 1, info.last_timestamp)
 
 
 @dataclass(slots=True)
@@ -81,13 +100,20 @@ class PartitionWriter:
     Args:
         context: what all partitions share.
         partition: the partition.
-        start: the offset to begin at: the end of the chain.
-        unfinished: the chain's last object, when its quarantine object is missing and has to be made first.
+        last: the chain's last object; None where there is none yet.
+        unfinished: whether that object's quarantine object is missing and has to be made first.
+
+    Attributes:
+        position: the offset of the next record to be read.
+        before: the record before it, as far as it is known.
     """
 
-    def __init__(self, context: Context, partition: int, start: int, unfinished: ObjectInfo | None = None) -> None:
+    def __init__(
+        self, context: Context, partition: int, last: ObjectInfo | None = None, *, unfinished: bool = False
+    ) -> None:
         self._context = context
         self.partition = partition
+        self.before = _last_record(last)
         self._sealed: deque[Segment] = deque()
         self._upload: Future[Outcome] | None = None
         self._probe: Future[Outcome] | None = None
@@ -96,7 +122,7 @@ class PartitionWriter:
         self._searched = -1
         self._leaving = False
         self._hole = (-1, -1)
-        self._begin(start, unfinished)
+        self._begin(0 if last is None else last.end, last if unfinished else None)
 
     def _begin(self, start: int, unfinished: ObjectInfo | None) -> None:
         self._sealed.clear()
@@ -149,7 +175,29 @@ class PartitionWriter:
         while first < len(stretch):
             first = self._take(stretch, first)
         self.position = stretch.end
+        if len(stretch):
+            self.before = LastRecord(stretch.leader_epoch, int(stretch.offsets[-1]), int(stretch.timestamps[-1]))
         return True
+
+    def note_cut(self, cut_start: int) -> None:
+        """The log was cut at `cut_start` and has grown past the position again: tells it, and notes it in S3.
+
+        What the log has now up to the position stays out of S3: its offsets have objects, which hold what was there
+        before. The next object's metadata says so.
+        """
+        _log.error(
+            "log_cut_back",
+            partition=self.partition,
+            start=cut_start,
+            end=self.position,
+            lost=self.position - cut_start,
+            leader_epoch=None if self.before is None else self.before.leader_epoch,
+            advice="the brokers lost records that were read before, and have given their offsets to others since: S3"
+            " holds the records that were lost, and will not have those that took their offsets",
+        )
+        self.seal()
+        self._building.cut_start = cut_start
+        self.before = None
 
     def _cross_hole(self, offset: int) -> bool:
         """Offsets are missing: tells whether to go on after them.
@@ -222,7 +270,7 @@ class PartitionWriter:
     def _take(self, stretch: Stretch, first: int) -> int:
         """Adds what fits into the growing segment and seals it when it is full; returns the index of what is left."""
         segment = self._building
-        hour = (int(stretch.timestamps[first]) if segment.empty else segment.first_timestamp) // HOUR_MS
+        hour = hour_of(int(stretch.timestamps[first]) if segment.empty else segment.first_timestamp)
         limit = min(len(stretch), first + min(_CHUNK, self._context.cut.records - segment.records))
         last = stretch.same_hour(first, limit, hour)
         if last > first:
@@ -342,5 +390,6 @@ class PartitionWriter:
         if self._leaving:
             self._abandon()
             return Progress(None if outcome.lacks_quarantine else info)
+        self.before = _last_record(info)
         self._begin(info.end, info if outcome.lacks_quarantine else None)
         return Progress(None if outcome.lacks_quarantine else info, self.position)

@@ -71,7 +71,10 @@ class _Group:
         appended = np.repeat(np.array([batch.append_time for batch in batches]), counts)
         base = [batch.max_timestamp if batch.append_time else batch.base_timestamp for batch in batches]
         timestamps = np.repeat(np.array(base, np.int64), counts) + np.where(appended, 0, timestamps)
-        whole = Stretch(start, end, offsets=offsets, timestamps=timestamps, buffer=buffer, spans=spans)
+        epoch = batches[-1].leader_epoch
+        whole = Stretch(
+            start, end, offsets=offsets, timestamps=timestamps, buffer=buffer, spans=spans, leader_epoch=epoch
+        )
         first = whole.before(start)
         return whole.part(first, len(whole)) if first else whole
 

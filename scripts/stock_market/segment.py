@@ -11,7 +11,7 @@ import numpy as np
 from isal import isal_zlib
 
 from stock_market import quotes
-from stock_market.chain import Identity, ObjectInfo
+from stock_market.chain import NO_HOUR, Identity, ObjectInfo, hour_of
 from stock_market.compact_quotes import surely_valid
 from stock_market.stretch import Record, Stretch
 
@@ -115,6 +115,8 @@ class Segment:
         self.start = start
         self.end = start
         self.gap_end = gap_end
+        self.cut_start: int | None = None
+        self.leader_epoch = -1
         self.first_timestamp = -1
         self.last_timestamp = -1
         self.empty = True
@@ -145,7 +147,22 @@ class Segment:
             self.opened = time.monotonic()
         self.last_timestamp = int(stretch.timestamps[-1])
         self.end = int(stretch.offsets[-1]) + 1
-        self._sort(stretch)
+        self.leader_epoch = stretch.leader_epoch
+        if hour_of(self.first_timestamp) == NO_HOUR:
+            self._refuse_times(stretch)
+        else:
+            self._sort(stretch)
+
+    def _refuse_times(self, stretch: Stretch) -> None:
+        """Puts records to the bad lines whose Kafka timestamps are no times; all of this segment's are of that kind."""
+        for index in range(len(stretch)):
+            record = stretch.record(index)
+            reason = (
+                "the record carries no Kafka timestamp"
+                if record.timestamp == -1
+                else f"the Kafka timestamp {record.timestamp} is no time of this century in milliseconds since 1970"
+            )
+            self.bad.add(poison_line(self.topic, self.partition, record, reason), 1)
 
     def _sort(self, stretch: Stretch) -> None:
         """Puts valid records to the good lines and others to the bad ones."""
@@ -198,4 +215,6 @@ class Segment:
             sha256=self.good.sha256,
             identity=identity,
             gap_end=self.gap_end,
+            leader_epoch=self.leader_epoch,
+            cut_start=self.cut_start,
         )

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stock_market.chain import HOUR_MS
+from stock_market.chain import END_TIME_MS, FIRST_TIME_MS, HOUR_MS, NO_HOUR
 
 Integers: TypeAlias = NDArray[np.int64]
 
@@ -34,12 +34,13 @@ class KafkaRecord(Protocol):
 
 
 class Record(NamedTuple):
-    """One record; `timestamp` is Kafka's, in milliseconds since 1970."""
+    """One record; `timestamp` is Kafka's, in milliseconds since 1970, `leader_epoch` as in `Stretch`."""
 
     offset: int
     timestamp: int
     key: bytes | None
     value: bytes | None
+    leader_epoch: int = -1
 
 
 class Spans(NamedTuple):
@@ -73,12 +74,21 @@ class Stretch:
         timestamps: of the records, in milliseconds since 1970, shape (n,).
         buffer: holds the keys and the values.
         spans: where they lie.
+        leader_epoch: epoch of the leader that appended the last of them; -1 where the format has none.
     """
 
-    __slots__ = ("buffer", "end", "offsets", "spans", "start", "timestamps")
+    __slots__ = ("buffer", "end", "leader_epoch", "offsets", "spans", "start", "timestamps")
 
     def __init__(
-        self, start: int, end: int, *, offsets: Integers, timestamps: Integers, buffer: bytes, spans: Spans
+        self,
+        start: int,
+        end: int,
+        *,
+        offsets: Integers,
+        timestamps: Integers,
+        buffer: bytes,
+        spans: Spans,
+        leader_epoch: int = -1,
     ) -> None:
         self.start = start
         self.end = end
@@ -86,6 +96,7 @@ class Stretch:
         self.timestamps = timestamps
         self.buffer = buffer
         self.spans = spans
+        self.leader_epoch = leader_epoch
 
     @classmethod
     def empty(cls, start: int, end: int) -> Stretch:
@@ -115,6 +126,7 @@ class Stretch:
             timestamps=timestamps,
             buffer=b"".join(parts),
             spans=spans,
+            leader_epoch=getattr(records[-1], "leader_epoch", -1),  # Records of the formats before 0.11 have none.
         )
 
     def __len__(self) -> int:
@@ -130,6 +142,7 @@ class Stretch:
             timestamps=self.timestamps[chosen],
             buffer=self.buffer,
             spans=Spans(*(each[chosen] for each in self.spans)),
+            leader_epoch=self.leader_epoch,
         )
 
     def before(self, offset: int) -> int:
@@ -137,9 +150,12 @@ class Stretch:
         return int(np.searchsorted(self.offsets, offset))
 
     def same_hour(self, first: int, last: int, hour: int) -> int:
-        """Index of the first record, from `first` up to `last`, whose timestamp is not in this hour since 1970."""
+        """Index of the first record, from `first` up to `last`, that belongs to another hour than this (`hour_of`)."""
         stamps = self.timestamps[first:last]
-        others = np.flatnonzero((stamps < hour * HOUR_MS) | (stamps >= (hour + 1) * HOUR_MS))
+        if hour == NO_HOUR:
+            others = np.flatnonzero((stamps >= FIRST_TIME_MS) & (stamps < END_TIME_MS))
+        else:
+            others = np.flatnonzero((stamps < hour * HOUR_MS) | (stamps >= (hour + 1) * HOUR_MS))
         return first + int(others[0]) if len(others) else last
 
     def lines(self) -> bytes:

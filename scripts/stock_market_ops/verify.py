@@ -74,7 +74,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PRODUCER_ID",
         help="this producer was killed: what it had in flight may never have reached Kafka; may be given often",
     )
-    how.add_argument("--accept-gaps", action="store_true", help="report what retention removed, but not as a lie")
+    how.add_argument(
+        "--accept-gaps",
+        action="store_true",
+        help="report what retention removed or a cut of the log hid, but not as a lie",
+    )
     how.add_argument("--accept-holes", action="store_true", help="offsets without a record (transactions) are no lie")
     how.add_argument("--first", action="store_true", help="stop at the first lie")
     how.add_argument("--most", type=int, default=20, metavar="N", help="print at most N lies, default: %(default)s")

@@ -15,7 +15,7 @@ from tests.stock_market.bucket import Bucket
 
 _KEY = re.compile(
     r"(?P<prefix>quotes|quarantine)/dt=(?P<dt>[\d-]{10})/hour=(?P<hour>\d\d)"
-    r"/[^/+]+\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
+    r"/[^/+]+\+(?P<log>[A-Za-z0-9_-]{22})\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
 )
 
 

@@ -59,7 +59,7 @@ def _line(entry: Entry) -> bytes:
 
 def _key(partition: int, start: int, prefix: str = "quotes", later: int = 0) -> str:
     hour = _TEN // _HOUR_MS % 24 + later
-    return f"{prefix}/dt=2026-09-21/hour={hour:02d}/t+{partition}+{start:020d}.json.gz"
+    return f"{prefix}/dt=2026-09-21/hour={hour:02d}/t+AAAAAAAAAAAAAAAAAAAAAA+{partition}+{start:020d}.json.gz"
 
 
 def _store(bucket: Bucket, entries: Sequence[Entry], partition: int, start: int, end: int, *, later: int = 0) -> None:

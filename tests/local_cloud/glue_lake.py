@@ -99,7 +99,7 @@ class Lake:
 
     def put_quotes(self, hour: int, records: list[dict[str, Any]], *, start: int = 0, day: str = "2026-11-23") -> str:
         """Stores records as the consumer does; returns the key."""
-        key = f"quotes/dt={day}/hour={hour:02d}/stock-quotes+0+{start:020d}.json.gz"
+        key = f"quotes/dt={day}/hour={hour:02d}/stock-quotes+AAAAAAAAAAAAAAAAAAAAAA+0+{start:020d}.json.gz"
         self.put(key, json_lines(records))
         return key
 

@@ -67,7 +67,7 @@ def _segment(start: int) -> Segment:
 
 def _put(cloud: Enforcing, hour: int, sequences: range) -> None:
     body = gzip.compress("".join(json.dumps(quote(n)) + "\n" for n in sequences).encode())
-    key = f"quotes/dt=2026-11-25/hour={hour:02d}/stock-quotes+0+{sequences.start:020d}.json.gz"
+    key = f"quotes/dt=2026-11-25/hour={hour:02d}/stock-quotes+AAAAAAAAAAAAAAAAAAAAAA+0+{sequences.start:020d}.json.gz"
     cloud.operator.s3.put_object(Bucket=DATA, Key=key, Body=body)
 
 

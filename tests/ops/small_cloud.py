@@ -91,7 +91,7 @@ class SmallCloud:
         for quote in quotes:
             hours[quote["event_time"][:10], quote["event_time"][11:13]].append(quote)
         for (dt, hour), group in sorted(hours.items()):
-            name = f"{self.deployment.topic}+{partition}+{start_offset:020}.json.gz"
+            name = f"{self.deployment.topic}+AAAAAAAAAAAAAAAAAAAAAA+{partition}+{start_offset:020}.json.gz"
             lines = "".join(json.dumps(quote) + "\n" for quote in group)
             start_offset += len(group)
             self.s3.put_object(

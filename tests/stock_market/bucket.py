@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import boto3
 
 _KEY = re.compile(
-    r"(?P<prefix>\w+)/dt=(?P<dt>[\d-]{10})/hour=(?P<hour>\d\d)/[^/+]+\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
+    r"(?P<prefix>\w+)/dt=(?P<dt>[\d-]{10})/hour=(?P<hour>\d\d)"
+    r"/[^/+]+\+(?P<log>[A-Za-z0-9_-]{22})\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
 )
 
 
@@ -20,6 +21,7 @@ class Object(NamedTuple):
 
     key: str
     hour: str
+    log: str
     partition: int
     start: int
     end: int
@@ -59,13 +61,21 @@ class Bucket:
             start = int(match["start"])
             end = int(metadata["end-offset"])
             assert int(metadata["record-count"]) == len(lines)
-            found.append(Object(key, match["hour"], int(match["partition"]), start, end, metadata, lines))
+            assert metadata["topic-id"] == match["log"]
+            found.append(Object(key, match["hour"], match["log"], int(match["partition"]), start, end, metadata, lines))
         return sorted(found, key=lambda found: (found.partition, found.start))
 
-    def check_chain(self, first: int = 0) -> dict[int, int]:
-        """Asserts that every partition's objects follow each other without hole or overlap; returns their ends."""
+    def check_chain(self, first: int = 0, log: str = "") -> dict[int, int]:
+        """Asserts that every partition's objects follow each other without hole or overlap; returns their ends.
+
+        Args:
+            first: where each chain begins.
+            log: looks at this log's objects only; at all, which then have to be of one log, when empty.
+        """
         ends: dict[int, int] = {}
         for one in self.objects():
+            if log not in ("", one.log):
+                continue
             assert one.start == ends.get(one.partition, first), f"{one.key} does not follow the object before it"
             assert one.end > one.start
             ends[one.partition] = one.end

@@ -11,7 +11,7 @@ from typing import Any
 from tests.stock_market.bucket import Bucket
 from tests.stock_market.services import quote
 
-from stock_market.chain import HOUR_MS, Identity, ObjectInfo, object_key
+from stock_market.chain import HOUR_MS, Identity, ObjectInfo, ObjectName, object_key
 
 TOPIC = "stock-quotes"
 IDENTITY = Identity("cluster", "topic-id")
@@ -76,8 +76,9 @@ class Lake:
             changes: fields of `ObjectInfo` that are to be others than the true ones.
         """
         records, bad, packed = content.count(b"\n"), poisons or [], gzip.compress(content)
+        identity = changes.get("identity", IDENTITY)
         fields: dict[str, Any] = {
-            "key": object_key("quotes/", TOPIC, partition, start, time_ms),
+            "key": object_key("quotes/", ObjectName(TOPIC, identity.topic_id, partition, start), time_ms),
             "start": start,
             "end": start + records + len(bad),
             "records": records,

@@ -148,7 +148,10 @@ _ODD: list[Callable[[random.Random, dict[str, str]], Pair]] = [
 
 def _stretch(records: list[Pair]) -> Stretch:
     return Stretch.of_records(
-        [ConsumerRecord("t", 0, 0, offset, 1000, 0, *pair, [], None, 0, 0, 0) for offset, pair in enumerate(records)]
+        [
+            ConsumerRecord("t", 0, 0, offset, 1_767_225_600_000, 0, *pair, [], None, 0, 0, 0)
+            for offset, pair in enumerate(records)
+        ]
     )
 
 

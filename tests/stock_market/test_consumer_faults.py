@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import signal
 import time
+import uuid
 from collections.abc import Iterator
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from tests.stock_market import raw_produce
+from tests.stock_market.broker import Broker
 from tests.stock_market.faulty_s3 import FaultyS3
 from tests.stock_market.services import Workbench, eventually, market_quotes, quote
 from tests.stock_market.test_pipeline import caught_up
 
+from stock_market import batch_reading
 
-def quotes(first: int, last: int) -> list[tuple[bytes | None, bytes | None]]:
+
+def quotes(first: int, last: int, producer_id: str = "p") -> list[tuple[bytes | None, bytes | None]]:
     """Valid records with these sequence numbers."""
-    return [quote(number) for number in range(first, last)]
+    return [quote(number, producer_id) for number in range(first, last)]
 
 
 @pytest.fixture
@@ -116,7 +122,7 @@ def test_a_lost_committed_offset_walks_the_chain(workbench: Workbench) -> None:
     workbench.create_topic()
     workbench.send(quotes(0, 100))
     first = workbench.consumer(seconds=600, records=30)
-    first.logged("end=90")
+    first.logged(" end=90")
     assert first.finish() == 0
     with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
         admin.delete_groups([workbench.group])
@@ -152,7 +158,7 @@ def test_a_put_whose_answer_is_lost_counts_once(workbench: Workbench, gateway: F
     consumer.logged("end=40")
     gateway.faults += ["error", "lose_answer"]
     workbench.send(quotes(40, 90))
-    consumer.logged("end=90")
+    consumer.logged(" end=90")
     assert "object_exists" not in consumer.log()
     assert gateway.met == ["slow_down", "lose_answer", "error", "lose_answer"]
     assert consumer.finish() == 0
@@ -160,22 +166,123 @@ def test_a_put_whose_answer_is_lost_counts_once(workbench: Workbench, gateway: F
     workbench.bucket.check_exactly_once(90)
 
 
-def test_a_topic_made_anew_over_a_kept_bucket_stops_with_a_sentence(workbench: Workbench) -> None:
-    workbench.create_topic()
-    workbench.send(quotes(0, 50))
-    first = workbench.consumer(seconds=0.2)
-    eventually(lambda: workbench.bucket.check_chain() == {0: 50}, "objects")
-    assert first.finish() == 0
+def recreate(workbench: Workbench) -> None:
+    """Deletes the topic and creates it again."""
     with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
         admin.delete_topics([workbench.topic])
         eventually(lambda: workbench.topic not in admin.list_topics(), "the topic is gone")
     time.sleep(0.5)
     workbench.create_topic()
-    workbench.send(quotes(0, 80))
+
+
+def test_a_topic_created_again_within_the_hour_is_a_second_chain(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 50))
+    first = workbench.consumer(seconds=0.2)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 50}, "objects")
+    assert first.finish() == 0
+    (old,) = {one.log for one in workbench.bucket.objects()}
+    recreate(workbench)
+    workbench.send(quotes(0, 80, "q"))
     second = workbench.consumer(seconds=0.2)
-    assert second.process.wait(20) == 3
-    assert "holds offsets of another log" in second.log()
-    workbench.bucket.check_exactly_once(50)
+    second.logged(" end=80")
+    assert second.finish() == 0
+    (new,) = {one.log for one in workbench.bucket.objects()} - {old}
+    assert (workbench.bucket.check_chain(log=old), workbench.bucket.check_chain(log=new)) == ({0: 50}, {0: 80})
+    workbench.bucket.check_exactly_once(130)
+
+
+def test_a_topic_created_again_while_it_is_read_loses_nothing_that_was_read(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 50))
+    first = workbench.consumer(seconds=600)
+    first.logged("partition_started")
+    time.sleep(1.5)  # It reads, and stores nothing before its end.
+    assert workbench.bucket.objects() == []
+    recreate(workbench)
+    assert first.process.wait(20) == 1, "systemd starts it again"
+    assert "was deleted and created again" in first.log()
+    (old,) = {one.log for one in workbench.bucket.objects()}
+    workbench.send(quotes(0, 80, "q"))
+    second = workbench.consumer(seconds=0.2)
+    second.logged(" end=80")
+    assert second.finish() == 0
+    (new,) = {one.log for one in workbench.bucket.objects()} - {old}
+    assert (workbench.bucket.check_chain(log=old), workbench.bucket.check_chain(log=new)) == ({0: 50}, {0: 80})
+    workbench.bucket.check_exactly_once(130)
+
+
+def test_a_chain_with_names_of_the_old_form_is_continued(workbench: Workbench) -> None:
+    workbench.create_topic()
+    workbench.send(quotes(0, 50))
+    first = workbench.consumer(seconds=0.2)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 50}, "objects")
+    assert first.finish() == 0
+    client, name = workbench.bucket.client, workbench.bucket.name
+    olds = workbench.bucket.objects()
+    for one in olds:
+        topic_id = str(uuid.UUID(bytes=base64.urlsafe_b64decode(f"{one.log}==")))
+        key = one.key.replace(f"+{one.log}+", "+")
+        metadata = one.metadata | {"topic-id": topic_id}
+        client.copy_object(
+            Bucket=name, Key=key, CopySource=f"{name}/{one.key}", Metadata=metadata, MetadataDirective="REPLACE"
+        )
+        client.delete_object(Bucket=name, Key=one.key)
+    workbench.send(quotes(50, 80))
+    second = workbench.consumer(seconds=0.2, group="another")
+    second.logged(" end=80")
+    assert second.finish() == 0
+    assert "partition_started partition=0 offset=50" in second.log()
+    stored = workbench.bucket.keys("quotes/")
+    assert {key[-28:-8] for key in stored if olds[0].log in key} == {f"{50:020d}"}
+
+
+def cut_log(broker: Broker, topic: str, offset: int) -> None:
+    """Kills the broker, takes from its log what lies at this offset and behind, and starts it again."""
+    broker.kill()
+    (log,) = broker.folder.glob(f"data/{topic}-0/*.log")
+    kept = 0
+    data = log.read_bytes()
+    for body in batch_reading.split(data):
+        if batch_reading.header(body).base_offset >= offset:
+            break
+        kept += len(body)
+    os.truncate(log, kept)
+    broker.start()
+
+
+def test_a_log_that_was_cut_and_has_grown_again_is_told_with_its_range(workbench: Workbench) -> None:
+    workbench.create_topic()
+    for first in (0, 20, 40):
+        workbench.send(quotes(first, first + 20))
+    consumer = workbench.consumer(seconds=0.2)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 60}, "objects")
+    assert consumer.finish() == 0
+    cut_log(workbench.broker, workbench.topic, 40)
+    workbench.send(quotes(0, 30, "q"))
+    second = workbench.consumer(seconds=0.2)
+    second.logged("log_cut_back partition=0 start=40 end=60 lost=20")
+    second.logged(" end=70")
+    # While it runs, too: what it holds and what it reads next is of another epoch.
+    workbench.send(quotes(30, 50, "q"))
+    second.logged(" end=90")
+    cut_log(workbench.broker, workbench.topic, 70)
+    workbench.send(quotes(0, 40, "r"))
+    second.logged("log_cut_back partition=0 start=70 end=90 lost=20")
+    second.logged(" end=110")
+    assert second.finish() == 0
+    assert workbench.bucket.check_chain() == {0: 110}
+    assert {name: sorted(counts) for name, counts in workbench.bucket.sequences().items()} == {
+        "p": list(range(60)),
+        "q": list(range(20, 50)),
+        "r": list(range(20, 40)),
+    }
+    cuts = [
+        (one.start, one.metadata["cut-start-offset"])
+        for one in workbench.bucket.objects()
+        if "cut-start-offset" in one.metadata
+    ]
+    assert cuts == [(60, "40"), (90, "70")]
 
 
 def test_objects_beyond_the_end_of_the_log_stop_with_a_sentence(workbench: Workbench) -> None:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import socket
 import sys
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ import pytest
 from tests.stock_market.services import quote
 
 from stock_market import consumer, kafka_client, producer, quotes
-from stock_market.chain import object_key, parse_key
+from stock_market.chain import ObjectName, object_key, parse_key, topic_id_text
 from stock_market.errors import ServiceError
 from stock_market.producer import Pace
 from stock_market.quotes import flaw, valid_lines
@@ -28,7 +29,9 @@ PRODUCER = '[kafka]\nbootstrap_servers = ["10.0.0.1:9093"]\n'
 
 def stretch(records: Sequence[tuple[bytes | None, bytes | None]]) -> Stretch:
     """Records with these keys and values, at the offsets from 0 on."""
-    return Stretch.of_records([Record(index, 5, key, value) for index, (key, value) in enumerate(records)])
+    return Stretch.of_records(
+        [Record(index, 1_767_225_600_000, key, value) for index, (key, value) in enumerate(records)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,9 +79,12 @@ def test_without_the_c_checksum_the_services_refuse_to_start(monkeypatch: pytest
 
 
 def test_an_objects_name_tells_hour_partition_and_start() -> None:
-    key = object_key("quotes/", "stock-quotes", 7, 1234, 1_767_225_599_999)
-    assert key == "quotes/dt=2025-12-31/hour=23/stock-quotes+7+00000000000000001234.json.gz"
-    assert parse_key(key) == ("stock-quotes", 7, 1234)
+    name = ObjectName("stock-quotes", "_B11x7ONRViS0Y89BB1XwA", 7, 1234)
+    key = object_key("quotes/", name, 1_767_225_599_999)
+    assert key == "quotes/dt=2025-12-31/hour=23/stock-quotes+_B11x7ONRViS0Y89BB1XwA+7+00000000000000001234.json.gz"
+    assert parse_key(key) == name
+    assert parse_key(key.replace("+_B11x7ONRViS0Y89BB1XwA", "")) == ("stock-quotes", "", 7, 1234)
+    assert topic_id_text(uuid.UUID("fc1d75c7-b38d-4558-92d1-8f3d041d57c0")) == name.log
     assert parse_key("quotes/dt=2025-12-31/readme.txt") is None
 
 

@@ -12,7 +12,7 @@ from pyroaring import BitMap64
 from tests.stock_market.lake import NOON, TOPIC, Lake, line, lines, poison
 from tests.stock_market.verifying import Ask
 
-from stock_market.chain import HOUR_MS, Identity
+from stock_market.chain import HOUR_MS, Identity, ObjectName, object_key
 from stock_market_ops.audit import numbers
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -125,7 +125,7 @@ def _stranger(lake: Lake, keys: list[str]) -> None:
         (
             _delete_middle,
             "hole",
-            "ends at offset 10 and quotes/dt=2026-01-01/hour=13/stock-quotes+0+00000000000000000019",
+            "ends at offset 10 and quotes/dt=2026-01-01/hour=13/stock-quotes+topic-id+0+00000000000000000019",
         ),
         (_other_start, "overlap", "+0+00000000000000000005.json.gz starts at offset 5, but quotes/"),
         (_other_start, "double", "holds 5 records of producer p that are in an object read before it: sequence 5 to 9"),
@@ -209,9 +209,45 @@ def test_offsets_without_records_are_a_lie_unless_transactions_are_expected(lake
 
 def test_a_topic_made_anew_is_a_second_chain(lake: Lake, ask: Ask) -> None:
     lake.main(0, lines(range(5)))
-    lake.main(0, lines(range(4), "q"), time_ms=NOON + HOUR_MS, identity=Identity("cluster", "another"))
+    lake.main(0, lines(range(4), "q"), identity=Identity("cluster", "another"))
     answer = ask()
-    assert (answer.code, len(answer.document["partitions"])) == (0, 2)
+    assert answer.code == 0
+    assert [(row["log"]["topic_id"], row["records"], row["old_names"]) for row in answer.document["partitions"]] == [
+        ("another", 4, 0),
+        ("topic-id", 5, 0),
+    ]
+
+
+def test_a_name_of_another_log_than_the_metadatas_is_a_lie(lake: Lake, ask: Ask) -> None:
+    key = lake.main(0, lines(range(5)))
+    lake.change(key, topic_id="another")
+    answer = ask()
+    assert answer.kinds == ["key"]
+    assert "says in its metadata that it is of the topic id another" in answer.sentences[0]
+
+
+def test_names_of_the_old_form_are_one_chain_with_those_of_the_new_and_are_told(lake: Lake, ask: Ask) -> None:
+    topic_id = "fc1d75c7-b38d-4558-92d1-8f3d041d57c0"
+    old = object_key("quotes/", ObjectName(TOPIC, "", 0, 0), NOON)
+    lake.main(0, lines(range(5)), identity=Identity("cluster", topic_id), key=old)
+    lake.main(5, lines(range(5, 9)), identity=Identity("cluster", "_B11x7ONRViS0Y89BB1XwA"))
+    answer = ask()
+    assert answer.code == 0
+    assert [(row["log"]["topic_id"], row["end"], row["old_names"]) for row in answer.document["partitions"]] == [
+        ("_B11x7ONRViS0Y89BB1XwA", 9, 1)
+    ]
+
+
+def test_a_cut_of_the_log_is_told_with_its_range(lake: Lake, ask: Ask) -> None:
+    lake.main(0, lines(range(5)))
+    lake.main(5, lines(range(7, 9)), cut_start=3)
+    answer = ask()
+    assert answer.kinds[0] == "cut"
+    assert (
+        "the log was cut at offset 3: what partition 0 of stock-quotes has now in the offsets 3 to 4"
+        in answer.sentences[0]
+    )
+    assert ask("--accept-gaps").code == 0
 
 
 def test_a_quarantined_number_is_told_from_a_missing_one(lake: Lake, ask: Ask) -> None:

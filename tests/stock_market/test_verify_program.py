@@ -140,7 +140,7 @@ def test_the_table_ends_with_the_verdict(lake: Lake, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.endswith("All is true: 25 records in 4 objects, 0 missing, 0 doubled.\n")
     lake.delete(keys[1])
     assert verify.main(own) == 1
-    assert "Not true (3):\n  - quotes/dt=2026-01-01/hour=12/stock-quotes+0+0" in capsys.readouterr().out
+    assert "Not true (3):\n  - quotes/dt=2026-01-01/hour=12/stock-quotes+topic-id+0+0" in capsys.readouterr().out
 
 
 def test_a_deployments_bucket_is_read_with_its_own_profile(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KEY = re.compile(
-    r"quotes/dt=(?P<dt>\d{4}-\d\d-\d\d)/hour=(?P<hour>\d\d)/(?P<topic>[^/+]+)\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
+    r"quotes/dt=(?P<dt>\d{4}-\d\d-\d\d)/hour=(?P<hour>\d\d)"
+    r"/(?P<topic>[^/+]+)\+(?P<log>[A-Za-z0-9_-]{22})\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
 )
 
 

@@ -14,7 +14,7 @@ from stock_market_ops.audit.producers import Producers, Verdict
 from stock_market_ops.audit.reading import Reading
 from stock_market_ops.audit.replays import parse_replay
 
-GAPS = frozenset({"gap", "begins-late"})
+GAPS = frozenset({"gap", "begins-late", "cut"})
 HOLES = frozenset({"holes"})
 
 
@@ -25,7 +25,7 @@ class Question:
     Attributes:
         at_rest: all that was sent is in S3 and nobody writes: nothing may be pending.
         unfinished: producers that were killed: their last records may never have been sent.
-        accept_gaps: what retention removed before it was read is reported, but no lie.
+        accept_gaps: what retention removed, or a cut of the log hid, before it was read is reported, but no lie.
         accept_holes: offsets without a record, as transactions and compaction leave them, are no lie.
         first: end at the first lie.
         most: keep so many findings.
@@ -74,7 +74,7 @@ def _of_topic(key: str, topic: str) -> bool:
         return True
     replay = parse_replay(key)
     name = parse_key(key if replay is None else replay.main_key)
-    return name is not None and name[0] == topic
+    return name is not None and name.topic == topic
 
 
 def run(place: Place, question: Question, watch: Callable[[int, int], None] = lambda _done, _all: None) -> Result:
@@ -108,7 +108,7 @@ def run(place: Place, question: Question, watch: Callable[[int, int], None] = la
             result.objects += 1
             _take(reading, task, chains, producers)
         chains.judge(at_rest=question.at_rest)
-        lost = sum(link.gap_end - link.start for chain in chains.chains.values() for link in chain.links)
+        lost = sum(link.gap_end - link.cut_start for chain in chains.chains.values() for link in chain.links)
         lost += sum(chain.links[0].start for chain in chains.chains.values() if chain.links)
         result.producers = producers.judge(
             {log: chain.last.last_timestamp for log, chain in chains.chains.items() if chain.links},

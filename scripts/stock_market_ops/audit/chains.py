@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pyroaring import BitMap64
 
-from stock_market.chain import HOUR_MS, ObjectInfo, object_key, parse_key
+from stock_market.chain import ObjectInfo, ObjectName, hour_of, identity_in, object_key, parse_key
 from stock_market.errors import ConflictError
 from stock_market_ops.audit.findings import Finding, Findings, Log
 from stock_market_ops.audit.place import Place
@@ -25,6 +25,7 @@ class Link(NamedTuple):
     records: int
     quarantined: int
     last_timestamp: int
+    cut_start: int
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class Chain:
     links: list[Link] = field(default_factory=list)
     replayed: int = 0
     holes: int = 0
+    old_names: int = 0
 
     @property
     def last(self) -> Link:
@@ -86,8 +88,10 @@ class Chains:
         except ConflictError:
             self._lie("metadata", reading.key, "does not say in its metadata which offsets it holds")
             return None
-        log = Log(name[0], name[1], info.identity.cluster_id, info.identity.topic_id)
-        if info.start != name[2]:
+        log = Log(name.topic, name.partition, info.identity.cluster_id, info.identity.topic_id)
+        if name.log not in ("", log.topic_id):
+            self._lie("key", reading.key, f"says in its metadata that it is of the topic id {log.topic_id}", log)
+        if info.start != name.start:
             self._lie("key", reading.key, f"says in its metadata that it starts at offset {info.start}", log)
         if info.end <= info.start:
             self._lie("range", reading.key, f"says that it ends at offset {info.end}, not after its start", log)
@@ -117,18 +121,25 @@ class Chains:
         if not info.start <= gap_end < max(info.end, info.start + 1):
             self._lie("range", info.key, f"names a gap up to offset {gap_end}, which is not within its range", log)
             gap_end = info.start
-        link = Link(info.key, info.start, info.end, gap_end, info.records, info.quarantined, info.last_timestamp)
+        cut_start = info.start if info.cut_start is None else info.cut_start
+        link = Link(
+            info.key, info.start, info.end, gap_end, info.records, info.quarantined, info.last_timestamp, cut_start
+        )
         self._room(link, log)
-        self.chains.setdefault(log, Chain()).links.append(link)
+        chain = self.chains.setdefault(log, Chain())
+        chain.links.append(link)
+        name = parse_key(info.key)
+        chain.old_names += name is not None and not name.log
         self._main[link.key] = (log, link)
         return log
 
     def _hour(self, info: ObjectInfo, log: Log) -> None:
-        expected = object_key(self._place.prefix, log.topic, log.partition, info.start, info.first_timestamp)
+        name = ObjectName(log.topic, log.topic_id, log.partition, info.start)
+        expected = object_key(self._place.prefix, name, info.first_timestamp)
         if expected.rpartition("/")[0] != info.key.rpartition("/")[0]:
             hour = expected.removeprefix(self._place.prefix).rpartition("/")[0]
             self._lie("hour", info.key, f"begins with a record of {hour} and lies in another hour", log)
-        if info.first_timestamp // HOUR_MS != info.last_timestamp // HOUR_MS:
+        if hour_of(info.first_timestamp) != hour_of(info.last_timestamp):
             self._lie("hour", info.key, "spans more than one hour of Kafka's timestamps", log)
 
     def _room(self, link: Link, log: Log) -> None:
@@ -165,11 +176,15 @@ class Chains:
             self._lie("key", reading.key, "lies among the objects of the chain and is not named like one")
             return None
         metadata = reading.metadata
-        log = Log(main[0], main[1], metadata.get("cluster-id", ""), metadata.get("topic-id", ""))
+        log = None
         try:
+            identity = identity_in(metadata)
+            log = Log(main.topic, main.partition, identity.cluster_id, identity.topic_id)
             offsets = read_offsets(metadata)
-        except ValueError:
-            self._lie("metadata", reading.key, "does not say in its metadata which offsets it replays", log)
+        except (KeyError, ValueError):
+            self._lie(
+                "metadata", reading.key, "does not say in its metadata which offsets of which log it replays", log
+            )
             return None
         count = sum(last - first + 1 for first, last in offsets)
         self._content(reading, log, count, (offsets[0][0], offsets[-1][1] + 1))
@@ -229,6 +244,10 @@ class Chains:
                     f"records a gap: Kafka's retention removed the offsets {link.start} to {link.gap_end - 1} of {log}"
                 )
                 self._lie("gap", link.key, f"{words} before they were read", log, link.start, link.gap_end)
+            if link.cut_start < link.start:
+                words = f"records that the log was cut at offset {link.cut_start}: what {log} has now in the offsets"
+                rest = f"{link.cut_start} to {link.start - 1} is in no object, whose offsets hold what was there before"
+                self._lie("cut", link.key, f"{words} {rest}", log, link.cut_start, link.start)
             if before is None or link.end >= reached:
                 reached, before = link.end, link
 

@@ -14,7 +14,20 @@ from stock_market_ops.audit.producers import Verdict
 
 
 class PartitionRow(msgspec.Struct):
-    """One partition of one log."""
+    """One partition of one log.
+
+    Attributes:
+        log: the topic's name and id, the cluster's id, and the partition.
+        objects: how many objects.
+        records: quotes in them.
+        quarantined: records in their quarantine objects.
+        replayed: quarantined records that became quotes.
+        holes: offsets without a record.
+        first: first offset.
+        end: the one after the last.
+        lies: findings about it.
+        old_names: objects whose names, of the form before the topic's id stood in them, do not tell the log.
+    """
 
     log: Log
     objects: int
@@ -25,6 +38,7 @@ class PartitionRow(msgspec.Struct):
     first: int
     end: int
     lies: int
+    old_names: int
 
 
 class ProducerRow(Verdict):
@@ -76,6 +90,7 @@ def make(place: Place, result: Result) -> Report:
             first=min((link.start for link in chain.links), default=0),
             end=max((link.end for link in chain.links), default=0),
             lies=findings.by_log[log],
+            old_names=chain.old_names,
         )
         for log, chain in sorted(result.chains.items())
     ]
@@ -137,6 +152,9 @@ def _lines(report: Report, most_rows: int) -> Iterator[str]:
         yield "Accepted, as asked:"
         yield from (f"  - {finding.sentence}" for finding in report.accepted)
         yield ""
+    old_names = sum(row.old_names for row in report.partitions)
+    if old_names:
+        yield f"Names of the old form, without the topic's id: {old_names:,} objects; their metadata tells the log."
     if report.left_out:
         yield f"Not looked at, because they were written meanwhile: {report.left_out:,} objects."
     if report.pending:

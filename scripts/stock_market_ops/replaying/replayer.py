@@ -95,7 +95,7 @@ class Replayer:
 
     def _chosen(self, key: str) -> bool:
         name = parse_key(key)
-        return name is not None and self._place.topic in ("", name[0])
+        return name is not None and self._place.topic in ("", name.topic)
 
     def _each(self, key: str, act: Callable[[Quarantined], None]) -> bool:
         try:
