@@ -8,15 +8,16 @@ import statistics
 import sys
 import time
 
-from stock_market import cli, connections, kafka_security, replay
+from stock_market import cli, connections, kafka_security
 from stock_market.allocator import keep_freed_memory
 from stock_market.errors import EXIT_FAILED, EXIT_OK
 from stock_market.kafka_client import require_accelerators
 from stock_market.logs import Log
 from stock_market.publisher import Publisher
+from stock_market.replay_file import ReplayFile
 from stock_market.service import Every, Stop, Systemd
 from stock_market.settings import ProducerSettings
-from stock_market.source import Source, make_source
+from stock_market.source import ReplayedSource, Source, make_source
 
 _log = Log("producer")
 _LEAST_TICK_SECONDS = 0.001
@@ -64,6 +65,45 @@ class Pace:
     def sent(self, count: int) -> None:
         """Counts records as sent."""
         self._sent += count
+
+
+class RowClock:
+    """How many rows are due by their own clock, which begins at the first row and goes `speed` times as fast as ours.
+
+    After a standstill the clock goes on from where it stood, but for a second; where the rows begin again, so does it.
+
+    Args:
+        source: the rows, by time.
+        speed: see above.
+        now: the moment to begin at, in seconds of a steady clock.
+    """
+
+    def __init__(self, source: ReplayedSource, speed: float, now: float) -> None:
+        self._source = source
+        self._speed = speed
+        self._now = now
+        self._market = self._last = source.upcoming() or 0.0
+
+    def due(self, now: float) -> int:
+        """Most rows that may be sent: 0 until the next one's time has come."""
+        self._market += min(now - self._now, _CATCH_UP_SECONDS) * self._speed
+        self._now = now
+        upcoming = self._source.upcoming()
+        if upcoming is None:
+            return 1  # It is over: whoever takes finds that out.
+        if upcoming < self._last:
+            self._market = upcoming
+        self._source.until = self._market
+        return _WORTH_QUEUEING if upcoming <= self._market else 0
+
+    def pause(self, now: float) -> float:
+        """Seconds until the next row is due."""
+        upcoming = self._source.upcoming()
+        return 0.0 if upcoming is None else max(0.0, (upcoming - self._market) / self._speed - (now - self._now))
+
+    def sent(self, _count: int) -> None:
+        """Notes how far the rows have come."""
+        self._last = self._market
 
 
 class ProducerService:
@@ -117,8 +157,14 @@ class ProducerService:
         _log.info("stopped", **fields)
         return EXIT_OK
 
+    def _make_pace(self, now: float) -> Pace | RowClock:
+        replay, source = self._settings.replay, self._source
+        if replay is not None and isinstance(source, ReplayedSource) and source.by_time:
+            return RowClock(source, replay.speed, now)
+        return Pace(self._settings.rate, now)
+
     def _stream(self) -> None:
-        pace = Pace(self._settings.rate, time.monotonic())
+        pace = self._make_pace(time.monotonic())
         company = min(_COMPANY_SECONDS, _COMPANY / self._settings.rate)
         tick = max(_LEAST_TICK_SECONDS, self._settings.kafka.linger_ms / 1000, company)
         publisher = self._publisher
@@ -176,7 +222,7 @@ class ProducerService:
 def _check(settings: ProducerSettings) -> None:
     kafka_security.check(settings.kafka)
     if settings.mode == "replay" and settings.replay is not None:
-        replay.check(settings.replay.path)
+        ReplayFile(settings.replay.path)
 
 
 def serve(settings: ProducerSettings) -> int:

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from stock_market.market import Market
-from stock_market.replay import COLUMNS
 
+COLUMNS = ("Index", "Date", "Open", "High", "Low", "Close", "Adj Close", "Volume", "CloseUSD")
 _DAYS = 20
 _FIRST = date(2024, 2, 19)
 

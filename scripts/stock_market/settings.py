@@ -61,10 +61,13 @@ class Simulation(Settings, frozen=True):
 
 
 class Replay(Settings, frozen=True):
-    """A CSV file in the tutorials' shape."""
+    """A file that `stock_market_ops.market_data` has made (`replay_file`).
+
+    Rows that are ordered by time go by their own clock, `speed` times as fast; others at the producer's rate.
+    """
 
     path: Annotated[str, Meta(min_length=1)]
-    order: Literal["random", "file"] = "random"
+    speed: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
     loop: bool = True
     seed: Annotated[int, Meta(ge=0)] = 1
 
@@ -80,7 +83,7 @@ class ProducerSettings(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         if self.mode == "replay" and self.replay is None:
-            raise ValueError("mode is replay, but the table [replay] with the CSV's path is missing")
+            raise ValueError("mode is replay, but the table [replay] with the file's path is missing")
 
 
 class ConsumerKafka(Kafka, frozen=True):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+import msgspec
 import numpy as np
 from kafka.partitioner import murmur2
 
-from stock_market import replay
 from stock_market.batch_building import Records, gather
 from stock_market.logs import Log
 from stock_market.market import Floats, Integers, Market, activity
 from stock_market.quote_rows import Cut, Quotes, RowWriter, capacity
+from stock_market.replay_file import ReplayFile
 from stock_market.settings import ProducerSettings
 
 _log = Log("source")
@@ -133,46 +134,77 @@ class Stamp:
         self._tail = f',"producer_id":"{producer_id}","sequence":'.encode()
 
     def complete(self, start: bytes) -> bytes:
-        """The whole value."""
+        """The whole value: `start` is a JSON object without its last brace."""
         sequence = self.next_sequence
         self.next_sequence = sequence + 1
         return b"%b%b%d}" % (start, self._tail, sequence)
 
 
+class _Placed(msgspec.Struct):
+    """What the way of a row depends on."""
+
+    symbol: str
+    event_time: str
+
+
+_PLACED = msgspec.json.Decoder(_Placed)
+
+
 class ReplayedSource:
-    """Quotes of a CSV file."""
+    """Quotes of the operator's own market data, read block by block."""
 
     def __init__(self, settings: ProducerSettings, producer_id: str) -> None:
         if settings.replay is None:
             raise AssertionError("the settings were not checked")
         options = settings.replay
-        table = replay.read(options.path)
-        _log.info("csv_read", path=options.path, **replay.report(table))
-        self._series: Iterator[tuple[bytes, bytes]] = replay.series(
-            table, options.order, loop=options.loop, seed=options.seed
-        )
+        file = ReplayFile(options.path)
+        _log.info("replay_file", path=options.path, rows=file.rows, order=file.order)
+        self._lines = file.lines(loop=options.loop, seed=options.seed)
         self._stamp = Stamp(producer_id)
         self._batch_bytes = settings.kafka.batch_bytes
+        self._next: tuple[bytes, _Placed] | None = None
+        self.by_time = file.order == "time"
+        self.until = math.inf
+        """By the rows' clock, in seconds since 1970: no later row is given; infinite where rows have no clock."""
 
     @property
     def produced(self) -> int:
         """How many records it has given."""
         return self._stamp.next_sequence
 
+    def _look(self) -> bool:
+        """Whether there is a next row."""
+        if self._next is None:
+            line = next(self._lines, None)
+            self._next = None if line is None else (line, _PLACED.decode(line))
+        return self._next is not None
+
+    def _moment(self) -> float:
+        return 0.0 if self._next is None else datetime.fromisoformat(self._next[1].event_time).timestamp()
+
+    def upcoming(self) -> float | None:
+        """The next row's event time, in seconds since 1970; None where none is left."""
+        return self._moment() if self._look() else None
+
     def take(self, count: int, partitions: int) -> list[Records]:
         """The next quotes, or as many as are left."""
-        complete = self._stamp.complete
-        records = (
-            (partition_of(key, partitions), (key, complete(start))) for key, start in islice(self._series, count)
-        )
-        return gather(records, self._batch_bytes)
+        return gather(self._records(count, partitions), self._batch_bytes)
+
+    def _records(self, count: int, partitions: int) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
+        until = self.until
+        for _ in range(count):
+            if not self._look() or (self.by_time and self._moment() > until):
+                return
+            (line, placed), self._next = cast("tuple[bytes, _Placed]", self._next), None
+            key = placed.symbol.encode()
+            yield partition_of(key, partitions), (key, self._stamp.complete(line[:-1]))
 
 
 def make_source(settings: ProducerSettings, producer_id: str) -> Source:
     """The source that the settings ask for.
 
     Raises:
-        SettingsError: the CSV file is of no use.
+        SettingsError: the file to replay is of no use.
     """
     if settings.mode == "simulate":
         return SimulatedSource(settings, producer_id)

@@ -49,6 +49,7 @@ def facts(**changes: Any) -> Facts:
         "database_state": "free",
         "names": [{"kind": "role", "name": "mine-instance", "state": "free"}],
         "resources": [],
+        "market_data": [],
         "obstacles": [],
     }
     return msgspec.convert(document | changes, Facts)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import pytest
 from tests.stock_market.services import Workbench, eventually
 
-from stock_market import replay, sample
+from stock_market import sample
+from stock_market.replay_file import Order, ReplayFile
+from stock_market_ops.market_data.market import Options, prepare
 
 
 def caught_up(bench: Workbench) -> None:
@@ -61,18 +64,20 @@ def test_a_killed_producer_leaves_a_sequence_without_gaps(workbench: Workbench) 
         assert numbers == list(range(len(numbers)))
 
 
-@pytest.mark.parametrize("order", ["file", "random"])
-def test_a_replayed_file_is_sent_whole_and_the_program_ends(workbench: Workbench, order: str) -> None:
+@pytest.mark.parametrize("order", ["file", "random", "time"])
+def test_a_replayed_file_is_sent_whole_and_the_program_ends(workbench: Workbench, order: Order) -> None:
     workbench.create_topic()
-    path = workbench.folder / "sample.csv"
-    path.write_bytes(sample.content())
-    extra = f'mode = "replay"\n[replay]\npath = "{path}"\norder = "{order}"\nloop = false'
+    data = workbench.folder / "sample.csv"
+    data.write_bytes(sample.content())
+    told = msgspec.json.decode(prepare(Options(path=str(data), order=order), workbench.folder))
+    extra = f'mode = "replay"\n[replay]\npath = "{told["path"]}"\nspeed = 1e9\nloop = false'
     producer = workbench.producer(rate=100_000, extra=extra)
     assert producer.process.wait(30) == 0
-    rows = replay.read(str(path)).rows
     sent = workbench.records_in_topic()
-    assert len(sent) == len(rows)
-    assert sorted(record["symbol"] for record in sent) == sorted(key.decode() for key, _ in rows)
-    in_order = [record["symbol"] for record in sent] == [key.decode() for key, _ in rows]
-    assert in_order == (order == "file")
-    assert "blank line: 7" in producer.log()
+    rows = [msgspec.json.decode(line) for line in ReplayFile(told["path"]).lines(loop=False, seed=1)]
+    assert len(sent) == len(rows) == 254
+    assert [record["sequence"] for record in sent] == list(range(254))
+    found = [{name: value for name, value in record.items() if name in rows[0]} for record in sent]
+    assert found == rows
+    times = [record["event_time"] for record in sent]
+    assert (times == sorted(times)) == (order != "random")

@@ -291,13 +291,13 @@ UPGRADE = [
 SERVICES = [
     of_services(
         "CSV file without the columns",
-        "the CSV file {files}/trades.csv lacks the columns Open, High, Low, Close, Adj Close, Volume, CloseUSD;",
+        "the CSV file {files}/trades.csv has no column for open, high, low: its first line has",
         stock_producer_mode="replay",
         stock_producer_csv_path="{files}/trades.csv",
     ),
     of_services(
         "CSV file that is not there",
-        "cannot read the CSV file {files}/none.csv: No such file or directory",
+        "cannot read the CSV file {files}/none.csv: there is no such file or directory",
         stock_producer_mode="replay",
         stock_producer_csv_path="{files}/none.csv",
     ),

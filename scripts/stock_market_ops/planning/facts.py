@@ -71,7 +71,8 @@ class Facts(msgspec.Struct, frozen=True):
     """All of it. Where the cloud does not answer (`cloud_answers`), everything that it would tell is empty.
 
     `resources` are the kinds of what the deployment has already, one a resource; `obstacles` what the roles' own checks
-    have found in the way; `volume_gib` is the size of each instance's volume.
+    have found in the way; `market_data` the report on what is to be replayed, a line each; `volume_gib` is the
+    size of each instance's volume.
     """
 
     deployment: str
@@ -94,6 +95,7 @@ class Facts(msgspec.Struct, frozen=True):
     database_state: State
     names: list[Name]
     resources: list[str]
+    market_data: list[str]
     obstacles: list[str]
 
     def new(self) -> list[Declared]:

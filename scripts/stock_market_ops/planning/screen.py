@@ -40,6 +40,10 @@ def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator
     for instance in facts.instances:
         yield _line(label, _instance(facts, instance))
         label = ""
+    label = "replay"
+    for line in facts.market_data:
+        yield _line(label, line)
+        label = ""
     yield from _quotas(facts)
     yield from _names(facts)
     yield ""
