@@ -12,58 +12,37 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from kafka import codec
 from kafka.consumer.fetcher import Fetcher
-from kafka.errors import CorruptRecordError
+from kafka.errors import CorruptRecordError, UnsupportedCodecError
 from kafka.record import MemoryRecords
 from kafka.record.util import calc_crc32c
 
 from stock_market import batch_reading
 from stock_market.batch_reading import Batch, BrokenBatchError
-from stock_market.decompression import UnreadableBatchError, unpack
-from stock_market.stretch import Spans, Stretch
+from stock_market.stretch import Stretch
 
 GROUP_RECORDS = 2000
 """Batches are taken to pieces together until they hold so many records: enough to spread the cost of a step in numpy,
 few enough to stay in the processor's cache."""
 
-_MOST_BYTES = 32 << 20
-"""What a batch may unpack to: many times what Kafka takes by default, packed, and what the service's memory holds."""
-_MOST_RECORDS = 250_000
-"""Records in a batch: more can't be quotes in so many bytes, and each costs memory beside its own bytes."""
-_UNREADABLE_RECORDS = 10_000
+_DECODE = {
+    0: ("none", lambda: True, bytes),
+    1: ("gzip", codec.has_gzip, codec.gzip_decode),
+    2: ("snappy", codec.has_snappy, lambda data: codec.snappy_decode(bytes(data))),
+    3: ("lz4", codec.has_lz4, codec.lz4_decode),
+    4: ("zstd", codec.has_zstd, lambda data: codec.zstd_decode(bytes(data))),
+}
 
 
-def _unreadable(batch: Batch, start: int, end: int, why: str) -> Iterator[Stretch]:
-    """Stands for the records of a batch that can't be read: they have no key and no value, but a flaw.
-
-    Without them the reader would stop at the batch for ever, and whatever follows it would never reach S3.
-    """
-    first = max(start, batch.base_offset)
-    flaw = f"the batch of the offsets {batch.base_offset} to {batch.next_offset - 1} {why}"
-    for offset in range(first, batch.next_offset, _UNREADABLE_RECORDS):
-        last = min(offset + _UNREADABLE_RECORDS, batch.next_offset)
-        offsets = np.arange(offset, last)
-        none = np.zeros(len(offsets), np.int64)
-        yield Stretch(
-            start if offset == first else offset,
-            end if last == batch.next_offset else last,
-            offsets=offsets,
-            timestamps=np.full(len(offsets), batch.max_timestamp, np.int64),
-            buffer=b"",
-            spans=Spans(none, none - 1, none, none - 1),
-            leader_epoch=batch.leader_epoch,
-            flaw=flaw,
-        )
-
-
-def _unpacked(batch: Batch) -> tuple[bytes, str]:
-    """A batch's records, uncompressed, or why they can't be read."""
-    if not 0 <= batch.record_count <= _MOST_RECORDS:
-        return b"", f"holds {batch.record_count} records, more than {_MOST_RECORDS}"
+def _uncompressed(batch: Batch) -> bytes:
+    name, has_library, decode = _DECODE.get(batch.codec, ("", lambda: False, bytes))
+    if not has_library():
+        raise UnsupportedCodecError(f"no library for the compression {name or batch.codec}")
     try:
-        return unpack(batch.codec, batch.records, _MOST_BYTES), ""
-    except UnreadableBatchError as error:
-        return b"", str(error)
+        return bytes(decode(batch.records))
+    except Exception as error:
+        raise CorruptRecordError(f"the batch at offset {batch.base_offset} does not decompress: {error}") from error
 
 
 class _Group:
@@ -74,30 +53,19 @@ class _Group:
         self._plain: list[bytes] = []
         self.records = 0
 
-    def add(self, batch: Batch, plain: bytes) -> None:
+    def add(self, batch: Batch) -> None:
         self._batches.append(batch)
-        self._plain.append(plain)
+        self._plain.append(_uncompressed(batch))
         self.records += batch.record_count
 
-    def stretches(self, start: int, end: int) -> Iterator[Stretch]:
+    def stretch(self, start: int, end: int) -> Stretch:
         """What is in it of the offsets from `start` up to `end`."""
-        try:
-            yield self._whole(start, end)
-        except BrokenBatchError as error:
-            if len(self._batches) == 1:
-                yield from _unreadable(self._batches[0], start, end, f"is not as the format says: {error}")
-                return
-            for batch, plain in zip(self._batches, self._plain, strict=True):
-                alone = _Group()
-                alone.add(batch, plain)
-                reached = end if batch is self._batches[-1] else batch.next_offset
-                yield from alone.stretches(start, reached)
-                start = reached
-
-    def _whole(self, start: int, end: int) -> Stretch:
         batches = self._batches
         buffer = self._plain[0] if len(batches) == 1 else b"".join(self._plain)
-        timestamps, offsets, spans = batch_reading.fields(buffer, self.records)
+        try:
+            timestamps, offsets, spans = batch_reading.fields(buffer, self.records)
+        except BrokenBatchError as error:
+            raise CorruptRecordError(f"a batch between the offsets {start} and {end}: {error}") from error
         counts = [batch.record_count for batch in batches]
         offsets = offsets + np.repeat(np.array([batch.base_offset for batch in batches], np.int64), counts)
         appended = np.repeat(np.array([batch.append_time for batch in batches]), counts)
@@ -138,11 +106,9 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             old = batch_reading.magic(body) < 2
             batch = None if old else batch_reading.header(body)
             sound = batch is None or not self.check_crcs or calc_crc32c(batch.checked) == batch.crc
-            read = batch is not None and sound and self._is_read(batch) and batch.next_offset > start
-            plain, flaw = _unpacked(batch) if batch is not None and read else (b"", "")
-            if group.records >= GROUP_RECORDS or (group.records and (old or not sound or flaw)):
+            if group.records >= GROUP_RECORDS or (group.records and (old or not sound)):
                 self.next_fetch_offset = end
-                yield from group.stretches(start, end)
+                yield group.stretch(start, end)
                 start, group = end, _Group()
             if batch is None:
                 yield from self._old_format(body, start)
@@ -151,19 +117,15 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             if not sound:
                 raise CorruptRecordError(f"the batch of {self.topic_partition} at {batch.base_offset} fails its CRC")
             self.leader_epoch = batch.leader_epoch
-            if flaw:
-                self.next_fetch_offset = end = batch.next_offset
-                yield from _unreadable(batch, start, end, flaw)
-                start = end
-            elif read:
-                group.add(batch, plain)
+            if self._is_read(batch) and batch.next_offset > start:
+                group.add(batch)
                 self.records_read += batch.record_count
             end = max(start, batch.next_offset)
         self.next_fetch_offset = end
         # All is taken: kafka-python may fetch on while this is worked on.
         self.drain()
         if group.records:
-            yield from group.stretches(start, end)
+            yield group.stretch(start, end)
         elif end > start:
             yield Stretch.empty(start, end)
 

@@ -50,7 +50,6 @@ def batch(
     attributes: int = 0,
     headers: tuple[tuple[str, bytes | None], ...] = (),
     step: int = 1,
-    time_ms: int = _TIME_MS,
 ) -> bytes:
     """A record batch, as kafka-python encodes it.
 
@@ -64,7 +63,6 @@ def batch(
         attributes: bits to set beside, as a broker does.
         headers: each record's headers.
         step: distance from one record's offset to the next one's, as compaction leaves it.
-        time_ms: the first record's timestamp, in milliseconds since 1970; each further one is 7 ms later.
     """
     epoch, sequence = (0, 0) if producer >= 0 else (-1, -1)
     options = {"producer_id": producer, "producer_epoch": epoch, "base_sequence": sequence} if magic == 2 else {}
@@ -72,7 +70,7 @@ def batch(
         options["transactional"] = True
     builder = MemoryRecordsBuilder(magic, compression, 1 << 24, **options)
     for index, (key, value) in enumerate(records):
-        builder.append(time_ms + 7 * index, key, value, list(headers))
+        builder.append(_TIME_MS + 7 * index, key, value, list(headers))
         builder.skip(step - 1)
     builder.close()
     data = bytearray(builder.buffer())

@@ -148,19 +148,16 @@ class Segment:
         self.last_timestamp = int(stretch.timestamps[-1])
         self.end = int(stretch.offsets[-1]) + 1
         self.leader_epoch = stretch.leader_epoch
-        if stretch.flaw or hour_of(self.first_timestamp) == NO_HOUR:
-            self._refuse(stretch)
+        if hour_of(self.first_timestamp) == NO_HOUR:
+            self._refuse_times(stretch)
         else:
             self._sort(stretch)
 
-    def _refuse(self, stretch: Stretch) -> None:
-        """Puts records to the bad lines that could not be read, or whose Kafka timestamps are no times.
-
-        A segment is of one hour, so that all of its timestamps are times, or none.
-        """
+    def _refuse_times(self, stretch: Stretch) -> None:
+        """Puts records to the bad lines whose Kafka timestamps are no times; all of this segment's are of that kind."""
         for index in range(len(stretch)):
             record = stretch.record(index)
-            reason = stretch.flaw or (
+            reason = (
                 "the record carries no Kafka timestamp"
                 if record.timestamp == -1
                 else f"the Kafka timestamp {record.timestamp} is no time of this century in milliseconds since 1970"

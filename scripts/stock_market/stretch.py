@@ -75,10 +75,9 @@ class Stretch:
         buffer: holds the keys and the values.
         spans: where they lie.
         leader_epoch: epoch of the leader that appended the last of them; -1 where the format has none.
-        flaw: why none of them could be read; empty where they were.
     """
 
-    __slots__ = ("buffer", "end", "flaw", "leader_epoch", "offsets", "spans", "start", "timestamps")
+    __slots__ = ("buffer", "end", "leader_epoch", "offsets", "spans", "start", "timestamps")
 
     def __init__(
         self,
@@ -90,7 +89,6 @@ class Stretch:
         buffer: bytes,
         spans: Spans,
         leader_epoch: int = -1,
-        flaw: str = "",
     ) -> None:
         self.start = start
         self.end = end
@@ -99,7 +97,6 @@ class Stretch:
         self.buffer = buffer
         self.spans = spans
         self.leader_epoch = leader_epoch
-        self.flaw = flaw
 
     @classmethod
     def empty(cls, start: int, end: int) -> Stretch:
@@ -146,7 +143,6 @@ class Stretch:
             buffer=self.buffer,
             spans=Spans(*(each[chosen] for each in self.spans)),
             leader_epoch=self.leader_epoch,
-            flaw=self.flaw,
         )
 
     def before(self, offset: int) -> int:

@@ -40,7 +40,7 @@ def test_of_transactions_only_the_committed_ones_are_stored(workbench: Workbench
     assert "retention_gap" not in consumer.log()
 
 
-@pytest.mark.parametrize("compression", range(5))
+@pytest.mark.parametrize("compression", [0, 1, 3])
 def test_each_compression_is_read_and_a_start_within_a_batch_skips_nothing_more(
     workbench: Workbench, compression: int
 ) -> None:
@@ -56,41 +56,20 @@ def test_each_compression_is_read_and_a_start_within_a_batch_skips_nothing_more(
     assert [line["sequence"] for one in workbench.bucket.objects() for line in one.lines] == list(range(130, 300))
 
 
-def console_producer(workbench: Workbench, compression: str, values: bytes) -> subprocess.Popen[bytes]:
-    """Kafka's own program, which sends each line of `values`, with the symbol before a tab as its key."""
-    options = ["-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{distribution()}/libs/*"]
-    place = ["--bootstrap-server", workbench.broker.address, "--topic", workbench.topic]
-    how = ["--property", "parse.key=true", "--compression-codec", compression, "--batch-size", "100000"]
-    process = subprocess.Popen(
-        ["java", *options, "kafka.tools.ConsoleProducer", *place, *how],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    assert process.stdin is not None
-    process.stdin.write(values)
-    process.stdin.close()
-    return process
-
-
-def test_every_codec_of_javas_producer_is_read(workbench: Workbench) -> None:
+def test_a_compression_without_its_library_ends_with_a_sentence(workbench: Workbench) -> None:
     workbench.create_topic()
-    codecs = ("none", "gzip", "snappy", "lz4", "zstd")
-    producers = [
-        console_producer(
-            workbench,
-            name,
-            b"".join(
-                b"%b\t%b\n" % quote(number, name, symbol="HSI" if number % 2 else "N225") for number in range(400)
-            ),
-        )
-        for name in codecs
+    place = ["--bootstrap-server", workbench.broker.address, "--topic", workbench.topic]
+    command = [
+        "java",
+        "-Xmx64m",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        f"{distribution()}/libs/*",
+        "kafka.tools.ConsoleProducer",
     ]
-    assert [producer.wait(60) for producer in producers] == [0] * 5
+    subprocess.run(
+        [*command, *place, "--compression-codec", "zstd"], input=b"x" * 100, capture_output=True, check=True, timeout=60
+    )
     consumer = workbench.consumer(seconds=0.3)
-    eventually(lambda: workbench.bucket.check_chain() == {0: 2000}, "all of them")
-    assert consumer.finish() == 0
-    assert {name: sorted(counts) for name, counts in workbench.bucket.sequences().items()} == {
-        name: list(range(400)) for name in codecs
-    }
-    workbench.bucket.check_exactly_once(2000)
+    assert consumer.process.wait(25) == 1
+    assert "the topic's compression.type to lz4" in consumer.log()
