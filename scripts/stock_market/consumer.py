@@ -15,10 +15,9 @@ from kafka.errors import (
     FencedInstanceIdError,
     KafkaError,
     SaslAuthenticationFailedError,
-    UnsupportedCodecError,
 )
 
-from stock_market import cli, connections, kafka_security
+from stock_market import cli, connections, kafka_security, single_records
 from stock_market.allocator import keep_freed_memory
 from stock_market.beginnings import Beginnings
 from stock_market.chain import Identity
@@ -79,7 +78,7 @@ class ConsumerService:
         if consumer is None:
             return EXIT_OK
         self._consumer = consumer
-        self._whole_batches = self._settings.kafka.reader == "batches" and use_batches(consumer)
+        self._whole_batches = self._bound_reading(consumer)
         try:
             self._identity = self._wait_for_topic()
             if self._identity is None:
@@ -103,6 +102,16 @@ class ConsumerService:
             self._stop.request()
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._close(consumer)
+
+    def _bound_reading(self, consumer: KafkaConsumer) -> bool:
+        """Bounds what a batch may have when unpacked; tells whether whole batches are read."""
+        limit = self._settings.limits.unpacked_batch_bytes
+        # Compares with kafka-python as it is, so before that is changed.
+        if self._settings.kafka.reader == "batches" and use_batches(consumer, unpacked_limit=limit):
+            single_records.bound_old_format(limit)
+            return True
+        single_records.bound(limit)
+        return False
 
     def _close(self, consumer: KafkaConsumer) -> None:
         try:
@@ -146,11 +155,6 @@ class ConsumerService:
             self._pauses.reset()
         except FencedInstanceIdError as error:
             raise ServiceError("another consumer with the same instance id has taken this one's place") from error
-        except UnsupportedCodecError as error:
-            raise ServiceError(
-                f"the topic {self._topic} cannot be read here: {error}; install the Python package (zstandard for zstd,"
-                " python-snappy for snappy), or set the topic's compression.type to lz4, gzip or none"
-            ) from error
         except KafkaError as error:
             if isinstance(error, AuthorizationError):
                 self._membership.excuse()
@@ -177,7 +181,7 @@ class ConsumerService:
             stretches = self._consumer.poll(timeout_ms=self._poll_ms, max_records=_POLL_STRETCHES)
             return stretches
         records = self._consumer.poll(timeout_ms=self._poll_ms, max_records=_POLL_RECORDS)
-        return {where: [Stretch.of_records(found)] for where, found in records.items()}
+        return {where: single_records.stretches(found) for where, found in records.items()}
 
     def _hand_over(self, where: TopicPartition, stretches: list[Stretch]) -> None:
         writer = self._writers.get(where)

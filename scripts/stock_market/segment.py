@@ -148,10 +148,17 @@ class Segment:
         self.last_timestamp = int(stretch.timestamps[-1])
         self.end = int(stretch.offsets[-1]) + 1
         self.leader_epoch = stretch.leader_epoch
-        if hour_of(self.first_timestamp) == NO_HOUR:
+        if stretch.flaw:
+            self._refuse(stretch)
+        elif hour_of(self.first_timestamp) == NO_HOUR:
             self._refuse_times(stretch)
         else:
             self._sort(stretch)
+
+    def _refuse(self, stretch: Stretch) -> None:
+        """Puts records to the bad lines that could not be read."""
+        for index in range(len(stretch)):
+            self.bad.add(poison_line(self.topic, self.partition, stretch.record(index), stretch.flaw), 1)
 
     def _refuse_times(self, stretch: Stretch) -> None:
         """Puts records to the bad lines whose Kafka timestamps are no times; all of this segment's are of that kind."""
