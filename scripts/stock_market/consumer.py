@@ -32,9 +32,10 @@ from stock_market.objects import Objects
 from stock_market.outages import Outages
 from stock_market.partition import Context, PartitionWriter, Progress, Totals
 from stock_market.raw_fetches_check import use_batches
+from stock_market.s3_connection import S3Connection
 from stock_market.service import Backoff, Every, Stop, Systemd
 from stock_market.settings import ConsumerSettings
-from stock_market.store import Store, UnfinishedError, make_client
+from stock_market.store import Store, UnfinishedError
 from stock_market.stretch import Stretch
 
 _log = Log("consumer")
@@ -67,6 +68,7 @@ class ConsumerService:
         self._writers: dict[TopicPartition, PartitionWriter] = {}
         self._leaving: list[PartitionWriter] = []
         self._pauses = Backoff(first=0.5, limit=10.0)
+        self._troubled = False
         self._outages = Outages(settings.kafka, systemd)
         self._looked: dict[TopicPartition, float] = {}
 
@@ -83,9 +85,9 @@ class ConsumerService:
             self._identity = self._wait_for_topic()
             if self._identity is None:
                 return EXIT_OK
-            client = make_client(self._settings.s3.region, self._settings.limits.uploads)
-            store = Store(client, self._settings.s3.bucket, self._stop)
-            objects = Objects(store, self._settings.s3, self._topic, self._identity)
+            connection = S3Connection(self._settings.s3.region, self._settings.limits.uploads)
+            self._store = Store(connection, self._settings.s3.bucket, self._stop)
+            objects = Objects(self._store, self._settings.s3, self._topic, self._identity)
             self._bounds = LogBounds(consumer, self._topic, partial(make_reader, self._settings))
             context = Context(
                 self._topic, objects, self._executor, self._settings.cut, self._bounds.start, self._totals
@@ -211,6 +213,16 @@ class ConsumerService:
         if not self._new and self._membership.stable:
             self._systemd.ready()
         self._rates.report(self._writers, self._lag)
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        """Has systemd show why nothing is stored, until that is over."""
+        trouble = self._store.trouble.text
+        if trouble:
+            self._systemd.status(f"waiting for S3: {trouble}")
+        elif self._troubled:
+            self._systemd.status("S3 answers again")
+        self._troubled = bool(trouble)
 
     def _require_same_topic(self) -> None:
         found = identity(self._consumer, self._topic)
