@@ -37,6 +37,7 @@ from stock_market.service import Backoff, Every, Stop, Systemd
 from stock_market.settings import ConsumerSettings
 from stock_market.store import Store, UnfinishedError
 from stock_market.stretch import Stretch
+from stock_market.topic_settings import tell_timestamps
 
 _log = Log("consumer")
 _POLL_MS = 200
@@ -85,6 +86,7 @@ class ConsumerService:
             self._identity = self._wait_for_topic()
             if self._identity is None:
                 return EXIT_OK
+            tell_timestamps(self._settings.kafka)
             connection = S3Connection(self._settings.s3.region, self._settings.limits.uploads)
             self._store = Store(connection, self._settings.s3.bucket, self._stop)
             objects = Objects(self._store, self._settings.s3, self._topic, self._identity)
@@ -207,6 +209,8 @@ class ConsumerService:
         self._memory.keep(self._writers, self._leaving)
         # An idle topic's last records wait no longer than they have to.
         left = min((writer.seconds_left for writer in self._writers.values()), default=math.inf)
+        if any(writer.crowded for writer in self._writers.values()):
+            left = 0.0  # Nor do full segments for their turn.
         self._poll_ms = int(max(_UPKEEP_SECONDS * 1000, min(_POLL_MS, left * 1000)))
         self._systemd.alive()
         self._membership.look()

@@ -47,6 +47,7 @@ class InstanceMetadata:
         self.endpoint = f"http://127.0.0.1:{self._port}"
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._absences = 0
         if away:
             self._server.server_close()
         else:
@@ -105,12 +106,18 @@ class InstanceMetadata:
 
     @contextmanager
     def absent(self) -> Iterator[None]:
-        """Meanwhile it is away."""
+        """Meanwhile it is away; of several absences that overlap, the last one ends it."""
+        with self._lock:
+            self._absences += 1
         self.go()
         try:
             yield
         finally:
-            self.come()
+            with self._lock:
+                self._absences -= 1
+                over = not self._absences
+            if over:
+                self.come()
 
     def wait_for_end(self) -> None:
         """Returns when every credential that was given has ended."""
