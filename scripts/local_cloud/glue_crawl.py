@@ -155,7 +155,9 @@ class Crawl:
         kinds = Counter(folder.schema.classification for folder in partitions if folder.schema)
         if not kinds:
             return None
-        kind = kinds.most_common(1)[0][0]
+        # A folder whose objects have no lines, as where all records were quarantined, says nothing of the table.
+        known = kinds - Counter({"UNKNOWN": kinds["UNKNOWN"]}) or kinds
+        kind = known.most_common(1)[0][0]
         partitions = [folder for folder in partitions if folder.schema and folder.schema.classification == kind]
         schema = combine(folder.schema for folder in partitions if folder.schema)
         table_folder = Folder(bucket, root, (), [stored for folder in partitions for stored in folder.objects], schema)

@@ -8,6 +8,7 @@ own: all records of a batch advance together, one field at a time, as numpy arra
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -235,7 +236,8 @@ def _varint(plain: bytes, at: int) -> tuple[int, int]:
 
 def _walk(plain: bytes, count: int) -> Fields:
     """Takes records to pieces one after the other, whatever they are."""
-    found: list[int] = []
+    # A list would hold an object for each number, of which a batch of small records has millions.
+    found = array("q")
     at = 0
     try:
         for _ in range(count):
@@ -250,12 +252,12 @@ def _walk(plain: bytes, count: int) -> Fields:
                 at += max(0, part)
             if at != start + length or min(key_length, value_length) < -1 or headers < 0:
                 raise BrokenBatchError(f"a record of {length} bytes holds {at - start}")
-            found += (timestamp_delta, offset_delta, key, key + key_length, value, value + value_length)
-    except IndexError as error:
+            found.extend((timestamp_delta, offset_delta, key, key + key_length, value, value + value_length))
+    except (IndexError, OverflowError) as error:
         raise BrokenBatchError("a record reaches beyond its batch") from error
     if at != len(plain):
         raise BrokenBatchError(f"{len(plain) - at} bytes follow the last record of a batch")
-    columns = np.array(found, np.int64).reshape(-1, 6).T
+    columns = np.frombuffer(found, np.int64).reshape(-1, 6).T if found else np.zeros((6, 0), np.int64)
     return Fields(columns[0], columns[1], Spans(*columns[2:]))
 
 

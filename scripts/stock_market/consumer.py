@@ -15,10 +15,9 @@ from kafka.errors import (
     FencedInstanceIdError,
     KafkaError,
     SaslAuthenticationFailedError,
-    UnsupportedCodecError,
 )
 
-from stock_market import cli, connections, kafka_security
+from stock_market import cli, connections, kafka_security, single_records
 from stock_market.allocator import keep_freed_memory
 from stock_market.beginnings import Beginnings
 from stock_market.chain import Identity
@@ -33,10 +32,12 @@ from stock_market.objects import Objects
 from stock_market.outages import Outages
 from stock_market.partition import Context, PartitionWriter, Progress, Totals
 from stock_market.raw_fetches_check import use_batches
+from stock_market.s3_connection import S3Connection
 from stock_market.service import Backoff, Every, Stop, Systemd
 from stock_market.settings import ConsumerSettings
-from stock_market.store import Store, UnfinishedError, make_client
+from stock_market.store import Store, UnfinishedError
 from stock_market.stretch import Stretch
+from stock_market.topic_settings import tell_timestamps
 
 _log = Log("consumer")
 _POLL_MS = 200
@@ -68,6 +69,7 @@ class ConsumerService:
         self._writers: dict[TopicPartition, PartitionWriter] = {}
         self._leaving: list[PartitionWriter] = []
         self._pauses = Backoff(first=0.5, limit=10.0)
+        self._troubled = False
         self._outages = Outages(settings.kafka, systemd)
         self._looked: dict[TopicPartition, float] = {}
 
@@ -79,14 +81,15 @@ class ConsumerService:
         if consumer is None:
             return EXIT_OK
         self._consumer = consumer
-        self._whole_batches = self._settings.kafka.reader == "batches" and use_batches(consumer)
+        self._whole_batches = self._bound_reading(consumer)
         try:
             self._identity = self._wait_for_topic()
             if self._identity is None:
                 return EXIT_OK
-            client = make_client(self._settings.s3.region, self._settings.limits.uploads)
-            store = Store(client, self._settings.s3.bucket, self._stop)
-            objects = Objects(store, self._settings.s3, self._topic, self._identity)
+            tell_timestamps(self._settings.kafka)
+            connection = S3Connection(self._settings.s3.region, self._settings.limits.uploads)
+            self._store = Store(connection, self._settings.s3.bucket, self._stop)
+            objects = Objects(self._store, self._settings.s3, self._topic, self._identity)
             self._bounds = LogBounds(consumer, self._topic, partial(make_reader, self._settings))
             context = Context(
                 self._topic, objects, self._executor, self._settings.cut, self._bounds.start, self._totals
@@ -103,6 +106,16 @@ class ConsumerService:
             self._stop.request()
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._close(consumer)
+
+    def _bound_reading(self, consumer: KafkaConsumer) -> bool:
+        """Bounds what a batch may have when unpacked; tells whether whole batches are read."""
+        limit = self._settings.limits.unpacked_batch_bytes
+        # Compares with kafka-python as it is, so before that is changed.
+        if self._settings.kafka.reader == "batches" and use_batches(consumer, unpacked_limit=limit):
+            single_records.bound_old_format(limit)
+            return True
+        single_records.bound(limit)
+        return False
 
     def _close(self, consumer: KafkaConsumer) -> None:
         try:
@@ -146,11 +159,6 @@ class ConsumerService:
             self._pauses.reset()
         except FencedInstanceIdError as error:
             raise ServiceError("another consumer with the same instance id has taken this one's place") from error
-        except UnsupportedCodecError as error:
-            raise ServiceError(
-                f"the topic {self._topic} cannot be read here: {error}; install the Python package (zstandard for zstd,"
-                " python-snappy for snappy), or set the topic's compression.type to lz4, gzip or none"
-            ) from error
         except KafkaError as error:
             if isinstance(error, AuthorizationError):
                 self._membership.excuse()
@@ -177,7 +185,7 @@ class ConsumerService:
             stretches = self._consumer.poll(timeout_ms=self._poll_ms, max_records=_POLL_STRETCHES)
             return stretches
         records = self._consumer.poll(timeout_ms=self._poll_ms, max_records=_POLL_RECORDS)
-        return {where: [Stretch.of_records(found)] for where, found in records.items()}
+        return {where: single_records.stretches(found) for where, found in records.items()}
 
     def _hand_over(self, where: TopicPartition, stretches: list[Stretch]) -> None:
         writer = self._writers.get(where)
@@ -201,12 +209,24 @@ class ConsumerService:
         self._memory.keep(self._writers, self._leaving)
         # An idle topic's last records wait no longer than they have to.
         left = min((writer.seconds_left for writer in self._writers.values()), default=math.inf)
+        if any(writer.crowded for writer in self._writers.values()):
+            left = 0.0  # Nor do full segments for their turn.
         self._poll_ms = int(max(_UPKEEP_SECONDS * 1000, min(_POLL_MS, left * 1000)))
         self._systemd.alive()
         self._membership.look()
         if not self._new and self._membership.stable:
             self._systemd.ready()
         self._rates.report(self._writers, self._lag)
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        """Has systemd show why nothing is stored, until that is over."""
+        trouble = self._store.trouble.text
+        if trouble:
+            self._systemd.status(f"waiting for S3: {trouble}")
+        elif self._troubled:
+            self._systemd.status("S3 answers again")
+        self._troubled = bool(trouble)
 
     def _require_same_topic(self) -> None:
         found = identity(self._consumer, self._topic)

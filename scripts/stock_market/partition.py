@@ -290,6 +290,8 @@ class PartitionWriter:
     def seal(self) -> None:
         """Closes the growing segment, if anything is in it, and lets it go to S3."""
         if not self._building.empty:
+            # Where timestamps go to and fro between hours, thousands wait here, each with one record.
+            self._building.close()
             self._sealed.append(self._building)
             self._building = Segment(self._context.topic, self.partition, self._building.end)
         self._pump()

@@ -8,41 +8,26 @@ that would not give what the public way gives, because kafka-python is not the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
 
 import numpy as np
-from kafka import codec
 from kafka.consumer.fetcher import Fetcher
-from kafka.errors import CorruptRecordError, UnsupportedCodecError
+from kafka.errors import CorruptRecordError
 from kafka.record import MemoryRecords
 from kafka.record.util import calc_crc32c
 
-from stock_market import batch_reading
+from stock_market import batch_reading, unreadable
 from stock_market.batch_reading import Batch, BrokenBatchError
+from stock_market.batch_unpacking import DEFAULT_LIMIT, UnpackError, require_countable, unpack
 from stock_market.stretch import Stretch
 
 GROUP_RECORDS = 2000
 """Batches are taken to pieces together until they hold so many records: enough to spread the cost of a step in numpy,
 few enough to stay in the processor's cache."""
 
-_DECODE = {
-    0: ("none", lambda: True, bytes),
-    1: ("gzip", codec.has_gzip, codec.gzip_decode),
-    2: ("snappy", codec.has_snappy, lambda data: codec.snappy_decode(bytes(data))),
-    3: ("lz4", codec.has_lz4, codec.lz4_decode),
-    4: ("zstd", codec.has_zstd, lambda data: codec.zstd_decode(bytes(data))),
-}
-
-
-def _uncompressed(batch: Batch) -> bytes:
-    name, has_library, decode = _DECODE.get(batch.codec, ("", lambda: False, bytes))
-    if not has_library():
-        raise UnsupportedCodecError(f"no library for the compression {name or batch.codec}")
-    try:
-        return bytes(decode(batch.records))
-    except Exception as error:
-        raise CorruptRecordError(f"the batch at offset {batch.base_offset} does not decompress: {error}") from error
+GROUP_BYTES = 8 << 20
+"""Batches that are taken to pieces together have at most so many bytes before the last of them is unpacked."""
 
 
 class _Group:
@@ -52,20 +37,39 @@ class _Group:
         self._batches: list[Batch] = []
         self._plain: list[bytes] = []
         self.records = 0
+        self.bytes = 0
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: Batch, plain: bytes) -> None:
         self._batches.append(batch)
-        self._plain.append(_uncompressed(batch))
+        self._plain.append(plain)
         self.records += batch.record_count
+        self.bytes += len(plain)
 
-    def stretch(self, start: int, end: int) -> Stretch:
+    def stretches(self, start: int, end: int, partition: int) -> Iterator[Stretch]:
         """What is in it of the offsets from `start` up to `end`."""
+        reason = ""
+        try:
+            whole = self._stretch(start, end)
+        except BrokenBatchError as error:
+            reason = str(error)
+        else:
+            yield whole
+            return
+        if len(self._batches) == 1:
+            yield from unreadable.stretches(self._batches[0], start, reason, partition)
+            return
+        for batch, plain in zip(self._batches, self._plain, strict=True):
+            alone = _Group()
+            alone.add(batch, plain)
+            yield from alone.stretches(start, batch.next_offset, partition)
+            start = batch.next_offset
+        if end > start:
+            yield Stretch.empty(start, end)
+
+    def _stretch(self, start: int, end: int) -> Stretch:
         batches = self._batches
         buffer = self._plain[0] if len(batches) == 1 else b"".join(self._plain)
-        try:
-            timestamps, offsets, spans = batch_reading.fields(buffer, self.records)
-        except BrokenBatchError as error:
-            raise CorruptRecordError(f"a batch between the offsets {start} and {end}: {error}") from error
+        timestamps, offsets, spans = batch_reading.fields(buffer, self.records)
         counts = [batch.record_count for batch in batches]
         offsets = offsets + np.repeat(np.array([batch.base_offset for batch in batches], np.int64), counts)
         appended = np.repeat(np.array([batch.append_time for batch in batches]), counts)
@@ -84,7 +88,13 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
 
     A stretch begins at the offset that was asked for, or where the one before it ends, even if Kafka has no record
     there any more: markers and aborted transactions, and what compaction removed, are no holes.
+
+    Attributes:
+        unpacked_limit: bytes that a batch may have when unpacked.
     """
+
+    unpacked_limit: ClassVar[int] = DEFAULT_LIMIT
+    next_fetch_offset: int
 
     def _maybe_skip_record(self, _stretch: Stretch) -> bool:
         return False
@@ -106,9 +116,10 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             old = batch_reading.magic(body) < 2
             batch = None if old else batch_reading.header(body)
             sound = batch is None or not self.check_crcs or calc_crc32c(batch.checked) == batch.crc
-            if group.records >= GROUP_RECORDS or (group.records and (old or not sound)):
-                self.next_fetch_offset = end
-                yield group.stretch(start, end)
+            plain, reason = self._unpacked(batch, start) if batch is not None and sound else (None, "")
+            full = group.records >= GROUP_RECORDS or group.bytes >= GROUP_BYTES
+            if group.records and (full or old or not sound or reason):
+                yield from self._handed_out(group.stretches(start, end, self.topic_partition.partition))
                 start, group = end, _Group()
             if batch is None:
                 yield from self._old_format(body, start)
@@ -117,17 +128,38 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             if not sound:
                 raise CorruptRecordError(f"the batch of {self.topic_partition} at {batch.base_offset} fails its CRC")
             self.leader_epoch = batch.leader_epoch
-            if self._is_read(batch) and batch.next_offset > start:
-                group.add(batch)
+            if reason:
+                yield from self._handed_out(unreadable.stretches(batch, start, reason, self.topic_partition.partition))
+                start = batch.next_offset
+            elif plain is not None:
+                group.add(batch, plain)
                 self.records_read += batch.record_count
             end = max(start, batch.next_offset)
+        if group.records:
+            stretches = list(group.stretches(start, end, self.topic_partition.partition))
+        else:
+            stretches = [Stretch.empty(start, end)] if end > start else []
+        yield from self._handed_out(stretches[:-1])
         self.next_fetch_offset = end
         # All is taken: kafka-python may fetch on while this is worked on.
         self.drain()
-        if group.records:
-            yield group.stretch(start, end)
-        elif end > start:
-            yield Stretch.empty(start, end)
+        yield from stretches[-1:]
+
+    def _handed_out(self, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+        """The stretches, each with the position after it."""
+        for stretch in stretches:
+            self.next_fetch_offset = stretch.end
+            yield stretch
+
+    def _unpacked(self, batch: Batch, start: int) -> tuple[bytes | None, str]:
+        """The records of a batch that the reader is to have; or none, and why they cannot be read."""
+        if not self._is_read(batch) or batch.next_offset <= start:
+            return None, ""
+        try:
+            require_countable(batch.record_count, self.unpacked_limit)
+            return unpack(batch.codec, batch.records, self.unpacked_limit), ""
+        except UnpackError as error:
+            return None, str(error)
 
     def _is_read(self, batch: Batch) -> bool:
         """Whether its records are for the reader: no marker, and of no transaction that was undone."""
@@ -145,9 +177,21 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         for batch in MemoryRecords(body):
             if self.check_crcs and not batch.validate_crc():
                 raise CorruptRecordError(f"a message of {self.topic_partition} after {start} fails its CRC")
-            records = [record for record in batch if record.offset >= start]
+            try:
+                records = [record for record in batch if record.offset >= start]
+            except Exception as error:  # A damaged message ends in whatever its decoder stumbles over.
+                head = unreadable.old_format(
+                    body, start, batch.base_offset, _time(batch._timestamp), batch.compression_type
+                )
+                stretches = unreadable.stretches(head, start, str(error), self.topic_partition.partition)
+                yield from self._handed_out(stretches)
+                return
             if records:
                 stretch = Stretch.of_records(records)
                 stretch.start = start
                 self.next_fetch_offset = start = stretch.end
                 yield stretch
+
+
+def _time(timestamp_ms: int | None) -> int:
+    return -1 if timestamp_ms is None else timestamp_ms

@@ -14,6 +14,7 @@ from kafka.consumer.subscription_state import SubscriptionState
 from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.record.util import calc_crc32c
 
+from stock_market.batch_unpacking import DEFAULT_LIMIT
 from stock_market.logs import Log
 from stock_market.raw_fetches import BatchPartitionRecords
 
@@ -185,8 +186,15 @@ def difference() -> str:
     return ""
 
 
-def use_batches(consumer: KafkaConsumer, compare: Callable[[], str] = difference) -> bool:
+def use_batches(
+    consumer: KafkaConsumer, compare: Callable[[], str] = difference, *, unpacked_limit: int = DEFAULT_LIMIT
+) -> bool:
     """Makes the consumer's `poll` give stretches, of which its `max_records` then counts, if that can be trusted.
+
+    Args:
+        consumer: the consumer.
+        compare: tells a difference to the public way.
+        unpacked_limit: bytes that a batch may have when unpacked.
 
     Returns:
         whether it does so now; if not, a warning has said why, and `poll` gives records as ever.
@@ -198,5 +206,6 @@ def use_batches(consumer: KafkaConsumer, compare: Callable[[], str] = difference
     if reason:
         _log.warning("batches_not_read_whole", reason=reason, advice="single records are read, several times slower")
         return False
+    BatchPartitionRecords.unpacked_limit = unpacked_limit
     consumer._fetcher.PartitionRecords = BatchPartitionRecords
     return True

@@ -148,10 +148,17 @@ class Segment:
         self.last_timestamp = int(stretch.timestamps[-1])
         self.end = int(stretch.offsets[-1]) + 1
         self.leader_epoch = stretch.leader_epoch
-        if hour_of(self.first_timestamp) == NO_HOUR:
+        if stretch.flaw:
+            self._refuse(stretch)
+        elif hour_of(self.first_timestamp) == NO_HOUR:
             self._refuse_times(stretch)
         else:
             self._sort(stretch)
+
+    def _refuse(self, stretch: Stretch) -> None:
+        """Puts records to the bad lines that could not be read."""
+        for index in range(len(stretch)):
+            self.bad.add(poison_line(self.topic, self.partition, stretch.record(index), stretch.flaw), 1)
 
     def _refuse_times(self, stretch: Stretch) -> None:
         """Puts records to the bad lines whose Kafka timestamps are no times; all of this segment's are of that kind."""
@@ -201,6 +208,12 @@ class Segment:
             self.good.add(record.value + b"\n", 1)
         else:
             self.bad.add(poison_line(self.topic, self.partition, record, reason or ""), 1)
+
+    def close(self) -> None:
+        """Nothing is added any more: lets go of the compressors, which take half a megabyte each."""
+        for lines in (self.good, self.bad):
+            if lines.count:
+                lines.finish()
 
     def info(self, key: str, identity: Identity) -> ObjectInfo:
         """What the object's metadata will say; nothing can be added afterwards."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from stock_market import s3_connection
 from stock_market.logs import Log
+from stock_market.s3_connection import S3Connection
 from stock_market.service import Backoff, Stop
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _log = Log("store")
+_CREDENTIALS_PAUSE = 3.0
 
 
 class UnfinishedError(Exception):
@@ -48,54 +51,95 @@ def new_object(metadata: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def make_client(region: str, connections: int) -> S3Client:
-    """An S3 client with the default credential chain and endpoint variables, and limits on how long a call takes."""
-    # botocore's own, for boto3 keeps two megabytes more.
-    client = botocore.session.get_session().create_client(
-        "s3",
-        region_name=region,
-        config=Config(
-            connect_timeout=5,
-            read_timeout=15,
-            max_pool_connections=connections + 2,
-            # Repeating is done here, with growing pauses and an eye on the end of the service.
-            retries={"mode": "standard", "total_max_attempts": 1},
-        ),
-    )
-    return cast("S3Client", client)
-
-
 def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+class Trouble:
+    """Why S3 cannot be used for now, as far as credentials or the clock are the reason; several threads tell it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._since = 0.0
+        self.text = ""
+
+    def is_there(self, error: Exception) -> None:
+        """A call has failed for such a reason."""
+        reason = s3_connection.explain(error)
+        with self._lock:
+            if not self.text:
+                self._since = time.monotonic()
+                _log.error("credentials_missing", error=reason, advice="the consumer waits, and goes on by itself")
+            self.text = reason
+
+    def is_over(self) -> None:
+        """A call has been answered."""
+        if self.text:
+            with self._lock:
+                if self.text:
+                    _log.info("credentials_found", seconds=time.monotonic() - self._since)
+                self.text = ""
 
 
 class Store:
     """A bucket. Every call is repeated with growing pauses until S3 answers or the service's time is over.
 
     Args:
-        client: the S3 client; used by several threads at once.
+        connection: gives the S3 client; used by several threads at once.
         bucket: the bucket's name.
         stop: ends the repeating.
         pauses: makes the pauses of one call.
+
+    Attributes:
+        trouble: why S3 cannot be used for now, where credentials or the clock are the reason.
     """
 
-    def __init__(self, client: S3Client, bucket: str, stop: Stop, pauses: Callable[[], Backoff] | None = None) -> None:
-        self._client = client
+    def __init__(
+        self, connection: S3Connection, bucket: str, stop: Stop, pauses: Callable[[], Backoff] | None = None
+    ) -> None:
+        self._connection = connection
         self._bucket = bucket
         self._stop = stop
         self._pauses = pauses or (lambda: Backoff(first=0.2))
+        self.trouble = Trouble()
 
-    def _patiently(self, action: str, key: str, call: Callable[[], _T]) -> _T:
+    def _patiently(self, action: str, key: str, call: Callable[[S3Client], _T]) -> _T:
         pauses = self._pauses()
         while True:
+            client = None
             try:
-                return call()
-            except (BotoCoreError, HTTPClientError, ClientError) as error:
-                if self._stop.expired:
-                    raise UnfinishedError(f"{action} {key}: {error}") from error
-                seconds = pauses.pause()
-                _log.warning("s3_retry", action=action, key=key, attempt=pauses.attempts, pause=seconds, error=error)
+                client = self._connection.client()
+                answer = call(client)
+            except (BotoCoreError, HTTPClientError, ClientError, RuntimeError) as error:
+                seconds = self._failed(action, key, error, client, pauses)
+            else:
+                self.trouble.is_over()
+                return answer
             self._stop.pause(seconds)
+
+    def _failed(self, action: str, key: str, error: Exception, client: S3Client | None, pauses: Backoff) -> float:
+        """Tells what went wrong; returns the seconds after which to try again."""
+        curable = s3_connection.may_be_cured(error)
+        if isinstance(error, RuntimeError) and not curable:
+            raise error
+        if self._stop.expired:
+            raise UnfinishedError(f"{action} {key}: {error}") from error
+        seconds = pauses.pause()
+        if curable:
+            self._connection.give_up(client)
+            # Whoever gives credentials is near, and asking it again costs little.
+            seconds = min(seconds, _CREDENTIALS_PAUSE)
+        if s3_connection.lacks_credentials(error) or s3_connection.explain(error) != str(error):
+            self.trouble.is_there(error)
+        _log.warning(
+            "s3_retry",
+            action=action,
+            key=key,
+            attempt=pauses.attempts,
+            pause=seconds,
+            error=s3_connection.explain(error),
+        )
+        return seconds
 
     def put_new(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str]) -> bool:
         """Writes an object where none is yet.
@@ -115,9 +159,9 @@ class Store:
         """
         conditions = new_object(metadata)
 
-        def call() -> bool:
+        def call(client: S3Client) -> bool:
             try:
-                self._client.put_object(
+                client.put_object(
                     Bucket=self._bucket,
                     Key=key,
                     Body=body,  # type: ignore[arg-type]  # botocore takes a bytearray, its stubs do not
@@ -138,9 +182,9 @@ class Store:
             UnfinishedError: the service's time is over.
         """
 
-        def call() -> dict[str, str] | None:
+        def call(client: S3Client) -> dict[str, str] | None:
             try:
-                return dict(self._client.head_object(Bucket=self._bucket, Key=key)["Metadata"])
+                return dict(client.head_object(Bucket=self._bucket, Key=key)["Metadata"])
             except ClientError as error:
                 if _status(error) == 404:
                     return None
@@ -159,7 +203,7 @@ class Store:
             page = self._patiently(
                 "list",
                 prefix,
-                lambda after=after: self._client.list_objects_v2(  # type: ignore[misc]
+                lambda client, after=after: client.list_objects_v2(  # type: ignore[misc]
                     Bucket=self._bucket, Prefix=prefix, StartAfter=after
                 ),
             )

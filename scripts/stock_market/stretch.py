@@ -75,9 +75,10 @@ class Stretch:
         buffer: holds the keys and the values.
         spans: where they lie.
         leader_epoch: epoch of the leader that appended the last of them; -1 where the format has none.
+        flaw: why none of the records can be read, in words for a person; empty where they can.
     """
 
-    __slots__ = ("buffer", "end", "leader_epoch", "offsets", "spans", "start", "timestamps")
+    __slots__ = ("buffer", "end", "flaw", "leader_epoch", "offsets", "spans", "start", "timestamps")
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class Stretch:
         buffer: bytes,
         spans: Spans,
         leader_epoch: int = -1,
+        flaw: str = "",
     ) -> None:
         self.start = start
         self.end = end
@@ -97,6 +99,7 @@ class Stretch:
         self.buffer = buffer
         self.spans = spans
         self.leader_epoch = leader_epoch
+        self.flaw = flaw
 
     @classmethod
     def empty(cls, start: int, end: int) -> Stretch:
@@ -105,8 +108,8 @@ class Stretch:
         return cls(start, end, offsets=none, timestamps=none, buffer=b"", spans=Spans(none, none, none, none))
 
     @classmethod
-    def of_records(cls, records: Sequence[KafkaRecord]) -> Stretch:
-        """At least one record, as kafka-python hands them out."""
+    def of_records(cls, records: Sequence[KafkaRecord], flaw: str = "") -> Stretch:
+        """At least one record, as kafka-python hands them out; `flaw` as above."""
         parts: list[bytes] = []
         lengths: list[int] = []
         for record in records:
@@ -127,6 +130,7 @@ class Stretch:
             buffer=b"".join(parts),
             spans=spans,
             leader_epoch=getattr(records[-1], "leader_epoch", -1),  # Records of the formats before 0.11 have none.
+            flaw=flaw,
         )
 
     def __len__(self) -> int:
@@ -143,6 +147,7 @@ class Stretch:
             buffer=self.buffer,
             spans=Spans(*(each[chosen] for each in self.spans)),
             leader_epoch=self.leader_epoch,
+            flaw=self.flaw,
         )
 
     def before(self, offset: int) -> int:

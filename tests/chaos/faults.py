@@ -13,7 +13,7 @@ from typing import Self
 from tests.chaos import poison
 from tests.chaos.cast import Cast
 from tests.chaos.daemon import Daemon
-from tests.chaos.stage import Stage
+from tests.chaos.stage import CREDENTIAL_SECONDS, Stage
 from tests.stock_market.faulty_s3 import Fault as S3Fault
 
 _HOUR_SECONDS = 3600
@@ -222,6 +222,40 @@ class S3Outage(Fault):
 
     def strike(self, stage: Stage) -> None:
         with stage.gateway.outage(self.kind):
+            time.sleep(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class NoMetadata(Fault):
+    """The instances' metadata does not answer, for longer than credentials live."""
+
+    @classmethod
+    def draw(cls, rng: random.Random, at: float) -> Self:
+        """One at random."""
+        return cls(at, round(CREDENTIAL_SECONDS * rng.uniform(1.2, 1.8), 1))
+
+    def __str__(self) -> str:
+        return f"no instance metadata for {self.seconds} s, credentials live for {CREDENTIAL_SECONDS:g} s"
+
+    def strike(self, stage: Stage) -> None:
+        with stage.metadata.absent():
+            time.sleep(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class LateMetadata(_ServiceFault):
+    """A consumer starts before the instance's metadata answers."""
+
+    @staticmethod
+    def _length(rng: random.Random, _cast: Cast) -> float:
+        return _seconds(rng, 3.0, 6.0)
+
+    def __str__(self) -> str:
+        return f"kill -9 {self.name}, whose next start finds no instance metadata for {self.seconds} s"
+
+    def strike(self, stage: Stage) -> None:
+        with stage.metadata.absent():
+            self.daemon(stage).kill(0.1)
             time.sleep(self.seconds)
 
 

@@ -15,7 +15,9 @@ from tests.chaos.faults import (
     JumpClock,
     KillServer,
     KillService,
+    LateMetadata,
     LeaveService,
+    NoMetadata,
     Poison,
     S3Faults,
     S3Outage,
@@ -42,6 +44,8 @@ def _kinds() -> dict[str, tuple[int, _Draw]]:
         "freeze broker": (2, lambda rng, at, _cast: FreezeServer.draw(rng, at, "broker")),
         "kill zookeeper": (2, lambda rng, at, _cast: KillServer.draw(rng, at, "zookeeper")),
         "s3 outage": (3, lambda rng, at, _cast: S3Outage.draw(rng, at)),
+        "metadata away": (2, lambda rng, at, _cast: NoMetadata.draw(rng, at)),
+        "metadata late": (2, lambda rng, at, cast: LateMetadata.draw(rng, at, cast, "consumer")),
         "poison": (5, lambda rng, at, _cast: Poison.draw(rng, at)),
     }
     for fault in FAULTS:

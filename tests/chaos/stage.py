@@ -36,6 +36,7 @@ from tests.stock_market.broker import (
 )
 from tests.stock_market.bucket import Bucket
 from tests.stock_market.faulty_s3 import FaultyS3
+from tests.stock_market.instance_metadata import InstanceMetadata
 
 _ROOT = Path(__file__).resolve().parents[2]
 _EXIT_CONFLICT = 3
@@ -49,7 +50,10 @@ _FINISH_SECONDS = 60.0
 _DRAIN_SECONDS = 300.0
 _SERVICE_RESTART = 0.5
 _SERVER_RESTART = 1.5
+CREDENTIAL_SECONDS = 6.0
+"""How long the consumers' credentials live; Amazon's live for hours."""
 _MARKS = {
+    "waits for credentials": "event=credentials_missing ",
     "objects met": "event=object_exists ",
     "S3 retries": "event=s3_retry ",
     "partitions started": "event=partition_started ",
@@ -138,7 +142,9 @@ class Stage:
         self._ended.callback(process.kill)
         wait_for_port(port, _START_SECONDS)
         self.bucket = Bucket(f"http://127.0.0.1:{port}", f"chaos-{uuid.uuid4().hex[:12]}")
-        self.gateway = FaultyS3(self.bucket.endpoint)
+        self.metadata = InstanceMetadata(CREDENTIAL_SECONDS)
+        self._ended.callback(self.metadata.go)
+        self.gateway = FaultyS3(self.bucket.endpoint, self.metadata.refusal)
         self._ended.callback(self.gateway.close)
 
     def _start_kafka(self) -> None:
@@ -171,11 +177,9 @@ class Stage:
         config = self.folder / f"{name}.toml"
         config.write_text(settings)
         environment = self._plain | self.clocks[of].variables
-        environment |= {
+        environment |= self.metadata.variables(self.folder) | {
             "PYTHONPATH": f"{_ROOT / 'scripts'}:{_ROOT}",
             "AWS_ENDPOINT_URL": self.gateway.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
         }
         return self._daemon(name, [sys.executable, "-m", module, "--config", str(config)], environment)
 
@@ -355,7 +359,7 @@ class Stage:
             found[f"starts of {name} that met a full disk"] = sum(
                 "No space left on device" in text for text in texts[name]
             )
-        return found | {"S3 faults": len(self.gateway.met)}
+        return found | {"S3 faults": len(self.gateway.met), "refused credentials": self.metadata.refused}
 
     def save_logs(self, folder: Path) -> None:
         """Copies what the processes have written, before the disks go."""

@@ -65,6 +65,8 @@ def test_faults_of_every_kind_lose_and_double_nothing(trials: dict[str, Trial]) 
     assert felt["S3 faults"] > 0, output
     assert felt["starts of consumers"] > schedule.draw_cast(_SEED, 1, "", 400).consumers + 1, output
     assert felt["starts of broker"] > 1, output
+    assert felt["waits for credentials"] > 0, output
+    assert felt["refused credentials"] > 0, output
 
 
 def test_a_consumer_that_takes_an_error_for_success_is_found_out(trials: dict[str, Trial]) -> None:

@@ -287,3 +287,12 @@ def test_tags_go_with_what_carried_them(lake: Lake) -> None:
     with pytest.raises(ClientError) as missing:
         lake.glue.get_tags(ResourceArn=arn)
     assert code(missing) == "EntityNotFoundException"
+
+
+def test_a_partition_of_nothing_but_packed_objects_without_lines_makes_no_table_of_its_own(lake: Lake) -> None:
+    # As where every record's Kafka timestamp was no time, and all went to the quarantine.
+    lake.put("quotes/dt=2026-11-23/hour=09/stock-quotes+0+00000000000000000000.json.gz", json_lines([quote(0)]))
+    lake.put("quotes/dt=1970-01-01/hour=00/stock-quotes+0+00000000000000000001.json.gz", json_lines([]))
+    lake.crawl()
+    assert [table["Name"] for table in lake.glue.get_tables(DatabaseName="market")["TableList"]] == ["quotes"]
+    assert ["2026-11-23", "09"] in lake.partitions()

@@ -15,10 +15,11 @@ from tests.local_cloud.policies import DATA, DATABASE, WORKGROUP
 
 from stock_market.chain import Identity
 from stock_market.objects import Objects
+from stock_market.s3_connection import S3Connection
 from stock_market.segment import Segment
 from stock_market.service import Stop
 from stock_market.settings import Storage
-from stock_market.store import Store, UnfinishedError, make_client
+from stock_market.store import Store, UnfinishedError
 
 CRAWLER = "shop"
 NOON_MS = 1_795_608_000_000  # 2026-11-25T12:00:00Z
@@ -44,7 +45,7 @@ def consume(first_offset: int) -> None:
     stop = Stop(grace_seconds=0)
     stop.request()  # so that what is refused is not asked for again
     storage = Storage(bucket=DATA)
-    objects = Objects(Store(make_client(REGION, 2), DATA, stop), storage, "stock-quotes", LOG)
+    objects = Objects(Store(S3Connection(REGION, 2), DATA, stop), storage, "stock-quotes", LOG)
     try:
         for _ in range(2):
             assert objects.store(_segment(first_offset)).info is not None

@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.parse
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal, NamedTuple, get_args
@@ -37,11 +37,16 @@ class FaultyS3:
     key meet), `drop` closes the connection, and `hang` does so after longer than anybody waits. `lose_answer` stores,
     and then closes the connection; `late` closes it first and stores seconds afterwards; `slow` takes its time.
 
+    `refusal` judges each request's headers first: S3's status and error code, or None.
+
     Conditional writes of one key wait for each other, as in S3; moto's server lets them pass between its look and its
     write.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(
+        self, endpoint: str, refusal: Callable[[Mapping[str, str]], tuple[int, str] | None] = lambda _headers: None
+    ) -> None:
+        self.refusal = refusal
         self.faults: deque[Fault] = deque()
         self.met: list[Fault] = []
         self.requests: Counter[str] = Counter()
@@ -58,6 +63,10 @@ class FaultyS3:
 
             def _hand_on(self) -> None:
                 body = self._body()
+                refusal = gateway.refusal(self.headers)  # type: ignore[arg-type]  # a Message reads as a Mapping
+                if refusal is not None:
+                    self._refuse(*refusal)
+                    return
                 fault = gateway._meet(self.command)
                 if fault in _REFUSALS:
                     self._refuse(*_REFUSALS[fault])

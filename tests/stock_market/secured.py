@@ -157,5 +157,5 @@ class Secured:
     def allow_pipeline(self, admin: KafkaAdminClient, topic: str, group: str) -> None:
         """Lets the producer write the topic, and read it after an error, and the consumer read it in the group."""
         self.allow(admin, "producer", ResourceType.TOPIC, topic, ACLOperation.WRITE, ACLOperation.READ)
-        self.allow(admin, "consumer", ResourceType.TOPIC, topic, ACLOperation.READ)
+        self.allow(admin, "consumer", ResourceType.TOPIC, topic, ACLOperation.READ, ACLOperation.DESCRIBE_CONFIGS)
         self.allow(admin, "consumer", ResourceType.GROUP, group, ACLOperation.READ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 
 import pytest
@@ -9,6 +10,8 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from tests.stock_market import raw_produce
 from tests.stock_market.broker import distribution
 from tests.stock_market.services import Workbench, eventually, quote
+
+from stock_market.raw_fetches_check import batch
 
 pytestmark = pytest.mark.parametrize("workbench", ["batches", "records"], indirect=True)
 
@@ -40,7 +43,7 @@ def test_of_transactions_only_the_committed_ones_are_stored(workbench: Workbench
     assert "retention_gap" not in consumer.log()
 
 
-@pytest.mark.parametrize("compression", [0, 1, 3])
+@pytest.mark.parametrize("compression", [0, 1, 2, 3, 4])
 def test_each_compression_is_read_and_a_start_within_a_batch_skips_nothing_more(
     workbench: Workbench, compression: int
 ) -> None:
@@ -56,7 +59,7 @@ def test_each_compression_is_read_and_a_start_within_a_batch_skips_nothing_more(
     assert [line["sequence"] for one in workbench.bucket.objects() for line in one.lines] == list(range(130, 300))
 
 
-def test_a_compression_without_its_library_ends_with_a_sentence(workbench: Workbench) -> None:
+def test_what_an_outside_java_producer_compresses_is_read(workbench: Workbench) -> None:
     workbench.create_topic()
     place = ["--bootstrap-server", workbench.broker.address, "--topic", workbench.topic]
     command = [
@@ -67,9 +70,39 @@ def test_a_compression_without_its_library_ends_with_a_sentence(workbench: Workb
         f"{distribution()}/libs/*",
         "kafka.tools.ConsoleProducer",
     ]
-    subprocess.run(
-        [*command, *place, "--compression-codec", "zstd"], input=b"x" * 100, capture_output=True, check=True, timeout=60
-    )
+    keyed = ["--property", "parse.key=true"]
+    codecs = ["zstd", "snappy"]
+    for number, codec in enumerate(codecs):
+        pairs = (quote(sequence) for sequence in range(400 * number, 400 * (number + 1)))
+        lines = b"".join(b"%b\t%b\n" % pair for pair in pairs)
+        subprocess.run(
+            [*command, *place, *keyed, "--compression-codec", codec],
+            input=lines,
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
     consumer = workbench.consumer(seconds=0.3)
-    assert consumer.process.wait(25) == 1
-    assert "the topic's compression.type to lz4" in consumer.log()
+    eventually(lambda: workbench.bucket.check_chain() == {0: 800}, "what both have sent")
+    assert consumer.finish() == 0
+    assert [line["sequence"] for one in workbench.bucket.objects() for line in one.lines] == list(range(800))
+    assert workbench.bucket.objects("quarantine/") == []
+
+
+def test_a_batch_that_is_too_large_unpacked_goes_to_the_quarantine_and_the_stream_goes_on(workbench: Workbench) -> None:
+    workbench.create_topic()
+    bomb = batch(0, [(b"k", bytes(9 << 20)), quote(0)], compression=4)
+    assert len(bomb) < 4000
+    before, after = batch(0, [quote(0), quote(1)]), batch(0, [quote(2)], compression=2)
+    raw_produce.send(workbench.broker.address, workbench.topic, [(0, before), (0, bomb), (0, after)])
+    consumer = workbench.consumer(seconds=0.3, extra="[limits]\nunpacked_batch_bytes = 1048576\n")
+    eventually(lambda: workbench.bucket.check_chain() == {0: 5}, "the quote after the bomb")
+    assert consumer.finish() == 0
+    assert [line["sequence"] for one in workbench.bucket.objects() for line in one.lines] == [0, 1, 2]
+    lines = [line for one in workbench.bucket.objects("quarantine/") for line in one.lines]
+    assert [line["offset"] for line in lines] == [2, 3]
+    reason = "the record batch of the offsets 2 to 3 (compression zstd) cannot be read: it is larger than 1048576 bytes"
+    assert all(line["reason"].startswith(reason) for line in lines)
+    held = bytearray(base64.b64decode(lines[0]["value"]))
+    assert held[61:] == bomb[61:]
+    assert "event=batch_unreadable" in consumer.log()

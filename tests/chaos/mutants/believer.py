@@ -18,7 +18,8 @@ from stock_market.store import Store
 
 def _put_once(store: Store, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
     with suppress(BotoCoreError, ClientError):
-        store._client.put_object(Bucket=store._bucket, Key=key, Body=body, Metadata=dict(metadata), IfNoneMatch="*")
+        client = store._connection.client()
+        client.put_object(Bucket=store._bucket, Key=key, Body=body, Metadata=dict(metadata), IfNoneMatch="*")
     return True
 
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from stock_market import consumer
 from stock_market.store import Store
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 
 def _put_always(store: Store, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:
-    def call() -> bool:
-        store._client.put_object(Bucket=store._bucket, Key=key, Body=body, Metadata=dict(metadata))
+    def call(client: S3Client) -> bool:
+        client.put_object(Bucket=store._bucket, Key=key, Body=body, Metadata=dict(metadata))
         return True
 
     return store._patiently("put", key, call)
