@@ -116,7 +116,7 @@ test-cluster: system venv-test  ## three brokers and a day in their life under l
 audit: venv  ## pinned versions with known vulnerabilities, by asking OSV; exit code 2 where they can't be looked up
 	@$(BIN)/python -m supply_chain $(ARGS)
 
-bench: system venv-test  ## the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|stream|outage|profile)
+bench: system venv-test  ## the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|stream|replay|outage|profile)
 	PYTHONPATH=$(CURDIR)/scripts:$(CURDIR) $(BIN)/python -m benchmarks.run --part $(PART) $(ARGS)
 
 chaos: system venv-test  ## fault trials: SEED=123 repeats a schedule, FAULTS=500 is how many, ROUND=3 plays one round of it

@@ -19,14 +19,16 @@ from stock_market.settings import ProducerSettings, decode
 from stock_market.source import ReplayedSource
 
 
-def write(path: Path, rows: int, order: Order = "file", day: int = 60) -> Path:
+def write(path: Path, rows: int, order: Order = "file", symbols: int = 1 << 30) -> Path:
     """A file of so many rows, each a second after the one before it."""
     with path.open("wb") as output:
         writer = Writer(output, order)
         for number in range(rows):
-            minute, second = divmod(number, day)
+            minute, second = divmod(number, 60)
             moment = f"2026-01-02T{minute // 60 % 24:02d}:{minute % 60:02d}:{second:02d}.000Z"
-            writer.add(msgspec.json.encode(QuoteStart(f"S{number}", moment, 1.5, 2.5, 1.25, 2.0, 2.0, number, 0.26)))
+            writer.add(
+                msgspec.json.encode(QuoteStart(f"S{number % symbols}", moment, 1.5, 2.5, 1.25, 2.0, 2.0, number, 0.26))
+            )
         writer.finish()
     return path
 
@@ -116,7 +118,7 @@ print(source.produced, before, peak())
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     rows = 200_000
-    path = write(tmp_path / "large", rows)
+    path = write(tmp_path / "large", rows, symbols=50)
     root = Path(stock_market.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE, settings_of(path)],
