@@ -16,8 +16,8 @@ DOCUMENTATION = r"""
 module: glue_table
 short_description: Declare a table of JSON Lines in Glue's Data Catalog
 description:
-  - Creates an external table over gzipped JSON Lines in S3, described as a crawler describes one, with the types that are given.
-  - Corrects the columns, the SerDe and the location of a table that is there, and those columns of its partitions that have another type.
+  - Creates an external table over gzipped JSON Lines in S3, with the types that are given.
+  - Corrects the columns, the SerDe and the location of a table that is there, and the columns of its partitions.
   - Parameters that a crawler left on the table are kept. Partitions are neither added nor removed.
 options:
   database:

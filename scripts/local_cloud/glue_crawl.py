@@ -239,7 +239,7 @@ class Crawl:
         changed = False
         for folder in found.partitions:
             schema = folder.schema or found.schema
-            wanted = {
+            wanted: dict[str, Any] = {
                 "Values": list(folder.values),
                 "StorageDescriptor": storage(folder, schema, schema.glue_columns),
                 "Parameters": statistics(folder, schema),

@@ -126,8 +126,8 @@ def test_catalog_targets_keep_to_glues_rules(lake: Lake) -> None:
     targets = crawler_settings()["Targets"]
     with pytest.raises(ClientError, match="delete behavior LOG"):
         lake.glue.update_crawler(Name="quotes", Targets=targets)
+    both = {**targets, "S3Targets": [{"Path": f"s3://{DATA}/quotes/"}]}
     with pytest.raises(ClientError, match="cannot be combined"):
-        both = {**targets, "S3Targets": [{"Path": f"s3://{DATA}/quotes/"}]}
         lake.glue.update_crawler(Name="quotes", **{**crawler_settings(), "Targets": both})
     lake.glue.update_crawler(Name="quotes", **crawler_settings())
     assert lake.crawl()["Status"] == "FAILED"
