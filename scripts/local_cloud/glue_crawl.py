@@ -256,7 +256,7 @@ class Crawl:
                 self.counts.partitions_created += 1
             elif known.partition_input != wanted:
                 self._rights.table("glue:BatchUpdatePartition", table.name)
-                table.update_partition(wanted["Values"], wanted)  # type: ignore[arg-type]
+                table.update_partition(wanted["Values"], wanted)
             else:
                 continue
             changed = True
