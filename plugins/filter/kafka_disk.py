@@ -73,7 +73,7 @@ def _share(volume_gib: float) -> float:
 
 
 def _late_bytes(topic: Mapping[str, Any], disk: Mapping[str, Any]) -> float:
-    """Return how far one partition passes its bound, beside the segment that it writes to, before the broker deletes."""
+    """Return how far one partition passes its bound, beside its last segment, before the broker deletes."""
     if topic["name"] != disk["topic"]:
         return 0.0
     return (
@@ -210,7 +210,8 @@ def disk_faults(definitions: Iterable[Mapping[str, Any]], disk: Mapping[str, Any
         names = ", ".join(_named(topic) for topic in topics if _bound(topic) is not None)
         return [
             (
-                f"The retention.bytes that kafka_topics_definitions gives {names} come to {given_bytes / GIB:.1f} GiB on "
+                f"The retention.bytes that kafka_topics_definitions gives {names} come to {given_bytes / GIB:.1f} "
+                f"GiB on "
                 f"a broker, a segment "
                 f"for each partition included, and {room}: lower them, leave them out and they are derived, or set a "
                 f"larger "
@@ -242,7 +243,7 @@ def disk_faults(definitions: Iterable[Mapping[str, Any]], disk: Mapping[str, Any
 
 
 def _unbounded(topic: Mapping[str, Any], disk: Mapping[str, Any], share: float, room: str) -> list[str]:
-    """Return the sentence about a topic that is given no bound in bytes, where time alone does not keep it small enough."""
+    """Return the sentence about a topic with no bound in bytes, where time alone does not keep it small enough."""
     given = _number(_config(topic).get("retention.ms"))
     hours = float(disk["retention_hours"]) if given is None else given / 3_600_000
     advice = "leave retention.bytes out and it is derived, lower retention.ms, or set a larger instances_volume_size."

@@ -76,7 +76,8 @@ def _history(history: History) -> str:
     less = ""
     if history.hours >= 0 and (history.wanted_hours < 0 or history.hours < history.wanted_hours):
         wanted = f"{history.wanted_hours:,.0f} hours" if history.wanted_hours >= 0 else "everything"
-        less = f"; retention.ms would keep {wanted}: a larger instances_volume_size or a lower stock_producer_rate keeps more"
+        advice = "a larger instances_volume_size or a lower stock_producer_rate keeps more"
+        less = f"; retention.ms would keep {wanted}: {advice}"
     return f"Kafka keeps {kept} of {history.topic} at {rate}, {bound}{less}"
 
 
