@@ -8,9 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from stock_market_ops.deployment import Deployment, Instance
 from stock_market_ops.report import DiskView
 
-_PATHS = "/ /var/lib/kafka /var/lib/zookeeper"
-# A path that a host does not have is no fault, and df then ends with 1.
-_COMMAND = f"df --block-size=1 --output=target,size,avail {_PATHS} 2>/dev/null || true"
+PATHS = "/ /var/lib/kafka /var/lib/zookeeper"
 _SSH_SECONDS = 6.0
 _MOST_AT_ONCE = 16
 
@@ -25,10 +23,12 @@ def look(deployment: Deployment) -> list[DiskView]:
 
 
 def _ask(deployment: Deployment, instance: Instance) -> list[DiskView]:
+    # A path that a host does not have is no fault, and df then ends with 1.
+    command = f"df --block-size=1 --output=target,size,avail {PATHS} 2>/dev/null || true"
     options = ["-F", deployment.ssh_config, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_SSH_SECONDS - 2:.0f}"]
     try:
         done = subprocess.run(
-            ["ssh", *options, instance.name, _COMMAND],
+            ["ssh", *options, instance.name, command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
