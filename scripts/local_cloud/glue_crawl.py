@@ -21,6 +21,8 @@ from local_cloud.iam_callers import AccessDeniedError
 from local_cloud.iam_policy import UnsupportedPolicyError
 
 CREATED_BY = "UPDATED_BY_CRAWLER"
+# What partitions take from their table with InheritFromTable: format, SerDe and schema.
+_INHERITED = ("Columns", "InputFormat", "OutputFormat", "SerdeInfo")
 SchemaCache = dict[tuple[str, str, str], Schema]
 
 
@@ -103,6 +105,9 @@ class Crawl:
             raise CrawlError(f"Database {self._settings.database} not found.")
         found: dict[str, FoundTable] = {}
         for target in self._settings.targets:
+            if "Tables" in target:
+                found.update(self._find_declared(target))
+                continue
             for table in self._find_tables(target):
                 name = f"{self._settings.table_prefix}{table.name}"
                 if name in found:  # two folders of one name: Glue tells them apart by a hash
@@ -115,17 +120,32 @@ class Crawl:
 
     def _find_tables(self, target: dict[str, Any]) -> Iterable[FoundTable]:
         bucket, prefix = folder_of(target["Path"])
-        excluded = target.get("Exclusions") or []
-        self._rights.list(bucket, prefix)
-        objects = [
-            stored
-            for stored in self._list(bucket, prefix)
-            if stored.size and not is_hidden(stored.key) and not is_excluded(stored.key[len(prefix) :], excluded)
-        ]
+        objects = self._data_objects(bucket, prefix, target.get("Exclusions") or [])
         for root, members in table_roots(prefix, objects).items():
             table = self._read_table(bucket, root, members)
             if table:
                 yield table
+
+    def _find_declared(self, target: dict[str, Any]) -> Iterable[tuple[str, FoundTable]]:
+        """The tables of a catalog target, whose definitions say where their objects are; no other table is made."""
+        for name in target["Tables"]:
+            self._rights.table("glue:GetTable", name)
+            declared = self._backend.get_database(target["DatabaseName"]).tables.get(name)
+            if declared is None:
+                raise CrawlError(f"Table {name} not found in database {target['DatabaseName']}.")
+            bucket, prefix = folder_of(self._current(declared)["StorageDescriptor"]["Location"])
+            objects = self._data_objects(bucket, prefix, [])
+            table = self._read_table(bucket, prefix, objects) if objects else None
+            if table:
+                yield name, table
+
+    def _data_objects(self, bucket: str, prefix: str, excluded: list[str]) -> list[StoredObject]:
+        self._rights.list(bucket, prefix)
+        return [
+            stored
+            for stored in self._list(bucket, prefix)
+            if stored.size and not is_hidden(stored.key) and not is_excluded(stored.key[len(prefix) :], excluded)
+        ]
 
     def _list(self, bucket: str, prefix: str) -> Iterable[StoredObject]:
         try:
@@ -214,16 +234,22 @@ class Crawl:
 
     def _write_partitions(self, table: FakeTable, found: FoundTable) -> bool:
         """Adds the partitions that the catalog does not know and corrects those whose description has changed."""
-        columns = self._current(table)["StorageDescriptor"]["Columns"]
-        inherits = self._settings.inherit_from_table
+        current = self._current(table)
+        # Folders by other keys than the table's are no partitions of a table that somebody declared.
+        if tuple(key["Name"] for key in current.get("PartitionKeys") or []) != found.keys:
+            return False
         changed = False
         for folder in found.partitions:
             schema = folder.schema or found.schema
-            wanted = {
+            wanted: dict[str, Any] = {
                 "Values": list(folder.values),
-                "StorageDescriptor": storage(folder, schema, columns if inherits else schema.glue_columns),
+                "StorageDescriptor": storage(folder, schema, schema.glue_columns),
                 "Parameters": statistics(folder, schema),
             }
+            if self._settings.inherit_from_table:
+                wanted["StorageDescriptor"] |= {
+                    key: current["StorageDescriptor"][key] for key in _INHERITED if key in current["StorageDescriptor"]
+                }
             key = str(wanted["Values"])
             known = table.partitions.get(key)
             if known is None:
@@ -232,7 +258,7 @@ class Crawl:
                 self.counts.partitions_created += 1
             elif known.partition_input != wanted:
                 self._rights.table("glue:BatchUpdatePartition", table.name)
-                table.update_partition(wanted["Values"], wanted)  # type: ignore[arg-type]
+                table.update_partition(wanted["Values"], wanted)
             else:
                 continue
             changed = True
@@ -298,9 +324,21 @@ def inherits_from_table(configuration: str | None) -> bool:
     Raises:
         ValueError: if the configuration is no JSON object.
     """
-    output = json.loads(configuration or "{}").get("CrawlerOutput", {})
-    behavior = output.get("Partitions", {}).get("AddOrUpdateBehavior")
+    behavior = _output(configuration).get("Partitions", {}).get("AddOrUpdateBehavior")
     return bool(behavior == "InheritFromTable")
+
+
+def merges_columns(configuration: str | None) -> bool:
+    """Whether a crawler's configuration lets it add columns to a table and change none (MergeNewColumns).
+
+    Raises:
+        ValueError: if the configuration is no JSON object.
+    """
+    return bool(_output(configuration).get("Tables", {}).get("AddOrUpdateBehavior") == "MergeNewColumns")
+
+
+def _output(configuration: str | None) -> dict[str, Any]:
+    return dict(json.loads(configuration or "{}").get("CrawlerOutput", {}))
 
 
 def _has_objects(store: ObjectStore, location: str) -> bool:

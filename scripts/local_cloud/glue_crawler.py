@@ -30,13 +30,14 @@ from local_cloud.glue_crawl import (
     CrawlStoppedError,
     SchemaCache,
     inherits_from_table,
+    merges_columns,
 )
 from local_cloud.glue_objects import split_s3_url
 from local_cloud.glue_role import CrawlerRole
 
 STOPPING_SECONDS = 0.2
 _DEFAULT_POLICY = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DEPRECATE_IN_DATABASE"}
-_OTHER_TARGETS = ("JdbcTargets", "MongoDBTargets", "DynamoDBTargets", "CatalogTargets", "DeltaTargets")
+_UNSUPPORTED_TARGETS = ("JdbcTargets", "MongoDBTargets", "DynamoDBTargets", "DeltaTargets")
 _installed = threading.Lock()
 
 
@@ -112,7 +113,8 @@ class Crawler(models.FakeCrawler):
         with self._lock:
             if self.status != "READY":
                 raise CrawlerRunningException(f"Crawler with name {self.name} is currently running")
-            _check(changes)
+            kept = {"targets": self.targets, "schema_change_policy": self.schema_change_policy}
+            _check(kept | {field: value for field, value in changes.items() if value is not None})
             for field, value in _with_defaults(changes, only_given=True).items():
                 setattr(self, field, value)
             self.version += 1
@@ -201,7 +203,7 @@ class Crawler(models.FakeCrawler):
         return CrawlSettings(
             crawler=self.name,
             database=self.database_name,
-            targets=self.targets["S3Targets"],
+            targets=self.targets["S3Targets"] + self.targets["CatalogTargets"],
             table_prefix=self.table_prefix or "",
             update_behavior=self.schema_change_policy["UpdateBehavior"],
             delete_behavior=self.schema_change_policy["DeleteBehavior"],
@@ -212,28 +214,44 @@ class Crawler(models.FakeCrawler):
 def _check(definition: dict[str, Any]) -> None:
     targets = definition.get("targets")
     if targets is not None:
-        for kind in _OTHER_TARGETS:
-            if targets.get(kind):
-                raise InvalidInputException("Crawler", f"{kind} are not supported by the local cloud.")
-        if not targets.get("S3Targets"):
-            raise InvalidInputException("Crawler", "Crawler targets must not be empty.")
-        for target in targets["S3Targets"]:
-            try:
-                split_s3_url(target.get("Path", ""))
-            except ValueError as error:
-                raise InvalidInputException("Crawler", str(error)) from error
+        _check_targets(targets, definition.get("schema_change_policy") or {})
     if definition.get("schedule"):
         raise InvalidInputException("Crawler", "Schedules of crawlers are not supported by the local cloud.")
     if definition.get("classifiers"):
         raise InvalidInputException("Crawler", "Custom classifiers are not supported by the local cloud.")
     try:
         inherits_from_table(definition.get("configuration"))
-    except (ValueError, AttributeError) as error:
+        merges = merges_columns(definition.get("configuration"))
+    except (ValueError, AttributeError, TypeError) as error:
         raise InvalidInputException("Crawler", "Crawler configuration is no JSON object.") from error
+    if merges:
+        raise InvalidInputException("Crawler", "MergeNewColumns is not supported by the local cloud.")
     if definition.get("role") is not None:
         problem = CrawlerRole(definition["role"]).problem()
         if problem:
             raise InvalidInputException("Crawler", problem)
+
+
+def _check_targets(targets: dict[str, Any], policy: dict[str, Any]) -> None:
+    for kind in _UNSUPPORTED_TARGETS:
+        if targets.get(kind):
+            raise InvalidInputException("Crawler", f"{kind} are not supported by the local cloud.")
+    folders, tables = targets.get("S3Targets") or [], targets.get("CatalogTargets") or []
+    if not folders and not tables:
+        raise InvalidInputException("Crawler", "Crawler targets must not be empty.")
+    if tables and folders:
+        raise InvalidInputException("Crawler", "Catalog targets cannot be combined with other targets.")
+    if tables and (_DEFAULT_POLICY | policy)["DeleteBehavior"] != "LOG":
+        # https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html, "Deleted objects"
+        raise InvalidInputException("Crawler", "Only the delete behavior LOG is allowed with catalog targets.")
+    for table in tables:
+        if not table.get("DatabaseName") or not table.get("Tables"):
+            raise InvalidInputException("Crawler", "A catalog target needs a database and its tables.")
+    for target in folders:
+        try:
+            split_s3_url(target.get("Path", ""))
+        except ValueError as error:
+            raise InvalidInputException("Crawler", str(error)) from error
 
 
 def _with_defaults(definition: dict[str, Any], *, only_given: bool = False) -> dict[str, Any]:
@@ -243,8 +261,13 @@ def _with_defaults(definition: dict[str, Any], *, only_given: bool = False) -> d
         _, is_arn, path = filled["role"].partition(":role/")
         filled["role"] = path if is_arn else filled["role"]
     if filled.get("targets"):
-        s3 = [{**target, "Exclusions": target.get("Exclusions") or []} for target in filled["targets"]["S3Targets"]]
-        filled["targets"] = {"S3Targets": s3, **{kind: [] for kind in _OTHER_TARGETS}}
+        given = filled["targets"]
+        s3 = [{**target, "Exclusions": target.get("Exclusions") or []} for target in given.get("S3Targets") or []]
+        filled["targets"] = {
+            "S3Targets": s3,
+            "CatalogTargets": given.get("CatalogTargets") or [],
+            **{kind: [] for kind in _UNSUPPORTED_TARGETS},
+        }
     if not only_given or "schema_change_policy" in filled:
         filled["schema_change_policy"] = _DEFAULT_POLICY | (filled.get("schema_change_policy") or {})
     if not only_given:

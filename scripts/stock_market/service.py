@@ -26,7 +26,9 @@ class Stop:
         signal.signal(signal.SIGINT, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.request()
+        # Not from here: where the signal meets the main thread in wait(), it holds the event's lock, and would wait for
+        # itself for good.
+        threading.Thread(target=self.request, name="stop", daemon=True).start()
 
     def request(self) -> None:
         """Asks for the end, as a signal does."""

@@ -12,6 +12,7 @@ from kafka.errors import KafkaError
 from stock_market import connections, kafka_security
 from stock_market.errors import SettingsError
 from stock_market.settings import Kafka
+from stock_market_ops import log_dirs
 from stock_market_ops.deployment import Deployment
 from stock_market_ops.report import GroupView, KafkaView, TopicView
 
@@ -66,6 +67,7 @@ def _view(admin: KafkaAdminClient, deployment: Deployment) -> KafkaView:
     topics = admin.describe_topics()
     partitions = [(topic["name"], partition) for topic in topics for partition in topic["partitions"]]
     own = next((topic for topic in topics if topic["name"] == deployment.topic), None)
+    topic = None if own is None else _topic(admin, own)
     return KafkaView(
         cluster_id=cluster["cluster_id"],
         controller_id=cluster["controller_id"],
@@ -79,8 +81,9 @@ def _view(admin: KafkaAdminClient, deployment: Deployment) -> KafkaView:
         offline=[
             f"{name}-{partition['partition_index']}" for name, partition in partitions if partition["leader_id"] < 0
         ],
-        topic=None if own is None else _topic(admin, own),
+        topic=topic,
         group=_group(admin, deployment),
+        log_dirs=log_dirs.look(admin, deployment.topic, topic),
     )
 
 

@@ -37,6 +37,46 @@ class GroupView(msgspec.Struct, frozen=True):
     committed: dict[int, int]
 
 
+class DiskView(msgspec.Struct, frozen=True):
+    """A file system of an instance, in bytes; `failure` says why nothing is known of it, and then all else is empty."""
+
+    host: str
+    mount: str
+    total_bytes: int
+    free_bytes: int
+    failure: str = ""
+
+    @property
+    def free_share(self) -> float:
+        """Which part of it is free."""
+        return self.free_bytes / self.total_bytes if self.total_bytes else 0.0
+
+
+class LogDirView(msgspec.Struct, frozen=True):
+    """Where a broker keeps its logs: `total_bytes` and `free_bytes` of the volume, -1 where the broker can't say.
+
+    `growth_bytes_per_second` is the topic's on this broker; `bytes_to_bound` is how much more it can take there until
+    retention.bytes holds it, None where it has no bound.
+    """
+
+    broker: int
+    path: str
+    total_bytes: int
+    free_bytes: int
+    offline: bool
+    growth_bytes_per_second: float
+    bytes_to_bound: int | None
+
+    @property
+    def days_left(self) -> float | None:
+        """Days until the volume is full at this growth; None where retention holds it before, or nothing grows."""
+        if self.free_bytes < 0 or self.growth_bytes_per_second <= 0:
+            return None
+        if self.bytes_to_bound is not None and self.bytes_to_bound <= self.free_bytes:
+            return None
+        return self.free_bytes / self.growth_bytes_per_second / 86400
+
+
 class KafkaView(msgspec.Struct, frozen=True):
     """The brokers as a client outside sees them; partitions are named `topic-partition`. `topic` is None if absent."""
 
@@ -48,6 +88,7 @@ class KafkaView(msgspec.Struct, frozen=True):
     offline: list[str]
     topic: TopicView | None
     group: GroupView | None
+    log_dirs: list[LogDirView] = msgspec.field(default_factory=list)
 
 
 class StorageView(msgspec.Struct, frozen=True):
@@ -84,6 +125,7 @@ class Report(msgspec.Struct, frozen=True):
     kafka: Outcome[KafkaView]
     storage: Outcome[StorageView]
     rows: Outcome[RowsView]
+    disks: Outcome[list[DiskView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
 
 
 def lag(ends: Mapping[int, int], reached: Mapping[int, int]) -> int:
@@ -97,3 +139,11 @@ def stored_offsets(group: GroupView | None, storage: StorageView | None) -> dict
     A partition whose newest object is older than the hours looked at is as far as its commit, which follows the object.
     """
     return (dict(group.committed) if group else {}) | (storage.end_offsets if storage else {})
+
+
+def size(count: float) -> str:
+    """Say how many bytes, in the unit that fits."""
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count:.0f} B"

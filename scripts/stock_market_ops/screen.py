@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from stock_market_ops import tables
 from stock_market_ops.deployment import Deployment
-from stock_market_ops.report import KafkaView, Report, StorageView, lag, stored_offsets
+from stock_market_ops.report import DiskView, KafkaView, Report, StorageView, lag, size, stored_offsets
 
 _LABEL_WIDTH = 11
 
@@ -31,6 +31,7 @@ def _lines(deployment: Deployment, report: Report, problems: list[str]) -> Itera
     if report.instances.value is None:
         yield _line("instance", "unknown")
     yield from _kafka(deployment, report.kafka.value, report.storage.value)
+    yield from _disks(report)
     storage = report.storage.value
     if storage is None:
         yield _line("storage", "unknown")
@@ -89,17 +90,38 @@ def _kafka(deployment: Deployment, kafka: KafkaView | None, storage: StorageView
         yield _line("", line)
 
 
+def _disks(report: Report) -> Iterator[str]:
+    label = "disk"
+    for disk in report.disks.value or []:
+        yield _line(label, _disk(disk))
+        label = ""
+    for log in report.kafka.value.log_dirs if report.kafka.value else []:
+        days = log.days_left
+        growth = log.growth_bytes_per_second * 86400
+        if days is not None:
+            lasts = f"full in {days:,.1f} days"
+        elif log.bytes_to_bound is not None:
+            lasts = f"retention.bytes holds it after {size(log.bytes_to_bound)} more"
+        else:
+            lasts = "nothing grows"
+        free = size(log.free_bytes) if log.free_bytes >= 0 else "unknown"
+        yield _line(label, f"broker {log.broker} in {log.path}: {free} free, grows by {size(growth)} a day, {lasts}")
+        label = ""
+
+
+def _disk(disk: DiskView) -> str:
+    if disk.failure:
+        return f"{disk.host}: unknown"
+    used = disk.total_bytes - disk.free_bytes
+    return (
+        f"{disk.host} on {disk.mount}: {size(used)} of {size(disk.total_bytes)} used, {size(disk.free_bytes)} free "
+        f"({disk.free_share:.0%})"
+    )
+
+
 def ago(seconds: float) -> str:
     """Say how long ago, in the unit that fits."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit} ago"
     return f"{seconds:.1f} s ago"
-
-
-def size(count: int) -> str:
-    """Say how many bytes, in the unit that fits."""
-    for unit, factor in (("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} B"

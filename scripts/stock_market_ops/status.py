@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from stock_market_ops import athena, aws, partitions, probe_cloud, probe_kafka, screen, verdict
+from stock_market_ops import athena, aws, partitions, probe_cloud, probe_disks, probe_kafka, screen, verdict
 from stock_market_ops.deployment import Deployment, DeploymentError, default_name, load
 from stock_market_ops.report import Outcome, Report
 
@@ -80,11 +80,13 @@ def look(deployment: Deployment, limit_seconds: float = LIMIT_SECONDS) -> Report
     rows = Look("rows", lambda: probe_cloud.look_at_rows(aws.session(deployment), deployment), explain)
     storage = Look("objects", lambda: probe_cloud.look_at_storage(aws.session(deployment), deployment), explain)
     instances = Look("instances", lambda: probe_cloud.look_at_instances(aws.session(deployment), deployment), explain)
+    disks = Look("disks", lambda: probe_disks.look(deployment), explain)
     return Report(
         instances=instances.outcome(deadline),
         kafka=kafka.outcome(deadline),
         storage=storage.outcome(deadline),
         rows=rows.outcome(deadline),
+        disks=disks.outcome(deadline),
     )
 
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stock_market_ops.deployment import Deployment
-from stock_market_ops.report import InstanceView, KafkaView, Report, StorageView, lag, stored_offsets
+from stock_market_ops.report import InstanceView, KafkaView, Report, StorageView, lag, size, stored_offsets
 
 # A stream that has no record for this long is not streaming: the slowest sensible rate is far above one a minute.
 QUIET_TOPIC_SECONDS = 60.0
+
+
+# Of a disk: what counts as nearly full, and as full. A broker starts with 128 MiB free (kafka_start_free_mb).
+NEARLY_FULL_SHARE = 0.05
+FULL_BYTES = 256 << 20
+# A volume that is full sooner than this wants somebody's hand now.
+LEAST_DAYS = 2.0
 
 
 def stale_seconds(deployment: Deployment) -> float:
@@ -23,7 +30,7 @@ def problems(deployment: Deployment, report: Report) -> list[str]:
 
 
 def _problems(deployment: Deployment, report: Report) -> Iterator[str]:
-    for outcome in (report.instances, report.kafka, report.storage, report.rows):
+    for outcome in (report.instances, report.kafka, report.storage, report.rows, report.disks):
         if outcome.failure is not None:
             yield outcome.failure
     if report.instances.value is not None:
@@ -32,6 +39,7 @@ def _problems(deployment: Deployment, report: Report) -> Iterator[str]:
         yield from _kafka(deployment, report.kafka.value)
     if report.storage.value is not None:
         yield from _storage(deployment, report.storage.value, report.kafka.value)
+    yield from _disks(report)
     if report.rows.value is not None and report.rows.value.rows == 0:
         yield f"Athena counts no row in dt={report.rows.value.dt}, hour={report.rows.value.hour}, which has objects."
 
@@ -87,6 +95,36 @@ def _kafka(deployment: Deployment, kafka: KafkaView) -> Iterator[str]:
             f"{kafka.group.members} of {deployment.consumers} consumers are in the group "
             f"{deployment.consumer_group}: see stock-consumer.service on their hosts."
         )
+
+
+def _disks(report: Report) -> Iterator[str]:
+    for disk in report.disks.value or []:
+        if disk.failure:
+            yield f"How full the disk of {disk.host} is cannot be told: {disk.failure}."
+            continue
+        left = f"{size(disk.free_bytes)} of {size(disk.total_bytes)} free on {disk.mount}"
+        if disk.free_bytes < FULL_BYTES:
+            yield (
+                f"The disk of {disk.host} is full, {left}: delete what is no data of Kafka, or enlarge the volume; "
+                f"ZooKeeper, "
+                "Kafka and the stream go on by themselves once there is room."
+            )
+        elif disk.free_share < NEARLY_FULL_SHARE:
+            yield (
+                f"The disk of {disk.host} is nearly full, {left}: lower retention.bytes in kafka_topics_definitions or "
+                "stock_producer_rate, or enlarge the volume."
+            )
+    kafka = report.kafka.value
+    for log in kafka.log_dirs if kafka is not None else []:
+        days = log.days_left
+        if log.offline:
+            yield f"Broker {log.broker} lost its log directory {log.path}: see kafka.service and its disk."
+        elif days is not None and days < LEAST_DAYS:
+            yield (
+                f"The volume of broker {log.broker} is full in {days:.1f} days at this rate, before retention.bytes "
+                f"holds: lower it "
+                "in kafka_topics_definitions or stock_producer_rate, or enlarge the volume."
+            )
 
 
 def _storage(deployment: Deployment, storage: StorageView, kafka: KafkaView | None) -> Iterator[str]:

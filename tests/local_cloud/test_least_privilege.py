@@ -115,8 +115,9 @@ def _build(cloud: Enforcing) -> None:
         Name=CRAWLER,
         Role=f"{NAME}-glue",
         DatabaseName=DATABASE,
-        Targets={"S3Targets": [{"Path": f"s3://{DATA}/quotes/"}]},
-        SchemaChangePolicy={"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DELETE_FROM_DATABASE"},
+        Targets={"CatalogTargets": [{"DatabaseName": DATABASE, "Tables": ["quotes"]}]},
+        SchemaChangePolicy={"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"},
+        Configuration='{"Version": 1.0, "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}}}',
     )
     for workgroup in (WORKGROUP, "another"):
         configuration: Any = {

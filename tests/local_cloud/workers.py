@@ -6,8 +6,10 @@ import gzip
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import yaml
 from botocore.exceptions import ClientError
 from tests.local_cloud.enforcing import REGION, Enforcing, Session
 from tests.local_cloud.glue_lake import quote
@@ -23,6 +25,11 @@ from stock_market.store import Store, UnfinishedError
 
 CRAWLER = "shop"
 NOON_MS = 1_795_608_000_000  # 2026-11-25T12:00:00Z
+_CATALOG = Path(__file__).resolve().parents[2] / "roles" / "catalog" / "vars" / "main.yml"
+COLUMNS: Any = [
+    {"Name": column["name"], "Type": column["type"]}
+    for column in yaml.safe_load(_CATALOG.read_text(encoding="utf-8"))["__catalog_columns"]
+]
 LOG = Identity("cluster", "topic")
 
 
@@ -87,8 +94,7 @@ def crawl(cloud: Enforcing) -> None:
 
 def crawl_through_all_changes(cloud: Enforcing) -> None:
     """What a crawler meets in its life: objects, more of them, fewer, and none at all any more."""
-    for table in cloud.operator.glue.get_tables(DatabaseName=DATABASE)["TableList"]:
-        cloud.operator.glue.delete_table(DatabaseName=DATABASE, Name=table["Name"])
+    declare(cloud)
     _put(cloud, 9, range(3))
     _put(cloud, 10, range(3, 5))
     crawl(cloud)
@@ -99,11 +105,36 @@ def crawl_through_all_changes(cloud: Enforcing) -> None:
     crawl(cloud)
     empty(cloud)
     crawl(cloud)
-    assert cloud.operator.glue.get_tables(DatabaseName=DATABASE)["TableList"] == []
+    (table,) = cloud.operator.glue.get_tables(DatabaseName=DATABASE)["TableList"]
+    assert table["StorageDescriptor"]["Columns"] == COLUMNS
+
+
+def declare(cloud: Enforcing) -> None:
+    """The table, without partitions, as the role catalog declares it."""
+    glue = cloud.operator.glue
+    for table in glue.get_tables(DatabaseName=DATABASE)["TableList"]:
+        glue.delete_table(DatabaseName=DATABASE, Name=table["Name"])
+    glue.create_table(
+        DatabaseName=DATABASE,
+        TableInput={
+            "Name": "quotes",
+            "TableType": "EXTERNAL_TABLE",
+            "PartitionKeys": [{"Name": key, "Type": "string"} for key in ("dt", "hour")],
+            "Parameters": {"classification": "json"},
+            "StorageDescriptor": {
+                "Columns": COLUMNS,
+                "Location": f"s3://{DATA}/quotes/",
+                "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+                "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+                "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
+            },
+        },
+    )
 
 
 def fill(cloud: Enforcing) -> None:
     """Data and a table for the analyst."""
+    declare(cloud)
     _put(cloud, 9, range(3))
     crawl(cloud)
 

@@ -109,6 +109,31 @@ def test_what_the_roles_own_checks_say_comes_first() -> None:
     assert judge.obstacles(facts(obstacles=["No such zone."])) == ["No such zone."]
 
 
+HISTORY = {
+    "topic": "stock-quotes",
+    "hours": 22.4,
+    "wanted_hours": 168,
+    "bytes_per_record": 152,
+    "retention_bytes": 3900 << 20,
+    "segment_bytes": 256 << 20,
+    "volume_gib": 20,
+    "rate": 1000,
+}
+
+
+def test_what_kafka_keeps_is_said_in_hours_and_what_would_keep_more() -> None:
+    said = " ".join(screen.render(facts(history=HISTORY), prices.load(), []).split())
+    assert (
+        "history Kafka keeps 22 hours of stock-quotes at 1,000 records/s of about 152 bytes on disk, at most 3,900 "
+        "MiB a partition "
+        "(retention.bytes, by volumes of 20 GiB); retention.ms would keep 168 hours: a larger instances_volume_size or"
+        in said
+    )
+    enough = " ".join(screen.render(facts(history=HISTORY | {"hours": 168.0}), prices.load(), []).split())
+    assert "Kafka keeps 168 hours of stock-quotes" in enough
+    assert "retention.ms" not in enough
+
+
 def test_the_bill_is_the_sum_of_its_items() -> None:
     region = prices.load().regions["eu-central-1"]
     three = prices.items(facts(instances=nodes("t3.small", "t3.small", "m5.xlarge")), region)
@@ -197,3 +222,15 @@ def test_a_local_cloud_that_does_not_run_is_in_nobodys_way_and_wrong_settings_ar
     assert "would open SSH and Kafka to the whole internet" in " ".join(done.stdout.split())
     assert "instances_volume_size is 4" in done.stdout
     assert "'quotes' is no folder in a bucket" in done.stdout
+
+
+def test_a_rate_that_the_volume_cannot_hold_is_refused_and_one_that_it_can_is_told_in_hours() -> None:
+    bounded = plan("--", "-e", json.dumps({"stock_producer_rate": 1000}))
+    said = " ".join(bounded.stdout.split())
+    assert bounded.returncode == 0, bounded.stdout + bounded.stderr
+    assert "history Kafka keeps 23 hours of stock-quotes at 1,000 records/s" in said
+    refused = plan("--", "-e", json.dumps({"stock_producer_rate": 5000}))
+    said = " ".join(refused.stdout.split())
+    assert refused.returncode == 1
+    assert "At 5000 records/s of about 102 bytes" in said
+    assert "set a larger instances_volume_size, a lower stock_producer_rate" in said

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from stock_market_ops import probe_cloud, screen, verdict
+from stock_market_ops import probe_cloud, probe_disks, screen, verdict
 from stock_market_ops.deployment import Deployment, Instance
 from stock_market_ops.report import (
+    DiskView,
     GroupView,
     InstanceView,
     KafkaView,
+    LogDirView,
     Outcome,
     Report,
     RowsView,
@@ -196,3 +199,83 @@ def test_the_rate_into_s3_is_the_sum_of_the_partitions_chains(
 
 def test_one_object_tells_no_rate(stored: Callable[[int, int, float], probe_cloud.StoredObject]) -> None:
     assert probe_cloud.rate([stored(0, 0, 0), stored(1, 0, 5)]) is None
+
+
+GIB = 1 << 30
+DISK = DiskView("node-1", "/", 20 * GIB, 12 * GIB)
+LOG_DIR = LogDirView(1, "/var/lib/kafka", 20 * GIB, 12 * GIB, False, 150_000.0, 9 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"free_bytes": 200 << 20},
+            "The disk of node-1 is full, 200.0 MiB of 20.0 GiB free on /: delete what is no data of Kafka",
+        ),
+        ({"free_bytes": 0}, "The disk of node-1 is full, 0 B of 20.0 GiB free on /"),
+        ({"free_bytes": GIB - 1}, "The disk of node-1 is nearly full, 1024.0 MiB of 20.0 GiB free on /"),
+        ({"failure": "no route to host"}, "How full the disk of node-1 is cannot be told: no route to host."),
+    ],
+)
+def test_a_disk_that_is_full_or_nearly_so_is_not_well(changes: dict[str, Any], words: str) -> None:
+    (found,) = verdict.problems(DEPLOYMENT, report(disks=[changed(DISK, **changes)]))
+    assert found.startswith(words)
+
+
+def test_a_disk_with_a_twentieth_free_is_well() -> None:
+    assert verdict.problems(DEPLOYMENT, report(disks=[changed(DISK, free_bytes=GIB)])) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "days"),
+    [
+        ({}, None),
+        ({"bytes_to_bound": None}, 12 * GIB / 150_000 / 86400),
+        ({"bytes_to_bound": 13 * GIB}, 12 * GIB / 150_000 / 86400),
+        ({"bytes_to_bound": None, "growth_bytes_per_second": 0.0}, None),
+        ({"bytes_to_bound": None, "free_bytes": -1}, None),
+    ],
+)
+def test_days_are_left_only_where_retention_does_not_hold(changes: dict[str, Any], days: float | None) -> None:
+    log_dir = changed(LOG_DIR, **changes)
+    assert log_dir.days_left == (None if days is None else pytest.approx(days))
+    found = verdict.problems(DEPLOYMENT, report(kafka=changed(KAFKA, log_dirs=[log_dir])))
+    assert len(found) == (days is not None)
+    assert all("The volume of broker 1 is full in 1.0 days" in sentence for sentence in found)
+
+
+def test_a_lost_log_directory_is_named() -> None:
+    lost = changed(LOG_DIR, offline=True, total_bytes=-1, free_bytes=-1)
+    (found,) = verdict.problems(DEPLOYMENT, report(kafka=changed(KAFKA, log_dirs=[lost])))
+    assert found == "Broker 1 lost its log directory /var/lib/kafka: see kafka.service and its disk."
+
+
+def test_the_screen_and_the_json_tell_of_disks() -> None:
+    seen = report(disks=[DISK], kafka=changed(KAFKA, log_dirs=[LOG_DIR]))
+    text = screen.render(DEPLOYMENT, seen, [])
+    assert "disk       node-1 on /: 8.0 GiB of 20.0 GiB used, 12.0 GiB free (60%)\n" in text
+    assert (
+        "broker 1 in /var/lib/kafka: 12.0 GiB free, grows by 12.1 GiB a day, "
+        "retention.bytes holds it after 9.0 GiB more" in text
+    )
+    document = msgspec.json.decode(msgspec.json.encode(seen))
+    assert document["disks"]["value"][0]["free_bytes"] == 12 * GIB
+    assert document["kafka"]["value"]["log_dirs"][0]["bytes_to_bound"] == 9 * GIB
+
+
+def test_df_tells_each_file_system_once() -> None:
+    said = (
+        "Mounted on       1B-blocks        Avail\n/            21474836480  12884901888\n"
+        "/            21474836480  12884901888\n/var/lib/kafka  104857600  0\n"
+    )
+    assert probe_disks.parse("node-1", said) == [DISK, DiskView("node-1", "/var/lib/kafka", 104857600, 0)]
+    assert probe_disks.parse("node-1", "") == []
+
+
+def test_an_instance_that_ssh_does_not_reach_says_why(tmp_path: Path) -> None:
+    config = tmp_path / "ssh_config"
+    config.write_text("Host *\n  HostName 127.0.0.1\n  Port 9\n")
+    (disk,) = probe_disks.look(changed(DEPLOYMENT, ssh_config=str(config)))
+    assert disk.host == "node-1"
+    assert "refused" in disk.failure

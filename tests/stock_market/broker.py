@@ -189,6 +189,11 @@ class Broker:
         if first and self.secured is not None:
             self.secured.create_users(self.address)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the broker's process is there."""
+        return self._kafka is not None and self._kafka.poll() is None
+
     def kill(self) -> None:
         """Kills the broker, as a fault does."""
         if self._kafka is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import socket
+import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.stock_market.services import quote
+from tests.stock_market.services import SCRIPTS, quote
 
 from stock_market import consumer, kafka_client, producer, quotes
 from stock_market.chain import ObjectName, object_key, parse_key, topic_id_text
@@ -219,3 +221,26 @@ def test_systemd_hears_readiness_once_and_the_watchdog_is_fed(tmp_path: Path) ->
         with pytest.raises(TimeoutError):
             listener.recv(100)
     assert heard == [b"READY=1", b"STATUS=5 records/s", b"WATCHDOG=1"]
+
+
+def test_a_signal_that_meets_the_main_thread_with_the_lock_of_its_wait_ends_the_service() -> None:
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+    command = [sys.executable, "-c", MEETING]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+
+
+# What Event.wait() does, drawn out: the main thread has the event's lock when the signal comes.
+MEETING = """
+import os, signal, time
+from stock_market.service import Stop
+
+stop = Stop()
+stop.install()
+with stop._event._cond:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.05)
+assert stop.wait(10)
+assert 0 < stop.remaining() <= 25
+print("ended")
+"""

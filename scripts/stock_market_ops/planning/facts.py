@@ -67,6 +67,23 @@ class Name(msgspec.Struct, frozen=True):
     state: State
 
 
+class History(msgspec.Struct, frozen=True):
+    """What Kafka keeps of the quotes; plugins/filter/kafka_disk.py derives it from the volume.
+
+    `hours` at the declared `rate` (records per second of all producers), `wanted_hours` by retention.ms, -1 is no end;
+    `retention_bytes` and `segment_bytes` are of one partition, -1 where it has no bound.
+    """
+
+    topic: str
+    hours: float
+    wanted_hours: float
+    bytes_per_record: int
+    retention_bytes: int
+    segment_bytes: int
+    volume_gib: float
+    rate: float
+
+
 class Facts(msgspec.Struct, frozen=True):
     """All of it. Where the cloud does not answer (`cloud_answers`), everything that it would tell is empty.
 
@@ -97,6 +114,7 @@ class Facts(msgspec.Struct, frozen=True):
     resources: list[str]
     market_data: list[str]
     obstacles: list[str]
+    history: History | None = None
 
     def new(self) -> list[Declared]:
         """Return the instances that are still to be made."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from stock_market_ops import tables
 from stock_market_ops.planning import judge, prices
-from stock_market_ops.planning.facts import Declared, Facts
+from stock_market_ops.planning.facts import Declared, Facts, History
 
 _LABEL_WIDTH = 11
 _WIDTH = 120
@@ -44,6 +44,8 @@ def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator
     for line in facts.market_data:
         yield _line(label, line)
         label = ""
+    if facts.history is not None:
+        yield _line("history", _history(facts.history))
     yield from _quotas(facts)
     yield from _names(facts)
     yield ""
@@ -66,6 +68,21 @@ def _instance(facts: Facts, instance: Declared) -> str:
     services = ", ".join(instance.services)
     jvms = f"; heaps {heaps}" if heaps else ""
     return f"{instance.name} {instance.type}{size} in {instance.zone}: {services}{jvms}; {state}"
+
+
+def _history(history: History) -> str:
+    rate = f"{history.rate:,.0f} records/s of about {history.bytes_per_record} bytes on disk"
+    kept = "all of it for ever" if history.hours < 0 else f"{history.hours:,.0f} hours"
+    bound = "without a bound in bytes"
+    if history.retention_bytes >= 0:
+        size = history.retention_bytes / (1 << 20)
+        bound = f"at most {size:,.0f} MiB a partition (retention.bytes, by volumes of {history.volume_gib:g} GiB)"
+    less = ""
+    if history.hours >= 0 and (history.wanted_hours < 0 or history.hours < history.wanted_hours):
+        wanted = f"{history.wanted_hours:,.0f} hours" if history.wanted_hours >= 0 else "everything"
+        advice = "a larger instances_volume_size or a lower stock_producer_rate keeps more"
+        less = f"; retention.ms would keep {wanted}: {advice}"
+    return f"Kafka keeps {kept} of {history.topic} at {rate}, {bound}{less}"
 
 
 def _quotas(facts: Facts) -> Iterator[str]:

@@ -1,0 +1,241 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: a table of JSON Lines in Glue's Data Catalog, with declared types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from botocore import exceptions as boto_errors
+
+DOCUMENTATION = r"""
+---
+module: glue_table
+short_description: Declare a table of JSON Lines in Glue's Data Catalog
+description:
+  - Creates an external table over gzipped JSON Lines in S3, with the types that are given.
+  - Corrects the columns, the SerDe and the location of a table that is there, and the columns of its partitions.
+  - Parameters that a crawler left on the table are kept. Partitions are neither added nor removed.
+options:
+  database:
+    description: The table's database; it has to exist, except in check mode.
+    type: str
+    required: true
+  name:
+    description: The table's name.
+    type: str
+    required: true
+  location:
+    description: The folder in S3, with the slash at the end.
+    type: str
+    required: true
+  columns:
+    description: The columns in order, each with a C(name) and a C(type) of Hive's.
+    type: list
+    elements: dict
+    required: true
+  partition_keys:
+    description: Names of the partition keys, all strings, in the order of the folders. They can't be changed later.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode: {description: Says what would change and changes nothing., support: full}
+  diff_mode: {description: Shows types and location before and after., support: full}
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Declare the table of the quotes
+  glue_table:
+    database: stock_market
+    name: quotes
+    location: s3://bucket/quotes/
+    columns:
+      - {name: symbol, type: string}
+      - {name: volume, type: bigint}
+    partition_keys: [dt, hour]
+"""
+
+RETURN = r"""
+table:
+  description: The table's declaration as it is now, or would be.
+  returned: always
+  type: dict
+  sample: {location: s3://bucket/quotes/, columns: {volume: bigint}, partition_keys: [dt, hour]}
+"""
+
+FORMAT = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+}
+SERDE = "org.openx.data.jsonserde.JsonSerDe"
+PARAMETERS = {"classification": "json", "compressionType": "gzip", "typeOfData": "file"}
+# The most that one BatchUpdatePartition takes.
+PARTITIONS_A_CALL = 100
+# What GetTable tells and UpdateTable takes, https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
+INPUT_KEYS = {
+    "Name",
+    "Description",
+    "Owner",
+    "LastAccessTime",
+    "LastAnalyzedTime",
+    "Retention",
+    "StorageDescriptor",
+    "PartitionKeys",
+    "ViewOriginalText",
+    "ViewExpandedText",
+    "TableType",
+    "Parameters",
+    "TargetTable",
+}
+PARTITION_KEYS = {"Values", "LastAccessTime", "StorageDescriptor", "Parameters", "LastAnalyzedTime"}
+
+
+class GlueTable:
+    """One table, as it is and as it should be."""
+
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self.module = module
+        self.params: dict[str, Any] = module.params
+        self.client = module.client("glue", retry_decorator=AWSRetry.jittered_backoff())
+        self.columns = [{"Name": column["name"], "Type": column["type"]} for column in self.params["columns"]]
+        self.serde = {
+            "SerializationLibrary": SERDE,
+            "Parameters": {"paths": ",".join(sorted(column["Name"] for column in self.columns))},
+        }
+
+    def current(self) -> dict[str, Any]:
+        """The table as Glue has it, empty if there is none."""
+        try:
+            found = self.client.get_table(
+                DatabaseName=self.params["database"], Name=self.params["name"], aws_retry=True
+            )
+        except is_boto3_error_code("EntityNotFoundException"):
+            return {}
+        return dict(found["Table"])
+
+    def wanted(self, current: dict[str, Any]) -> dict[str, Any]:
+        """The TableInput as it should be, given the table as it is."""
+        kept = {key: value for key, value in current.items() if key in INPUT_KEYS}
+        wanted: dict[str, Any] = {**kept, "Name": self.params["name"]}
+        wanted["TableType"] = "EXTERNAL_TABLE"
+        wanted["PartitionKeys"] = [{"Name": key, "Type": "string"} for key in self.params["partition_keys"]]
+        wanted["Parameters"] = {**(current.get("Parameters") or {}), **PARAMETERS}
+        fresh = {"Compressed": True, "NumberOfBuckets": -1, "StoredAsSubDirectories": False}
+        wanted["StorageDescriptor"] = {
+            **(current.get("StorageDescriptor") or fresh),
+            **FORMAT,
+            "Columns": self.columns,
+            "Location": self.params["location"],
+            "SerdeInfo": self.serde,
+        }
+        return wanted
+
+    def stale_partitions(self) -> list[dict[str, Any]]:
+        """The partitions whose own columns are not the declared ones, as they should be."""
+        pages = self.client.get_paginator("get_partitions").paginate(
+            DatabaseName=self.params["database"], TableName=self.params["name"]
+        )
+        stale = []
+        for partition in (partition for page in pages for partition in page["Partitions"]):
+            described = partition["StorageDescriptor"]
+            # A partition without columns of its own takes the table's.
+            if described.get("Columns") and described["Columns"] != self.columns:
+                wanted = {**described, **FORMAT, "Columns": self.columns, "SerdeInfo": self.serde}
+                kept = {key: value for key, value in partition.items() if key in PARTITION_KEYS}
+                stale.append({**kept, "StorageDescriptor": wanted})
+        return stale
+
+    def correct_partitions(self, stale: list[dict[str, Any]]) -> None:
+        """Gives partitions the declared columns."""
+        names = {"DatabaseName": self.params["database"], "TableName": self.params["name"]}
+        entries = [{"PartitionValueList": partition["Values"], "PartitionInput": partition} for partition in stale]
+        for start in range(0, len(entries), PARTITIONS_A_CALL):
+            answer = self.client.batch_update_partition(
+                **names, Entries=entries[start : start + PARTITIONS_A_CALL], aws_retry=True
+            )
+            if answer.get("Errors"):
+                error = answer["Errors"][0]
+                self.module.fail_json(
+                    msg=f"Glue did not correct the partition {'/'.join(error.get('PartitionValueList', []))} of "
+                    f"'{self.params['name']}': {error.get('ErrorDetail', {}).get('ErrorMessage', 'no reason given')}"
+                )
+
+    def check_keys(self, current: dict[str, Any]) -> None:
+        """Fails where the table is partitioned in another way, which can't be changed."""
+        keys = [key["Name"] for key in current.get("PartitionKeys") or []]
+        if current and keys != self.params["partition_keys"]:
+            self.module.fail_json(
+                msg=f"The Glue table '{self.params['database']}.{self.params['name']}' is partitioned by "
+                f"{', '.join(keys) or 'nothing'} and not by {', '.join(self.params['partition_keys']) or 'nothing'}: "
+                "delete it in Glue, which deletes no data, and run this again."
+            )
+
+
+def shown(table: dict[str, Any]) -> dict[str, Any]:
+    """What the result and the difference tell of a table."""
+    if not table:
+        return {}
+    storage = table.get("StorageDescriptor") or {}
+    return {
+        "location": storage.get("Location", ""),
+        "serde": (storage.get("SerdeInfo") or {}).get("SerializationLibrary", ""),
+        "columns": {column["Name"]: column.get("Type", "") for column in storage.get("Columns") or []},
+        "partition_keys": [key["Name"] for key in table.get("PartitionKeys") or []],
+    }
+
+
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Bring the table to what is declared; return the module's result."""
+    table = GlueTable(module)
+    current = table.current()
+    table.check_keys(current)
+    wanted = table.wanted(current)
+    differs = {key: value for key, value in current.items() if key in INPUT_KEYS} != wanted
+    stale = table.stale_partitions() if current else []
+    if not module.check_mode:
+        if not current:
+            table.client.create_table(DatabaseName=module.params["database"], TableInput=wanted, aws_retry=True)
+        elif differs:
+            table.client.update_table(DatabaseName=module.params["database"], TableInput=wanted, aws_retry=True)
+        table.correct_partitions(stale)
+    before, after = shown(current), shown(wanted)
+    if stale:
+        before["partitions_of_other_types"], after["partitions_of_other_types"] = len(stale), 0
+    return {"changed": differs or bool(stale), "table": shown(wanted), "diff": {"before": before, "after": after}}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(
+        argument_spec={
+            "database": {"type": "str", "required": True},
+            "name": {"type": "str", "required": True},
+            "location": {"type": "str", "required": True},
+            "columns": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {"name": {"type": "str", "required": True}, "type": {"type": "str", "required": True}},
+            },
+            "partition_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+        module.fail_json_aws(error, msg=f"The Glue table '{module.params['name']}' can't be managed")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

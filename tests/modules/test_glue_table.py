@@ -1,0 +1,133 @@
+"""glue_table declares the types of the table, and numbers beyond 2^31 are answered without another crawl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+from tests.local_cloud.glue_lake import DATA, Lake, quote
+from tests.modules.conftest import Run
+
+ROLE = Path(__file__).parents[2] / "roles" / "catalog"
+DECLARED: dict[str, Any] = {
+    "database": "market",
+    "name": "quotes",
+    "location": f"s3://{DATA}/quotes/",
+    "columns": yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__catalog_columns"],
+    "partition_keys": ["dt", "hour"],
+}
+TYPES = {column["name"]: column["type"] for column in DECLARED["columns"]}
+BIG = 2**40 + 1
+
+
+def crawler_settings() -> dict[str, Any]:
+    """The crawler's settings, as the role's own tasks have them."""
+    tasks = {task["name"]: task for task in yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))}
+    policy = tasks["Create the crawler"]["community.aws.glue_crawler"]["schema_change_policy"]
+    return {
+        "Targets": {"CatalogTargets": [{"DatabaseName": "market", "Tables": ["quotes"]}]},
+        "SchemaChangePolicy": {
+            "UpdateBehavior": policy["update_behavior"],
+            "DeleteBehavior": policy["delete_behavior"],
+        },
+    }
+
+
+def configuration() -> dict[str, Any]:
+    tasks = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))
+    (found,) = [task["glue_crawler_configuration"] for task in tasks if "glue_crawler_configuration" in task]
+    return {"name": "quotes", "configuration": found["configuration"]}
+
+
+def follow_the_role(lake: Lake, run: Run) -> None:
+    """Does what the role catalog does to table and crawler."""
+    assert "failed" not in run("glue_table", **DECLARED)
+    lake.glue.update_crawler(Name="quotes", **crawler_settings())
+    assert "failed" not in run("glue_crawler_configuration", **configuration())
+
+
+def partition_types(lake: Lake) -> list[dict[str, str]]:
+    found = lake.glue.get_partitions(DatabaseName="market", TableName="quotes")["Partitions"]
+    return [
+        {column["Name"]: column["Type"] for column in partition["StorageDescriptor"]["Columns"]} for partition in found
+    ]
+
+
+def test_numbers_beyond_2_to_the_31_are_answered_without_another_crawl(lake: Lake, run: Run) -> None:
+    follow_the_role(lake, run)
+    lake.put_quotes(9, [quote(0), quote(1)])
+    assert lake.crawl()["Status"] == "SUCCEEDED"
+    lake.put_quotes(9, [quote(BIG, volume=3 * BIG)], start=2)
+    assert lake.rows("SELECT max(sequence), max(volume), count(*) FROM quotes") == [[str(BIG), str(3 * BIG), "3"]]
+    assert lake.columns() == TYPES
+
+
+def test_a_whole_price_and_a_new_field_change_no_type(lake: Lake, run: Run) -> None:
+    follow_the_role(lake, run)
+    lake.put_quotes(9, [{**quote(0), "open": 100, "close": 7, "volume": 1, "venue": "XNYS"}])
+    lake.put_quotes(10, [{**quote(1), "volume": "many"}], start=1)
+    lake.crawl()
+    assert lake.columns() == TYPES
+    assert partition_types(lake) == [TYPES, TYPES]
+    assert lake.partitions() == [["2026-11-23", "09"], ["2026-11-23", "10"]]
+    assert [table["Name"] for table in lake.glue.get_tables(DatabaseName="market")["TableList"]] == ["quotes"]
+    assert lake.table()["VersionId"] == "1"
+
+
+def test_a_table_that_a_crawl_guessed_is_corrected_with_its_partitions(lake: Lake, run: Run) -> None:
+    lake.put_quotes(9, [quote(0)])
+    lake.crawl()
+    assert lake.columns()["sequence"] == "int"
+    checked = run("glue_table", _check=True, **DECLARED)
+    assert checked["changed"]
+    assert checked["diff"]["before"]["columns"]["sequence"] == "int"
+    assert checked["diff"]["after"]["columns"]["sequence"] == "bigint"
+    assert checked["diff"]["before"]["partitions_of_other_types"] == 1
+    assert lake.columns()["sequence"] == "int"
+    done = run("glue_table", **DECLARED)
+    assert (done["changed"], done["diff"]) == (True, checked["diff"])
+    assert (lake.columns(), partition_types(lake)) == (TYPES, [TYPES])
+    assert not run("glue_table", **DECLARED)["changed"]
+    lake.put_quotes(9, [quote(BIG)], start=1)
+    assert lake.rows("SELECT max(sequence) FROM quotes") == [[str(BIG)]]
+
+
+def test_the_first_declaration_is_made_once_and_check_mode_makes_nothing(lake: Lake, run: Run) -> None:
+    checked = run("glue_table", _check=True, **DECLARED)
+    assert (checked["changed"], checked["diff"]["before"]) == (True, {})
+    with pytest.raises(ClientError, match="not found"):
+        lake.table()
+    assert run("glue_table", **DECLARED)["diff"] == checked["diff"]
+    assert not run("glue_table", **DECLARED)["changed"]
+    assert run("glue_table", _check=True, **{**DECLARED, "database": "none_yet"})["changed"]
+    assert lake.rows("SELECT count(*) FROM quotes") == [["0"]]
+
+
+def test_what_a_crawl_adds_is_no_change_for_the_declaration(lake: Lake, run: Run) -> None:
+    follow_the_role(lake, run)
+    lake.put_quotes(9, [quote(0)])
+    lake.crawl()
+    assert not run("glue_table", **DECLARED)["changed"]
+    assert not run("glue_crawler_configuration", **configuration())["changed"]
+
+
+def test_other_partition_keys_are_refused_with_what_to_do(lake: Lake, run: Run) -> None:
+    run("glue_table", **DECLARED)
+    refused = run("glue_table", **{**DECLARED, "partition_keys": ["day"]})
+    assert refused["failed"]
+    assert "is partitioned by dt, hour and not by day: delete it in Glue" in refused["msg"]
+    assert lake.table()["PartitionKeys"] == [{"Name": "dt", "Type": "string"}, {"Name": "hour", "Type": "string"}]
+
+
+def test_catalog_targets_keep_to_glues_rules(lake: Lake) -> None:
+    targets = crawler_settings()["Targets"]
+    with pytest.raises(ClientError, match="delete behavior LOG"):
+        lake.glue.update_crawler(Name="quotes", Targets=targets)
+    both = {**targets, "S3Targets": [{"Path": f"s3://{DATA}/quotes/"}]}
+    with pytest.raises(ClientError, match="cannot be combined"):
+        lake.glue.update_crawler(Name="quotes", **{**crawler_settings(), "Targets": both})
+    lake.glue.update_crawler(Name="quotes", **crawler_settings())
+    assert lake.crawl()["Status"] == "FAILED"
