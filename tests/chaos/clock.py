@@ -10,7 +10,6 @@ from pathlib import Path
 
 _SOURCE = Path(__file__).with_name("clock_shift.c")
 _SHIFT = struct.Struct("=qqqq")
-_SECONDS, _GAIN, _FROM, _UNTIL = range(0, _SHIFT.size, 8)
 
 
 def build(folder: Path) -> Path:
@@ -35,37 +34,38 @@ class Clock:
 
     def __init__(self, library: Path, path: Path) -> None:
         self._path = path
-        self._seconds = 0
         self._lock = threading.Lock()
         if not path.exists():
             path.write_bytes(_SHIFT.pack(0, 0, 0, 0))
+        self._version, self._nanoseconds, self._gain, self._from = _SHIFT.unpack(path.read_bytes())
         self.variables = {"LD_PRELOAD": str(library), "CLOCK_OFFSET_FILE": str(path)}
 
     def jump(self, seconds: int) -> None:
         """Sets the clock forward, or back where `seconds` is negative; jumps add up."""
         with self._lock:
-            self._seconds += seconds
-            self._write(_SECONDS, self._seconds)
+            self._nanoseconds += seconds * 1_000_000_000
+            self._write()
 
-    def accelerate(self, rate: int) -> None:
-        """Lets the clock run `rate` times as fast from now on; once in a clock's life."""
-        # The gain comes last: whoever looks meanwhile sees the clock as it was.
-        self._write(_UNTIL, 2**63 - 1)
-        self._write(_FROM, self._kernel_now())
-        self._write(_GAIN, rate - 1)
-
-    def decelerate(self) -> None:
-        """Lets the clock run as it did before, on from where it is now."""
-        self._write(_UNTIL, self._kernel_now())
+    def run(self, rate: int) -> None:
+        """Lets the clock run `rate` times as fast as the machine's from now on; 1 is as it did at first."""
+        with self._lock:
+            now = self._kernel_now()
+            self._nanoseconds += (now - self._from) * self._gain
+            self._gain, self._from = rate - 1, now
+            self._write()
 
     def _kernel_now(self) -> int:
         """Nanoseconds since 1970 by the kernel's clock, also in a process whose own clock is shifted."""
         self._path.touch()
         return self._path.stat().st_mtime_ns
 
-    def _write(self, place: int, number: int) -> None:
+    def _write(self) -> None:
+        whole = _SHIFT.pack(self._version + 2, self._nanoseconds, self._gain, self._from)
         file = os.open(self._path, os.O_WRONLY)
         try:
-            os.pwrite(file, struct.pack("=q", number), place)
+            os.pwrite(file, struct.pack("=q", self._version + 1), 0)
+            os.pwrite(file, whole[8:], 8)
+            os.pwrite(file, whole[:8], 0)
         finally:
             os.close(file)
+        self._version += 2

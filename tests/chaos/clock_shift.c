@@ -18,10 +18,10 @@
 #define BILLION 1000000000LL
 
 struct shift {
-    int64_t seconds;  /* added always */
-    int64_t gain;     /* seconds added for each second from `from` to `until` */
-    int64_t from;     /* in nanoseconds since 1970, by the kernel's clock */
-    int64_t until;    /* the same */
+    int64_t version;      /* odd while the rest is being written */
+    int64_t nanoseconds;  /* added always */
+    int64_t gain;         /* nanoseconds added for each one since `from` */
+    int64_t from;         /* in nanoseconds since 1970, by the kernel's clock */
 };
 
 static const volatile struct shift *shift;
@@ -37,11 +37,19 @@ __attribute__((constructor)) static void find_shift(void) {
 
 static void apply(struct timespec *now) {
     if (!shift) return;
+    int64_t before, after, nanoseconds, gain, from;
+    do {
+        before = __atomic_load_n(&shift->version, __ATOMIC_ACQUIRE);
+        nanoseconds = shift->nanoseconds;
+        gain = shift->gain;
+        from = shift->from;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        after = __atomic_load_n(&shift->version, __ATOMIC_RELAXED);
+    } while (before != after || before % 2);
     int64_t moment = now->tv_sec * BILLION + now->tv_nsec;
-    int64_t gain = shift->gain;
-    int64_t last = moment < shift->until ? moment : shift->until;
-    if (gain && last > shift->from) moment += (last - shift->from) * gain;
-    now->tv_sec = moment / BILLION + shift->seconds;
+    if (gain) nanoseconds += (moment - from) * gain;
+    moment += nanoseconds;
+    now->tv_sec = moment / BILLION;
     now->tv_nsec = moment % BILLION;
 }
 

@@ -1,4 +1,4 @@
-"""The producer as it is after years: its sequence, its volumes and Kafka's own numbering are about to pass 2^31.
+"""The producer as it is after years: its sequence and Kafka's own numbering are about to pass 2^31.
 
 It is the real program; only where its counters begin is another number. Kafka numbers the records of an idempotent
 producer in each partition with 31 bits, and goes on with 0 after 2^31 - 1.
@@ -12,14 +12,13 @@ from typing import Any
 
 from kafka import KafkaProducer, TopicPartition
 
-from stock_market import market, producer, source
+from stock_market import producer, source
 from stock_market.publisher import Publisher
 from stock_market.settings import ProducerSettings
 from stock_market.source import SimulatedSource, Source
 
 FIRST_SEQUENCE = 2**31 - 1000
 FIRST_KAFKA_SEQUENCE = 2**31 - 300
-_VOLUMES = 2.0**16
 
 _make_source = source.make_source
 _make_producer = Publisher._make_producer
@@ -49,10 +48,9 @@ def _last_close(publisher: Publisher) -> int:
 
 
 if __name__ == "__main__":
-    setattr(source, "activity", lambda second_of_day: _VOLUMES * market.activity(second_of_day))
-    setattr(producer, "make_source", _late_source)
-    setattr(Publisher, "_make_producer", _late_producer)
-    setattr(Publisher, "close", _last_close)
+    producer.make_source = _late_source  # type: ignore[attr-defined]
+    Publisher._make_producer = _late_producer  # type: ignore[assignment,method-assign]
+    Publisher.close = _last_close  # type: ignore[assignment,method-assign]
     code = producer.main()
     sys.stdout.flush()
     os._exit(code)

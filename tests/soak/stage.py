@@ -41,13 +41,26 @@ _ROOT = SCRIPTS.parent
 _LOOPBACK = ["127.0.0.1"]
 _CERTIFICATES = {"zookeeper": _LOOPBACK, "broker": _LOOPBACK, "kafka": list[str]()}
 _HOUR_MS = HOUR_SECONDS * 1000
+_LOG4J = """\
+log4j.rootLogger=WARN, stdout
+log4j.appender.stdout=org.apache.log4j.ConsoleAppender
+log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
+log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
+"""
 _BROKER = """\
 connections.max.idle.ms=4000
+controlled.shutdown.enable=false
 producer.id.expiration.ms={producer_ids}
 producer.id.expiration.check.interval.ms=500
 offsets.retention.minutes={offsets}
 offsets.retention.check.interval.ms=500
+controller.socket.timeout.ms={patience}
+request.timeout.ms={patience}
+socket.connection.setup.timeout.ms={patience}
+socket.connection.setup.timeout.max.ms={patience}
 """
+"""Kafka counts the time that its own connections take by the wall clock, so `patience` is given for a clock that
+runs fast; without it the broker does not reach itself."""
 
 
 class Stage:
@@ -60,7 +73,7 @@ class Stage:
 
     Attributes:
         bucket: a client of S3 that may do everything.
-        renewals: how often the certificates were replaced.
+        restarts: how often ZooKeeper and the broker were restarted with what is new.
         forgotten: whether Kafka had forgotten the group's offsets when the consumers came back.
     """
 
@@ -68,7 +81,7 @@ class Stage:
         self.plan = plan
         self.clock = clock
         self.folder = folder
-        self.renewals = 0
+        self.restarts = 0
         self.forgotten = False
         self.services: dict[str, Service] = {}
         self.problems: list[str] = []
@@ -83,17 +96,20 @@ class Stage:
         connections.mend()
         self._start_cloud()
         (self.folder / "kafka").mkdir()
-        self._life = timedelta(hours=self.plan.certificate_life)
         self.secured = Secured(self.folder / "kafka")
         self._trust(Authority(self.folder / "kafka", "ca-1", timedelta(days=30)))
-        self._issue()
+        self._issue(self.plan.first_life)
         self.broker = Broker(distribution(), self.folder / "kafka", self.secured)
         with (self.folder / "kafka" / "server.properties").open("a") as settings:
             kept = {
                 "producer_ids": round(self.plan.producer_ids_kept * _HOUR_MS),
                 "offsets": round(self.plan.offsets_kept * 60),
+                "patience": 30_000 * self.plan.rate,
             }
             settings.write(_BROKER.format(**kept))
+        log = self.folder / "log4j.properties"
+        log.write_text(_LOG4J)
+        os.environ["JAVA_TOOL_OPTIONS"] = f"-Dlog4j.configuration=file:{log}"
         self._ended.callback(self.broker.stop)
         self.broker.start()
         configs = {
@@ -110,7 +126,8 @@ class Stage:
         for number, name in enumerate(CONSUMERS):
             self._consumer(name, number)
         self._producer("producer", "stock_market.producer", self.plan.quotes_per_second)
-        self._producer("late", "tests.soak.late_producer", self.plan.quotes_per_second / 4)
+        # A day's volume of the largest symbols is more than 2^31.
+        self._producer("late", "tests.soak.late_producer", self.plan.quotes_per_second / 4, interval=86_400)
         self._producer("idle", "stock_market.producer", 1 / self.plan.real_seconds(self.plan.idle_every))
         self.until(lambda: bool(self.keys()), "the first object")
 
@@ -174,8 +191,9 @@ class Stage:
         )
         self._service(name, "stock_market.consumer", settings, "consumer")
 
-    def _producer(self, name: str, module: str, rate: float) -> None:
-        self._service(name, module, f"rate = {rate}\n[simulate]\nsymbols = 40\n[kafka]\n", "producer")
+    def _producer(self, name: str, module: str, rate: float, interval: int = 60) -> None:
+        settings = f"rate = {rate}\n[simulate]\nsymbols = 40\ninterval_seconds = {interval}\n[kafka]\n"
+        self._service(name, module, settings, "producer")
 
     def _trust(self, *authorities: Authority) -> None:
         """Writes the file that everybody takes the trusted certificates from; the last one signs from now on."""
@@ -184,24 +202,32 @@ class Stage:
         self._authority = authorities[-1]
         new.rename(self.secured.authority.file)
 
-    def _issue(self) -> None:
+    def _issue(self, hours: float) -> None:
         for name, addresses in _CERTIFICATES.items():
-            self._authority.issue(name, addresses, self._life)
+            self._authority.issue(name, addresses, timedelta(hours=hours))
 
     def renew(self) -> None:
         """What `make rotate WHAT=certificates` does."""
-        self._issue()
-        self.broker.restart()
-        self.renewals += 1
+        self._issue(self.plan.certificate_life)
+        self._restart()
 
     def replace_authority(self) -> None:
         """What `make rotate WHAT=authority` does: trusted first, then it signs, then the old one is forgotten."""
         old, new = self._authority, Authority(self.folder / "kafka", "ca-2", timedelta(days=30))
         self._trust(old, new)
-        self.broker.restart()
+        self._restart()
         self.renew()
         self._trust(new)
+        self._restart()
+
+    def _restart(self) -> None:
+        """Restarts ZooKeeper and the broker; meanwhile the clock is slow, for a start takes a machine's seconds."""
+        self.clock.run(1)
         self.broker.restart()
+        self.restarts += 1
+        before = len(self.keys())
+        self.until(lambda: len(self.keys()) >= before + PARTITIONS, "objects after the brokers' restart")
+        self.clock.run(self.plan.rate)
 
     def committed(self) -> list[int | None]:
         """What Kafka has of the group's offsets."""
@@ -214,12 +240,11 @@ class Stage:
     def play(self) -> None:
         """Lets the hours pass, and things happen."""
         plan = self.plan
-        renewals = [plan.renew_every * number for number in range(1, int(plan.hours / plan.renew_every) + 1)]
-        events: list[tuple[float, Callable[[], None]]] = [(hour, self.renew) for hour in renewals if hour < plan.hours]
+        events: list[tuple[float, Callable[[], None]]] = [(hour, self.renew) for hour in plan.renew_at]
         events += [(plan.outage_at, self._stop_consumers), (plan.outage_at + plan.outage, self._bring_consumers_back)]
         if plan.authority_at is not None:
             events.append((plan.authority_at, self.replace_authority))
-        self.clock.accelerate(plan.rate)
+        self.clock.run(plan.rate)
         begun = time.time()
         for hour, event in sorted(events, key=lambda pair: pair[0]):
             self._sleep_until(begun + hour * HOUR_SECONDS)
@@ -227,7 +252,7 @@ class Stage:
         self._sleep_until(begun + plan.hours * HOUR_SECONDS)
         self.hours = (time.time() - begun) / HOUR_SECONDS
         self.vitals.finish()
-        self.clock.decelerate()
+        self.clock.run(1)
 
     def _sleep_until(self, moment: float) -> None:
         """Sleeps until the accelerated clock shows a moment, and looks after the services meanwhile."""

@@ -58,7 +58,7 @@ def judge(stage: Stage) -> tuple[Verdict, list[str]]:
     lines = _check_numbers(stage, verdict)
     lines += _check_verifier(stage, verdict)
     lines += _check_events(stage, verdict, keys)
-    grown, vitals = stage.vitals.judge()
+    grown, vitals = stage.vitals.judge(stage.plan.growth_mib)
     verdict.problems += grown
     return verdict, lines + vitals
 
@@ -160,7 +160,8 @@ def _check_events(stage: Stage, verdict: Verdict, keys: list[str]) -> list[str]:
         f"{len(hours)} hours are in S3": len(hours) > plan.hours * 0.6,
         f"the days {sorted(days)} are in S3": len({day[:4] for day in days}) == 2,
         f"credentials were renewed {len(log)} times": len(log) >= max(2, least),
-        f"the certificates were replaced {stage.renewals} times": stage.renewals >= int(plan.hours / plan.renew_every),
+        f"ZooKeeper and the broker restarted {stage.restarts} times with new certificates": stage.restarts
+        >= len(plan.renew_at),
         f"the logs begin at {stage.log_starts}": min(stage.log_starts.values()) > 0,
         "Kafka had forgotten the group's offsets": stage.forgotten,
     }

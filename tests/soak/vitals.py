@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _PERIOD_SECONDS = 0.5
-_MOST_FRACTION, _MOST_KIB = 1.1, 6 << 10
-_MOST_FILES, _MOST_THREADS = 4, 2
+_MOST_FILES, _MOST_THREADS = 12, 6
+"""Connections to S3 and threads for uploads come one by one, when they are needed at once."""
 _FEW = 8
 
 
@@ -60,8 +60,12 @@ class Vitals:
         self._over.set()
         self._thread.join()
 
-    def judge(self) -> tuple[list[str], list[str]]:
-        """What has grown from the second quarter of a process's life to the last, and one line for each process."""
+    def judge(self, growth_mib: int) -> tuple[list[str], list[str]]:
+        """What has grown from the second quarter of a process's life to the last, and one line for each process.
+
+        Args:
+            growth_mib: by how many MiB, beside a tenth, its memory may grow.
+        """
         grown, lines = [], []
         for name, samples in self._samples.items():
             quarter = len(samples) // 4
@@ -76,7 +80,7 @@ class Vitals:
             )
             lines.append(words)
             if (
-                after.memory > before.memory * _MOST_FRACTION + _MOST_KIB
+                after.memory > before.memory * 1.1 + (growth_mib << 10)
                 or after.files > before.files + _MOST_FILES
                 or after.threads > before.threads + _MOST_THREADS
             ):
