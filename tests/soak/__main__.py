@@ -1,4 +1,4 @@
-"""A week in minutes: `python -m tests.soak --minutes 8`, as root; `make soak` runs it.
+"""A week in minutes: `python -m tests.soak --minutes 6`, as root; `make soak` runs it.
 
 The clock of every process runs some thousand times as fast, by a preloaded library; so this program starts itself
 again with that library, in a namespace in which whatever it starts ends with it.
@@ -26,7 +26,7 @@ _SHOWN = 20
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=8.0, help="how long it takes, beside start and verdict")
+    parser.add_argument("--minutes", type=float, default=6.0, help="how long it takes, beside start and verdict")
     parser.add_argument("--night", action="store_true", help="a year's last night instead of its last week")
     parser.add_argument("--logs", type=Path, default=Path(".state/soak"), help="where the logs of a bad one are kept")
     arguments = parser.parse_args()

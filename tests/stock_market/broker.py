@@ -140,11 +140,14 @@ class Broker:
         home: the distribution.
         folder: for data, settings and logs.
         secured: keys and passwords, where it is to take no client without.
+
+    Attributes:
+        folder: as given; the logs lie in its folder `data`.
     """
 
     def __init__(self, home: Path, folder: Path, secured: Secured | None = None) -> None:
         self._home = home
-        self._folder = folder
+        self.folder = folder
         self.zookeeper_port = free_port()
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
@@ -163,9 +166,9 @@ class Broker:
         return {"bootstrap_servers": self.address, **security}
 
     def _run(self, main: str, settings: str, heap: str) -> subprocess.Popen[bytes]:
-        with (self._folder / f"{settings}.log").open("ab") as log:
-            command = java_command(self._home, main, self._folder / settings, heap)
-            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)
+        with (self.folder / f"{settings}.log").open("ab") as log:
+            command = java_command(self._home, main, self.folder / settings, heap)
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
 
     def start(self) -> None:
         """Starts what does not run, and waits until the broker answers."""
