@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
+from functools import partial
 from typing import Any
 
 from kafka import TopicPartition
 from tests.stock_market.services import Workbench, eventually, quote
 from tests.stock_market.test_publisher import WRITERS, complete_and_in_order, numbered, publisher
 
+from stock_market.publisher import Publisher
 from stock_market.settings import ProducerKafka, ProducerSettings, Simulation
 from stock_market.source import SimulatedSource
 
@@ -27,7 +29,7 @@ def test_kafkas_numbering_of_a_producer_goes_on_with_0_after_its_31_bits(workben
         manager.set_sequence_number(place, _WRAP - 120)
     for first in range(0, 600, 50):
         sender.send(numbered(first, first + 50))
-        eventually(lambda: not (sender.settle() or sender.in_flight_records), "the records are acknowledged")
+        eventually(partial(_settled, sender), "the records are acknowledged")
     assert sender.recoveries == 0
     records = workbench.records_in_topic()
     complete_and_in_order(records, 600)
@@ -56,6 +58,11 @@ def test_a_log_that_begins_beyond_2_to_the_31_is_stored_under_its_own_offsets(wo
     workbench.send([quote(number) for number in range(3000, 3010)])
     eventually(lambda: workbench.bucket.check_chain().get(0) == _FAR + 3010, "what followed a new start")
     assert again.finish() == 0
+
+
+def _settled(sender: Publisher) -> bool:
+    sender.settle()
+    return not sender.in_flight_records
 
 
 def _move_log(bench: Workbench, offset: int) -> None:
