@@ -103,7 +103,7 @@ lint: venv-test  ## ansible-lint, yamllint, ruff, mypy
 	$(BIN)/ansible-lint --offline
 
 unit: venv-test  ## the unit tests
-	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 molecule: venv-test  ## the scenarios bad_input and default, one after the other
 	$(BIN)/molecule test -s bad_input
