@@ -30,9 +30,9 @@ PACKAGES_aws := ca-certificates git openssh-client python3-venv
 PACKAGES_local := $(PACKAGES_aws) iproute2 junit4 libmaven-dependency-plugin-java maven mmdebstrap nftables openjdk-17-jdk-headless podman procps runc uidmap
 PACKAGES := $(PACKAGES_$(ENV))
 # The fault trials compile a library that shifts clocks.
-test chaos: PACKAGES += gcc libc6-dev
+test chaos soak: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster lint unit molecule audit chaos bench lock system venv venv-test check-env
+.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster lint unit molecule audit chaos soak bench lock system venv venv-test check-env
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -103,7 +103,7 @@ lint: venv-test  ## ansible-lint, yamllint, ruff, mypy
 	$(BIN)/ansible-lint --offline
 
 unit: venv-test  ## the unit tests
-	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 molecule: venv-test  ## the scenarios bad_input and default, one after the other
 	$(BIN)/molecule test -s bad_input
@@ -121,6 +121,9 @@ bench: system venv-test  ## the benchmarks: tables, and JSON under benchmarks/re
 
 chaos: system venv-test  ## fault trials: SEED=123 repeats a schedule, FAULTS=500 is how many, ROUND=3 plays one round of it
 	@PYTHONPATH=scripts:. $(BIN)/python -m tests.chaos --faults $(or $(FAULTS),500) $(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND)) $(ARGS)
+
+soak: system venv-test  ## a week around the end of a year on a fast clock: MINUTES=6 is how long it takes beside start and verdict
+	@PYTHONPATH=scripts:. $(BIN)/python -m tests.soak --minutes $(or $(MINUTES),6) $(ARGS)
 
 lock: venv-test  ## writes requirements/*.txt anew from requirements/*.in
 	cd requirements && ../$(BIN)/python lock.py

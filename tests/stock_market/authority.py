@@ -23,16 +23,17 @@ class Authority:
     Args:
         folder: where its own certificate is written, and those that it issues.
         name: its common name, and its file's.
+        life: how long it is valid.
 
     Attributes:
         file: its certificate, PEM.
     """
 
-    def __init__(self, folder: Path, name: str = "ca") -> None:
+    def __init__(self, folder: Path, name: str = "ca", life: timedelta = timedelta(days=2)) -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
-        builder = self._builder(self._name, self._key.public_key(), timedelta(days=2))
+        builder = self._builder(self._name, self._key.public_key(), life)
         certificate = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(
             self._key, hashes.SHA256()
         )

@@ -79,7 +79,24 @@ def distribution() -> Path:
                 with tarfile.open(archive) as tar:
                     tar.extractall(unpacked)
                 (unpacked / distribution_name()).rename(home)
+        if not class_archive(home, BROKER_MAIN).exists():
+            _archive_classes(home, cache)
     return home
+
+
+def class_archive(home: Path, main: str) -> Path:
+    """Where the classes that a program loads lie as Java maps them, which saves a third of its start."""
+    return home / f"{main}.jsa"
+
+
+def _archive_classes(home: Path, scratch: Path) -> None:
+    """Starts ZooKeeper and a broker once and lets Java write down which classes they have loaded."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        once = Broker(home, Path(folder), archive_classes=True)
+        once.start()
+        once.end()
+        for main in (ZOOKEEPER_MAIN, BROKER_MAIN):
+            Path(folder, f"{main}.jsa").rename(class_archive(home, main))
 
 
 def free_port() -> int:
@@ -117,6 +134,9 @@ def broker_settings(port: int, zookeeper_port: int, data: Path, secured: Secured
 def java_command(home: Path, main: str, settings: Path, heap: str) -> list[str]:
     """Runs a program of the distribution with a small heap, such as `256m`, and a quick start."""
     options = [f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    if (archive := class_archive(home, main)).exists():
+        # Another Java than the one that wrote the archive starts without it, and says so.
+        options.append(f"-XX:SharedArchiveFile={archive}")
     return ["java", *options, "-cp", f"{home}/libs/*", main, str(settings)]
 
 
@@ -140,18 +160,22 @@ class Broker:
         home: the distribution.
         folder: for data, settings and logs.
         secured: keys and passwords, where it is to take no client without.
+        archive_classes: whether both write their class archives into the folder when they end.
 
     Attributes:
         folder: as given; the logs lie in its folder `data`.
     """
 
-    def __init__(self, home: Path, folder: Path, secured: Secured | None = None) -> None:
+    def __init__(
+        self, home: Path, folder: Path, secured: Secured | None = None, *, archive_classes: bool = False
+    ) -> None:
         self._home = home
         self.folder = folder
         self.zookeeper_port = free_port()
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.secured = secured
+        self._archive_classes = archive_classes
         self._zookeeper: subprocess.Popen[bytes] | None = None
         self._kafka: subprocess.Popen[bytes] | None = None
         zoo = zookeeper_settings(self.zookeeper_port, folder / "zookeeper", secured)
@@ -168,6 +192,8 @@ class Broker:
     def _run(self, main: str, settings: str, heap: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{settings}.log").open("ab") as log:
             command = java_command(self._home, main, self.folder / settings, heap)
+            if self._archive_classes:
+                command.insert(1, f"-XX:ArchiveClassesAtExit={self.folder / main}.jsa")
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
 
     def start(self) -> None:
@@ -199,6 +225,20 @@ class Broker:
         if self._kafka is not None:
             self._kafka.kill()
             self._kafka.wait()
+
+    def end(self) -> None:
+        """Ends both as systemd does."""
+        for process in (self._kafka, self._zookeeper):
+            assert process is not None
+            process.terminate()
+            process.wait(60)
+
+    def restart(self) -> None:
+        """Ends both as systemd does, and starts both again: they read their certificates anew."""
+        self.end()
+        self._zookeeper = self._run(ZOOKEEPER_MAIN, "zoo.cfg", "64m")
+        wait_for_port(self.zookeeper_port)
+        self.start()
 
     def stop(self) -> None:
         """Ends both."""

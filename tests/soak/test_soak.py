@@ -1,0 +1,91 @@
+"""The last night of a year in half a minute: `make soak` plays the whole week."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.chaos import clock
+from tests.soak.plan import night, week
+from tests.soak.vitals import Sample, Vitals
+
+_ROOT = Path(__file__).resolve().parents[2]
+_ENVIRONMENT = os.environ | {"PYTHONPATH": f"{_ROOT / 'scripts'}:{_ROOT}"}
+
+
+def test_a_night_of_renewals_over_the_end_of_a_year_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.soak", "--night", "--minutes", "0.5", "--logs", str(tmp_path)]
+    done = subprocess.run(command, cwd=_ROOT, env=_ENVIRONMENT, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(
+        r"^14 hours, [\d,]+ records of 3 producers in \d+ objects, \d+ s: 0 lost, 0 doubled", done.stdout, re.M
+    )
+    assert "verifier: 0 missing, 0 findings" in done.stdout
+    last = int(re.findall(r"sequence up to (\d+)", done.stdout)[0])
+    assert last > 2**31, done.stdout
+
+
+def test_a_clock_that_runs_fast_is_seen_by_another_process_and_slows_down_again(tmp_path: Path) -> None:
+    shifted = clock.Clock(clock.build(tmp_path), tmp_path / "clock")
+    program = "import time; [print(time.time(), time.monotonic(), flush=True) or input() for _ in range(5)]"
+    environment = os.environ | shifted.variables
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+
+        def look() -> tuple[float, float]:
+            wall, steady = map(float, other.stdout.readline().split())  # type: ignore[union-attr]
+            return wall, steady
+
+        def go_on() -> None:
+            other.stdin.write("\n")  # type: ignore[union-attr]
+            other.stdin.flush()  # type: ignore[union-attr]
+
+        first = look()
+        assert abs(first[0] - time.time()) < 5
+        shifted.jump(1000)
+        shifted.run(1000)
+        go_on()
+        second = look()
+        time.sleep(0.2)
+        go_on()
+        third = look()
+        assert 0.9 < (third[0] - second[0]) / (third[1] - second[1]) / 1000 < 1.1
+        shifted.run(1)
+        go_on()
+        fourth = look()
+        # The kernel's time is known to some milliseconds, which are as many seconds of a fast clock.
+        assert fourth[0] > third[0] - 30
+        go_on()
+    assert fourth[0] - time.time() > 1000 + 200 - 30
+
+
+def test_growth_of_memory_files_or_threads_is_found() -> None:
+    vitals = Vitals()
+    vitals.finish()
+    steady = [Sample(50_000, 10, 3)] * 20
+    vitals._samples = {
+        "steady": [*steady, *steady],
+        "memory": [*steady, *[Sample(62_200, 10, 3)] * 20],
+        "files": [*steady, *[Sample(50_000, 23, 3)] * 20],
+        "threads": [*steady, *[Sample(50_000, 10, 10)] * 20],
+        "short": steady[:9],
+    }
+    grown, lines = vitals.judge(growth_mib=6)
+    assert [re.findall(r"(\w+)(?::| was)", line)[-1] for line in grown] == ["memory", "files", "threads", "short"]
+    assert len(lines) == 4
+
+
+def test_a_plan_leaves_each_thing_time_to_happen() -> None:
+    for plan in (week(8), night(0.5)):
+        assert plan.offsets_kept < plan.outage < plan.retention < plan.hours
+        assert plan.idle_every > plan.producer_ids_kept
+        assert min(plan.renew_at) < plan.first_life < plan.hours
+        assert not any(plan.outage_at <= hour <= plan.outage_at + plan.outage for hour in plan.renew_at)
+    # AWS takes no signature that is older than fifteen minutes; here that is a request's time.
+    assert week(8).real_seconds(0.25) > 0.5
