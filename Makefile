@@ -74,6 +74,7 @@ replay-quarantine: venv  ## quarantined records become quotes, once, when their 
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.replay_quarantine --format "$${FORMAT:-table}"
 
 ssh: venv  ## a shell on the instance (HOST=node-1; COMMAND='...' runs one command)
+	@[ -f ".state/$$STOCK_MARKET_DEPLOYMENT/ssh_config" ] || { echo "There is no deployment '$$STOCK_MARKET_DEPLOYMENT' here: run make up first." >&2; exit 3; }
 	@ssh -F ".state/$$STOCK_MARKET_DEPLOYMENT/ssh_config" "$${HOST:-default}" $${COMMAND:+"$$COMMAND"}
 
 client: venv  ## ready client files of a Kafka user, who is made if there is none: USER=alice, MAY=read|write|both|nothing

@@ -1,21 +1,24 @@
 """Decides what of the operator's shell reaches Ansible, boto3 and ssh: the one place that does, for make and by hand.
 
-`make` installs operator_shell.pth into .venv. It runs `settle` whenever a Python of .venv starts, before ansible or botocore is
-imported. So `ansible-playbook`, `molecule`, `pytest` and `python -m stock_market_ops.query` hold alike, with or without make.
-The Makefile only keeps away what would stop its recipes before Python runs.
+`make` installs operator_shell.pth into .venv. It runs `settle` whenever a Python of .venv starts, before ansible or
+botocore is imported. So `ansible-playbook`, `molecule`, `pytest` and `python -m stock_market_ops.query` hold alike, with
+make or without. The Makefile only keeps away what would stop its recipes before Python runs.
 
-| of the shell | what becomes of it | why |
-| --- | --- | --- |
-| AWS_*, BOTO*, ~/.aws | inventory/local: nothing passes; inventory/aws: all passes, and keys win over a profile | the local cloud has keys and an endpoint of its own |
-| ANSIBLE_*, MITOGEN_* | display and logs pass; the rest is put aside, and ansible.cfg is the repository's | they choose other plugins and collections than the pinned ones |
-| *_proxy | pass; the deployment's own addresses are added to no_proxy | the local cloud answers on loopback |
-| LC_*, LANG, TZ, umask | become C.UTF-8, UTC and 022 | Ansible refuses other encodings; files get the modes that were tested |
-| PYTHON* | put aside; the program starts again where Python has already read them | they put other modules before the pinned ones |
-| HOME, TMPDIR | set where they are missing or no directory | CI has none |
-| BASH_ENV, ENV, CDPATH, exported functions, CONTAINER_HOST | put aside | they change what shells and podman do |
-| PIP_*, UV_*, mirrors and certificates | pass | they say where the pinned, hashed packages come from |
+- AWS_*, BOTO*, ~/.aws: with inventory/local nothing passes, as the local cloud has keys and an endpoint of its own. With
+  inventory/aws all passes; keys win over a profile, and a name that only some of the libraries know is given to all.
+- ANSIBLE_*, MITOGEN_*: what changes only the display and the log passes. The rest is put aside and named in one line, and
+  ansible.cfg is the repository's: they choose other plugins and collections than the pinned ones.
+- *_proxy: pass; the deployment's own addresses are added to no_proxy.
+- LC_*, LANG, TZ, umask: become C.UTF-8, UTC and 022. Ansible refuses other encodings, programs' answers are read, and
+  files get the modes that were tested; secrets have their modes by name.
+- PYTHON*: put aside, and the program starts again where Python has read them already. They put other modules before the
+  pinned ones.
+- HOME, TMPDIR: set where they are missing or no directory, as in CI.
+- BASH_ENV, ENV, CDPATH, exported functions, CONTAINER_HOST: put aside. They change what shells and podman do.
+- ~/.ssh/config: inventory/stock_market.yml and `make ssh` give ssh a file of the deployment, or none, with -F.
+- PIP_*, UV_*, certificates: pass. They say where the pinned, hashed packages come from.
 
-Any other program of .venv, and Ansible that runs in another project's folder with another ansible.cfg, is left alone.
+Any other program of .venv is left alone, and so is Ansible in another project's folder with another ansible.cfg.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import os
 import pwd
 import sys
 import sysconfig
+import time
 from collections.abc import MutableMapping, Sequence
 from hashlib import md5
 from pathlib import Path
@@ -63,7 +67,9 @@ PASSING_ANSIBLE = frozenset(
 PASSING_CALLBACKS = ("ansible.builtin.", "ansible.posix.")
 PASSING_PYTHON = frozenset({"PYTHONUNBUFFERED", "PYTHONFAULTHANDLER", "PYTHONPYCACHEPREFIX", "PYTHONNOUSERSITE"})
 # They change what a shell or podman below does.
-NEVER = frozenset({"BASH_ENV", "BASHOPTS", "CDPATH", "CONTAINER_CONNECTION", "CONTAINER_HOST", "ENV", "GLOBIGNORE", "IFS"})
+NEVER = frozenset(
+    {"BASH_ENV", "BASHOPTS", "CDPATH", "CONTAINER_CONNECTION", "CONTAINER_HOST", "ENV", "GLOBIGNORE", "IFS"}
+)
 NEVER |= {"NOTIFY_SOCKET", "POSIXLY_CORRECT", "SHELLOPTS"}
 
 # What a program of .venv is, by its name or its module's first part.
@@ -140,7 +146,7 @@ def is_ours(arguments: Sequence[str], environment: Environment) -> bool:
 
 
 def inventories(arguments: Sequence[str]) -> list[str]:
-    """Return the values of ansible's options -i, --inventory and --inventory-file, comma-separated lists of hosts too."""
+    """Return the values of ansible's options -i, --inventory and --inventory-file."""
     found: list[str] = []
     words = iter(arguments)
     for word in words:
@@ -225,19 +231,24 @@ def settle_account(environment: Environment) -> list[str]:
 
 def is_sourced(environment: Environment) -> bool:
     """Whether the shell has sourced a deployment's env.sh."""
-    return _resolved(environment.get("AWS_CONFIG_FILE", "/")).is_relative_to(ROOT / ".state")
+    folder = _resolved(environment.get("AWS_CONFIG_FILE", "/")).parent
+    return folder.name == "aws" and (folder.parent / "env.sh").exists()
 
 
 def is_local_shell(environment: Environment) -> bool:
     """Whether that deployment is on the local cloud, whose profile has keys of its own."""
     if not is_sourced(environment):
         return False
-    credentials = _resolved(environment["AWS_CONFIG_FILE"]).with_name("credentials")
+    return has_keys(_resolved(environment["AWS_CONFIG_FILE"]).with_name("credentials"))
+
+
+def has_keys(credentials: Path) -> bool:
+    """Whether a credentials file of a deployment holds keys: only the local cloud's are kept in one."""
     return credentials.exists() and "aws_access_key_id" in credentials.read_text(encoding="utf-8")
 
 
 def leave_sourced_shell(environment: Environment) -> None:
-    """Give back the operator's own profile in a shell that has sourced env.sh: a deployment's can't be its own source."""
+    """Give back the operator's own profile where env.sh is sourced: a deployment's profile can't be its own source."""
     if not is_sourced(environment):
         return
     if is_local_shell(environment):
@@ -264,7 +275,9 @@ def settle_python(environment: Environment) -> bool:
         sys.dont_write_bytecode = False
     path = environment.get("PYTHONPATH")
     if path is not None:
-        kept = os.pathsep.join(entry for entry in path.split(os.pathsep) if entry and _resolved(entry).is_relative_to(ROOT))
+        kept = os.pathsep.join(
+            entry for entry in path.split(os.pathsep) if entry and _resolved(entry).is_relative_to(ROOT)
+        )
         if kept == path:
             path = None
         elif kept:
@@ -287,13 +300,14 @@ def settle_locale(environment: Environment) -> None:
         del environment[name]
     environment["LC_ALL"] = environment["LANG"] = UTF_8
     environment["TZ"] = "UTC"
+    time.tzset()
 
 
 def settle_shell(environment: Environment) -> None:
-    """Keep away what changes shells and podman, and see that there is a home, a place for temporary files and a umask."""
+    """Keep away what changes shells and podman; give a home, a place for temporary files and a umask."""
     for name in [name for name in environment if name in NEVER or name.startswith("BASH_FUNC_")]:
         del environment[name]
-    if not os.path.isabs(environment.get("HOME", "")):
+    if not Path(environment.get("HOME", "")).is_absolute():
         environment["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
     if "TMPDIR" in environment and not _resolved(environment["TMPDIR"]).is_dir():
         del environment["TMPDIR"]
@@ -306,11 +320,7 @@ def settle_proxies(environment: Environment, *hosts: str) -> None:
     proxies = [name for name in environment if name.lower().endswith("_proxy") and name.lower() != "no_proxy"]
     if not proxies:
         return
-    listed = [
-        entry.strip()
-        for name in ("no_proxy", "NO_PROXY")
-        for entry in environment.get(name, "").split(",")
-    ]
+    listed = [entry.strip() for name in ("no_proxy", "NO_PROXY") for entry in environment.get(name, "").split(",")]
     wanted = ["localhost", "127.0.0.1", *addresses(environment), *hosts]
     if host := loopback(environment.get("AWS_ENDPOINT_URL", "")):
         wanted.append(host)

@@ -37,6 +37,8 @@ def run(inventory: str, more: Sequence[str]) -> Facts:
         PlanError: it ended before its last task.
     """
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", f"inventory/{inventory}"]
+    # What shows more, or in colours, would stand amid the JSON.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     quiet = {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
@@ -46,7 +48,7 @@ def run(inventory: str, more: Sequence[str]) -> Facts:
         done = subprocess.run(
             [*command, "playbooks/plan.yml", *more],
             cwd=ROOT,
-            env=os.environ | quiet,
+            env=kept | quiet,
             capture_output=True,
             text=True,
             check=False,
