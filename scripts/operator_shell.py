@@ -1,13 +1,13 @@
 """Decides what of the operator's shell reaches Ansible, boto3 and ssh: the one place that does, for make and by hand.
 
 `make` installs operator_shell.pth into .venv. It runs `settle` whenever a Python of .venv starts, before ansible or
-botocore is imported. So `ansible-playbook`, `molecule`, `pytest` and `python -m stock_market_ops.query` hold alike, with
-make or without. The Makefile only keeps away what would stop its recipes before Python runs.
+botocore is imported. So `ansible-playbook`, `molecule`, `pytest` and `python -m stock_market_ops.query` hold alike,
+with make or without. The Makefile only keeps away what would stop its recipes before Python runs.
 
-- AWS_*, BOTO*, ~/.aws: with inventory/local nothing passes, as the local cloud has keys and an endpoint of its own. With
-  inventory/aws all passes; keys win over a profile, and a name that only some of the libraries know is given to all.
-- ANSIBLE_*, MITOGEN_*: what changes only the display and the log passes. The rest is put aside and named in one line, and
-  ansible.cfg is the repository's: they choose other plugins and collections than the pinned ones.
+- AWS_*, BOTO*, ~/.aws: with inventory/local nothing passes, as the local cloud has keys and an endpoint of its own.
+  With inventory/aws all passes; keys win over a profile, and names that only some libraries know are given to all.
+- ANSIBLE_*, MITOGEN_*: what changes only the display and the log passes. The rest is put aside and named in one line,
+  and ansible.cfg is the repository's: they choose other plugins and collections than the pinned ones.
 - *_proxy: pass; the deployment's own addresses are added to no_proxy.
 - LC_*, LANG, TZ, umask: become C.UTF-8, UTC and 022. Ansible refuses other encodings, programs' answers are read, and
   files get the modes that were tested; secrets have their modes by name.

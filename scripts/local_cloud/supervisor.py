@@ -152,7 +152,7 @@ def start(settings: Settings) -> Report:
 def _spawn(settings: Settings, host_image: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "local_cloud.server"]
     command += [settings.deployment, str(settings.block), str(settings.state_dir), host_image]
-    # Nothing of the person who starts it may lead moto's own clients elsewhere or, as podman hands proxies on, reach hosts.
+    # Nothing of the shell may lead moto's own clients elsewhere or, as podman hands proxies on, reach the hosts.
     environment = {key: value for key, value in os.environ.items() if _passes(key)}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
     environment |= {
