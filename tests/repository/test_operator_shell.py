@@ -41,7 +41,7 @@ SEEN = [
             },
             {
                 "ansible.builtin.copy": {
-                    "content": "{{ [seen.stdout | from_json, names | zip(lookup('config', *names)) | list] | to_json }}",
+                    "content": "{{ [seen.stdout | from_json, lookup('config', *names)] | to_json }}",
                     "dest": "{{ answer }}",
                     "mode": "0600",
                 },
