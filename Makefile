@@ -46,7 +46,7 @@ PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
 test chaos: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster lint unit molecule audit chaos bench lock system venv venv-test check-env words moved
+.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-shells lint unit molecule audit chaos bench lock system venv venv-test check-env words moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -127,6 +127,9 @@ molecule: venv-test  ## the scenarios bad_input and default, one after the other
 test-cluster: system venv-test  ## three brokers and a day in their life under load, half an hour: the scenario cluster
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to
 	$(BIN)/molecule test -s cluster
+
+test-shells: system venv-test  ## every command in every shell that people have, ten minutes: the scenario hostile_shell
+	$(BIN)/molecule test -s hostile_shell
 
 audit: venv  ## pinned versions with known vulnerabilities, by asking OSV; exit code 2 where they can't be looked up
 	@$(WITH_ARGS) $(BIN)/python -m supply_chain
