@@ -79,6 +79,8 @@ TEST_MODULES = frozenset({"pytest", "tests", "benchmarks"})
 OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 DEFAULT_DEPLOYMENT = "stock-market"
 UTF_8 = "C.UTF-8"
+# How each line begins that says what was put aside.
+SAYING = "This shell's "
 
 
 def settle() -> None:
@@ -177,7 +179,7 @@ def settle_ansible(environment: Environment) -> str:
     environment["ANSIBLE_CONFIG"] = config
     if not aside or "MOLECULE_FILE" in environment:
         return ""
-    return f"This shell's {', '.join(aside)} would change what runs, and is not used: see ansible.cfg."
+    return f"{SAYING}{', '.join(aside)} would change what runs, and is not used: see ansible.cfg."
 
 
 def is_local(inventory: str) -> bool:
@@ -193,7 +195,7 @@ def settle_aws(environment: Environment, given: Sequence[str]) -> list[str]:
         endpoints = sorted(name for name in environment if name.startswith("AWS_ENDPOINT_URL"))
         own = is_local_shell(environment)
         forget_aws(environment)
-        return [f"This shell's {', '.join(endpoints)} is not used: the local cloud has an endpoint of its own."] * bool(
+        return [f"{SAYING}{', '.join(endpoints)} is not used: the local cloud has an endpoint of its own."] * bool(
             endpoints and not own
         )
     on_aws = any(_resolved(text).is_relative_to(ROOT / "inventory") for text in given)
@@ -220,12 +222,12 @@ def settle_account(environment: Environment) -> list[str]:
         environment["AWS_REGION"] = environment["AWS_DEFAULT_REGION"] = region
     says = []
     if "AWS_ACCESS_KEY_ID" in environment and environment.pop("AWS_PROFILE", ""):
-        says.append("This shell has AWS keys and AWS_PROFILE: the keys are used, as by every AWS tool.")
+        says.append(f"{SAYING}AWS keys are used and not its AWS_PROFILE, as by every AWS tool.")
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         for name in [name for name in environment if name.startswith("AWS_ENDPOINT_URL")]:
             del environment[name]
     if endpoint := environment.get("AWS_ENDPOINT_URL"):
-        says.append(f"AWS_ENDPOINT_URL is set: inventory and modules ask the AWS API at {endpoint}.")
+        says.append(f"{SAYING}AWS_ENDPOINT_URL is used: inventory and modules ask the AWS API at {endpoint}.")
     return says
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+import operator_shell
 from stock_market_ops.deployment import ROOT
 from stock_market_ops.planning import judge, prices, screen
 from stock_market_ops.planning.facts import Facts
@@ -56,6 +57,9 @@ def run(inventory: str, more: Sequence[str]) -> Facts:
         )
     except subprocess.TimeoutExpired as error:
         raise PlanError(f"playbooks/plan.yml had no answer after {error.timeout:.0f} s.") from error
+    for line in done.stderr.splitlines():
+        if line.startswith(operator_shell.SAYING):
+            sys.stderr.write(f"{line}\n")
     return facts_of(done.stdout, done.stderr)
 
 

@@ -125,7 +125,11 @@ def test_the_deployments_addresses_go_past_a_proxy_and_everything_else_through_i
         ({"AWS_PROFILE": "me", "AWS_DEFAULT_PROFILE": "other"}, {"AWS_PROFILE": "me"}, ""),
         ({"AWS_PROFILE": "", "AWS_REGION": ""}, {}, ""),
         ({"AWS_DEFAULT_REGION": "eu-west-1"}, {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}, ""),
-        ({"AWS_ACCESS_KEY_ID": "k", "AWS_PROFILE": "me"}, {"AWS_ACCESS_KEY_ID": "k"}, "the keys are used"),
+        (
+            {"AWS_ACCESS_KEY_ID": "k", "AWS_PROFILE": "me"},
+            {"AWS_ACCESS_KEY_ID": "k"},
+            "AWS keys are used and not its AWS_PROFILE",
+        ),
         ({"AWS_ENDPOINT_URL": "http://x", "AWS_URL": "http://y"}, {"AWS_ENDPOINT_URL": "http://x"}, "at http://x."),
         (
             {"AWS_ENDPOINT_URL": "http://x", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
