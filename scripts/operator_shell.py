@@ -270,6 +270,21 @@ def forget_aws(environment: Environment) -> None:
     environment["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
+def settle_deployment(environment: Environment, endpoint: str, credentials: Path) -> None:
+    """Keep of the AWS settings what a program may see that asks a deployment by its own profile.
+
+    `endpoint` is the deployment's, or "" on AWS; `credentials` is its file, which holds keys on the local cloud only.
+    On AWS the profile asks for the operator's own credentials.
+    """
+    if endpoint:
+        # A variable would win over the profile's endpoint.
+        for name in [name for name in environment if name.startswith("AWS_ENDPOINT_URL")]:
+            del environment[name]
+        settle_proxies(environment, urlsplit(endpoint).hostname or "")
+    if has_keys(credentials):
+        forget_aws(environment)
+
+
 def settle_python(environment: Environment) -> bool:
     """Put aside what Python reads of the environment; return whether this process has read some of it already."""
     if environment.pop("PYTHONDONTWRITEBYTECODE", None) is not None:

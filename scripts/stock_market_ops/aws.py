@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
@@ -19,8 +16,6 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-import operator_shell
-
 if TYPE_CHECKING:
     from stock_market_ops.deployment import Deployment
 
@@ -29,17 +24,7 @@ AWS_ERRORS = (BotoCoreError, ClientError)
 
 
 def session(deployment: Deployment) -> boto3.Session:
-    """Open a session with the deployment's own profile; the caller's AWS_PROFILE, keys and endpoint play no part.
-
-    On AWS the profile asks for the caller's own credentials.
-    """
-    if deployment.endpoint_url:
-        # A variable would win over the profile's endpoint.
-        for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
-            del os.environ[name]
-        operator_shell.settle_proxies(os.environ, urlsplit(deployment.endpoint_url).hostname or "")
-    if operator_shell.has_keys(Path(deployment.aws_credentials_file)):
-        operator_shell.forget_aws(os.environ)
+    """Open a session with the deployment's own profile; the caller's AWS_PROFILE and keys play no part."""
     core = botocore.session.Session(profile=deployment.aws_profile)
     core.set_config_variable("config_file", deployment.aws_config_file)
     core.set_config_variable("credentials_file", deployment.aws_credentials_file)
