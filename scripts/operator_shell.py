@@ -359,8 +359,10 @@ def loopback(endpoint: str) -> str:
 
 def install() -> None:
     """Write operator_shell.pth into this Python's site-packages."""
-    text = f"{Path(__file__).resolve().parent}\nimport operator_shell; operator_shell.settle()\n"
-    (Path(sysconfig.get_path("purelib")) / "operator_shell.pth").write_text(text, encoding="utf-8")
+    # Python reads it in the encoding of the shell's locale, which may be ASCII where the path is not.
+    folder = os.fsencode(Path(__file__).resolve().parent)
+    text = f"import os, sys; sys.path.append(os.fsdecode({folder!r})); import operator_shell; operator_shell.settle()\n"
+    (Path(sysconfig.get_path("purelib")) / "operator_shell.pth").write_text(text, encoding="ascii")
 
 
 if __name__ == "__main__":

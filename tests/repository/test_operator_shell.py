@@ -191,3 +191,27 @@ def test_ansible_of_another_project_is_left_alone(tmp_path: Path) -> None:
     )
     settings = {item["name"]: item["value"] for item in json.loads(done.stdout) if "name" in item}
     assert (settings["DEFAULT_FORKS"], settings["DEFAULT_TIMEOUT"]) == (3, 7)
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "de_DE.ISO-8859-1"])
+def test_it_is_found_in_a_path_that_the_shells_locale_cannot_write(tmp_path: Path, locale: str) -> None:
+    folder = tmp_path / "My Projects" / "x \u00e9\u4e2d"
+    (folder / "scripts").mkdir(parents=True)
+    (folder / "scripts" / "operator_shell.py").write_text(
+        (ROOT / "scripts" / "operator_shell.py").read_text("utf-8"), "utf-8"
+    )
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / ".venv")], check=True)
+    python = folder / ".venv" / "bin" / "python"
+    subprocess.run([str(python), str(folder / "scripts" / "operator_shell.py")], check=True)
+    (folder / "ansible-stand-in").write_text(
+        "import os, sys; print(os.environ['LC_ALL'], sys.getfilesystemencoding())\n"
+    )
+    done = subprocess.run(
+        [str(python), "ansible-stand-in"],
+        cwd=folder,
+        env=os.environ | {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("C.UTF-8 utf-8\n", "")
