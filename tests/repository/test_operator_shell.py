@@ -209,7 +209,7 @@ def test_it_is_found_in_a_path_that_the_shells_locale_cannot_write(tmp_path: Pat
     done = subprocess.run(
         [str(python), "ansible-stand-in"],
         cwd=folder,
-        env=os.environ | {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        env={"PATH": os.environ["PATH"], "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         capture_output=True,
         text=True,
         check=True,
