@@ -45,6 +45,7 @@ PASSING_ANSIBLE = frozenset(
         "CHECK_MODE_MARKERS",
         "DEBUG",
         "DEPRECATION_WARNINGS",
+        "DEVEL_WARNING",
         "DIFF_ALWAYS",
         "DIFF_CONTEXT",
         "DISPLAY_FAILED_STDERR",
