@@ -1,97 +1,113 @@
 # Thin wrappers: each target is one command that can be typed by hand with .venv active. `make help` lists them.
 SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
+# -p: bash reads no BASH_ENV, SHELLOPTS, CDPATH or function of the environment.
+.SHELLFLAGS := -peuo pipefail -c
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-ENV ?= local
+# Words choose; text is handed on as it was typed. All are read from the command line only, but for ENV: what a shell exports under
+# such a name (HOST, USER, FORMAT) was meant for somebody else.
+WORDS := ANALYSIS BACKUP CONFIRM FAULTS FORMAT HOST INSTANCE MAY MINUTES PART PURGE REMOVE ROUND SEED STEP USER WHAT
+TEXTS := ARGS COMMAND SQL
+# make expands what stands on its command line, and again for the environment of each recipe: a `$(shell ...)` in SQL would run.
+$(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
+$(foreach name,$(WORDS) $(TEXTS),$(if $(findstring environment,$(origin $(name))),$(eval override $(name) :=)))
+# sh's start-up file has the same name: a path in the environment is that.
+ifneq ($(findstring environment,$(origin ENV)),)
+ifneq ($(findstring /,$(value ENV))$(findstring ~,$(value ENV)),)
+override ENV :=
+endif
+endif
+override ENV := $(or $(value ENV),local)
+export ENV $(WORDS) $(TEXTS)
+
 STOCK_MARKET_DEPLOYMENT ?= stock-market
-FORMAT ?= table
-PART ?= all
-HOST ?=
+override STOCK_MARKET_DEPLOYMENT := $(value STOCK_MARKET_DEPLOYMENT)
 export STOCK_MARKET_DEPLOYMENT
-export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-export PYTHONPATH := $(CURDIR)/scripts
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# Python keeps the bytecode of what runs, even where the shell forbids it: without, each command starts seconds later.
-unexport PYTHONDONTWRITEBYTECODE
-# The text as it was typed: a `$$path` in SQL is not make's to expand, and what follows a `;` in COMMAND is for the instance.
-export STOCK_MARKET_SQL = $(value SQL)
-export STOCK_MARKET_COMMAND = $(value COMMAND)
+# scripts/operator_shell.py decides what of the shell reaches our programs; these would act before it, on pip, uv, python and bash.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE PYTHONINSPECT
+unexport BASH_ENV CDPATH GREP_OPTIONS POSIXLY_CORRECT
+unexport PIP_CONSTRAINT PIP_DRY_RUN PIP_NO_DEPS PIP_PREFIX PIP_PYTHON PIP_REQUIREMENT PIP_REQUIRE_VIRTUALENV PIP_ROOT PIP_TARGET PIP_USER
+unexport UV_CONSTRAINT UV_EXCLUDE_NEWER UV_OVERRIDE UV_PREFIX UV_PROJECT UV_PYTHON UV_SYSTEM_PYTHON UV_TARGET
+unexport ANSIBLE_STDOUT_CALLBACK
+export LC_ALL := C.UTF-8
 
 BIN := .venv/bin
-PLAYBOOK := $(BIN)/ansible-playbook -i inventory/$(ENV)
-# A variable for a playbook, one value even with blanks in it.
-said = -e '$(1)="$(2)"'
+# A program, and behind its words those of ARGS.
+WITH_ARGS := $(BIN)/python -m make_arguments
+PLAYBOOK := $(WITH_ARGS) $(BIN)/ansible-playbook -i "inventory/$$ENV"
 LOCKS := bootstrap services operator local_cloud
 
 # What Debian has to provide: the operator's tools everywhere, the hosts and the build of Kafka's tarball only on this machine.
 PACKAGES_aws := ca-certificates git openssh-client python3-venv
 PACKAGES_local := $(PACKAGES_aws) iproute2 junit4 libmaven-dependency-plugin-java maven mmdebstrap nftables openjdk-17-jdk-headless podman procps runc uidmap
-PACKAGES := $(PACKAGES_$(ENV))
+PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
 test chaos soak: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster lint unit molecule audit chaos soak bench lock system venv venv-test check-env
+.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-shells lint unit molecule audit chaos soak bench lock system venv venv-test check-env words moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 plan: venv  ## what site.yml would make, what it costs, and what stands in its way (ENV=aws); creates nothing
-	@$(BIN)/python -m stock_market_ops.plan --inventory $(ENV) $(if $(ARGS),-- $(ARGS))
+	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.plan --inventory "$$ENV" --
 
 up: system venv  ## the whole pipeline, and Athena's answer over what it streamed (ENV=aws: on your account)
-	$(PLAYBOOK) playbooks/site.yml $(ARGS)
+	$(PLAYBOOK) playbooks/site.yml
 
 down: venv  ## removes it all again (CONFIRM=yes: asks nothing; PURGE=yes: the data bucket too)
-	$(PLAYBOOK) playbooks/teardown.yml -e teardown_confirm=$(if $(filter yes,$(CONFIRM)),true,false) -e purge_data=$(if $(filter yes,$(PURGE)),true,false) $(ARGS)
-	$(if $(filter local,$(ENV)),$(PLAYBOOK) playbooks/local_cloud_stop.yml)
+	$(PLAYBOOK) playbooks/teardown.yml -e teardown_confirm=$(if $(filter yes,$(CONFIRM)),true,false) -e purge_data=$(if $(filter yes,$(PURGE)),true,false)
+	$(if $(filter local,$(ENV)),ARGS= $(PLAYBOOK) playbooks/local_cloud_stop.yml)
 
 status: venv  ## one screen; exit code 0 only where all is well
-	@$(BIN)/python -m stock_market_ops.status $(if $(filter json,$(FORMAT)),--format json)
+	@$(BIN)/python -m stock_market_ops.status --format "$${FORMAT:-table}"
 
 query: venv  ## SQL='select ...' in Athena, FORMAT=table|json|csv; without SQL the named analyses
-	@$(BIN)/python -m stock_market_ops.query --format $(FORMAT) $(if $(value SQL),--sql "$$STOCK_MARKET_SQL") $(ANALYSIS)
+	@$(BIN)/python -m stock_market_ops.query --format "$${FORMAT:-table}" $${SQL:+"--sql=$$SQL"} $$ANALYSIS
 
 verify: venv  ## from S3 alone: is every record there exactly once? FORMAT=table|json; ARGS='--at-rest' when nothing is written
-	@$(BIN)/python -m stock_market_ops.verify --format $(FORMAT) $(ARGS)
+	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.verify --format "$${FORMAT:-table}"
 
 replay-quarantine: venv  ## quarantined records become quotes, once, when their cause is mended; ARGS='--dry-run', '--filter COMMAND'
-	@$(BIN)/python -m stock_market_ops.replay_quarantine --format $(FORMAT) $(ARGS)
+	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.replay_quarantine --format "$${FORMAT:-table}"
 
 ssh: venv  ## a shell on the instance (HOST=node-1; COMMAND='...' runs one command)
-	@ssh -F .state/$(STOCK_MARKET_DEPLOYMENT)/ssh_config $(or $(HOST),default) $(if $(value COMMAND),"$$STOCK_MARKET_COMMAND")
+	@[ -f ".state/$$STOCK_MARKET_DEPLOYMENT/ssh_config" ] || { echo "There is no deployment '$$STOCK_MARKET_DEPLOYMENT' here: run make up first." >&2; exit 3; }
+	@ssh -F ".state/$$STOCK_MARKET_DEPLOYMENT/ssh_config" "$${HOST:-default}" $${COMMAND:+"$$COMMAND"}
 
 client: venv  ## ready client files of a Kafka user, who is made if there is none: USER=alice, MAY=read|write|both|nothing
-	@[ "$(origin USER)" = "command line" ] || { echo "Say whose: make client USER=alice" >&2; exit 2; }
-	$(PLAYBOOK) playbooks/client.yml $(call said,client_user,$(USER)) $(call said,client_may,$(or $(MAY),read)) $(ARGS)
+	@[ -n "$$USER" ] || { echo "Say whose: make client USER=alice" >&2; exit 2; }
+	$(PLAYBOOK) playbooks/client.yml -e "client_user=$$USER" -e "client_may=$${MAY:-read}"
 
 rotate: venv  ## replaces secrets while the stream goes on: WHAT=passwords|certificates|authority|all
-	$(PLAYBOOK) playbooks/rotate.yml $(call said,rotate,$(WHAT)) $(ARGS)
+	$(PLAYBOOK) playbooks/rotate.yml -e "rotate=$$WHAT"
 
 logs: venv  ## one archive for whoever looks for a fault: configuration without secrets, journals, cluster, versions
-	$(PLAYBOOK) playbooks/collect_logs.yml $(ARGS)
+	$(PLAYBOOK) playbooks/collect_logs.yml
 
 backup: venv  ## topics, ACLs, users' names, consumer offsets and the inventory, as one object in the data bucket
-	$(PLAYBOOK) playbooks/backup.yml $(ARGS)
+	$(PLAYBOOK) playbooks/backup.yml
 
 restore: venv  ## creates what a backup has and the cluster lacks: BACKUP=latest|20260131T120000Z; deletes nothing
-	$(PLAYBOOK) playbooks/restore.yml $(call said,backup,$(BACKUP)) $(ARGS)
+	$(PLAYBOOK) playbooks/restore.yml -e "backup=$$BACKUP"
 
 restart: venv  ## restarts what runs, one after the other, through a gate: WHAT=both|kafka|zookeeper
-	$(PLAYBOOK) playbooks/restart.yml $(call said,restart,$(or $(WHAT),both)) $(ARGS)
+	$(PLAYBOOK) playbooks/restart.yml -e "restart=$${WHAT:-both}"
 
 upgrade: venv  ## another kafka_version: STEP=software, then STEP=protocol; between them STEP=rollback ARGS='-e kafka_version=3.8.1'
-	$(PLAYBOOK) playbooks/upgrade.yml $(call said,upgrade,$(STEP)) $(ARGS)
+	$(PLAYBOOK) playbooks/upgrade.yml -e "upgrade=$$STEP"
 
 scale: venv  ## adds the brokers that the inventory declares and moves partitions to them; REMOVE=kafka-4 drains one that it declares no more
-	$(PLAYBOOK) playbooks/scale.yml $(call said,scale_remove,$(REMOVE)) $(ARGS)
+	$(PLAYBOOK) playbooks/scale.yml -e "scale_remove=$$REMOVE"
 
 replace: venv  ## a new instance in the place of one that is gone: INSTANCE=kafka-2
-	$(PLAYBOOK) playbooks/replace.yml $(call said,instance,$(INSTANCE)) $(ARGS)
+	$(PLAYBOOK) playbooks/replace.yml -e "instance=$$INSTANCE"
 
 topics: venv  ## has the declared topics, and shows each difference
-	$(PLAYBOOK) playbooks/topics.yml $(ARGS)
+	$(PLAYBOOK) playbooks/topics.yml
 
 test: system venv-test lint unit molecule  ## lint, unit tests, molecule bad_input and default: what CI runs
 
@@ -113,39 +129,71 @@ test-cluster: system venv-test  ## three brokers and a day in their life under l
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to
 	$(BIN)/molecule test -s cluster
 
+test-shells: system venv-test  ## every command in every shell that people have, ten minutes: the scenario hostile_shell
+	$(BIN)/molecule test -s hostile_shell
+
 audit: venv  ## pinned versions with known vulnerabilities, by asking OSV; exit code 2 where they can't be looked up
-	@$(BIN)/python -m supply_chain $(ARGS)
+	@$(WITH_ARGS) $(BIN)/python -m supply_chain
 
 bench: system venv-test  ## the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|stream|replay|outage|profile)
-	PYTHONPATH=$(CURDIR)/scripts:$(CURDIR) $(BIN)/python -m benchmarks.run --part $(PART) $(ARGS)
+	$(WITH_ARGS) $(BIN)/python -m benchmarks.run --part "$${PART:-all}"
 
 chaos: system venv-test  ## fault trials: SEED=123 repeats a schedule, FAULTS=500 is how many, ROUND=3 plays one round of it
-	@PYTHONPATH=scripts:. $(BIN)/python -m tests.chaos --faults $(or $(FAULTS),500) $(if $(SEED),--seed $(SEED)) $(if $(ROUND),--round $(ROUND)) $(ARGS)
+	@$(WITH_ARGS) $(BIN)/python -m tests.chaos --faults "$${FAULTS:-500}" $${SEED:+--seed "$$SEED"} $${ROUND:+--round "$$ROUND"}
 
 soak: system venv-test  ## a week around the end of a year on a fast clock: MINUTES=6 is how long it takes beside start and verdict
-	@PYTHONPATH=scripts:. $(BIN)/python -m tests.soak --minutes $(or $(MINUTES),6) $(ARGS)
+	@$(WITH_ARGS) $(BIN)/python -m tests.soak --minutes "$${MINUTES:-6}"
 
 lock: venv-test  ## writes requirements/*.txt anew from requirements/*.in
 	cd requirements && ../$(BIN)/python lock.py
 
-system: check-env
-	@missing=$$(for package in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
+system: words check-env
+	@if [ "$$ENV" != local ]; then \
+	  missing=$$(PATH="$${PATH#*/.venv/bin:}"; $(FIND_PYTHON) >/dev/null || echo "Python 3.11 or newer with its module venv"; \
+	    for tool in git ssh ssh-keygen; do command -v $$tool >/dev/null || echo $$tool; done); \
+	  [ -n "$$missing" ] || exit 0; \
+	  command -v dpkg-query >/dev/null || { echo "ENV=$$ENV needs on this machine, and these are missing: $${missing//$$'\n'/, }. Install them." >&2; exit 2; }; \
+	fi; \
+	command -v dpkg-query >/dev/null || { echo "The local cloud's hosts and tools come from Debian's packages, and this machine has no dpkg: use Debian 12, or ENV=aws for a real account." >&2; exit 2; }; \
+	missing=$$(for package in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
 	[ -z "$$missing" ] && exit 0; \
 	[ "$$(id -u)" = 0 ] || { echo "These Debian packages are missing; install them as root: apt-get install" $$missing >&2; exit 2; }; \
 	echo "Installing Debian packages:" $$missing; \
 	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends $$missing >/dev/null
 
+# The first Python that .venv can be made with, Debian's own before others.
+FIND_PYTHON = for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
+	  "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done | grep .
+
+words:
+	@case "$$(pwd -P)" in *[\"\'\\:%#\$$\`]*) echo "The checkout's path, $$(pwd -P), has a quotation mark or one of \\ : % # \$$ in it, which Python, ssh or make can't take: move it." >&2; exit 2;; esac; \
+	for name in ENV STOCK_MARKET_DEPLOYMENT $(filter-out ANALYSIS,$(WORDS)); do \
+	  case "$${!name-}" in -*|*[!A-Za-z0-9._,@+-]*) echo "$$name='$${!name}' can't be used: it has letters, digits and . _ , @ + - only." >&2; exit 2;; esac; \
+	done; \
+	case "$$ANALYSIS" in -*|*[!A-Za-z0-9_\ -]*) echo "ANALYSIS='$$ANALYSIS' can't be used: it is names of analyses, with a blank between two." >&2; exit 2;; esac
+
 check-env:
-	@[ -d inventory/$(ENV) ] || { echo "ENV=$(ENV) is no inventory here; say ENV=local or ENV=aws." >&2; exit 2; }
-	@[ $(ENV) != local ] || [ "$$(id -u)" = 0 ] || { echo "The local cloud runs hosts with podman and needs root: run make as root, or ENV=aws for a real account." >&2; exit 2; }
+	@[ -n "$$ENV" ] && [ -d "inventory/$$ENV" ] || { echo "ENV=$$ENV is no inventory here; say ENV=local or ENV=aws." >&2; exit 2; }
+	@[ "$$ENV" != local ] || [ "$$(id -u)" = 0 ] || { echo "The local cloud runs hosts with podman and needs root: run make as root, or ENV=aws for a real account." >&2; exit 2; }
 
-venv: .venv/locked
-venv-test: .venv/locked-test
+venv: words .venv/locked
+venv-test: words .venv/locked-test
 
-.venv/locked: $(LOCKS:%=requirements/%.txt)
-	@[ -x $(BIN)/python ] || /usr/bin/python3 -m venv .venv
+# Programs of .venv name it by its path: after a move or a copy of the checkout it is made again.
+ifneq ($(wildcard .venv/locked),)
+ifneq ($(file <.venv/checkout),$(CURDIR))
+.venv/locked: moved
+endif
+endif
+moved:
+	@rm -rf .venv
+
+.venv/locked: $(LOCKS:%=requirements/%.txt) scripts/operator_shell.py
+	@[ -x $(BIN)/python ] || { python=$$(PATH="$${PATH#*/.venv/bin:}"; $(FIND_PYTHON)) || { echo "Python 3.11 or newer with its module venv is missing: install it." >&2; exit 2; }; "$$python" -m venv .venv; }
 	@$(BIN)/pip install --quiet --require-hashes -r requirements/bootstrap.txt >&2
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes $(LOCKS:%=-r requirements/%.txt) >&2
+	@$(BIN)/python scripts/operator_shell.py
+	@printf '%s' "$$(pwd -P)" >.venv/checkout
 	@touch $@
 
 .venv/locked-test: .venv/locked requirements/test.txt

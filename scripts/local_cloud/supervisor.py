@@ -26,6 +26,7 @@ from local_cloud.settings import API_PORT, HEALTH_PATH, Settings
 START_LIMIT_SECONDS = 60.0
 STOP_LIMIT_SECONDS = 120.0
 _LOG_LINES = 15
+_PAST_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass
@@ -85,7 +86,7 @@ def _pid_of(settings: Settings) -> int:
 def health(settings: Settings) -> dict[str, object] | None:
     """What the server on this block's address says of itself; None if none listens there."""
     try:
-        with urllib.request.urlopen(f"{settings.endpoint_url}{HEALTH_PATH}", timeout=5) as answer:
+        with _PAST_PROXIES.open(f"{settings.endpoint_url}{HEALTH_PATH}", timeout=5) as answer:
             said: dict[str, object] = json.load(answer)
             return said
     except urllib.error.URLError as error:
@@ -151,8 +152,8 @@ def start(settings: Settings) -> Report:
 def _spawn(settings: Settings, host_image: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "local_cloud.server"]
     command += [settings.deployment, str(settings.block), str(settings.state_dir), host_image]
-    # No profile or endpoint of the person who starts it may lead moto's own clients elsewhere.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MOTO_"))}
+    # Nothing of the shell may lead moto's own clients elsewhere or, as podman hands proxies on, reach the hosts.
+    environment = {key: value for key, value in os.environ.items() if _passes(key)}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
     environment |= {
         "MOTO_AMIS_PATH": str(ami.write_list(settings, host_image)),
@@ -173,8 +174,16 @@ def _spawn(settings: Settings, host_image: str) -> subprocess.Popen[bytes]:
             cwd="/",
             env=environment,
             start_new_session=True,
+            umask=0o022,
             close_fds=True,
         )
+
+
+def _passes(name: str) -> bool:
+    """Whether the local cloud's process takes a variable from the shell that starts it."""
+    return name in ("HOME", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER") or name.startswith(
+        ("CONTAINERS_", "XDG_")
+    )
 
 
 def _wait_until_ready(settings: Settings, pid: int, process: subprocess.Popen[bytes] | None) -> None:

@@ -16,8 +16,7 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import BotoCoreError
 
-# The caller points these at the deployment's profile, which would lead straight back to this program.
-_DEPLOYMENTS_OWN = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+import operator_shell
 
 
 def document(session: boto3.Session) -> dict[str, str | int]:
@@ -45,8 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     definition = argparse.ArgumentParser(prog="stock_market_ops.credentials")
     definition.add_argument("--profile", help="the user's own profile; without it, the default chain")
     options = definition.parse_args(arguments)
-    for name in _DEPLOYMENTS_OWN:
-        os.environ.pop(name, None)
+    # A caller that has sourced env.sh names the deployment's profile, which would lead straight back to this program.
+    operator_shell.leave_sourced_shell(os.environ)
+    # The profile is the one of the command line, or none.
+    os.environ.pop("AWS_PROFILE", None)
+    os.environ.pop("AWS_DEFAULT_PROFILE", None)
     try:
         found = document(boto3.Session(profile_name=options.profile))
     except (BotoCoreError, LookupError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+import operator_shell
 from stock_market.settings import KafkaSecurity
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,15 +69,17 @@ def default_name() -> str:
 
 
 def load(name: str, state_root: Path | None = None) -> Deployment:
-    """Read `.state/<name>/deployment.json`.
+    """Read `.state/<name>/deployment.json`, and leave of the shell's AWS settings what the deployment may see.
 
     Raises:
         DeploymentError: the file is absent, unreadable or not of this form.
     """
     path = (state_root or ROOT / ".state") / name / "deployment.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Deployment)
+        deployment = msgspec.json.decode(path.read_bytes(), type=Deployment)
     except FileNotFoundError:
         raise DeploymentError(f"There is no deployment {name!r} ({path} is absent): run `make up` first.") from None
     except (OSError, msgspec.DecodeError) as error:
         raise DeploymentError(f"{path} cannot be used ({error}): run `make up`, which writes it anew.") from None
+    operator_shell.settle_deployment(os.environ, deployment.endpoint_url, Path(deployment.aws_credentials_file))
+    return deployment

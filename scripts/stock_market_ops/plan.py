@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+import operator_shell
 from stock_market_ops.deployment import ROOT
 from stock_market_ops.planning import judge, prices, screen
 from stock_market_ops.planning.facts import Facts
@@ -37,6 +38,8 @@ def run(inventory: str, more: Sequence[str]) -> Facts:
         PlanError: it ended before its last task.
     """
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", f"inventory/{inventory}"]
+    # What shows more, or in colours, would stand amid the JSON.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     quiet = {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
@@ -46,7 +49,7 @@ def run(inventory: str, more: Sequence[str]) -> Facts:
         done = subprocess.run(
             [*command, "playbooks/plan.yml", *more],
             cwd=ROOT,
-            env=os.environ | quiet,
+            env=kept | quiet,
             capture_output=True,
             text=True,
             check=False,
@@ -54,6 +57,9 @@ def run(inventory: str, more: Sequence[str]) -> Facts:
         )
     except subprocess.TimeoutExpired as error:
         raise PlanError(f"playbooks/plan.yml had no answer after {error.timeout:.0f} s.") from error
+    for line in done.stderr.splitlines():
+        if line.startswith(operator_shell.SAYING):
+            sys.stderr.write(f"{line}\n")
     return facts_of(done.stdout, done.stderr)
 
 

@@ -135,6 +135,47 @@ def test_on_aws_the_profile_holds_no_secret_and_finds_the_users_keys(
     assert (found.access_key, found.secret_key) == ("of-the-user", "secret-of-the-user")
 
 
+def test_a_program_asks_the_deployments_cloud_whatever_the_shell_says_of_another(state: Path) -> None:
+    program = (
+        "from pathlib import Path; from stock_market_ops import aws, deployment; import sys, urllib.request\n"
+        "known = deployment.load('shop', Path(sys.argv[1]))\n"
+        "session = aws.session(known); client = session.client('s3', config=aws.config())\n"
+        "print(client.meta.endpoint_url, session.get_credentials().access_key, client.meta.region_name,"
+        " urllib.request.proxy_bypass('127.0.0.1'), urllib.request.proxy_bypass('example.org'))"
+    )
+    other = dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "http_proxy"), "http://127.0.0.1:9")
+    more = {"AWS_PROFILE": "other", "AWS_REGION": "eu-west-9", "AWS_MAX_ATTEMPTS": "no number", "no_proxy": "localhost"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(state.parent)],
+        env=os.environ | OWN_KEYS | other | more,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [ENDPOINT, "local-cloud", "eu-north-1", "True", "False"]
+
+
+def test_on_aws_a_shell_that_sources_the_environment_again_keeps_the_operators_profile(folder: Path) -> None:
+    path = folder / "profiled"
+    done = playbook.run(folder, PLAY, inventory(path, operator_source_profile="me"))
+    assert done.code == 0, done.output
+    program = (
+        "import os, operator_shell; environment = dict(os.environ)\n"
+        "operator_shell.settle_account(environment)\n"
+        "print(environment['AWS_PROFILE'], environment['AWS_CONFIG_FILE'], 'AWS_ENDPOINT_URL' in environment)"
+    )
+    script = '. "$1" && . "$1" && exec "$2" -c "$3"'
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done_again = subprocess.run(
+        ["sh", "-euc", script, "sh", str(path / "env.sh"), sys.executable, program],
+        env=kept | {"AWS_PROFILE": "me", "AWS_CONFIG_FILE": "/own/config"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done_again.stdout.split() == ["me", "/own/config", "False"]
+
+
 def test_ssh_takes_the_configuration_for_each_instance_and_by_default(state: Path) -> None:
     for name in ("node-1", "default"):
         done = subprocess.run(

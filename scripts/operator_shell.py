@@ -1,0 +1,370 @@
+"""Decides what of the operator's shell reaches Ansible, boto3 and ssh: the one place that does, for make and by hand.
+
+`make` installs operator_shell.pth into .venv. It runs `settle` whenever a Python of .venv starts, before ansible or
+botocore is imported. So `ansible-playbook`, `molecule`, `pytest` and `python -m stock_market_ops.query` hold alike,
+with make or without. The Makefile only keeps away what would stop its recipes before Python runs.
+
+- AWS_*, BOTO*, ~/.aws: with inventory/local nothing passes, as the local cloud has keys and an endpoint of its own.
+  With inventory/aws all passes; keys win over a profile, and names that only some libraries know are given to all.
+- ANSIBLE_*, MITOGEN_*: what changes only the display and the log passes. The rest is put aside and named in one line,
+  and ansible.cfg is the repository's: they choose other plugins and collections than the pinned ones.
+- *_proxy: pass; the deployment's own addresses are added to no_proxy.
+- LC_*, LANG, TZ, umask: become C.UTF-8, UTC and 022. Ansible refuses other encodings, programs' answers are read, and
+  files get the modes that were tested; secrets have their modes by name.
+- PYTHON*: put aside, and the program starts again where Python has read them already. They put other modules before the
+  pinned ones.
+- HOME, TMPDIR: set where they are missing or no directory, as in CI.
+- BASH_ENV, ENV, CDPATH, exported functions, CONTAINER_HOST: put aside. They change what shells and podman do.
+- ~/.ssh/config: inventory/stock_market.yml and `make ssh` give ssh a file of the deployment, or none, with -F.
+- PIP_*, UV_*, certificates: pass. They say where the pinned, hashed packages come from.
+
+Any other program of .venv is left alone, and so is Ansible in another project's folder with another ansible.cfg.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+import sysconfig
+import time
+from collections.abc import MutableMapping, Sequence
+from hashlib import md5
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[1]
+Environment = MutableMapping[str, str]
+
+# Variables that only change what is shown or logged.
+PASSING_ANSIBLE = frozenset(
+    f"ANSIBLE_{name}"
+    for name in (
+        "CALLBACK_FORMAT_PRETTY",
+        "CALLBACK_RESULT_FORMAT",
+        "CHECK_MODE_MARKERS",
+        "DEBUG",
+        "DEPRECATION_WARNINGS",
+        "DEVEL_WARNING",
+        "DIFF_ALWAYS",
+        "DIFF_CONTEXT",
+        "DISPLAY_FAILED_STDERR",
+        "DISPLAY_OK_HOSTS",
+        "DISPLAY_SKIPPED_HOSTS",
+        "DISPLAY_TRACEBACK",
+        "FORCE_COLOR",
+        "LOG_PATH",
+        "LOG_VERBOSITY",
+        "NOCOLOR",
+        "NOCOWS",
+        "PAGER",
+        "SHOW_CUSTOM_STATS",
+        "SHOW_PER_HOST_START",
+        "SHOW_TASK_PATH_ON_FAILURE",
+        "VERBOSITY",
+    )
+)
+# Callbacks of the pinned packages, which programs ask for to read Ansible's answer.
+PASSING_CALLBACKS = ("ansible.builtin.", "ansible.posix.")
+PASSING_PYTHON = frozenset({"PYTHONUNBUFFERED", "PYTHONFAULTHANDLER", "PYTHONPYCACHEPREFIX", "PYTHONNOUSERSITE"})
+# They change what a shell or podman below does.
+NEVER = frozenset(
+    {"BASH_ENV", "BASHOPTS", "CDPATH", "CONTAINER_CONNECTION", "CONTAINER_HOST", "ENV", "GLOBIGNORE", "IFS"}
+)
+NEVER |= {"NOTIFY_SOCKET", "POSIXLY_CORRECT", "SHELLOPTS"}
+
+# What a program of .venv is, by its name or its module's first part.
+ANSIBLE, MOLECULE, TESTS, OWN = "ansible", "molecule", "tests", "own"
+OWN_MODULES = frozenset({"kafka_distribution", "local_cloud", "stock_market_ops", "supply_chain"})
+TEST_MODULES = frozenset({"pytest", "tests", "benchmarks"})
+OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+DEFAULT_DEPLOYMENT = "stock-market"
+UTF_8 = "C.UTF-8"
+# How each line begins that says what was put aside.
+SAYING = "This shell's "
+
+
+def settle() -> None:
+    """Make this process' environment the one that its program may have; called once, as Python starts."""
+    kind, arguments = program(sys.orig_argv)
+    if kind == "":
+        return
+    environment = os.environ
+    if kind == ANSIBLE and not is_ours(arguments, environment):
+        return
+    sayings = [settle_ansible(environment)] if kind in (ANSIBLE, MOLECULE, TESTS) else []
+    if kind == ANSIBLE:
+        sayings += settle_aws(environment, inventories(arguments))
+    elif kind == MOLECULE or (kind == TESTS and "MOLECULE_FILE" not in environment):
+        # A scenario says itself what its cloud is, and so does a test.
+        forget_aws(environment)
+    again = settle_python(environment)
+    again |= sys.getfilesystemencoding() != "utf-8" and environment.get("LC_ALL") != UTF_8
+    settle_locale(environment)
+    settle_shell(environment)
+    settle_proxies(environment)
+    for saying in filter(None, sayings):
+        sys.stderr.write(f"{saying}\n")
+    sys.stderr.flush()
+    if again:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
+def program(command: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Return what kind of program Python was started for ("" for any other), and the program's own arguments."""
+    position = 1
+    while position < len(command):
+        word = command[position]
+        if word in OPTIONS_WITH_VALUE:
+            position += 2
+        elif word == "-m" and position + 1 < len(command):
+            return _kind(command[position + 1].partition(".")[0]), command[position + 2 :]
+        elif word == "-c" or not word.startswith("-"):
+            break
+        else:
+            position += 1
+    if position >= len(command) or command[position] == "-c":
+        return "", ()
+    path = command[position]
+    return _kind(path.rpartition("/")[2].removesuffix(".py"), is_script=True), command[position + 1 :]
+
+
+def _kind(name: str, *, is_script: bool = False) -> str:
+    if name == "ansible" or name.startswith("ansible-"):
+        return ANSIBLE
+    if name == "molecule":
+        return MOLECULE
+    if name in TEST_MODULES if not is_script else name in ("pytest", "py.test"):
+        return TESTS
+    return OWN if name in OWN_MODULES and not is_script else ""
+
+
+def is_ours(arguments: Sequence[str], environment: Environment) -> bool:
+    """Whether Ansible runs for this repository: from its folder, with its ansible.cfg, or on one of its playbooks."""
+    config = environment.get("ANSIBLE_CONFIG", "")
+    if config and Path(config).resolve() in (ROOT, ROOT / "ansible.cfg"):
+        return True
+    places = [Path.cwd(), *(Path(word).resolve() for word in arguments if word.endswith((".yml", ".yaml")))]
+    return any(place.is_relative_to(ROOT) for place in places)
+
+
+def inventories(arguments: Sequence[str]) -> list[str]:
+    """Return the values of ansible's options -i, --inventory and --inventory-file."""
+    found: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        # Ansible takes any beginning of an option's name that is clear.
+        if name.startswith("--inv") and "--inventory-file".startswith(name):
+            found.append(value if equals else next(words, ""))
+        elif word == "-i":
+            found.append(next(words, ""))
+        elif word.startswith("-i"):
+            found.append(word[2:].removeprefix("="))
+    return found
+
+
+def settle_ansible(environment: Environment) -> str:
+    """Put aside the ANSIBLE_* that change what runs, name the repository's ansible.cfg; return what to say of it."""
+    config = str(ROOT / "ansible.cfg")
+    aside = sorted(
+        name
+        for name, value in environment.items()
+        if name.startswith(("ANSIBLE_", "MITOGEN_"))
+        and name not in PASSING_ANSIBLE
+        and not (name == "ANSIBLE_CONFIG" and value == config)
+        and not (name == "ANSIBLE_STDOUT_CALLBACK" and value.startswith(PASSING_CALLBACKS))
+    )
+    for name in aside:
+        del environment[name]
+    environment["ANSIBLE_CONFIG"] = config
+    if not aside or "MOLECULE_FILE" in environment:
+        return ""
+    return f"{SAYING}{', '.join(aside)} would change what runs, and is not used: see ansible.cfg."
+
+
+def is_local(inventory: str) -> bool:
+    """Whether an inventory, a folder or a file in it, is one of the local cloud: it says where that answers."""
+    path = Path(inventory)
+    folder = path if path.is_dir() else path.parent
+    return (folder / "group_vars" / "all" / "endpoint.yml").exists()
+
+
+def settle_aws(environment: Environment, given: Sequence[str]) -> list[str]:
+    """Keep of the AWS settings what the inventories may see; return what to say of it."""
+    if any(map(is_local, given)) or not given:
+        endpoints = sorted(name for name in environment if name.startswith("AWS_ENDPOINT_URL"))
+        own = is_local_shell(environment)
+        forget_aws(environment)
+        return [f"{SAYING}{', '.join(endpoints)} is not used: the local cloud has an endpoint of its own."] * bool(
+            endpoints and not own
+        )
+    on_aws = any(_resolved(text).is_relative_to(ROOT / "inventory") for text in given)
+    return settle_account(environment) if on_aws else []
+
+
+def _resolved(text: str) -> Path:
+    return Path(text).resolve()
+
+
+def settle_account(environment: Environment) -> list[str]:
+    """Give the settings of a real account one meaning for modules, plugins and programs; return what to say of it."""
+    for name in [name for name in environment if name.startswith("AWS_") and not environment[name]]:
+        del environment[name]
+    # Names that only amazon.aws knows would lead its modules elsewhere than botocore.
+    for name in ("AWS_URL", "AWS_ACCESS_KEY", "AWS_SECRET_KEY"):
+        environment.pop(name, None)
+    leave_sourced_shell(environment)
+    profile = environment.pop("AWS_DEFAULT_PROFILE", "")
+    if profile:
+        environment.setdefault("AWS_PROFILE", profile)
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    if region:
+        environment["AWS_REGION"] = environment["AWS_DEFAULT_REGION"] = region
+    says = []
+    if "AWS_ACCESS_KEY_ID" in environment and environment.pop("AWS_PROFILE", ""):
+        says.append(f"{SAYING}AWS keys are used and not its AWS_PROFILE, as by every AWS tool.")
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        for name in [name for name in environment if name.startswith("AWS_ENDPOINT_URL")]:
+            del environment[name]
+    if endpoint := environment.get("AWS_ENDPOINT_URL"):
+        says.append(f"{SAYING}AWS_ENDPOINT_URL is used: inventory and modules ask the AWS API at {endpoint}.")
+    return says
+
+
+def is_sourced(environment: Environment) -> bool:
+    """Whether the shell has sourced a deployment's env.sh."""
+    folder = _resolved(environment.get("AWS_CONFIG_FILE", "/")).parent
+    return folder.name == "aws" and (folder.parent / "env.sh").exists()
+
+
+def is_local_shell(environment: Environment) -> bool:
+    """Whether that deployment is on the local cloud, whose profile has keys of its own."""
+    if not is_sourced(environment):
+        return False
+    return has_keys(_resolved(environment["AWS_CONFIG_FILE"]).with_name("credentials"))
+
+
+def has_keys(credentials: Path) -> bool:
+    """Whether a credentials file of a deployment holds keys: only the local cloud's are kept in one."""
+    return credentials.exists() and "aws_access_key_id" in credentials.read_text(encoding="utf-8")
+
+
+def leave_sourced_shell(environment: Environment) -> None:
+    """Give back the operator's own profile where env.sh is sourced: a deployment's profile can't be its own source."""
+    if not is_sourced(environment):
+        return
+    if is_local_shell(environment):
+        environment.pop("AWS_ENDPOINT_URL", None)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        environment.pop(name, None)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE"):
+        if before := environment.get(f"STOCK_MARKET_USER_{name}"):
+            environment[name] = before
+
+
+def forget_aws(environment: Environment) -> None:
+    """Take nothing from the operator's AWS settings: variables, files and instance metadata."""
+    for name in [name for name in environment if name.startswith(("AWS_", "BOTO"))]:
+        del environment[name]
+    environment["AWS_CONFIG_FILE"] = environment["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    environment["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def settle_deployment(environment: Environment, endpoint: str, credentials: Path) -> None:
+    """Keep of the AWS settings what a program may see that asks a deployment by its own profile.
+
+    `endpoint` is the deployment's, or "" on AWS; `credentials` is its file, which holds keys on the local cloud only.
+    On AWS the profile asks for the operator's own credentials.
+    """
+    if endpoint:
+        # A variable would win over the profile's endpoint.
+        for name in [name for name in environment if name.startswith("AWS_ENDPOINT_URL")]:
+            del environment[name]
+        settle_proxies(environment, urlsplit(endpoint).hostname or "")
+    if has_keys(credentials):
+        forget_aws(environment)
+
+
+def settle_python(environment: Environment) -> bool:
+    """Put aside what Python reads of the environment; return whether this process has read some of it already."""
+    if environment.pop("PYTHONDONTWRITEBYTECODE", None) is not None:
+        # The bytecode is kept even where the shell forbids it: without, each command starts seconds later.
+        sys.dont_write_bytecode = False
+    path = environment.get("PYTHONPATH")
+    if path is not None:
+        kept = os.pathsep.join(
+            entry for entry in path.split(os.pathsep) if entry and _resolved(entry).is_relative_to(ROOT)
+        )
+        if kept == path:
+            path = None
+        elif kept:
+            environment["PYTHONPATH"] = kept
+        else:
+            del environment["PYTHONPATH"]
+    read = [
+        name
+        for name in environment
+        if name.startswith("PYTHON") and name not in PASSING_PYTHON and name != "PYTHONPATH"
+    ]
+    for name in read:
+        del environment[name]
+    return bool(read) or path is not None
+
+
+def settle_locale(environment: Environment) -> None:
+    """Speak English in UTF-8 and tell the time in UTC, as what reads other programs' answers expects."""
+    for name in [name for name in environment if name.startswith("LC_") or name in ("LANG", "LANGUAGE")]:
+        del environment[name]
+    environment["LC_ALL"] = environment["LANG"] = UTF_8
+    environment["TZ"] = "UTC"
+    time.tzset()
+
+
+def settle_shell(environment: Environment) -> None:
+    """Keep away what changes shells and podman; give a home, a place for temporary files and a umask."""
+    for name in [name for name in environment if name in NEVER or name.startswith("BASH_FUNC_")]:
+        del environment[name]
+    if not Path(environment.get("HOME", "")).is_absolute():
+        environment["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
+    if "TMPDIR" in environment and not _resolved(environment["TMPDIR"]).is_dir():
+        del environment["TMPDIR"]
+    # Secrets are given their modes by name; all else gets the mode with which it was tested.
+    os.umask(0o022)
+
+
+def settle_proxies(environment: Environment, *hosts: str) -> None:
+    """Let the deployment's own addresses, and more `hosts`, go past the proxies of the environment."""
+    proxies = [name for name in environment if name.lower().endswith("_proxy") and name.lower() != "no_proxy"]
+    if not proxies:
+        return
+    listed = [entry.strip() for name in ("no_proxy", "NO_PROXY") for entry in environment.get(name, "").split(",")]
+    wanted = ["localhost", "127.0.0.1", *addresses(environment), *hosts]
+    if host := loopback(environment.get("AWS_ENDPOINT_URL", "")):
+        wanted.append(host)
+    environment["no_proxy"] = environment["NO_PROXY"] = ",".join(dict.fromkeys(filter(None, [*listed, *wanted])))
+
+
+def addresses(environment: Environment) -> list[str]:
+    """Return where the local cloud of the environment's deployment answers, as inventory/local derives it."""
+    name = environment.get("STOCK_MARKET_DEPLOYMENT") or DEFAULT_DEPLOYMENT
+    block = int(md5(name.encode(), usedforsecurity=False).hexdigest()[:2], 16) % 250 + 2
+    return [f"127.77.{block}.1", f"198.18.{block}.1"]
+
+
+def loopback(endpoint: str) -> str:
+    """Return the host of an endpoint on this machine, or "" of any other."""
+    host = urlsplit(endpoint).hostname or ""
+    return host if host == "localhost" or host.startswith("127.") else ""
+
+
+def install() -> None:
+    """Write operator_shell.pth into this Python's site-packages."""
+    # Python reads it in the encoding of the shell's locale, which may be ASCII where the path is not.
+    folder = os.fsencode(Path(__file__).resolve().parent)
+    text = f"import os, sys; sys.path.append(os.fsdecode({folder!r})); import operator_shell; operator_shell.settle()\n"
+    (Path(sysconfig.get_path("purelib")) / "operator_shell.pth").write_text(text, encoding="ascii")
+
+
+if __name__ == "__main__":
+    install()
