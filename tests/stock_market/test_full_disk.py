@@ -50,7 +50,13 @@ def guard(data: Path) -> subprocess.CompletedProcess[str]:
     unit = (ROLE / "templates" / "kafka.service.j2").read_text(encoding="utf-8")
     line = unit.replace("\\\n", " ").split("ExecStartPre=/bin/sh -c 'free=")[1].splitlines()[0].rstrip().rstrip("'")
     least = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))["kafka_start_free_mb"]
-    script = f"free={line}".replace("{{ kafka_data_dir }}", str(data)).replace("{{ kafka_start_free_mb }}", str(least))
+    # systemd takes $ for a variable of its own unless it is doubled.
+    assert "$" not in line.replace("$$", "")
+    script = (
+        f"free={line}".replace("$$", "$")
+        .replace("{{ kafka_data_dir }}", str(data))
+        .replace("{{ kafka_start_free_mb }}", str(least))
+    )
     assert "{{" not in script
     return subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
 
