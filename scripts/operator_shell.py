@@ -29,6 +29,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import MutableMapping, Sequence
+from functools import cache
 from hashlib import md5
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -84,8 +85,12 @@ UTF_8 = "C.UTF-8"
 SAYING = "This shell's "
 
 
+@cache
 def settle() -> None:
-    """Make this process' environment the one that its program may have; called once, as Python starts."""
+    """Make this process' environment the one that its program may have.
+
+    Python reads a virtual environment's *.pth twice as it starts; the second call does nothing.
+    """
     kind, arguments = program(sys.orig_argv)
     if kind == "":
         return

@@ -148,6 +148,21 @@ def test_settings_of_an_account_mean_one_thing_to_modules_and_plugins(
     assert bool(said) == bool(sayings)
 
 
+def test_the_endpoint_of_a_stand_in_is_said_once() -> None:
+    account = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    done = subprocess.run(
+        [str(BIN / "ansible-inventory"), "-i", "inventory/aws", "--host", "localhost"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **account},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = "This shell's AWS_ENDPOINT_URL is used: inventory and modules ask the AWS API at http://127.0.0.1:9."
+    assert done.stderr.count(line) == 1
+    assert 'Could not connect to the endpoint URL: "http://127.0.0.1:9/"' in done.stderr
+
+
 def test_a_sourced_deployment_gives_back_the_operators_own_profile(tmp_path: Path) -> None:
     (tmp_path / "aws").mkdir()
     (tmp_path / "env.sh").touch()
