@@ -47,7 +47,7 @@ PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
 test chaos soak: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-shells lint unit molecule audit chaos soak bench lock system venv venv-test check-env words moved
+.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test check-env words moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -112,9 +112,14 @@ topics: venv  ## has the declared topics, and shows each difference
 test: system venv-test lint unit molecule  ## lint, unit tests, molecule bad_input and default: what CI runs
 
 lint: venv-test  ## ansible-lint, yamllint, ruff, mypy
+	@$(MAKE) --jobs 2 --output-sync=target lint-python lint-ansible
+
+lint-python: venv-test
 	$(BIN)/ruff check scripts tests plugins molecule benchmarks
 	$(BIN)/ruff format --check scripts tests plugins molecule benchmarks
 	$(BIN)/mypy
+
+lint-ansible: venv-test
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline
 

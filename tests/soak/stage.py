@@ -49,6 +49,7 @@ log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
 """
 _BROKER = """\
 connections.max.idle.ms=4000
+zookeeper.connection.timeout.ms=30000
 controlled.shutdown.enable=false
 producer.id.expiration.ms={producer_ids}
 producer.id.expiration.check.interval.ms=500

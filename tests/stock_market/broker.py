@@ -22,6 +22,7 @@ from kafka_distribution.build import build, distribution_name
 
 ZOOKEEPER_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 BROKER_MAIN = "kafka.Kafka"
+_START_SECONDS = 90.0
 _ZOOKEEPER_SETTINGS = """\
 dataDir={data}
 tickTime=1000
@@ -204,7 +205,7 @@ class Broker:
             wait_for_port(self.zookeeper_port)
             if self.secured is not None:
                 self.secured.bootstrap(self._home, self.zookeeper_port)
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + _START_SECONDS
         client = {} if self.secured is None else self.secured.client("broker")
         while not answers(self.address, client):
             # A broker that was killed is still there for ZooKeeper until its session ends, and another gives up.

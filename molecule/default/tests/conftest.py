@@ -152,5 +152,5 @@ def eventually(ask: Callable[[], Answer], *, seconds: float = 90, what: str) -> 
         else:
             if last:
                 return last
-        time.sleep(1)
+        time.sleep(0.3)
     raise AssertionError(f"not within {seconds:.0f} s: {what}; last answer: {last!r}")
