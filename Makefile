@@ -3,7 +3,10 @@ SHELL := /bin/bash
 # -p: bash reads no BASH_ENV, SHELLOPTS, CDPATH or function of the environment.
 .SHELLFLAGS := -peuo pipefail -c
 .DEFAULT_GOAL := help
+# Whoever exports -j has not asked for it here; only the two halves of lint run side by side.
+ifeq ($(filter lint-%,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
+endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Words choose; text is handed on as it was typed. All are read from the command line only, but for ENV: what a shell exports under

@@ -21,6 +21,7 @@ WORDS = (
         "HOST",
         "INSTANCE",
         "MAY",
+        "MINUTES",
         "PART",
         "PURGE",
         "REMOVE",
