@@ -77,7 +77,7 @@ NEVER |= {"NOTIFY_SOCKET", "POSIXLY_CORRECT", "SHELLOPTS"}
 # What a program of .venv is, by its name or its module's first part.
 ANSIBLE, MOLECULE, TESTS, OWN = "ansible", "molecule", "tests", "own"
 OWN_MODULES = frozenset({"kafka_distribution", "local_cloud", "stock_market_ops", "supply_chain"})
-TEST_MODULES = frozenset({"pytest", "tests", "benchmarks"})
+TEST_MODULES = frozenset({"pytest", "tests.chaos", "tests.soak", "benchmarks.run"})
 OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 DEFAULT_DEPLOYMENT = "stock-market"
 UTF_8 = "C.UTF-8"
@@ -123,7 +123,7 @@ def program(command: Sequence[str]) -> tuple[str, Sequence[str]]:
         if word in OPTIONS_WITH_VALUE:
             position += 2
         elif word == "-m" and position + 1 < len(command):
-            return _kind(command[position + 1].partition(".")[0]), command[position + 2 :]
+            return _kind(command[position + 1]), command[position + 2 :]
         elif word == "-c" or not word.startswith("-"):
             break
         else:
@@ -141,7 +141,7 @@ def _kind(name: str, *, is_script: bool = False) -> str:
         return MOLECULE
     if name in TEST_MODULES if not is_script else name in ("pytest", "py.test"):
         return TESTS
-    return OWN if name in OWN_MODULES and not is_script else ""
+    return OWN if name.partition(".")[0] in OWN_MODULES and not is_script else ""
 
 
 def is_ours(arguments: Sequence[str], environment: Environment) -> bool:

@@ -184,6 +184,8 @@ def test_the_program_is_known_however_it_is_started() -> None:
     assert operator_shell.program(["python", "/x/.venv/bin/ansible-playbook", "-i", "a"]) == ("ansible", ["-i", "a"])
     assert operator_shell.program(["python", "-W", "error", "-m", "ansible", "playbook"])[0] == "ansible"
     assert operator_shell.program(["python", "-m", "stock_market_ops.query", "-m", "ansible"])[0] == "own"
+    assert operator_shell.program(["python", "-m", "tests.chaos", "--faults", "3"])[0] == "tests"
+    assert operator_shell.program(["python", "-m", "tests.chaos.mutants.believer"])[0] == ""
     assert operator_shell.program(["python", "-c", "import ansible"])[0] == ""
     assert operator_shell.program(["python"])[0] == ""
     assert operator_shell.inventories(["-ia", "-i", "b", "--inventory=c", "--inv", "d", "play.yml"]) == [

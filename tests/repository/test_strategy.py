@@ -120,7 +120,9 @@ def play(folder: Path, strategy: str) -> str:
         "playbook.yml",
     ]
     environment = os.environ | {"ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2, done.stdout + done.stderr
     return (done.stdout + done.stderr).replace(str(folder), "")
 
