@@ -252,7 +252,7 @@ def is_local_shell(environment: Environment) -> bool:
 
 def has_keys(credentials: Path) -> bool:
     """Whether a credentials file of a deployment holds keys: only the local cloud's are kept in one."""
-    return credentials.exists() and "aws_access_key_id" in credentials.read_text(encoding="utf-8")
+    return credentials.is_file() and "aws_access_key_id" in credentials.read_text(encoding="utf-8")
 
 
 def leave_sourced_shell(environment: Environment) -> None:

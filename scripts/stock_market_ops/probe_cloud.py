@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.config import Config
 
+from stock_market.chain import parse_key
 from stock_market_ops import athena, aws, partitions
 from stock_market_ops.report import InstanceView, RowsView, StorageView
 
@@ -31,9 +31,10 @@ class NothingStoredError(Exception):
 
 
 class StoredObject(NamedTuple):
-    """An object of the consumer's, read from its listing alone."""
+    """An object of the consumer's, read from its listing alone; a name of the old form has no topic id."""
 
     key: str
+    topic_id: str
     partition: int
     start_offset: int
     modified: datetime
@@ -102,6 +103,7 @@ def look_at_storage(session: boto3.Session, deployment: Deployment) -> StorageVi
     ]
     if not objects:
         raise NothingStoredError(f"The newest hours of s3://{deployment.data_bucket} hold no object of the consumer's.")
+    objects = newest_log(objects)
     newest = max(objects, key=lambda stored: (stored.modified, stored.key))
     last_of = {stored.partition: stored for stored in sorted(objects, key=lambda stored: stored.start_offset)}
     end_offsets = {}
@@ -118,16 +120,36 @@ def look_at_storage(session: boto3.Session, deployment: Deployment) -> StorageVi
 
 
 def _objects(s3: S3Client, deployment: Deployment, prefix: str) -> list[StoredObject]:
-    name = re.compile(re.escape(prefix + deployment.topic) + r"\+(\d+)\+(\d{20})\.json\.gz")
     found = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=deployment.data_bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
-            match = name.fullmatch(entry["Key"])
-            if match:
+            name = parse_key(entry["Key"])
+            if name is not None and name.topic == deployment.topic:
                 found.append(
-                    StoredObject(entry["Key"], int(match[1]), int(match[2]), entry["LastModified"], entry["Size"])
+                    StoredObject(
+                        entry["Key"],
+                        name.log,
+                        name.partition,
+                        name.start,
+                        entry["LastModified"],
+                        entry["Size"],
+                    )
                 )
     return found
+
+
+def newest_log(objects: list[StoredObject]) -> list[StoredObject]:
+    """Return the objects of the log that was written to last; an earlier one's offsets say nothing of this one's.
+
+    Where names of the old form are among them, which do not tell, those stay too.
+    """
+    named = [stored for stored in objects if stored.topic_id]
+    if not named:
+        return objects
+    newest = max(named, key=lambda stored: (stored.modified, stored.key)).topic_id
+    first = min(stored.start_offset for stored in named if stored.topic_id == newest)
+    own = [stored for stored in objects if stored.topic_id == newest]
+    return own + [stored for stored in objects if not stored.topic_id] if first else own
 
 
 def rate(objects: list[StoredObject]) -> float | None:

@@ -149,6 +149,7 @@ def _as_on_a_host(environment: pytest.MonkeyPatch, api: str, metadata: str, home
     environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(home / "credentials"))
     environment.setenv("AWS_ENDPOINT_URL", api)
     environment.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata)
+    environment.setenv("AWS_EC2_METADATA_DISABLED", "false")
     environment.setattr(boto3, "DEFAULT_SESSION", None)
 
 

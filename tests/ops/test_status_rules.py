@@ -184,7 +184,7 @@ def stored() -> Callable[[int, int, float], probe_cloud.StoredObject]:
     """An object of a partition from an offset on, written some seconds after noon."""
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
     return lambda partition, start, second: probe_cloud.StoredObject(
-        f"{partition}+{start}", partition, start, noon + timedelta(seconds=second), 100
+        f"{partition}+{start}", "", partition, start, noon + timedelta(seconds=second), 100
     )
 
 
@@ -195,6 +195,19 @@ def test_the_rate_into_s3_is_the_sum_of_the_partitions_chains(
     assert probe_cloud.rate(objects) == pytest.approx(10.0 + 1.0)
     # What lies further back than the window says nothing about now.
     assert probe_cloud.rate([stored(0, 0, -4000), *objects]) == pytest.approx(11.0)
+
+
+def test_only_the_log_that_was_written_last_is_shown(
+    stored: Callable[[int, int, float], probe_cloud.StoredObject],
+) -> None:
+    old = [stored(0, 900, 0)._replace(topic_id="old"), stored(1, 700, 1)._replace(topic_id="old")]
+    new = [stored(0, 0, 5)._replace(topic_id="new"), stored(0, 30, 6)._replace(topic_id="new")]
+    assert probe_cloud.newest_log([*old, *new]) == new
+    # Names of the old form do not tell; where the log goes on after them, they are its own.
+    unnamed = stored(1, 400, 0)
+    assert probe_cloud.newest_log([unnamed]) == [unnamed]
+    after = stored(0, 900, 5)._replace(topic_id="new")
+    assert probe_cloud.newest_log([unnamed, after]) == [after, unnamed]
 
 
 def test_one_object_tells_no_rate(stored: Callable[[int, int, float], probe_cloud.StoredObject]) -> None:
