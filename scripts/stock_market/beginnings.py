@@ -74,7 +74,7 @@ class Beginnings:
             # Of a topic that was created again, the brokers tell other offsets.
             self._check.ask_now(where)
             require_in_log(partition, info.end, log_end)
-            cut_start = None if outcome.lacks_quarantine else self._bounds.cut(partition, writer.before)
+            cut_start = self._bounds.cut(partition, writer.before)
             if cut_start is not None:
                 self._check.ask_now(where)
                 writer.note_cut(cut_start)

@@ -185,6 +185,9 @@ class PartitionWriter:
         What the log has now up to the position stays out of S3: its offsets have objects, which hold what was there
         before. The next object's metadata says so.
         """
+        if self._repair is not None:
+            # What the log has now at these offsets is not what the main object promises.
+            self._give_up_repair(self._repair)
         _log.error(
             "log_cut_back",
             partition=self.partition,
