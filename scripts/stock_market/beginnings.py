@@ -71,8 +71,9 @@ class Beginnings:
         log_start, log_end = self._bounds.start(partition), self._bounds.end(partition)
         writer = PartitionWriter(self._context, partition, info, unfinished=outcome.lacks_quarantine)
         if info is not None:
-            # Of a topic that was created again, the brokers tell other offsets.
-            self._check.ask_now(where)
+            if info.end > log_end:
+                # Of a topic that was created again, the brokers tell other offsets.
+                self._check.ask_now(where)
             require_in_log(partition, info.end, log_end)
             cut_start = self._bounds.cut(partition, writer.before)
             if cut_start is not None:
