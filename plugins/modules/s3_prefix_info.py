@@ -59,7 +59,7 @@ keys_found:
   returned: always
   type: list
   elements: str
-  sample: [quotes/dt=2026-01-31/hour=09/stock-quotes+0+00000000000000000000.json.gz]
+  sample: [quotes/dt=2026-01-31/hour=09/stock-quotes+Hn0tZ9ahTl-OLv5vYdzvDg+0+00000000000000000000.json.gz]
 truncated: {description: Whether there are more keys., returned: always, type: bool, sample: false}
 """
 

@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from stock_market.group_member import note_end
 from stock_market.log_bounds import LogBounds, require_in_log
+from stock_market.log_identity import IdentityCheck
 from stock_market.logs import Log
 from stock_market.objects import Outcome
 from stock_market.partition import Context, PartitionWriter
@@ -23,10 +24,12 @@ class Beginnings:
         consumer: knows what the group has committed, and is told where to read on.
         context: what all partitions share.
         bounds: where the logs begin and end.
+        check: tells another log.
     """
 
-    def __init__(self, consumer: KafkaConsumer, context: Context, bounds: LogBounds) -> None:
+    def __init__(self, consumer: KafkaConsumer, context: Context, bounds: LogBounds, check: IdentityCheck) -> None:
         self._consumer = consumer
+        self._check = check
         self._context = context
         self._bounds = bounds
         self._searches: dict[TopicPartition, Future[Outcome] | None] = {}
@@ -48,6 +51,7 @@ class Beginnings:
         Raises:
             KafkaError: a broker does not answer; calling again goes on.
             ConflictError: S3 holds what does not belong to this log.
+            RecreatedError: the topic was created again.
         """
         for where, search in list(self._searches.items()):
             if search is None:
@@ -67,9 +71,13 @@ class Beginnings:
         log_start, log_end = self._bounds.start(partition), self._bounds.end(partition)
         writer = PartitionWriter(self._context, partition, info, unfinished=outcome.lacks_quarantine)
         if info is not None:
+            if info.end > log_end:
+                # Of a topic that was created again, the brokers tell other offsets.
+                self._check.ask_now(where)
             require_in_log(partition, info.end, log_end)
-            cut_start = None if outcome.lacks_quarantine else self._bounds.cut(partition, writer.before)
+            cut_start = self._bounds.cut(partition, writer.before)
             if cut_start is not None:
+                self._check.ask_now(where)
                 writer.note_cut(cut_start)
         writers[where] = writer
         self._consumer.seek(where, writer.position)

@@ -22,10 +22,11 @@ from stock_market.allocator import keep_freed_memory
 from stock_market.beginnings import Beginnings
 from stock_market.chain import Identity
 from stock_market.consumer_rates import Rates
-from stock_market.errors import EXIT_FAILED, EXIT_OK, ServiceError
+from stock_market.errors import EXIT_FAILED, EXIT_OK, ConflictError, ServiceError
 from stock_market.group_member import Membership, Rebalance, make_consumer, make_reader, note_end
 from stock_market.kafka_client import connect, identity, partitions, require_accelerators
 from stock_market.log_bounds import LogBounds, require_in_log
+from stock_market.log_identity import IdentityCheck, RecreatedError
 from stock_market.logs import Log
 from stock_market.memory_bound import MemoryBound
 from stock_market.objects import Objects
@@ -44,6 +45,8 @@ _POLL_MS = 200
 _POLL_STRETCHES = 4
 _POLL_RECORDS = 10_000
 _UPKEEP_SECONDS = 0.05
+_CONFIRM_MS = 50
+"""A poll waits no longer where something is to be confirmed, which takes milliseconds, or as long as a fetch waits."""
 _HEAP_BYTES = 8 << 20
 
 
@@ -66,6 +69,8 @@ class ConsumerService:
         self._upkeep = Every(_UPKEEP_SECONDS)
         self._poll_ms = _POLL_MS
         self._executor = ThreadPoolExecutor(settings.limits.uploads, thread_name_prefix="s3")
+        self._store = Store(S3Connection(settings.s3.region, settings.limits.uploads), settings.s3.bucket, stop)
+        self._whole_batches: bool | None = None
         self._writers: dict[TopicPartition, PartitionWriter] = {}
         self._leaving: list[PartitionWriter] = []
         self._pauses = Backoff(first=0.5, limit=10.0)
@@ -75,6 +80,17 @@ class ConsumerService:
 
     def run(self) -> int:
         """Serves until the end is asked for; returns the exit code."""
+        try:
+            code = None
+            while code is None:
+                code = self._serve_log()
+            return code
+        finally:
+            self._stop.request()
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _serve_log(self) -> int | None:
+        """Serves one log; returns the exit code, or None where the topic was created again, and another log follows."""
         consumer = connect(
             "consumer", partial(make_consumer, self._settings), self._settings.kafka, self._stop, self._systemd
         )
@@ -83,33 +99,47 @@ class ConsumerService:
         self._consumer = consumer
         self._whole_batches = self._bound_reading(consumer)
         try:
-            self._identity = self._wait_for_topic()
-            if self._identity is None:
+            found = self._wait_for_topic()
+            if found is None:
                 return EXIT_OK
-            tell_timestamps(self._settings.kafka)
-            connection = S3Connection(self._settings.s3.region, self._settings.limits.uploads)
-            self._store = Store(connection, self._settings.s3.bucket, self._stop)
-            objects = Objects(self._store, self._settings.s3, self._topic, self._identity)
-            self._bounds = LogBounds(consumer, self._topic, partial(make_reader, self._settings))
-            context = Context(
-                self._topic, objects, self._executor, self._settings.cut, self._bounds.start, self._totals
-            )
-            self._new = Beginnings(consumer, context, self._bounds)
-            self._memory = MemoryBound(consumer, self._settings.limits.buffer_bytes)
-            self._rebalance = Rebalance(consumer)
-            self._membership = Membership(consumer, self._settings.kafka.session_timeout_seconds)
-            consumer.subscribe([self._topic], listener=self._rebalance)
+            self._join(found)
             while not self._stop.requested:
                 self._turn()
             return self._finish()
-        finally:
+        except RecreatedError as error:
+            _log.warning(
+                "topic_recreated", reason=error, advice="what is held of the old log is stored, then it goes on"
+            )
+            _, unfinished = self._store_held()
+            return EXIT_FAILED if unfinished else None
+        except ConflictError:
+            # Kafka may have lost what is held.
             self._stop.request()
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._store_held()
+            raise
+        finally:
             self._close(consumer)
+
+    def _join(self, log: Identity) -> None:
+        """Prepares to read this log, and joins the group."""
+        consumer = self._consumer
+        tell_timestamps(self._settings.kafka)
+        objects = Objects(self._store, self._settings.s3, self._topic, log)
+        self._bounds = LogBounds(consumer, self._topic, partial(make_reader, self._settings))
+        self._check = IdentityCheck(consumer, self._topic, log)
+        context = Context(self._topic, objects, self._executor, self._settings.cut, self._bounds.start, self._totals)
+        self._new = Beginnings(consumer, context, self._bounds, self._check)
+        self._memory = MemoryBound(consumer, self._settings.limits.buffer_bytes)
+        self._rebalance = Rebalance(consumer)
+        self._membership = Membership(consumer, self._settings.kafka.session_timeout_seconds)
+        consumer.subscribe([self._topic], listener=self._rebalance)
 
     def _bound_reading(self, consumer: KafkaConsumer) -> bool:
         """Bounds what a batch may have when unpacked; tells whether whole batches are read."""
         limit = self._settings.limits.unpacked_batch_bytes
+        if self._whole_batches is not None:
+            # Of a log before this one it is known.
+            return self._whole_batches and use_batches(consumer, lambda: "", unpacked_limit=limit)
         # Compares with kafka-python as it is, so before that is changed.
         if self._settings.kafka.reader == "batches" and use_batches(consumer, unpacked_limit=limit):
             single_records.bound_old_format(limit)
@@ -145,13 +175,15 @@ class ConsumerService:
         fetched: dict[TopicPartition, list[Stretch]] = {}
         try:
             fetched = self._poll()
+            self._check.hold(fetched)
             if fetched:
                 self._outages.over()
             if self._rebalance.events:
                 self._react()
-            for where in list(fetched):
-                self._hand_over(where, fetched[where])
-                del fetched[where]
+            for where, stretches in self._check.release():
+                # The others are still held, or have been taken.
+                fetched = {where: stretches}
+                self._hand_over(where, stretches)
                 # Not only some times a second: what is held passes its bound by one poll at most.
                 self._memory.keep(self._writers, self._leaving)
             if self._new:
@@ -166,7 +198,7 @@ class ConsumerService:
             self._complain("poll", error, attempt=self._pauses.attempts, pause=seconds)
             self._stop.wait(seconds)
             # What was fetched and not taken has to be fetched again.
-            for where in fetched.keys() & self._writers.keys():
+            for where in (fetched.keys() | self._check.take_back()) & self._writers.keys():
                 self._consumer.seek(where, self._writers[where].position)
         if self._upkeep.due():
             self._keep_up()
@@ -180,11 +212,12 @@ class ConsumerService:
         _log.warning("kafka_retry", what=what, **fields, error=reason)
 
     def _poll(self) -> dict[TopicPartition, list[Stretch]]:
+        timeout_ms = min(self._poll_ms, _CONFIRM_MS) if self._check.holds else self._poll_ms
         if self._whole_batches:
             stretches: dict[TopicPartition, list[Stretch]]
-            stretches = self._consumer.poll(timeout_ms=self._poll_ms, max_records=_POLL_STRETCHES)
+            stretches = self._consumer.poll(timeout_ms=timeout_ms, max_records=_POLL_STRETCHES)
             return stretches
-        records = self._consumer.poll(timeout_ms=self._poll_ms, max_records=_POLL_RECORDS)
+        records = self._consumer.poll(timeout_ms=timeout_ms, max_records=_POLL_RECORDS)
         return {where: single_records.stretches(found) for where, found in records.items()}
 
     def _hand_over(self, where: TopicPartition, stretches: list[Stretch]) -> None:
@@ -194,6 +227,7 @@ class ConsumerService:
         self._look_for_cut(where, writer)
         for stretch in stretches:
             if not writer.add(stretch):
+                self._check.forget(where)
                 if not writer.searching:
                     self._astray(where, writer, stretch.start)
                 return
@@ -201,7 +235,7 @@ class ConsumerService:
     def _keep_up(self) -> None:
         """What has to be done some times a second, for every partition."""
         self._outages.look()
-        self._require_same_topic()
+        self._check.require_same()
         for where, writer in self._writers.items():
             writer.tick()
             self._follow(where, writer.collect())
@@ -228,24 +262,16 @@ class ConsumerService:
             self._systemd.status("S3 answers again")
         self._troubled = bool(trouble)
 
-    def _require_same_topic(self) -> None:
-        found = identity(self._consumer, self._topic)
-        if found is not None and found != self._identity:
-            self._store_held()
-            raise ServiceError(
-                f"the topic {self._topic} was deleted and created again while it was being read: starting afresh with"
-                f" topic id {found.topic_id}, after {self._identity.topic_id if self._identity else 'none'}"
-            )
-
     def _react(self) -> None:
         """Acts on what Kafka has given and taken."""
-        self._require_same_topic()
+        self._check.require_same()
         while self._rebalance.events:
             event, partitions = self._rebalance.events.popleft()
             _log.info(f"partitions_{event}", partitions=",".join(str(p.partition) for p in sorted(partitions)))
             for where in partitions:
                 writer = self._writers.pop(where, None)
                 self._new.forget(where)
+                self._check.forget(where)
                 self._memory.forget(where)
                 self._looked.pop(where, None)
                 if writer is not None:
@@ -257,8 +283,8 @@ class ConsumerService:
 
     def _astray(self, where: TopicPartition, writer: PartitionWriter, offset: int) -> None:
         """Kafka gave records that do not begin at the position: read from there again, if the log still has it."""
-        self._require_same_topic()
         log_end = self._bounds.end(where.partition)
+        self._check.ask_now(where)
         _log.warning("reader_astray", partition=where.partition, offset=offset, position=writer.position)
         require_in_log(where.partition, writer.position, log_end)
         if offset < writer.position:
@@ -277,11 +303,13 @@ class ConsumerService:
             return
         cut_start = self._bounds.cut(where.partition, writer.before)
         if cut_start is not None:
+            self._check.ask_now(where)
             writer.note_cut(cut_start)
         self._looked[where] = connections.newest_connection()
 
     def _follow(self, where: TopicPartition, progress: Progress) -> None:
         if progress.seek is not None:
+            self._check.forget(where)
             self._consumer.seek(where, progress.seek)
         if progress.reached is not None:
             note_end(self._consumer, where, progress.reached)
@@ -314,26 +342,35 @@ class ConsumerService:
         return EXIT_FAILED if waiting else EXIT_OK
 
     def _store_held(self) -> tuple[dict[TopicPartition, OffsetAndMetadata], int]:
-        """Stores what is held; returns what may be committed, and how many partitions S3 has not answered for."""
+        """Stores what is held; returns what may be committed, and how many partitions are not stored to their end."""
         reached: dict[TopicPartition, OffsetAndMetadata] = {}
-        self._stop.request()
         for writer in self._writers.values():
             writer.leave()
-        waiting = dict(self._writers)
+        waiting = [
+            *self._writers.items(),
+            *((TopicPartition(self._topic, each.partition), each) for each in self._leaving),
+        ]
+        unfinished = 0
         while waiting and not self._stop.expired:
-            for where, writer in list(waiting.items()):
+            self._systemd.alive()
+            self._tell_trouble()
+            for where, writer in list(waiting):
                 try:
                     info = writer.collect().reached
-                except UnfinishedError as error:
+                except (ConflictError, UnfinishedError) as error:
                     _log.warning("unfinished", partition=where.partition, error=error)
-                    del waiting[where]
+                    unfinished += 1
+                    waiting.remove((where, writer))
                     continue
-                if info is not None:
+                if info is not None and self._writers.get(where) is writer:
                     reached[where] = OffsetAndMetadata(info.end, info.key, -1)
                 if writer.idle:
-                    del waiting[where]
+                    waiting.remove((where, writer))
             time.sleep(0.01)
-        return reached, len(waiting)
+        self._writers.clear()
+        self._leaving.clear()
+        self._looked.clear()
+        return reached, len(waiting) + unfinished
 
 
 def serve(settings: ConsumerSettings) -> int:

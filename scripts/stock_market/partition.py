@@ -183,8 +183,10 @@ class PartitionWriter:
         """The log was cut at `cut_start` and has grown past the position again: tells it, and notes it in S3.
 
         What the log has now up to the position stays out of S3: its offsets have objects, which hold what was there
-        before. The next object's metadata says so.
+        before. The next object's metadata says so. A missing quarantine object is given up for the same reason.
         """
+        if self._repair is not None:
+            self._give_up_repair(self._repair)
         _log.error(
             "log_cut_back",
             partition=self.partition,

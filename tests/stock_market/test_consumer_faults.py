@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import signal
 import time
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -14,10 +11,9 @@ from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicParti
 from tests.stock_market import raw_produce
 from tests.stock_market.broker import Broker
 from tests.stock_market.faulty_s3 import FaultyS3
+from tests.stock_market.log_cutting import cut
 from tests.stock_market.services import Workbench, eventually, market_quotes, quote
 from tests.stock_market.test_pipeline import caught_up
-
-from stock_market import batch_reading
 
 
 def quotes(first: int, last: int, producer_id: str = "p") -> list[tuple[bytes | None, bytes | None]]:
@@ -166,88 +162,10 @@ def test_a_put_whose_answer_is_lost_counts_once(workbench: Workbench, gateway: F
     workbench.bucket.check_exactly_once(90)
 
 
-def recreate(workbench: Workbench) -> None:
-    """Deletes the topic and creates it again."""
-    with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
-        admin.delete_topics([workbench.topic])
-        eventually(lambda: workbench.topic not in admin.list_topics(), "the topic is gone")
-    time.sleep(0.5)
-    workbench.create_topic()
-
-
-def test_a_topic_created_again_within_the_hour_is_a_second_chain(workbench: Workbench) -> None:
-    workbench.create_topic()
-    workbench.send(quotes(0, 50))
-    first = workbench.consumer(seconds=0.2)
-    eventually(lambda: workbench.bucket.check_chain() == {0: 50}, "objects")
-    assert first.finish() == 0
-    (old,) = {one.log for one in workbench.bucket.objects()}
-    recreate(workbench)
-    workbench.send(quotes(0, 80, "q"))
-    second = workbench.consumer(seconds=0.2)
-    second.logged(" end=80")
-    assert second.finish() == 0
-    (new,) = {one.log for one in workbench.bucket.objects()} - {old}
-    assert (workbench.bucket.check_chain(log=old), workbench.bucket.check_chain(log=new)) == ({0: 50}, {0: 80})
-    workbench.bucket.check_exactly_once(130)
-
-
-def test_a_topic_created_again_while_it_is_read_loses_nothing_that_was_read(workbench: Workbench) -> None:
-    workbench.create_topic()
-    workbench.send(quotes(0, 50))
-    first = workbench.consumer(seconds=600)
-    first.logged("partition_started")
-    time.sleep(1.5)  # It reads, and stores nothing before its end.
-    assert workbench.bucket.objects() == []
-    recreate(workbench)
-    assert first.process.wait(20) == 1, "systemd starts it again"
-    assert "was deleted and created again" in first.log()
-    (old,) = {one.log for one in workbench.bucket.objects()}
-    workbench.send(quotes(0, 80, "q"))
-    second = workbench.consumer(seconds=0.2)
-    second.logged(" end=80")
-    assert second.finish() == 0
-    (new,) = {one.log for one in workbench.bucket.objects()} - {old}
-    assert (workbench.bucket.check_chain(log=old), workbench.bucket.check_chain(log=new)) == ({0: 50}, {0: 80})
-    workbench.bucket.check_exactly_once(130)
-
-
-def test_a_chain_with_names_of_the_old_form_is_continued(workbench: Workbench) -> None:
-    workbench.create_topic()
-    workbench.send(quotes(0, 50))
-    first = workbench.consumer(seconds=0.2)
-    eventually(lambda: workbench.bucket.check_chain() == {0: 50}, "objects")
-    assert first.finish() == 0
-    client, name = workbench.bucket.client, workbench.bucket.name
-    olds = workbench.bucket.objects()
-    for one in olds:
-        topic_id = str(uuid.UUID(bytes=base64.urlsafe_b64decode(f"{one.log}==")))
-        key = one.key.replace(f"+{one.log}+", "+")
-        metadata = one.metadata | {"topic-id": topic_id}
-        client.copy_object(
-            Bucket=name, Key=key, CopySource=f"{name}/{one.key}", Metadata=metadata, MetadataDirective="REPLACE"
-        )
-        client.delete_object(Bucket=name, Key=one.key)
-    workbench.send(quotes(50, 80))
-    second = workbench.consumer(seconds=0.2, group="another")
-    second.logged(" end=80")
-    assert second.finish() == 0
-    assert "partition_started partition=0 offset=50" in second.log()
-    stored = workbench.bucket.keys("quotes/")
-    assert {key[-28:-8] for key in stored if olds[0].log in key} == {f"{50:020d}"}
-
-
 def cut_log(broker: Broker, topic: str, offset: int) -> None:
     """Kills the broker, takes from its log what lies at this offset and behind, and starts it again."""
     broker.kill()
-    (log,) = broker.folder.glob(f"data/{topic}-0/*.log")
-    kept = 0
-    data = log.read_bytes()
-    for body in batch_reading.split(data):
-        if batch_reading.header(body).base_offset >= offset:
-            break
-        kept += len(body)
-    os.truncate(log, kept)
+    assert cut(broker.folder / f"data/{topic}-0", offset) == offset
     broker.start()
 
 

@@ -250,6 +250,15 @@ def test_a_cut_of_the_log_is_told_with_its_range(lake: Lake, ask: Ask) -> None:
     assert ask("--accept-gaps").code == 0
 
 
+@pytest.mark.parametrize("cut_start", [5, 6, -1])
+def test_a_cut_that_is_not_before_its_object_is_a_lie_and_excuses_nothing(lake: Lake, ask: Ask, cut_start: int) -> None:
+    lake.main(0, lines(range(5)))
+    lake.main(5, lines(range(7, 9)), cut_start=cut_start)
+    answer = ask("--accept-gaps")
+    assert (answer.code, answer.kinds) == (1, ["range", "missing"])
+    assert f"names a cut from offset {cut_start} on, which is not before its start" in answer.sentences[0]
+
+
 def test_a_quarantined_number_is_told_from_a_missing_one(lake: Lake, ask: Ask) -> None:
     damaged = line(3).decode().strip().replace('"volume": 7', '"volume": "dear"')
     lake.main(0, lines([0, 1, 2, 4]), poisons=[poison(3, damaged)])

@@ -122,6 +122,9 @@ class Chains:
             self._lie("range", info.key, f"names a gap up to offset {gap_end}, which is not within its range", log)
             gap_end = info.start
         cut_start = info.start if info.cut_start is None else info.cut_start
+        if info.cut_start is not None and not 0 <= cut_start < info.start:
+            self._lie("range", info.key, f"names a cut from offset {cut_start} on, which is not before its start", log)
+            cut_start = info.start
         link = Link(
             info.key, info.start, info.end, gap_end, info.records, info.quarantined, info.last_timestamp, cut_start
         )
