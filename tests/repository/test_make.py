@@ -126,7 +126,7 @@ def test_words_and_texts_of_the_environment_are_somebody_elses(checkout: Path) -
 
 def test_env_is_an_inventory_and_not_the_start_up_file_of_sh(checkout: Path) -> None:
     assert "[inventory/aws]" in make(checkout, "topics", ENV="aws").stdout
-    assert "[inventory/local]" in make(checkout, "topics", ENV="/root/.shrc").stdout
+    assert "[inventory/local]" in make(checkout, "topics", ENV="/home/me/.shrc").stdout
     assert "[inventory/local]" in make(checkout, "topics", ENV="~/.shrc").stdout
     refused = make(checkout, "up", ENV="production")
     assert (refused.returncode, refused.stderr.splitlines()[0]) == (

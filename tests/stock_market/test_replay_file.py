@@ -20,7 +20,7 @@ from stock_market.source import ReplayedSource
 
 
 def write(path: Path, rows: int, order: Order = "file", symbols: int = 1 << 30) -> Path:
-    """A file of so many rows, each a second after the one before it."""
+    """A file of this many rows, each a second after the one before it."""
     with path.open("wb") as output:
         writer = Writer(output, order)
         for number in range(rows):
@@ -76,7 +76,7 @@ def source_of(path: Path) -> ReplayedSource:
 
 
 def taken(source: ReplayedSource, count: int) -> int:
-    """How many rows it gives when asked for so many."""
+    """How many rows it gives when asked for this many."""
     before = source.produced
     source.take(count, 3)
     return source.produced - before
