@@ -192,7 +192,7 @@ def _lz4_header_bytes(flags: int) -> int:
 
 
 def _lz4_bound(data: bytes) -> int:
-    """At most so many bytes are in a frame, by the lengths of its blocks and the length that it tells itself.
+    """The most bytes that a frame can hold, by the lengths of its blocks and the length that it tells itself.
 
     https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
     """

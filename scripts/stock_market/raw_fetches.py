@@ -27,7 +27,7 @@ GROUP_RECORDS = 2000
 few enough to stay in the processor's cache."""
 
 GROUP_BYTES = 8 << 20
-"""Batches that are taken to pieces together have at most so many bytes before the last of them is unpacked."""
+"""Batches that are taken to pieces together hold at most this many bytes before the last of them is unpacked."""
 
 
 class _Group:

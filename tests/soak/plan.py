@@ -53,7 +53,7 @@ class Plan:
 
 
 def week(minutes: float) -> Plan:
-    """A week around the end of a year, in so many minutes."""
+    """A week around the end of a year, in this many minutes."""
     return Plan(
         hours=168,
         rate=round(168 * HOUR_SECONDS / (minutes * 60)),
@@ -75,7 +75,7 @@ def week(minutes: float) -> Plan:
 
 
 def night(minutes: float) -> Plan:
-    """The last night of a year, with everything but another authority, in so many minutes."""
+    """The last night of a year, with everything but another authority, in this many minutes."""
     return Plan(
         hours=14,
         rate=round(14 * HOUR_SECONDS / (minutes * 60)),

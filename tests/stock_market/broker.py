@@ -235,7 +235,7 @@ class Broker:
             process.wait(60)
 
     def restart(self) -> None:
-        """Ends both as systemd does, and starts both again: they read their certificates anew."""
+        """Ends both as systemd does, and starts both again: they read their certificates again."""
         self.end()
         self._zookeeper = self._run(ZOOKEEPER_MAIN, "zoo.cfg", "64m")
         wait_for_port(self.zookeeper_port)
