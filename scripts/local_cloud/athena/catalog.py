@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from moto.glue.models import FakePartition, FakeTable, GlueBackend, glue_backends
-from sqlglot import exp
+from moto.glue.models import FakeTable, GlueBackend, glue_backends
 
-from local_cloud.athena_errors import QueryError
-from local_cloud.glue_objects import NoSuchBucketError, ObjectStore, StoredObject, folder_of, is_hidden
+from local_cloud.athena.errors import QueryError
+from local_cloud.glue_objects import NoSuchBucketError, ObjectStore, folder_of, is_hidden
 from local_cloud.iam_actions import glue_database_arns, glue_table_arns
 from local_cloud.iam_callers import Caller, administrator
 
 CATALOG = "awsdatacatalog"
-HIDDEN_COLUMNS = {"$path": "string", "$file_size": "bigint"}
 SERVICE = "athena.amazonaws.com"
-_WIDENINGS = {"tinyint": 0, "smallint": 1, "int": 2, "bigint": 3, "float": 4, "double": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +62,12 @@ class CatalogTable:
 
         Raises:
             AccessDeniedError: if the query's caller may not ask for them.
-            QueryError: if a partition's columns can't be read as the table's.
         """
         if not self.partition_keys:
             return [Partition((), self.location)]
         self._authorize("glue:GetPartitions")
         found = []
         for partition in list(self._table.partitions.values()):
-            self._check_columns(partition)
             storage = partition.partition_input.get("StorageDescriptor") or {}
             location = storage.get("Location") or self.default_location(partition.values)
             found.append(Partition(tuple(partition.values), location))
@@ -83,23 +78,6 @@ class CatalogTable:
         names = (key.name for key in self.partition_keys)
         path = "/".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
         return f"{self.location.rstrip('/')}/{path}/"
-
-    def _check_columns(self, partition: FakePartition) -> None:
-        storage = partition.partition_input.get("StorageDescriptor") or {}
-        kinds = {column.name: column.type for column in _columns(storage.get("Columns"))}
-        for column in self.columns:
-            kind = kinds.get(column.name, column.type)
-            if kind != column.type and not _can_widen(kind, column.type):
-                keys = "/".join(
-                    f"{key.name}={value}" for key, value in zip(self.partition_keys, partition.values, strict=True)
-                )
-                raise QueryError(
-                    "HIVE_PARTITION_SCHEMA_MISMATCH",
-                    "There is a mismatch between the table and partition schemas. The types are incompatible and "
-                    f"cannot be coerced. The column '{column.name}' in table '{self.database}.{self.name}' is declared "
-                    f"as type '{column.type}', but partition '{keys}' declared column '{column.name}' as type "
-                    f"'{kind}'.",
-                )
 
 
 class Catalog:
@@ -128,38 +106,38 @@ class Catalog:
         self.authorize_database("glue:GetDatabases", "*")
         return sorted(self.backend.databases)
 
-    def tables(self, database: str, node: exp.Expr | None = None) -> list[str]:
+    def tables(self, database: str) -> list[str]:
         """The names of a database's tables, sorted.
 
         Raises:
             QueryError: SCHEMA_NOT_FOUND.
         """
         self.authorize_table("glue:GetTables", database, "*")
-        return self._tables(database, node)
+        return self._tables(database)
 
-    def _tables(self, database: str, node: exp.Expr | None = None) -> list[str]:
+    def _tables(self, database: str) -> list[str]:
         self.authorize_database("glue:GetDatabase", database)
         if database not in self.backend.databases:
-            raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", node)
+            raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist")
         return sorted(self.backend.databases[database].tables)
 
-    def table(self, database: str, name: str, node: exp.Expr | None = None) -> CatalogTable:
+    def table(self, database: str, name: str) -> CatalogTable:
         """One table.
 
         Raises:
             QueryError: SCHEMA_NOT_FOUND or TABLE_NOT_FOUND.
         """
         self.authorize_table("glue:GetTable", database, name)
-        if name not in self._tables(database, node):
-            raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{database}.{name}' does not exist", node)
+        if name not in self._tables(database):
+            raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{database}.{name}' does not exist")
 
         def authorize(action: str) -> None:
             self.authorize_table(action, database, name)
 
         return CatalogTable(self.backend.databases[database].tables[name], authorize)
 
-    def objects(self, location: str) -> Iterator[StoredObject]:
-        """The objects under a partition's folder that hold data.
+    def folders(self, location: str) -> set[str]:
+        """The folders with objects in them, at any depth under a table's folder, relative to it.
 
         Raises:
             QueryError: if the bucket is gone.
@@ -167,39 +145,18 @@ class Catalog:
         bucket, prefix = folder_of(location)
         self._caller.authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (prefix,)})
         try:
-            for stored in self._store.list(bucket, prefix):
-                if stored.size and not is_hidden(stored.key):
-                    self._caller.authorize("s3:GetObject", f"arn:aws:s3:::{bucket}/{stored.key}")
-                    yield stored
+            return {
+                folder
+                for stored in self._store.list(bucket, prefix)
+                if stored.size and not is_hidden(stored.key)
+                if (folder := stored.key[len(prefix) :].rpartition("/")[0])
+            }
         except NoSuchBucketError as error:
             raise QueryError(
                 "HIVE_FILESYSTEM_ERROR",
                 f"The specified bucket does not exist: {bucket} (Service: Amazon S3; Status Code: 404; NoSuchBucket)",
             ) from error
 
-    def folders(self, location: str) -> set[str]:
-        """The folders with objects in them, at any depth under a table's folder, relative to it."""
-        bucket, prefix = folder_of(location)
-        return {
-            folder
-            for stored in self.objects(f"s3://{bucket}/{prefix}")
-            if (folder := stored.key[len(prefix) :].rpartition("/")[0])
-        }
-
-    def read(self, stored: StoredObject) -> bytes:
-        """An object's bytes.
-
-        Raises:
-            FileNotFoundError: if it was replaced or deleted since it was listed.
-        """
-        return self._store.read(stored)
-
 
 def _columns(description: list[dict[str, str]] | None) -> tuple[Column, ...]:
     return tuple(Column(column["Name"].lower(), column.get("Type") or "string") for column in description or ())
-
-
-def _can_widen(narrow: str, wide: str) -> bool:
-    if narrow in _WIDENINGS and wide in _WIDENINGS:
-        return _WIDENINGS[narrow] <= _WIDENINGS[wide]
-    return wide == "string" and narrow in _WIDENINGS

@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from local_cloud.athena_errors import UnsupportedError
+from local_cloud.athena.errors import UnsupportedError
 
 _SIMPLE = {
     "boolean": "BOOLEAN",

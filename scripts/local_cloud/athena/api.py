@@ -14,13 +14,13 @@ from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
 
 from local_cloud import athena_metadata, athena_workgroups
-from local_cloud.athena_catalog import CATALOG, SERVICE
-from local_cloud.athena_errors import MalformedQueryError
-from local_cloud.athena_executions import CONCURRENT_QUERIES, TIMEOUT_SECONDS, Execution, Executor
-from local_cloud.athena_results import Row, StoredResult
-from local_cloud.athena_runner import Runner, Task
-from local_cloud.athena_sql import parse, tokenize, without_comments
-from local_cloud.athena_workgroups import invalid_request
+from local_cloud.athena.catalog import CATALOG, SERVICE
+from local_cloud.athena.errors import MalformedQueryError
+from local_cloud.athena.executions import CONCURRENT_QUERIES, TIMEOUT_SECONDS, Execution, Executor
+from local_cloud.athena.results import Row, StoredResult
+from local_cloud.athena.runner import Runner, Task
+from local_cloud.athena.sql import parse, tokenize, without_comments
+from local_cloud.athena.workgroups import invalid_request
 from local_cloud.glue_objects import split_s3_url
 from local_cloud.iam_callers import AccessDeniedError, Caller, current_caller
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from local_cloud.athena_catalog import Catalog, CatalogTable
-from local_cloud.athena_errors import QueryError, UnsupportedError
-from local_cloud.athena_results import Result, Row
+from local_cloud.athena.catalog import Catalog, CatalogTable
+from local_cloud.athena.errors import QueryError, UnsupportedError
+from local_cloud.athena.results import Result, Row
 
 _NAME = r"[`\"]?(?P<{0}>[\w-]+)[`\"]?"
 _TABLE = rf"(?:{_NAME.format('database')}\s*\.\s*)?{_NAME.format('table')}"

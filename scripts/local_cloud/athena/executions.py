@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlglot import exp
 
-from local_cloud.athena_catalog import Catalog
-from local_cloud.athena_ddl import is_ddl
-from local_cloud.athena_errors import QueryCancelledError, QueryError
-from local_cloud.athena_results import StoredResult
-from local_cloud.athena_runner import Runner, Task
+from local_cloud.athena.catalog import Catalog
+from local_cloud.athena.ddl import is_ddl
+from local_cloud.athena.errors import QueryCancelledError, QueryError
+from local_cloud.athena.results import StoredResult
+from local_cloud.athena.runner import Runner, Task
 from local_cloud.iam_callers import AccessDeniedError, Caller
 from local_cloud.iam_policy import UnsupportedPolicyError
 

@@ -8,8 +8,8 @@ from typing import Any
 from moto.athena.responses import AthenaResponse
 from moto.glue.models import glue_backends
 
-from local_cloud.athena_catalog import CATALOG, Catalog
-from local_cloud.athena_workgroups import invalid_request
+from local_cloud.athena.catalog import CATALOG, Catalog
+from local_cloud.athena.workgroups import invalid_request
 
 
 def _catalog(response: AthenaResponse, name: str) -> Catalog:

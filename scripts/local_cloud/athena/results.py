@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from local_cloud.athena_catalog import SERVICE
-from local_cloud.athena_types import athena_type, precision_and_scale
+from local_cloud.athena.catalog import SERVICE
+from local_cloud.athena.values import athena_type, precision_and_scale
 from local_cloud.glue_objects import ObjectStore, split_s3_url
 from local_cloud.iam_callers import Caller
 
