@@ -3,96 +3,96 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
-from pathlib import Path
-from typing import Any
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
 
 from moto.athena.models import AthenaBackend
 from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
 
-from local_cloud import athena_metadata, athena_workgroups
+from local_cloud.athena import catalog_api, named_queries, prepared_statements, statements, workgroups
 from local_cloud.athena.catalog import CATALOG, SERVICE
 from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.executions import CONCURRENT_QUERIES, TIMEOUT_SECONDS, Execution, Executor
 from local_cloud.athena.results import Row, StoredResult
-from local_cloud.athena.runner import Runner, Task
-from local_cloud.athena.sql import parse, tokenize, without_comments
+from local_cloud.athena.prepared_statements import Prepared
+from local_cloud.athena.requests import plain_name
+from local_cloud.athena.runner import Engine, Runner, Task
+from local_cloud.athena.statements import Statement
 from local_cloud.athena.workgroups import invalid_request
 from local_cloud.glue_objects import split_s3_url
 from local_cloud.iam_callers import AccessDeniedError, Caller, current_caller
+from local_cloud.trino.client import UnavailableError
 
 MAX_PAGE = 1000
 MAX_QUERY_BYTES = 262_144
-
-
-class Engine:
-    """The engine of this process: DuckDB's files are under `work_dir` and go with `close`."""
-
-    def __init__(
-        self,
-        work_dir: Path,
-        *,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        concurrent_queries: int = CONCURRENT_QUERIES,
-    ) -> None:
-        self._work_dir = work_dir
-        _empty(work_dir)
-        self._runner = Runner(work_dir)
-        self.executor = Executor(self._runner, timeout_seconds=timeout_seconds, concurrent_queries=concurrent_queries)
-
-    def close(self) -> None:
-        """Cancels what runs and leaves nothing in the work directory."""
-        self.executor.close()
-        self._runner.close()
-        _empty(self._work_dir)
+# What is read here and not by the engine.
+_OWN: Final = frozenset({"PREPARE", "EXECUTE", "DEALLOCATE"})
 
 
 class _State:
-    engine: Engine | None = None
+    executor: Executor | None = None
+    runner: Runner | None = None
     lock = threading.Lock()
 
 
 def install(
-    work_dir: Path,
+    engine: Engine,
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
     concurrent_queries: int = CONCURRENT_QUERIES,
-) -> Engine:
-    """Puts the engine into moto's Athena.
+) -> Executor:
+    """Puts Athena over a Trino into moto.
 
     Args:
-        work_dir: a directory of the engine's own; whatever a killed process left there is removed.
+        engine: the Trino; it may still be starting.
         timeout_seconds: how long a query may take.
         concurrent_queries: how many run at a time; further ones wait.
 
     Returns:
-        the engine, whose `close` is to be called at the end.
+        what runs the queries; its `close` is to be called at the end, before the engine's.
     """
     with _State.lock:
-        if _State.engine is not None:
-            _State.engine.close()
-        _State.engine = Engine(work_dir, timeout_seconds=timeout_seconds, concurrent_queries=concurrent_queries)
-        for name, handler in _HANDLERS.items():
+        if _State.executor is not None:
+            _State.executor.close()
+        _State.runner = Runner(engine)
+        _State.executor = Executor(
+            _State.runner, timeout_seconds=timeout_seconds, concurrent_queries=concurrent_queries
+        )
+        for name, handler in HANDLERS.items():
             setattr(AthenaResponse, name, handler)
-        return _State.engine
-
-
-def _empty(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for entry in directory.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+        return _State.executor
 
 
 def _executor() -> Executor:
-    if _State.engine is None:
-        raise RuntimeError("athena_engine.install has not been called")
-    return _State.engine.executor
+    if _State.executor is None:
+        raise RuntimeError("athena.api.install has not been called")
+    return _State.executor
+
+
+def _check_syntax(statement: Statement) -> None:
+    """Refuses what is no SQL, or none that Athena has."""
+    assert _State.runner is not None
+    try:
+        if statement.ddl is None and statement.name not in _OWN:
+            _State.runner.check_syntax(statements.body_of(statement))
+    except MalformedQueryError as error:
+        raise _malformed(str(error)) from error
+    except UnavailableError as error:
+        raise JsonRESTError("InternalServerException", str(error)) from error
+    if not statement.kind:
+        raise _malformed(statements.NOT_OURS)
+
+
+def _malformed(message: str) -> JsonRESTError:
+    error = invalid_request(message)
+    error.description = json.dumps(
+        {"__type": "InvalidRequestException", "message": message, "AthenaErrorCode": "MALFORMED_QUERY"}
+    )
+    return error
 
 
 def _request(response: AthenaResponse) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _executions(backend: AthenaBackend, workgroup: str) -> list[Execution]:
 def _start_query_execution(self: AthenaResponse) -> str:
     request = _request(self)
     backend = self.athena_backend
-    group = athena_workgroups.find(backend, request.get("WorkGroup") or "primary")
+    group = workgroups.find(backend, request.get("WorkGroup") or "primary")
     if group.state != "ENABLED":
         raise invalid_request(f"WorkGroup {group.name} is disabled.")
     token = request.get("ClientRequestToken")
@@ -130,28 +130,33 @@ def _start_query_execution(self: AthenaResponse) -> str:
         raise invalid_request(f"The query string is longer than {MAX_QUERY_BYTES} bytes.")
     context = request.get("QueryExecutionContext") or {}
     catalog_name = context.get("Catalog") or "AwsDataCatalog"
-    if catalog_name.lower() != CATALOG:
+    if plain_name(catalog_name) != CATALOG:
         raise invalid_request(f"Catalog {catalog_name} is not supported by the local cloud.")
-    if (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration", {}).get("Enabled"):
-        raise invalid_request("Reuse of results is not supported by the local cloud.")
     configuration = _result_configuration(group.configuration, request.get("ResultConfiguration") or {})
     caller = current_caller()
     _check_bucket(backend, configuration["OutputLocation"], caller)
     try:
-        statement = parse(query)
+        statement = statements.parse(query)
     except MalformedQueryError as error:
-        raise invalid_request(str(error)) from error
-    database = (context.get("Database") or "").lower()
+        raise _malformed(str(error)) from error
+    _check_syntax(statement)
+    query_id = str(uuid.uuid4())
+    database = plain_name(context.get("Database") or "")
     parameters = request.get("ExecutionParameters")
     task = Task(
+        id=query_id,
+        caller=caller,
+        account_id=backend.account_id,
+        region=backend.region_name,
         database=database,
+        output_folder=configuration["OutputLocation"].rstrip("/"),
+        prepared=Prepared(backend, group.name),
         parameters=parameters,
         scan_limit_bytes=group.configuration.get("BytesScannedCutoffPerQuery"),
         token=token or "",
-        text=without_comments(query),
-        tokens=tokenize(query),
     )
     execution = Execution(
+        id=query_id,
         query=query,
         statement=statement,
         database=database,
@@ -162,8 +167,13 @@ def _start_query_execution(self: AthenaResponse) -> str:
         task=task,
         caller=caller,
     )
+    reuse = (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration") or {}
+    if reuse.get("Enabled"):
+        execution.reuse = {"ResultReuseByAgeConfiguration": reuse}
+        execution.reuse_from(_executions(backend, group.name), reuse.get("MaxAgeInMinutes", 60) * 60)
     backend.executions[execution.id] = execution  # type: ignore[assignment]
-    _executor().submit(execution, backend.account_id, backend.region_name)
+    if not execution.is_reused:
+        _executor().submit(execution)
     return json.dumps({"QueryExecutionId": execution.id})
 
 
@@ -217,7 +227,7 @@ def _batch_get_query_execution(self: AthenaResponse) -> str:
 
 def _list_query_executions(self: AthenaResponse) -> str:
     request = _request(self)
-    group = athena_workgroups.find(self.athena_backend, request.get("WorkGroup") or "primary")
+    group = workgroups.find(self.athena_backend, request.get("WorkGroup") or "primary")
     ids = [execution.id for execution in _executions(self.athena_backend, group.name)]
     limit = int(request.get("MaxResults") or 50)
     start = _offset(request.get("NextToken"))
@@ -242,7 +252,7 @@ def _get_query_results(self: AthenaResponse) -> str:
         raise invalid_request(f"Query did not finish successfully. Final query state: {execution.state}")
     try:
         stored = StoredResult(self.athena_backend.account_id, execution.output_location, current_caller())
-        columns, rows = stored.read()
+        columns, rows, update_count = stored.read()
     except AccessDeniedError as error:
         raise JsonRESTError("AccessDeniedException", str(error)) from error
     except FileNotFoundError as error:
@@ -252,7 +262,7 @@ def _get_query_results(self: AthenaResponse) -> str:
         raise invalid_request(f"MaxResults is more than maximum allowed length {MAX_PAGE}")
     start = _offset(request.get("NextToken"))
     answer: dict[str, Any] = {
-        "UpdateCount": 0,
+        "UpdateCount": update_count,
         "ResultSet": {
             "Rows": [_datum(row) for row in rows[start : start + limit]],
             "ResultSetMetadata": {"ColumnInfo": columns},
@@ -284,7 +294,7 @@ def _get_query_runtime_statistics(self: AthenaResponse) -> str:
 def _create_work_group(self: AthenaResponse) -> str:
     request = _request(self)
     configuration = request.get("Configuration") or {}
-    athena_workgroups.check(configuration)
+    workgroups.check(configuration)
     created = self.athena_backend.create_work_group(
         request["Name"], configuration, request.get("Description") or "", request.get("Tags") or []
     )
@@ -294,13 +304,13 @@ def _create_work_group(self: AthenaResponse) -> str:
 
 
 def _get_work_group(self: AthenaResponse) -> str:
-    group = athena_workgroups.find(self.athena_backend, _request(self)["WorkGroup"])
+    group = workgroups.find(self.athena_backend, _request(self)["WorkGroup"])
     return json.dumps({"WorkGroup": self.athena_backend.get_work_group(group.name)})
 
 
 def _update_work_group(self: AthenaResponse) -> str:
     request = _request(self)
-    athena_workgroups.update(athena_workgroups.find(self.athena_backend, request["WorkGroup"]), request)
+    workgroups.update(workgroups.find(self.athena_backend, request["WorkGroup"]), request)
     return "{}"
 
 
@@ -308,12 +318,12 @@ def _delete_work_group(self: AthenaResponse) -> str:
     request = _request(self)
     name = request["WorkGroup"]
     executions = _executions(self.athena_backend, name)
-    athena_workgroups.find(self.athena_backend, name)
+    workgroups.find(self.athena_backend, name)
     recursive = bool(request.get("RecursiveDeleteOption"))
     if recursive:
         for execution in executions:
             _executor().stop(execution)
-    athena_workgroups.delete(
+    workgroups.delete(
         self.athena_backend, name, recursive=recursive, executions=[execution.id for execution in executions]
     )
     return "{}"
@@ -323,12 +333,12 @@ def _list_tags_for_resource(self: AthenaResponse) -> str:
     arn = _request(self)["ResourceARN"]
     kind, _, name = arn.rpartition(":")[2].partition("/")
     if kind == "workgroup":
-        athena_workgroups.find(self.athena_backend, name)
+        workgroups.find(self.athena_backend, name)
     tags = self.athena_backend.tagger.list_tags_for_resource(arn)
     return json.dumps(tags)
 
 
-_HANDLERS = {
+HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
     "start_query_execution": _start_query_execution,
     "get_query_execution": _get_query_execution,
     "batch_get_query_execution": _batch_get_query_execution,
@@ -341,8 +351,7 @@ _HANDLERS = {
     "update_work_group": _update_work_group,
     "delete_work_group": _delete_work_group,
     "list_tags_for_resource": _list_tags_for_resource,
-    "get_database": athena_metadata.get_database,
-    "list_databases": athena_metadata.list_databases,
-    "get_table_metadata": athena_metadata.get_table_metadata,
-    "list_table_metadata": athena_metadata.list_table_metadata,
+    **catalog_api.HANDLERS,
+    **named_queries.HANDLERS,
+    **prepared_statements.HANDLERS,
 }

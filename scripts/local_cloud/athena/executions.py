@@ -5,18 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlglot import exp
-
-from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl import is_ddl
 from local_cloud.athena.errors import QueryCancelledError, QueryError
-from local_cloud.athena.results import StoredResult
+from local_cloud.athena.results import StoredResult, manifest_of
 from local_cloud.athena.runner import Runner, Task
+from local_cloud.athena.statements import Statement
 from local_cloud.iam_callers import AccessDeniedError, Caller
 from local_cloud.iam_policy import UnsupportedPolicyError
 
@@ -25,14 +22,23 @@ LOG = logging.getLogger(__name__)
 CONCURRENT_QUERIES = 4
 TIMEOUT_SECONDS = 1800.0  # Athena's own limit for DML: 30 minutes
 _DONE = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+_FOLDERS = {"CREATE_TABLE_AS_SELECT": "tables/"}
+_WRITES = frozenset({"CREATE_TABLE_AS_SELECT", "INSERT", "UNLOAD"})
+
+
+def _suffix(statement: Statement) -> str:
+    if statement.name in {"CREATE_TABLE_AS_SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"}:
+        return ""  # these have no rows of their own
+    return ".csv" if statement.is_query else ".txt"
 
 
 @dataclass
 class Execution:
     """One query, from StartQueryExecution on. `caller` has started it, and all that it does is done in its name."""
 
+    id: str
     query: str
-    statement: exp.Expr
+    statement: Statement
     database: str
     catalog_name: str
     workgroup: str
@@ -40,27 +46,41 @@ class Execution:
     parameters: list[str] | None
     task: Task
     caller: Caller
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
     state: str = "QUEUED"
     reason: str = ""
     submitted: float = field(default_factory=time.time)
     started: float | None = None
     completed: float | None = None
+    is_reused: bool = False
+    reuse: dict[str, Any] = field(
+        default_factory=lambda: {"ResultReuseByAgeConfiguration": {"Enabled": False}}
+    )
 
     def __post_init__(self) -> None:
-        self.statement_type = "DDL" if is_ddl(self.statement) else "DML"
-        self.substatement_type = self.statement.key.upper()
-        suffix = "txt" if self.statement_type == "DDL" else "csv"
         location = self.result_configuration["OutputLocation"].rstrip("/")
-        self.result_configuration = {
-            **self.result_configuration,
-            "OutputLocation": f"{location}/{self.id}.{suffix}",
-        }
+        output = f"{location}/{_FOLDERS.get(self.statement.name, '')}{self.id}{_suffix(self.statement)}"
+        self.result_configuration = {**self.result_configuration, "OutputLocation": output}
 
-    def forget(self) -> None:
-        """Drops what only the run needs: the history is long."""
-        self.statement = exp.Null()
-        self.task.tokens = []
+    def reuse_from(self, earlier: Iterable[Execution], age: float) -> None:
+        """Takes over the result of the same query, if one has succeeded in the last `age` seconds.
+
+        Only a query's is reused, and only where the caller is the same, with the same database and parameters.
+        """
+        same = ("query", "database", "parameters", "catalog_name")
+        for other in earlier:
+            if (
+                other.state == "SUCCEEDED"
+                and not other.is_reused
+                and other.statement.name == "SELECT"
+                and other.caller.arn == self.caller.arn
+                and (other.completed or 0) > time.time() - age
+                and all(getattr(other, name) == getattr(self, name) for name in same)
+            ):
+                self.result_configuration = other.result_configuration
+                self.task.output_rows = other.task.output_rows
+                self.started = self.completed = time.time()
+                self.is_reused, self.state = True, "SUCCEEDED"
+                return
 
     @property
     def output_location(self) -> str:
@@ -89,10 +109,10 @@ class Execution:
         description: dict[str, Any] = {
             "QueryExecutionId": self.id,
             "Query": self.query,
-            "StatementType": self.statement_type,
-            "SubstatementType": self.substatement_type,
+            "StatementType": self.statement.kind,
+            "SubstatementType": self.statement.name,
             "ResultConfiguration": self.result_configuration,
-            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "ResultReuseConfiguration": self.reuse,
             "QueryExecutionContext": context,
             "Status": status,
             "Statistics": self.statistics(),
@@ -110,7 +130,7 @@ class Execution:
         """What the query has cost, in milliseconds and bytes; while it runs, so far."""
         end = self.completed or time.time()
         queued = (self.started or end) - self.submitted
-        return {
+        statistics: dict[str, Any] = {
             "EngineExecutionTimeInMillis": self.task.engine_ms,
             "DataScannedInBytes": self.task.scanned_bytes,
             "TotalExecutionTimeInMillis": round((end - self.submitted) * 1000),
@@ -118,8 +138,11 @@ class Execution:
             "ServicePreProcessingTimeInMillis": 0,
             "QueryPlanningTimeInMillis": self.task.planning_ms,
             "ServiceProcessingTimeInMillis": 0,
-            "ResultReuseInformation": {"ReusedPreviousResult": False},
+            "ResultReuseInformation": {"ReusedPreviousResult": self.is_reused},
         }
+        if self.statement.name in _WRITES and self.state == "SUCCEEDED":
+            statistics["DataManifestLocation"] = manifest_of(self.output_location)
+        return statistics
 
 
 class Executor:
@@ -138,11 +161,11 @@ class Executor:
         self._lock = threading.Lock()
         self._active: dict[str, Execution] = {}
 
-    def submit(self, execution: Execution, account_id: str, region: str) -> None:
+    def submit(self, execution: Execution) -> None:
         """Queues a query."""
         with self._lock:
             self._active[execution.id] = execution
-        self._pool.submit(self._run, execution, account_id, region)
+        self._pool.submit(self._run, execution)
 
     def stop(self, execution: Execution, reason: str = "Query cancelled by user") -> None:
         """Cancels a query; one that has ended stays as it is."""
@@ -169,7 +192,7 @@ class Executor:
             time.sleep(0.02)
         self._pool.shutdown(wait=True)
 
-    def _run(self, execution: Execution, account_id: str, region: str) -> None:
+    def _run(self, execution: Execution) -> None:
         if execution.state in _DONE:
             return
         execution.started = time.time()
@@ -178,11 +201,9 @@ class Executor:
         timer.daemon = True
         timer.start()
         try:
-            result = self._runner.run(
-                execution.statement, Catalog(account_id, region, execution.caller), execution.task
-            )
+            result = self._runner.run(execution.statement, execution.task)
             execution.task.checkpoint()
-            StoredResult(account_id, execution.output_location, execution.caller).write(result)
+            StoredResult(execution.task.account_id, execution.output_location, execution.caller).write(result)
             self._finish(execution, "SUCCEEDED", "")
         except QueryError as error:
             self._finish(execution, "FAILED", str(error))
@@ -210,6 +231,5 @@ class Executor:
             if execution.state in _DONE:
                 return
             execution.completed = time.time()
-            execution.forget()
             execution.reason = reason
             execution.state = state

@@ -9,27 +9,40 @@ from collections.abc import Iterator
 from typing import Any
 
 from local_cloud.athena.catalog import SERVICE
-from local_cloud.athena.values import athena_type, precision_and_scale
+from local_cloud.athena.values import Signature, athena_type, precision_and_scale
 from local_cloud.glue_objects import ObjectStore, split_s3_url
 from local_cloud.iam_callers import Caller
 
 Row = list[str | None]
 
 
+_STRING: Signature = {"rawType": "varchar"}
+
+
 class Result:
     """A result on its way to the output location: rows are text, None for NULL, and become the file's lines at once.
 
-    A SELECT's file is CSV with a header, every value quoted and NULL left empty; that of a statement about the catalog
-    is plain text, the values apart by tabs. `duckdb_types` is empty where all columns are strings.
+    A query's file is CSV with a header, every value quoted and NULL left empty; that of another statement is plain
+    text, the values apart by tabs.
+
+    Attributes:
+        names: the columns' names.
+        types: their type signatures in Trino's words; all strings if none are given.
+        is_query: whether the file is CSV.
+        row_count: the rows so far.
+        update_count: how many rows a statement has written; None for one that writes none.
+        files: what it has written, addresses in S3; None for a statement that writes no files.
     """
 
-    def __init__(self, names: list[str], duckdb_types: list[str] | None = None, *, is_query: bool = True) -> None:
+    def __init__(self, names: list[str], types: list[Signature] | None = None, *, is_query: bool = True) -> None:
         self.names = names
-        self.duckdb_types = duckdb_types or ["VARCHAR"] * len(names)
+        self.types = types or [_STRING] * len(names)
         self.is_query = is_query
         self.row_count = 0
+        self.update_count: int | None = None
+        self.files: list[str] | None = None
         self._text = io.StringIO()
-        if is_query:
+        if is_query and names:
             self._write([*names])
 
     def add(self, row: Row) -> None:
@@ -47,7 +60,7 @@ class Result:
     def columns(self) -> list[dict[str, Any]]:
         """ResultSetMetadata's ColumnInfo."""
         columns = []
-        for name, kind in zip(self.names, self.duckdb_types, strict=True):
+        for name, kind in zip(self.names, self.types, strict=True):
             precision, scale = precision_and_scale(kind)
             columns.append(
                 {
@@ -74,8 +87,13 @@ def _quote(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
+def manifest_of(output: str) -> str:
+    """Where the list of the files is that a statement has written: `<query id>-manifest.csv` beside its result."""
+    return f"{output.removesuffix('.csv')}-manifest.csv"
+
+
 class StoredResult:
-    """Where a result is kept: `<location>/<query id>.csv` (`.txt` for DDL), with its columns beside it.
+    """Where a result is kept: `<location>/<query id>.csv` (`.txt` for what is no query), its columns beside it.
 
     Athena writes and reads it in the name of `caller`; what that one may not do raises AccessDeniedError.
     """
@@ -87,28 +105,37 @@ class StoredResult:
         self._caller = caller.through(SERVICE)
 
     def write(self, result: Result) -> None:
-        """Stores both objects.
+        """Stores the rows, the columns' description, and the list of the files that the statement has written.
 
         Raises:
             NoSuchBucketError: if the output bucket is gone.
         """
-        for key in (self._key, f"{self._key}.metadata"):
+        description = json.dumps({"columns": result.columns, "update_count": result.update_count})
+        bodies = {f"{self._key}.metadata": (description.encode(), "application/json")}
+        if self._has_rows:
+            bodies[self._key] = (result.body(), "application/octet-stream")
+        if result.files is not None:
+            bodies[manifest_of(self._key)] = ("".join(f"{url}\n" for url in result.files).encode(), "text/csv")
+        for key in bodies:
             self._caller.authorize("s3:PutObject", f"arn:aws:s3:::{self._bucket}/{key}")
         store = ObjectStore(self._account_id)
-        store.write(self._bucket, self._key, result.body(), content_type="application/octet-stream")
-        description = json.dumps({"columns": result.columns})
-        store.write(self._bucket, f"{self._key}.metadata", description.encode(), content_type="application/json")
+        for key, (body, kind) in bodies.items():
+            store.write(self._bucket, key, body, content_type=kind)
 
-    def read(self) -> tuple[list[dict[str, Any]], list[Row]]:
-        """Columns and rows, the header first if they are a SELECT's.
+    def read(self) -> tuple[list[dict[str, Any]], list[Row], int]:
+        """Columns, rows (the header first if they are a query's), and how many rows the statement has written.
 
         Raises:
             FileNotFoundError: if somebody deleted it.
         """
-        body = self._read(self._key).decode()
         description = json.loads(self._read(f"{self._key}.metadata"))
+        body = self._read(self._key).decode() if self._has_rows else ""
         rows = _rows_of_csv(body) if self._key.endswith(".csv") else _rows_of_text(body)
-        return description["columns"], list(rows)
+        return description["columns"], list(rows), description["update_count"] or 0
+
+    @property
+    def _has_rows(self) -> bool:
+        return self._key.endswith((".csv", ".txt"))
 
     def _read(self, key: str) -> bytes:
         self._caller.authorize("s3:GetObject", f"arn:aws:s3:::{self._bucket}/{key}")

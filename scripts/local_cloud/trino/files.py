@@ -1,0 +1,175 @@
+"""Trino's configuration: one server that is coordinator and worker, with the local cloud's Glue and S3 as its catalogs.
+
+Properties are those of https://trino.io/docs/476/admin/properties.html and of the connectors' pages there.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from local_cloud.settings import ACCOUNT_ID
+
+HIVE: Final = "awsdatacatalog"
+ICEBERG: Final = "awsdatacatalog_iceberg"
+# UNLOAD writes the files of a table that only this catalog knows, and that is dropped afterwards.
+UNLOAD: Final = "unload"
+UNLOAD_SCHEMA: Final = "files"
+PLUGINS: Final = ("hive", "iceberg", "opa", "geospatial")
+# The role in which Trino asks S3, one for each caller: who may take it on is told only by the engine's own key.
+ROLE_PREFIX: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/athena-engine/"
+
+# The tables of this project are small: the JIT's second compiler and a concurrent collector would cost more than they save.
+JVM: Final = (
+    *("-Xmx1200M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"),
+    *("-Dfile.encoding=UTF-8", "-Djdk.attach.allowAttachSelf=true", "--enable-native-access=ALL-UNNAMED"),
+    "--sun-misc-unsafe-memory-access=allow",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a Trino of the local cloud keeps its files, listens, and finds the API.
+
+    Attributes:
+        directory: a directory of its own; the key of its tokens and what it writes lie there.
+        address: the loopback address that it binds.
+        port: its HTTP port.
+        api_url: S3, Glue and STS for it.
+        access_url: whom it asks what a caller may do.
+        access_key_id: the key with which it signs its own requests.
+        secret_key: its secret.
+        region: AWS's region.
+    """
+
+    directory: Path
+    address: str
+    port: int
+    api_url: str
+    access_url: str
+    access_key_id: str
+    secret_key: str
+    region: str = "us-east-1"
+
+    @property
+    def url(self) -> str:
+        """Where Trino answers."""
+        return f"http://{self.address}:{self.port}"
+
+
+def write(place: Place, token_key: str) -> None:
+    """Writes the configuration into `<directory>/etc`, which only its owner may read.
+
+    Args:
+        place: what it depends on.
+        token_key: the secret that signs clients' tokens, in base64.
+    """
+    etc = place.directory / "etc"
+    (etc / "catalog").mkdir(parents=True, exist_ok=True)
+    (place.directory / "unload").mkdir(exist_ok=True)
+    etc.chmod(0o700)
+    (etc / "token.key").write_text(token_key)
+    roles = {"mappings": [{"iamRole": f"{ROLE_PREFIX}nobody", "allowedIamRoles": [f"{ROLE_PREFIX}.*"]}]}
+    (etc / "roles.json").write_text(json.dumps(roles))
+    (etc / "log.properties").write_text("io.trino=WARN\nio.airlift=WARN\norg.apache=WARN\nsoftware.amazon=WARN\n")
+    _properties(etc / "config.properties", _server(place, etc))
+    _properties(etc / "access-control.properties", {"access-control.name": "opa", "opa.policy.uri": place.access_url})
+    for name, settings in _catalogs(place, etc).items():
+        _properties(etc / "catalog" / f"{name}.properties", settings)
+
+
+def command(place: Place, distribution: Path, java: Path) -> list[str]:
+    """The command that runs Trino of `distribution` with that configuration."""
+    etc = place.directory / "etc"
+    return [
+        *(str(java), *JVM),
+        *(f"-Dconfig={etc}/config.properties", f"-Dlog.levels-file={etc}/log.properties"),
+        *(f"-Dcatalog.config-dir={etc}/catalog", f"-Dnode.data-dir={place.directory}/data"),
+        *(f"-Djava.io.tmpdir={place.directory}/tmp", "-cp", f"{distribution}/lib/*"),
+        "io.trino.server.TrinoServer",
+    ]
+
+
+def _properties(file: Path, settings: Mapping[str, str]) -> None:
+    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+
+
+def _server(place: Place, etc: Path) -> dict[str, str]:
+    return {
+        "node.id": "local-cloud",
+        "node.environment": "local_cloud",
+        "node.bind-ip": place.address,
+        "node.internal-address": place.address,
+        "coordinator": "true",
+        "node-scheduler.include-coordinator": "true",
+        "discovery.uri": place.url,
+        "http-server.http.port": str(place.port),
+        # Only who has the key of the tokens is answered, whoever else can reach the port on this machine.
+        "http-server.process-forwarded": "true",
+        "http-server.authentication.type": "JWT",
+        "http-server.authentication.jwt.key-file": f"{etc}/token.key",
+        "http-server.authentication.allow-insecure-over-http": "false",
+        "internal-communication.shared-secret": secrets.token_hex(32),
+        "access-control.config-files": f"{etc}/access-control.properties",
+        "plugin.dir": f"{place.directory}/plugin",
+        "web-ui.enabled": "false",
+        "query.max-memory": "400MB",
+        "query.max-memory-per-node": "400MB",
+        "memory.heap-headroom-per-node": "250MB",
+        "query.max-history": "20",
+        "query.min-expire-age": "1m",
+    }
+
+
+def _catalogs(place: Place, etc: Path) -> dict[str, dict[str, str]]:
+    storage = {
+        "fs.native-s3.enabled": "true",
+        "s3.endpoint": place.api_url,
+        "s3.region": place.region,
+        "s3.path-style-access": "true",
+        "s3.aws-access-key": place.access_key_id,
+        "s3.aws-secret-key": place.secret_key,
+        "s3.sts.endpoint": place.api_url,
+        "s3.sts.region": place.region,
+        "s3.security-mapping.enabled": "true",
+        "s3.security-mapping.config-file": f"{etc}/roles.json",
+        "s3.security-mapping.iam-role-credential-name": "role",
+    }
+    glue = {
+        "hive.metastore.glue.endpoint-url": place.api_url,
+        "hive.metastore.glue.region": place.region,
+        "hive.metastore.glue.aws-access-key": place.access_key_id,
+        "hive.metastore.glue.aws-secret-key": place.secret_key,
+    }
+    hive = {
+        "connector.name": "hive",
+        "fs.hadoop.enabled": "false",
+        "hive.table-statistics-enabled": "false",
+        "hive.collect-column-statistics-on-write": "false",
+        "hive.non-managed-table-creates-enabled": "true",
+        "hive.non-managed-table-writes-enabled": "true",
+        "hive.max-partitions-per-writers": "100",
+    }
+    unload = {
+        "hive.metastore": "file",
+        "hive.metastore.catalog.dir": "local:///",
+        "hive.metastore.disable-location-checks": "true",
+        "fs.native-local.enabled": "true",
+        "local.location": f"{place.directory}/unload",
+    }
+    iceberg = {
+        "connector.name": "iceberg",
+        "iceberg.catalog.type": "glue",
+        "fs.hadoop.enabled": "false",
+        "iceberg.expire-snapshots.min-retention": "0s",
+        "iceberg.remove-orphan-files.min-retention": "0s",
+    }
+    return {
+        HIVE: hive | {"hive.metastore": "glue", "hive.iceberg-catalog-name": ICEBERG} | glue | storage,
+        ICEBERG: iceberg | glue | storage,
+        UNLOAD: hive | unload | storage,
+    }

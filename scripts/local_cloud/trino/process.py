@@ -1,0 +1,146 @@
+"""Trino as a process of the local cloud's: started beside whatever else starts, restarted if it dies, ended with it."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import secrets
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import requests
+
+from local_cloud.errors import LocalCloudError
+from local_cloud.trino import distribution, files
+from local_cloud.trino.client import Address, Session, Statement, UnavailableError
+from local_cloud.trino.files import Place
+
+LOG = logging.getLogger(__name__)
+
+READY_LIMIT_SECONDS = 300.0
+_STOP_SECONDS = 15.0
+_RESTART_SECONDS = 2.0
+_POLL_SECONDS = 0.1
+
+
+class TrinoProcess:
+    """One Trino. `start` returns at once; `address` waits until it answers."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._key = secrets.token_bytes(48)
+        self._closing = threading.Event()
+        self._ready = threading.Event()
+        self._problem = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        # The kernel ends a child with the thread that started it (PR_SET_PDEATHSIG): this one lives as long as Trino.
+        self._thread = threading.Thread(target=self._keep, name="trino", daemon=True)
+
+    def start(self) -> None:
+        """Begins: fetches Trino if this machine has none yet, and runs it."""
+        self._thread.start()
+
+    def address(self, limit: float = READY_LIMIT_SECONDS) -> Address:
+        """Where Trino answers.
+
+        Args:
+            limit: how many seconds to wait for its start.
+
+        Raises:
+            UnavailableError: if it does not answer by then, or can't be had.
+        """
+        end = time.monotonic() + limit
+        while not self._ready.wait(_POLL_SECONDS):
+            if self._closing.is_set() or time.monotonic() > end or self._problem:
+                raise UnavailableError(self._problem or f"Trino did not start within {limit:g} s.")
+        return Address(self._place.url, self._key)
+
+    def close(self) -> None:
+        """Ends Trino and removes its files."""
+        self._closing.set()
+        self._ready.clear()
+        process = self._process
+        if process is not None:
+            process.terminate()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait()
+        if self._place.directory.exists():
+            shutil.rmtree(self._place.directory)
+
+    def _keep(self) -> None:
+        try:
+            home, java = distribution.ensure(LOG.info), distribution.java()
+        except LocalCloudError as error:
+            LOG.exception("there is no Trino")
+            self._problem = str(error)
+            return
+        while not self._closing.is_set():
+            self._prepare(home)
+            log = self._place.directory / "trino.log"
+            with log.open("wb") as output:
+                self._process = subprocess.Popen(
+                    _ending_with_us(files.command(self._place, home, java)),
+                    cwd=self._place.directory,
+                    env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+            begin = time.monotonic()
+            self._wait_until_ready(self._process)
+            if self._ready.is_set():
+                LOG.info("Trino answers at %s after %.1f s", self._place.url, time.monotonic() - begin)
+            code = self._process.wait()
+            self._ready.clear()
+            if not self._closing.wait(_RESTART_SECONDS):
+                LOG.error("Trino has ended with code %d and is started again; its log: %s", code, _tail(log))
+
+    def _prepare(self, home: Path) -> None:
+        directory = self._place.directory
+        for name in ("etc", "plugin", "data", "tmp", "unload"):
+            if (directory / name).exists():
+                shutil.rmtree(directory / name)
+        (directory / "tmp").mkdir(parents=True)
+        (directory / "plugin").mkdir()
+        for name in files.PLUGINS:
+            (directory / "plugin" / name).symlink_to(home / "plugin" / name)
+        files.write(self._place, base64.b64encode(self._key).decode())
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        address = Address(self._place.url, self._key)
+        create = f"CREATE SCHEMA IF NOT EXISTS {files.UNLOAD}.{files.UNLOAD_SCHEMA}"
+        session = Session("local-cloud", f"{files.ROLE_PREFIX}nobody", files.UNLOAD, "default")
+        while process.poll() is None and not self._closing.wait(_POLL_SECONDS):
+            if _is_started(self._place.url):
+                try:
+                    Statement(address, session, create).run()
+                except UnavailableError:
+                    continue
+                self._ready.set()
+                return
+
+
+def _is_started(url: str) -> bool:
+    http = requests.Session()
+    http.trust_env = False
+    try:
+        answer = http.get(f"{url}/v1/info", timeout=5)
+        return answer.ok and not answer.json()["starting"]
+    except (requests.RequestException, ValueError):
+        return False
+
+
+def _ending_with_us(command: list[str]) -> list[str]:
+    return ["setpriv", "--pdeathsig", "KILL", *command]
+
+
+def _tail(log: Path, lines: int = 5) -> str:
+    return " / ".join(log.read_text(errors="replace").splitlines()[-lines:])
+
