@@ -25,9 +25,10 @@ VERSIONS: Final = HERE / "versions"
 LATEST: Final = "3.9.2"
 PINS: Final = "libs.sha512"
 _MAVEN_TIMEOUT_SECONDS: Final = 900
+MAVEN_SETTINGS: Final = HERE / "settings.xml"
 # Debian 12's, from its package; settings.xml says why.
-_PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.5.0"
-_PACKAGES: Final = "maven, junit4, libmaven-dependency-plugin-java and openjdk-17-jdk-headless"
+DEPENDENCY_PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.5.0"
+MAVEN_PACKAGES: Final = "maven, junit4, libmaven-dependency-plugin-java and openjdk-17-jdk-headless"
 
 
 class BuildError(Exception):
@@ -93,7 +94,7 @@ def fetch(libs: Path, pinned: Path) -> None:
         BuildError: Maven is missing or failed, or they are not exactly the jars that `libs.sha512` in `pinned` pins.
     """
     if shutil.which("mvn") is None:
-        raise BuildError(f"Maven's `mvn` is not installed; install Debian's packages {_PACKAGES}.")
+        raise BuildError(f"Maven's `mvn` is not installed; install Debian's packages {MAVEN_PACKAGES}.")
     with tempfile.TemporaryDirectory(dir=libs.parent, prefix=".fetching-") as scratch:
         fetched = Path(scratch) / "fetched"
         # A repository of its own: in the user's lies what other projects fetched, plugins too.
@@ -106,8 +107,8 @@ def fetch(libs: Path, pinned: Path) -> None:
 
 def _run_maven(pom: Path, target: Path, repository: Path) -> None:
     command = [
-        *("mvn", "--batch-mode", "--quiet", "--global-settings", str(HERE / "settings.xml"), "--file", str(pom)),
-        *(f"{_PLUGIN}:copy-dependencies", "-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true"),
+        *("mvn", "--batch-mode", "--quiet", "--global-settings", str(MAVEN_SETTINGS), "--file", str(pom)),
+        *(f"{DEPENDENCY_PLUGIN}:copy-dependencies", "-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true"),
         *(f"-DoutputDirectory={target}", f"-Dmaven.repo.local={repository}"),
     ]
     try:
@@ -116,7 +117,7 @@ def _run_maven(pom: Path, target: Path, repository: Path) -> None:
         raise BuildError(f"Maven did not fetch the artifacts of {pom} within {_MAVEN_TIMEOUT_SECONDS} s.") from error
     if done.returncode:
         raise BuildError(
-            f"Maven could not fetch the artifacts of {pom}; are Debian's packages {_PACKAGES} installed?\n"
+            f"Maven could not fetch the artifacts of {pom}; are Debian's packages {MAVEN_PACKAGES} installed?\n"
             f"{(done.stdout + done.stderr).strip()[-2000:]}"
         )
 

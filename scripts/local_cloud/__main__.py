@@ -11,12 +11,14 @@ from pathlib import Path
 from local_cloud import image, supervisor
 from local_cloud.errors import LocalCloudError
 from local_cloud.settings import Settings
+from local_cloud.trino import distribution
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local_cloud", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("image", help="build the hosts' image if it is not there, and print its name")
+    commands.add_parser("engine", help="fetch Trino, which answers for Athena, if it is not there; print its directory")
     for name, help_ in (
         ("start", "start the local cloud; does nothing if it runs"),
         ("status", "say whether it runs"),
@@ -29,12 +31,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; prints its report as JSON and returns the exit code, 2 for an error with a sentence."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "image":
             print(image.ensure())
+            return 0
+        if options.command == "engine":
+            print(distribution.ensure(_say))
             return 0
         settings = Settings(options.deployment, options.block, options.state_dir.absolute())
         command = {"start": supervisor.start, "status": supervisor.status, "stop": supervisor.stop}[options.command]
