@@ -10,14 +10,17 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import athena_engine, ec2_hooks, glue_crawler, hosts, iam_users, identities, s3_versions
+from local_cloud import ec2_hooks, glue_crawler, hosts, iam_users, identities, s3_versions
 from local_cloud.addresses import AddressPool
+from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
+from local_cloud.glue import api as glue_api
 from local_cloud.guard import Guard
 from local_cloud.kept import Kept, save_bucket
 from local_cloud.machines import Machines
 from local_cloud.metadata import MetadataService
-from local_cloud.settings import ACCOUNT_ID, API_PORT, METADATA_PORT, Settings
+from local_cloud.settings import ACCOUNT_ID, API_PORT, ENGINE_PORT, METADATA_PORT, Settings
+from local_cloud.trino.engine import TrinoEngine
 
 LOG = logging.getLogger(__name__)
 
@@ -41,11 +44,12 @@ class Cloud:
         self._machines = Machines(settings, host_image)
         ec2_hooks.install(self._machines, AddressPool(settings.block))
         glue_crawler.install()
+        glue_api.install()
         iam_users.install()
         s3_versions.install()
-        work = settings.directory / "athena"
-        work.mkdir(parents=True, exist_ok=True)
-        self._athena = athena_engine.install(work)
+        self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
+        self._trino.start()
+        self._athena = athena.install(self._trino)
         self._servers: list[BaseWSGIServer] = []
 
     def listen(self, poll_seconds: float) -> None:
@@ -72,6 +76,7 @@ class Cloud:
         for end in ends:
             end.join()
         self._athena.close()
+        self._trino.close()
         report = "".join(f"{kept.sentence()}\n" for kept in self._save_buckets())
         self._settings.directory.mkdir(parents=True, exist_ok=True)
         self._settings.kept_report.write_text(report)

@@ -11,6 +11,8 @@ from local_cloud.errors import LocalCloudError
 HEALTH_PATH = "/_local_cloud/health"
 API_PORT = 4566
 METADATA_PORT = 1338
+# Trino, on the machine's address only.
+ENGINE_PORT = 8080
 ACCOUNT_ID = "123456789012"
 # Access key id and secret of the operator, who is this account's administrator.
 ADMINISTRATOR = "local-cloud"

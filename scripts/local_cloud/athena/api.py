@@ -15,11 +15,11 @@ from moto.s3.models import s3_backends
 
 from local_cloud.athena import catalog_api, named_queries, prepared_statements, statements, workgroups
 from local_cloud.athena.catalog import CATALOG, SERVICE
-from local_cloud.athena.errors import MalformedQueryError
+from local_cloud.athena.errors import MalformedQueryError, QueryError
 from local_cloud.athena.executions import CONCURRENT_QUERIES, TIMEOUT_SECONDS, Execution, Executor
+from local_cloud.athena.prepared_statements import StatementNotFoundError
+from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.results import Row, StoredResult
-from local_cloud.athena.prepared_statements import Prepared
-from local_cloud.athena.requests import plain_name
 from local_cloud.athena.runner import Engine, Runner, Task
 from local_cloud.athena.statements import Statement
 from local_cloud.athena.workgroups import invalid_request
@@ -30,7 +30,32 @@ from local_cloud.trino.client import UnavailableError
 MAX_PAGE = 1000
 MAX_QUERY_BYTES = 262_144
 # What is read here and not by the engine.
-_OWN: Final = frozenset({"PREPARE", "EXECUTE", "DEALLOCATE"})
+_OWN: Final = frozenset({"PREPARE", "DEALLOCATE"})
+
+
+class Prepared:
+    """The prepared statements of a workgroup, for PREPARE and EXECUTE."""
+
+    def __init__(self, backend: AthenaBackend, workgroup: str) -> None:
+        self._place = (backend, workgroup)
+
+    def find(self, name: str) -> str:
+        """The text of a statement; raises QueryError if there is none of that name."""
+        try:
+            return prepared_statements.find(*self._place, name)
+        except StatementNotFoundError as error:
+            raise QueryError("NOT_FOUND", str(error.message)) from error
+
+    def save(self, name: str, query: str) -> None:
+        """Keeps a statement under a name."""
+        prepared_statements.save(*self._place, name, query)
+
+    def remove(self, name: str) -> None:
+        """Deletes a statement; raises QueryError if there is none of that name."""
+        try:
+            prepared_statements.remove(*self._place, name)
+        except StatementNotFoundError as error:
+            raise QueryError("NOT_FOUND", str(error.message)) from error
 
 
 class _State:
@@ -135,14 +160,21 @@ def _start_query_execution(self: AthenaResponse) -> str:
     configuration = _result_configuration(group.configuration, request.get("ResultConfiguration") or {})
     caller = current_caller()
     _check_bucket(backend, configuration["OutputLocation"], caller)
+    prepared = Prepared(backend, group.name)
+    parameters = request.get("ExecutionParameters")
     try:
         statement = statements.parse(query)
+        if statement.name == "EXECUTE":
+            name, values = statements.executed(statement.text)
+            parameters = [*values, *(parameters or [])] or None
+            statement = statements.parse(prepared.find(name))
     except MalformedQueryError as error:
         raise _malformed(str(error)) from error
+    except QueryError as error:
+        raise invalid_request(str(error)) from error
     _check_syntax(statement)
     query_id = str(uuid.uuid4())
     database = plain_name(context.get("Database") or "")
-    parameters = request.get("ExecutionParameters")
     task = Task(
         id=query_id,
         caller=caller,
@@ -150,7 +182,7 @@ def _start_query_execution(self: AthenaResponse) -> str:
         region=backend.region_name,
         database=database,
         output_folder=configuration["OutputLocation"].rstrip("/"),
-        prepared=Prepared(backend, group.name),
+        prepared=prepared,
         parameters=parameters,
         scan_limit_bytes=group.configuration.get("BytesScannedCutoffPerQuery"),
         token=token or "",
@@ -163,7 +195,7 @@ def _start_query_execution(self: AthenaResponse) -> str:
         catalog_name=catalog_name,
         workgroup=group.name,
         result_configuration=configuration,
-        parameters=parameters,
+        parameters=request.get("ExecutionParameters"),
         task=task,
         caller=caller,
     )

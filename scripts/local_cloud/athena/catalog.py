@@ -136,6 +136,12 @@ class Catalog:
 
         return CatalogTable(self.backend.databases[database].tables[name], authorize)
 
+    def is_partitioned(self, database: str, name: str) -> bool:
+        """Whether a table has partition keys; false where there is no such table."""
+        found = self.backend.databases.get(database)
+        table = found.tables.get(name) if found else None
+        return bool(table and table.get_version(str(table._current_version)).get("PartitionKeys"))
+
     def folders(self, location: str) -> set[str]:
         """The folders with objects in them, at any depth under a table's folder, relative to it.
 

@@ -52,9 +52,7 @@ class Execution:
     started: float | None = None
     completed: float | None = None
     is_reused: bool = False
-    reuse: dict[str, Any] = field(
-        default_factory=lambda: {"ResultReuseByAgeConfiguration": {"Enabled": False}}
-    )
+    reuse: dict[str, Any] = field(default_factory=lambda: {"ResultReuseByAgeConfiguration": {"Enabled": False}})
 
     def __post_init__(self) -> None:
         location = self.result_configuration["OutputLocation"].rstrip("/")

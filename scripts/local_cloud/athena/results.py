@@ -60,6 +60,7 @@ class Result:
     def columns(self) -> list[dict[str, Any]]:
         """ResultSetMetadata's ColumnInfo."""
         columns = []
+        is_typed = self.is_query or self.update_count is not None
         for name, kind in zip(self.names, self.types, strict=True):
             precision, scale = precision_and_scale(kind)
             columns.append(
@@ -69,8 +70,8 @@ class Result:
                     "TableName": "",
                     "Name": name,
                     "Label": name,
-                    "Type": athena_type(kind) if self.is_query else "string",
-                    "Precision": precision if self.is_query else 0,
+                    "Type": athena_type(kind) if is_typed else "string",
+                    "Precision": precision if is_typed else 0,
                     "Scale": scale,
                     "Nullable": "UNKNOWN",
                     "CaseSensitive": athena_type(kind) == "varchar",

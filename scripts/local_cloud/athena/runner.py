@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from local_cloud.athena import statements, writing
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl import EngineSql
+from local_cloud.athena.ddl_statement import EngineSql
 from local_cloud.athena.errors import MalformedQueryError, QueryCancelledError, QueryError
 from local_cloud.athena.results import Result
 from local_cloud.athena.statements import Statement
@@ -36,7 +36,9 @@ _UNRESOLVED: Final = " or requester is not authorized to access requested resour
 class Engine(Protocol):
     """Where Trino is, and who is told what a query may do."""
 
-    accesses: Accesses
+    @property
+    def accesses(self) -> Accesses:
+        """The queries under way."""
 
     def address(self, limit: float = ...) -> Address:
         """Where Trino answers, once it does."""
@@ -44,9 +46,6 @@ class Engine(Protocol):
 
 class PreparedStatements(Protocol):
     """The prepared statements of a query's workgroup; an unknown name raises QueryError."""
-
-    def find(self, name: str) -> str:
-        """The text of a statement."""
 
     def save(self, name: str, query: str) -> None:
         """Keeps a statement under a name."""
@@ -131,10 +130,6 @@ class Runner:
         if name == "DEALLOCATE":
             task.prepared.remove(statements.deallocated(statement.text))
             return Result([], is_query=False)
-        if name == "EXECUTE":
-            prepared, values = statements.executed(statement.text)
-            task.parameters = [*values, *(task.parameters or [])] or None
-            return self._run(statements.parse(task.prepared.find(prepared)), task)
         if statement.ddl is not None:
             return self._run_ddl(statement, task)
         if name == "CREATE_TABLE_AS_SELECT":
@@ -187,7 +182,9 @@ class Runner:
                 if stored.size:
                     yield stored.url
         except NoSuchBucketError as error:
-            message = f"The specified bucket does not exist: {bucket} (Service: Amazon S3; Status Code: 404; NoSuchBucket)"
+            message = (
+                f"The specified bucket does not exist: {bucket} (Service: Amazon S3; Status Code: 404; NoSuchBucket)"
+            )
             raise QueryError("HIVE_FILESYSTEM_ERROR", message) from error
 
     @contextlib.contextmanager

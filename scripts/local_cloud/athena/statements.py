@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from local_cloud.athena.ddl import Ddl, parse_ddl
+from local_cloud.athena.ddl_statement import Ddl
 from local_cloud.athena.errors import MalformedQueryError
+from local_cloud.athena.hive_ddl import parse_ddl
 from local_cloud.athena.lexer import Token, closing, split, tokenize, top_level
 
 NOT_OURS: Final = "Queries of this type are not supported"
 _DML: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "UNLOAD"})
 _QUERIES: Final = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
-_UTILITIES: Final = frozenset({"SHOW", "DESCRIBE", "DESC", "EXPLAIN"})
 _DEFINITIONS: Final = (
     ("DROP", "VIEW"),
     ("SHOW", "CREATE", "VIEW"),
@@ -64,7 +64,7 @@ def parse(text: str) -> Statement:
         return Statement(plain, *own)
     ddl = parse_ddl(plain)
     if ddl is not None:
-        return Statement(plain, "UTILITY" if words[0] in _UTILITIES else "DDL", _ddl_name(words), ddl)
+        return Statement(plain, ddl.statement_type, ddl.substatement_type, ddl)
     # The engine's parser says what is wrong with it; what it knows all the same, like SET SESSION, Athena has not.
     return Statement(plain, "", words[0])
 
@@ -89,11 +89,6 @@ def _of_create(tokens: list[Token], words: list[str]) -> tuple[str, str] | None:
     if words[1:2] == ["TABLE"] and any(token.word == "AS" for _, token in top_level(tokens, 2)):
         return "DDL", "CREATE_TABLE_AS_SELECT"
     return None
-
-
-def _ddl_name(words: list[str]) -> str:
-    known = [word for word in words if word.isalpha() and word not in {"EXTERNAL", "IF", "NOT", "EXISTS", "EXTENDED"}]
-    return "_".join(known[: 1 if known[0] in {"MSCK", "DESCRIBE", "DESC", "VACUUM", "OPTIMIZE"} else 2])
 
 
 def _without_semicolon(text: str) -> str:

@@ -110,7 +110,9 @@ def unload(text: str, query_id: str) -> Written:
     table = f"{UNLOAD}.{UNLOAD_SCHEMA}.{quoted(query_id)}"
     query = text[tokens[1].end : tokens[end].start]
     pairs = ", ".join(f"{key} = {value}" for key, value in options.items())
-    return Written(f"CREATE TABLE {table} WITH ({pairs}) AS {query}", location, settings, f"DROP TABLE IF EXISTS {table}")
+    return Written(
+        f"CREATE TABLE {table} WITH ({pairs}) AS {query}", location, settings, f"DROP TABLE IF EXISTS {table}"
+    )
 
 
 def _name(tokens: list[Token], place: int) -> tuple[list[str], int]:

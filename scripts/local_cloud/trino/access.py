@@ -12,12 +12,13 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from local_cloud.athena.catalog import SERVICE, Catalog
-from local_cloud.iam_callers import AccessDeniedError, Caller
+from local_cloud.iam_callers import AccessDeniedError, Caller, administrator
 from local_cloud.iam_policy import UnsupportedPolicyError
-from local_cloud.trino.files import HIVE, ICEBERG, ROLE_PREFIX, UNLOAD
+from local_cloud.trino.files import HIVE, ICEBERG, OWN_ROLE, ROLE_PREFIX, UNLOAD, write_roles
 
 _TABLES = (HIVE, ICEBERG)
 _INFORMATION = "information_schema"
@@ -119,10 +120,13 @@ class Access:
 class Accesses:
     """The queries under way, by their ids, and the roles that stand for their callers."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
+        """Keeps the list of the roles in Trino's `directory`."""
+        self._directory = directory
         self._lock = threading.Lock()
         self._queries: dict[str, Access] = {}
         self._callers: dict[str, Caller] = {}
+        write_roles(directory, ())
 
     def open(self, query_id: str, access: Access) -> AbstractContextManager[Access]:
         """Answers questions about the query while the context lasts."""
@@ -154,10 +158,15 @@ class Accesses:
         through = caller.through(SERVICE)
         name = hashlib.sha256(repr((caller.arn, caller.names, caller.via, caller.account_id)).encode()).hexdigest()[:32]
         with self._lock:
+            is_new = name not in self._callers
             self._callers[name] = through
+            if is_new:
+                write_roles(self._directory, self._callers)
         return f"{ROLE_PREFIX}{name}"
 
     def caller_of(self, role: str) -> Caller | None:
         """Who is meant by a role of `role_of`, None if it is another role."""
+        if role == OWN_ROLE:
+            return administrator()
         with self._lock:
             return self._callers.get(role.removeprefix(ROLE_PREFIX)) if role.startswith(ROLE_PREFIX) else None

@@ -81,7 +81,7 @@ class EngineApi:
     """The port. `address` is what it listens on; it serves until `close`."""
 
     def __init__(self, address: str, directory: Path) -> None:
-        self.accesses = Accesses()
+        self.accesses = Accesses(directory)
         self.keys = EngineKeys(self.accesses)
         self._guard = _EngineGuard(self.keys)
         self._path = f"/access/{secrets.token_urlsafe(24)}"
@@ -123,7 +123,11 @@ class EngineApi:
             return refuse(environ, start_response, error.refusal, "sts")
         end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=_ROLE_HOURS)
         body = _ASSUMED.format(
-            role=role, id=self.keys.id_of(role), secret=key.secret, token=key.token, expiration=f"{end:%Y-%m-%dT%H:%M:%SZ}"
+            role=role,
+            id=self.keys.id_of(role),
+            secret=key.secret,
+            token=key.token,
+            expiration=f"{end:%Y-%m-%dT%H:%M:%SZ}",
         )
         return answer(environ, start_response, "200 OK", "text/xml", body)
 

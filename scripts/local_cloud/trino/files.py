@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,10 +20,12 @@ ICEBERG: Final = "awsdatacatalog_iceberg"
 UNLOAD: Final = "unload"
 UNLOAD_SCHEMA: Final = "files"
 PLUGINS: Final = ("hive", "iceberg", "opa", "geospatial")
-# The role in which Trino asks S3, one for each caller: who may take it on is told only by the engine's own key.
+# The role in which Trino asks S3, one for each caller; only the engine's own key can assume them.
 ROLE_PREFIX: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/athena-engine/"
+# In which UNLOAD's catalog looks whether the folder of a partition is there; it writes in the caller's.
+OWN_ROLE: Final = f"{ROLE_PREFIX}itself"
 
-# The tables of this project are small: the JIT's second compiler and a concurrent collector would cost more than they save.
+# The tables of this project are small: the second compiler and a concurrent collector would cost more than they save.
 JVM: Final = (
     *("-Xmx1200M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"),
     *("-Dfile.encoding=UTF-8", "-Djdk.attach.allowAttachSelf=true", "--enable-native-access=ALL-UNNAMED"),
@@ -73,13 +75,27 @@ def write(place: Place, token_key: str) -> None:
     (place.directory / "unload").mkdir(exist_ok=True)
     etc.chmod(0o700)
     (etc / "token.key").write_text(token_key)
-    roles = {"mappings": [{"iamRole": f"{ROLE_PREFIX}nobody", "allowedIamRoles": [f"{ROLE_PREFIX}.*"]}]}
-    (etc / "roles.json").write_text(json.dumps(roles))
     (etc / "log.properties").write_text("io.trino=WARN\nio.airlift=WARN\norg.apache=WARN\nsoftware.amazon=WARN\n")
     _properties(etc / "config.properties", _server(place, etc))
     _properties(etc / "access-control.properties", {"access-control.name": "opa", "opa.policy.uri": place.access_url})
-    for name, settings in _catalogs(place, etc).items():
+    for name, settings in _catalogs(place).items():
         _properties(etc / "catalog" / f"{name}.properties", settings)
+
+
+def roles_file(directory: Path, catalog: str) -> Path:
+    """Which roles Trino may assume (https://trino.io/docs/476/object-storage/file-system-s3.html#security-mapping)."""
+    return directory / ("roles-unload.json" if catalog == UNLOAD else "roles.json")
+
+
+def write_roles(directory: Path, names: Iterable[str]) -> None:
+    """Says that Trino may assume these roles, whose names follow `ROLE_PREFIX`."""
+    allowed = [f"{ROLE_PREFIX}{name}" for name in names]
+    for catalog in (HIVE, UNLOAD):
+        default = OWN_ROLE if catalog == UNLOAD else f"{ROLE_PREFIX}nobody"
+        file = roles_file(directory, catalog)
+        written = file.with_suffix(".new")
+        written.write_text(json.dumps({"mappings": [{"iamRole": default, "allowedIamRoles": allowed}]}))
+        written.replace(file)
 
 
 def command(place: Place, distribution: Path, java: Path) -> list[str]:
@@ -125,7 +141,7 @@ def _server(place: Place, etc: Path) -> dict[str, str]:
     }
 
 
-def _catalogs(place: Place, etc: Path) -> dict[str, dict[str, str]]:
+def _catalogs(place: Place) -> dict[str, dict[str, str]]:
     storage = {
         "fs.native-s3.enabled": "true",
         "s3.endpoint": place.api_url,
@@ -136,7 +152,9 @@ def _catalogs(place: Place, etc: Path) -> dict[str, dict[str, str]]:
         "s3.sts.endpoint": place.api_url,
         "s3.sts.region": place.region,
         "s3.security-mapping.enabled": "true",
-        "s3.security-mapping.config-file": f"{etc}/roles.json",
+        "s3.security-mapping.config-file": f"{roles_file(place.directory, HIVE)}",
+        # Read again whenever it is asked, for it names the callers of this moment.
+        "s3.security-mapping.refresh-period": "1ms",
         "s3.security-mapping.iam-role-credential-name": "role",
     }
     glue = {
@@ -160,6 +178,7 @@ def _catalogs(place: Place, etc: Path) -> dict[str, dict[str, str]]:
         "hive.metastore.disable-location-checks": "true",
         "fs.native-local.enabled": "true",
         "local.location": f"{place.directory}/unload",
+        "s3.security-mapping.config-file": f"{roles_file(place.directory, UNLOAD)}",
     }
     iceberg = {
         "connector.name": "iceberg",
@@ -171,5 +190,5 @@ def _catalogs(place: Place, etc: Path) -> dict[str, dict[str, str]]:
     return {
         HIVE: hive | {"hive.metastore": "glue", "hive.iceberg-catalog-name": ICEBERG} | glue | storage,
         ICEBERG: iceberg | glue | storage,
-        UNLOAD: hive | unload | storage,
+        UNLOAD: hive | storage | unload,
     }

@@ -143,4 +143,3 @@ def _ending_with_us(command: list[str]) -> list[str]:
 
 def _tail(log: Path, lines: int = 5) -> str:
     return " / ".join(log.read_text(errors="replace").splitlines()[-lines:])
-
