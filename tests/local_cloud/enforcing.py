@@ -14,10 +14,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from tests.support.engine import engine
 from werkzeug.serving import make_server
 
-from local_cloud import athena_engine, glue_crawler, iam_users
+from local_cloud import glue_crawler, iam_users
+from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
+from local_cloud.glue import api as glue_api
 from local_cloud.guard import Guard
 from local_cloud.settings import ADMINISTRATOR, Settings
 
@@ -139,7 +142,8 @@ def enforcing_cloud(directory: Path, guard: Guard | None = None) -> Iterator[Enf
     moto_api_backend.reset()
     glue_crawler.install()
     iam_users.install()
-    engine = athena_engine.install(directory / "athena")
+    glue_api.install()
+    executor = athena.install(engine())
     settings = Settings("unit-test", 77, directory / "unit-test")
     api = DomainDispatcherApplication(create_backend_app)
     gate = Gate(settings, api, 4711, (guard or Guard()).admit)
@@ -152,5 +156,5 @@ def enforcing_cloud(directory: Path, guard: Guard | None = None) -> Iterator[Enf
         server.shutdown()
         thread.join()
         server.server_close()
-        engine.close()
+        executor.close()
         moto_api_backend.reset()

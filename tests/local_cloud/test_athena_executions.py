@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,31 +12,31 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.athena.models import athena_backends
 from tests.local_cloud.glue_lake import DATA, RESULTS, Lake, quote
+from tests.support.engine import engine
 
-from local_cloud import athena_engine, glue_crawler
+from local_cloud import glue_crawler
+from local_cloud.athena import api as athena
+from local_cloud.athena.executions import Executor
+from local_cloud.glue import api as glue_api
 
-# Hours of work for DuckDB, in next to no memory.
+# Hours of work, in next to no memory.
 ENDLESS = (
     "SELECT count(*) FROM UNNEST(sequence(1, 4000000)) AS a(x), UNNEST(sequence(1, 4000000)) AS b(y) WHERE x % 7 = y"
 )
 
 
 @pytest.fixture(scope="module")
-def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("athena")
-
-
-@pytest.fixture(scope="module")
-def engine(work_dir: Path) -> Iterator[athena_engine.Engine]:
+def executor() -> Iterator[Executor]:
     glue_crawler.install()
-    installed = athena_engine.install(work_dir)
+    glue_api.install()
+    installed = athena.install(engine())
     yield installed
     installed.close()
 
 
 @pytest.fixture
-def lake(engine: athena_engine.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    assert engine is not None
+def lake(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    assert executor is not None
     monkeypatch.setattr(glue_crawler, "STOPPING_SECONDS", 0.02)
     with mock_aws():
         built = Lake()
@@ -105,51 +105,49 @@ def test_a_running_query_is_cancelled_and_has_no_result(lake: Lake) -> None:
     assert lake.s3.list_objects_v2(Bucket=RESULTS)["KeyCount"] == 0
 
 
-def test_a_query_waits_while_there_is_no_room_and_can_be_cancelled_meanwhile(tmp_path: Path, work_dir: Path) -> None:
-    athena_engine.install(tmp_path, concurrent_queries=1)
+@contextmanager
+def limited(**limits: Any) -> Iterator[Lake]:
+    """Athena with other limits, and a lake of its own."""
+    limited_one = athena.install(engine(), **limits)
     try:
         with mock_aws():
             lake = Lake()
             lake.build()
-            running = lake.start(ENDLESS)
-            wait_for_state(lake, running, "RUNNING")
-            given_up, patient = lake.start("SELECT 1"), lake.start("SELECT 2")
-            wait_for_state(lake, given_up, "QUEUED")
-            lake.athena.stop_query_execution(QueryExecutionId=given_up)
-            assert lake.wait(given_up)["Status"]["State"] == "CANCELLED"
-            lake.athena.stop_query_execution(QueryExecutionId=running)
-            assert lake.wait(running)["Status"]["State"] == "CANCELLED"
-            assert lake.wait(patient)["Status"]["State"] == "SUCCEEDED"
+            yield lake
     finally:
-        athena_engine.install(work_dir)
+        limited_one.close()
+        athena.install(engine())
 
 
-def test_a_query_that_takes_too_long_fails_with_a_timeout(tmp_path: Path, work_dir: Path) -> None:
-    engine = athena_engine.install(tmp_path, timeout_seconds=0.2)
-    try:
-        with mock_aws():
-            lake = Lake()
-            lake.build()
-            assert lake.reason(ENDLESS).startswith("Query timeout")
-    finally:
-        athena_engine.install(work_dir)
-    assert engine is not None
-    assert list(tmp_path.iterdir()) == []
+def test_a_query_waits_while_there_is_no_room_and_can_be_cancelled_meanwhile() -> None:
+    with limited(concurrent_queries=1) as lake:
+        running = lake.start(ENDLESS)
+        wait_for_state(lake, running, "RUNNING")
+        given_up, patient = lake.start("SELECT 1"), lake.start("SELECT 2")
+        wait_for_state(lake, given_up, "QUEUED")
+        lake.athena.stop_query_execution(QueryExecutionId=given_up)
+        assert lake.wait(given_up)["Status"]["State"] == "CANCELLED"
+        lake.athena.stop_query_execution(QueryExecutionId=running)
+        assert lake.wait(running)["Status"]["State"] == "CANCELLED"
+        assert lake.wait(patient)["Status"]["State"] == "SUCCEEDED"
 
 
-def test_closing_the_engine_ends_what_runs_and_leaves_no_file(tmp_path: Path, work_dir: Path) -> None:
-    engine = athena_engine.install(tmp_path)
-    try:
-        with mock_aws():
-            lake = Lake()
-            lake.build()
-            query_id = lake.start(ENDLESS)
-            wait_for_state(lake, query_id, "RUNNING")
-            engine.close()
-            assert lake.wait(query_id)["Status"]["State"] == "CANCELLED"
-    finally:
-        athena_engine.install(work_dir)
-    assert list(tmp_path.iterdir()) == []
+def test_a_query_that_takes_too_long_fails_with_a_timeout() -> None:
+    with limited(timeout_seconds=0.2) as lake:
+        assert lake.reason(ENDLESS).startswith("Query timeout")
+
+
+def test_closing_ends_what_runs_in_trino_too() -> None:
+    executor = athena.install(engine())
+    with mock_aws():
+        lake = Lake()
+        lake.build()
+        query_id = lake.start(ENDLESS)
+        wait_for_state(lake, query_id, "RUNNING")
+        executor.close()
+        assert lake.wait(query_id)["Status"]["State"] == "CANCELLED"
+        athena.install(engine())
+        assert lake.rows("SELECT 1") == [["1"]]
 
 
 def test_statistics_tell_what_a_query_took(lake: Lake) -> None:

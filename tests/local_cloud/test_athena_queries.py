@@ -10,21 +10,26 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 from tests.local_cloud.glue_lake import DATA, RESULTS, Lake, json_lines, quote
+from tests.support.engine import engine
 
-from local_cloud import athena_engine, glue_crawler
+from local_cloud import glue_crawler
+from local_cloud.athena import api as athena
+from local_cloud.athena.executions import Executor
+from local_cloud.glue import api as glue_api
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[athena_engine.Engine]:
+def executor() -> Iterator[Executor]:
     glue_crawler.install()
-    installed = athena_engine.install(tmp_path_factory.mktemp("athena"))
+    glue_api.install()
+    installed = athena.install(engine())
     yield installed
     installed.close()
 
 
 @pytest.fixture
-def lake(engine: athena_engine.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    assert engine is not None
+def lake(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    assert executor is not None
     monkeypatch.setattr(glue_crawler, "STOPPING_SECONDS", 0.02)
     with mock_aws():
         built = Lake()
@@ -201,15 +206,6 @@ def test_the_named_analyses_run_as_they_stand(quotes: Lake) -> None:
     assert files
     for file in files:
         assert quotes.run(file.read_text())["Status"]["State"] == "SUCCEEDED", file.name
-
-
-def test_nothing_is_left_in_the_work_directory(tmp_path: Path, engine: athena_engine.Engine) -> None:
-    assert engine is not None
-    (tmp_path / "left-by-a-killed-process").write_text("x")
-    own = athena_engine.Engine(tmp_path, timeout_seconds=60)
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("left")] == []
-    own.close()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_of_the_machine_cannot_be_read(quotes: Lake) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 from moto.server import ThreadedMotoServer
+from tests.support.engine import engine
 
-from local_cloud import athena_engine
+from local_cloud.athena import api as athena
+from local_cloud.glue import api as glue_api
 from stock_market_ops import aws
 from stock_market_ops.deployment import Deployment
 
@@ -47,7 +49,8 @@ class SmallCloud:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._server.start()
-        self._engine = athena_engine.install(folder / "athena")
+        glue_api.install()
+        self._executor = athena.install(engine())
         host, port = self._server.get_host_and_port()
         name = f"test-{uuid.uuid4().hex[:8]}"
         self.state_root = folder / "state"
@@ -64,7 +67,7 @@ class SmallCloud:
 
     def close(self) -> None:
         """End both."""
-        self._engine.close()
+        self._executor.close()
         self._server.stop()
 
     def make_table(self) -> None:

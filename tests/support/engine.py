@@ -1,0 +1,25 @@
+"""The one Trino of a test process: started when the first test needs it, ended with the process."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import tempfile
+from pathlib import Path
+
+from local_cloud.trino.engine import TrinoEngine
+
+
+@functools.cache
+def engine() -> TrinoEngine:
+    """The Trino. What it asks is answered by this process's moto, whoever has made it anew meanwhile."""
+    directory = Path(tempfile.mkdtemp(prefix="stock-market-trino-"))
+    made = TrinoEngine(directory / "trino")
+    made.start()
+
+    def end() -> None:
+        made.close()
+        directory.rmdir()
+
+    atexit.register(end)
+    return made
