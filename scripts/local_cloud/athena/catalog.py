@@ -9,7 +9,7 @@ from typing import Any
 from moto.glue.models import FakeTable, GlueBackend, glue_backends
 
 from local_cloud.athena.errors import QueryError
-from local_cloud.glue_objects import NoSuchBucketError, ObjectStore, folder_of, is_hidden
+from local_cloud.glue_objects import NoSuchBucketError, ObjectStore, folder_of, is_hidden, split_s3_url
 from local_cloud.iam_actions import glue_database_arns, glue_table_arns
 from local_cloud.iam_callers import Caller, administrator
 
@@ -162,6 +162,22 @@ class Catalog:
                 "HIVE_FILESYSTEM_ERROR",
                 f"The specified bucket does not exist: {bucket} (Service: Amazon S3; Status Code: 404; NoSuchBucket)",
             ) from error
+
+    def read_object(self, url: str) -> bytes:
+        """An object's bytes, as they are stored.
+
+        Raises:
+            QueryError: if it is gone.
+        """
+        bucket, key = split_s3_url(url)
+        self._caller.authorize("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
+        try:
+            for stored in self._store.list(bucket, key):
+                if stored.key == key:
+                    return self._store.read(stored)
+        except LookupError as error:
+            raise QueryError("HIVE_FILESYSTEM_ERROR", f"The specified bucket does not exist: {bucket}") from error
+        raise QueryError("HIVE_FILESYSTEM_ERROR", f"The object does not exist: {url}")
 
 
 def _columns(description: list[dict[str, str]] | None) -> tuple[Column, ...]:

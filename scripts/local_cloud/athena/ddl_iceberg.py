@@ -1,0 +1,190 @@
+"""Iceberg's tables: what Athena writes in Hive's words, said in Trino's.
+
+https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from local_cloud.athena.catalog import Catalog
+from local_cloud.athena.ddl_errors import DdlError
+from local_cloud.athena.ddl_statement import (
+    ColumnDefinition,
+    EngineSql,
+    GlueTable,
+    TableName,
+    find_database,
+    iceberg_name,
+    literal,
+    quoted,
+)
+from local_cloud.athena.ddl_tables import normal_location
+from local_cloud.athena.errors import QueryError
+from local_cloud.athena.iceberg_metadata import IcebergMetadata
+
+_FORMATS = frozenset({"parquet", "orc", "avro"})
+_CODECS = frozenset({"none", "gzip", "snappy", "zstd", "lz4", "zlib", "deflate"})
+# Athena's properties of a table, and Iceberg's own ones that they stand for
+_PLAIN = {
+    "vacuum_min_snapshots_to_keep": "history.expire.min-snapshots-to-keep",
+    "vacuum_max_metadata_files_to_keep": "write.metadata.previous-versions-max",
+    "write_target_data_file_size_bytes": "write.target-file-size-bytes",
+    "optimize_rewrite_min_data_file_size_bytes": "optimize_rewrite_min_data_file_size_bytes",
+    "optimize_rewrite_max_data_file_size_bytes": "optimize_rewrite_max_data_file_size_bytes",
+    "optimize_rewrite_data_file_threshold": "optimize_rewrite_data_file_threshold",
+    "optimize_rewrite_delete_file_threshold": "optimize_rewrite_delete_file_threshold",
+}
+SNAPSHOT_AGE = "history.expire.max-snapshot-age-ms"
+DEFAULT_SNAPSHOT_AGE_SECONDS = 432_000
+
+
+@dataclass(frozen=True, slots=True)
+class CreateIcebergTable:
+    """CREATE TABLE ... TBLPROPERTIES ('table_type' = 'ICEBERG'). `problem` is why Athena fails it once it runs."""
+
+    table: TableName
+    location: str
+    columns: tuple[ColumnDefinition, ...]
+    partitioning: tuple[str, ...] = ()
+    if_not_exists: bool = False
+    comment: str | None = None
+    properties: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+    statement_type: ClassVar[str] = "DDL"
+    substatement_type: ClassVar[str] = "CREATE_TABLE"
+
+    def run(self, catalog: Catalog, database: str) -> EngineSql:
+        """Says how Trino creates the table."""
+        if self.problem:
+            raise DdlError(self.problem)
+        schema = self.table.in_database(database)
+        file_format, extra = engine_properties(self.properties)
+        definitions = ", ".join(_definition(column) for column in self.columns)
+        options = [f"location = {literal(normal_location(self.location))}", f"format = {literal(file_format.upper())}"]
+        if self.partitioning:
+            options.append(f"partitioning = ARRAY[{', '.join(map(literal, self.partitioning))}]")
+        if extra:
+            options.append(f"extra_properties = {map_of(extra)}")
+        catalog.authorize_table("glue:GetTable", schema, self.table.name)
+        find_database(catalog, schema)
+        catalog.authorize_table("glue:CreateTable", schema, self.table.name)
+        missing = "IF NOT EXISTS " if self.if_not_exists else ""
+        comment = "" if self.comment is None else f" COMMENT {literal(self.comment)}"
+        name = iceberg_name(schema, self.table.name)
+        return EngineSql((f"CREATE TABLE {missing}{name} ({definitions}){comment} WITH ({', '.join(options)})",))
+
+
+@dataclass(frozen=True, slots=True)
+class Optimize:
+    """OPTIMIZE t REWRITE DATA USING BIN_PACK [WHERE condition]."""
+
+    table: TableName
+    condition: str | None = None
+    statement_type: ClassVar[str] = "DML"
+    substatement_type: ClassVar[str] = "OPTIMIZE"
+
+    def run(self, catalog: Catalog, database: str) -> EngineSql:
+        """Says how Trino rewrites small files into larger ones."""
+        table = _iceberg_table(catalog, database, self.table, "OPTIMIZE")
+        table.authorize("glue:UpdateTable")
+        condition = f" WHERE {self.condition}" if self.condition else ""
+        return EngineSql((f"ALTER TABLE {table.iceberg_name()} EXECUTE optimize{condition}",))
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuum:
+    """VACUUM t: removes old snapshots, and files that no snapshot needs."""
+
+    table: TableName
+    statement_type: ClassVar[str] = "DDL"
+    substatement_type: ClassVar[str] = "VACUUM"
+
+    def run(self, catalog: Catalog, database: str) -> EngineSql:
+        """Says how Trino does it, with the age that the table's property tells.
+
+        https://docs.aws.amazon.com/athena/latest/ug/vacuum-statement.html
+        """
+        table = _iceberg_table(catalog, database, self.table, "VACUUM")
+        properties = IcebergMetadata.of(table).properties
+        seconds = int(properties.get(SNAPSHOT_AGE, DEFAULT_SNAPSHOT_AGE_SECONDS * 1000)) // 1000
+        table.authorize("glue:UpdateTable")
+        start = f"ALTER TABLE {table.iceberg_name()} EXECUTE"
+        return EngineSql(
+            (
+                f"{start} expire_snapshots(retention_threshold => '{seconds}s')",
+                f"{start} remove_orphan_files(retention_threshold => '{seconds}s')",
+            )
+        )
+
+
+def engine_properties(given: dict[str, str], file_format: str = "parquet") -> tuple[str, dict[str, str]]:
+    """The format, and Iceberg's properties for Athena's ones; `file_format` is the table's where `given` has none.
+
+    Raises:
+        QueryError: if Athena does not know a property, or not the value.
+    """
+    lowered = {name.lower(): value for name, value in given.items()}
+    file_format = lowered.pop("format", file_format).lower()
+    if file_format not in _FORMATS:
+        raise DdlError(f"Unsupported value for table property format: {file_format}")
+    extra: dict[str, str] = {}
+    for name, value in lowered.items():
+        if name == "write_compression":
+            if value.lower() not in _CODECS:
+                raise DdlError(f"Unsupported value for table property write_compression: {value}")
+            extra[f"write.{file_format}.compression-codec"] = value.lower()
+        elif name == "compression_level":
+            extra[f"write.{file_format}.compression-level"] = str(_number(name, value))
+        elif name == "vacuum_max_snapshot_age_seconds":
+            extra[SNAPSHOT_AGE] = str(_number(name, value) * 1000)
+        elif name == "write_data_path_enabled":
+            extra[name] = value.lower()
+        elif name in _PLAIN:
+            extra[_PLAIN[name]] = str(_number(name, value))
+        else:
+            original = next(key for key in given if key.lower() == name)
+            raise DdlError(f"Unsupported table property key: {original}")
+    return file_format, extra
+
+
+def athena_properties(metadata: IcebergMetadata) -> dict[str, str]:
+    """A table's properties in Athena's words, as SHOW CREATE TABLE tells them."""
+    own = metadata.properties
+    file_format = own.get("write.format.default", "PARQUET").lower()
+    found = {"format": file_format}
+    codec = own.get(f"write.{file_format}.compression-codec")
+    if codec:
+        found["write_compression"] = codec.lower()
+    if codec and (level := own.get(f"write.{file_format}.compression-level")):
+        found["compression_level"] = level
+    if age := own.get(SNAPSHOT_AGE):
+        found["vacuum_max_snapshot_age_seconds"] = str(int(age) // 1000)
+    found |= {name: own[key] for name, key in _PLAIN.items() if key in own}
+    if enabled := own.get("write_data_path_enabled"):
+        found["write_data_path_enabled"] = enabled
+    return found
+
+
+def map_of(values: dict[str, str]) -> str:
+    """A map of Trino's."""
+    return f"MAP(ARRAY[{', '.join(map(literal, values))}], ARRAY[{', '.join(map(literal, values.values()))}])"
+
+
+def _definition(column: ColumnDefinition) -> str:
+    comment = "" if column.comment is None else f" COMMENT {literal(column.comment)}"
+    return f"{quoted(column.name)} {column.type.trino()}{comment}"
+
+
+def _number(name: str, value: str) -> int:
+    if not value.isdigit() or not value.isascii():
+        raise DdlError(f"Unsupported value for table property {name}: {value}")
+    return int(value)
+
+
+def _iceberg_table(catalog: Catalog, database: str, name: TableName, statement: str) -> GlueTable:
+    table = GlueTable(catalog, database, name)
+    if not table.is_iceberg:
+        raise QueryError("NOT_SUPPORTED", f"{statement} is supported for Iceberg tables only")
+    return table

@@ -1,0 +1,190 @@
+"""What all statements about the catalog have in common: names, columns, and how they find their table."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from moto.glue.models import FakeTable
+
+from local_cloud.athena.catalog import Catalog
+from local_cloud.athena.ddl_errors import database_not_found, table_not_found
+from local_cloud.athena.hive_types import HiveType
+from local_cloud.athena.results import Result, Row
+
+HIVE_CATALOG = "awsdatacatalog"
+ICEBERG_CATALOG = "awsdatacatalog_iceberg"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSql:
+    """Trino's statements that do what the statement asks for, one after the other."""
+
+    statements: tuple[str, ...]
+
+
+class Ddl(Protocol):
+    """A statement about the catalog.
+
+    Attributes:
+        statement_type: StatementType as GetQueryExecution tells it.
+        substatement_type: SubstatementType.
+    """
+
+    statement_type: ClassVar[str]
+    substatement_type: ClassVar[str]
+
+    def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
+        """Runs it against Glue in the name of the catalog's caller, or says which statements of Trino do it.
+
+        Args:
+            catalog: the catalog of one query.
+            database: the database that names without one belong to.
+
+        Raises:
+            QueryError: if it fails.
+            AccessDeniedError: if the caller may not do it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table's name, and its database's where the statement says it."""
+
+    name: str
+    database: str | None = None
+
+    def in_database(self, database: str) -> str:
+        """The table's database."""
+        return self.database or database.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDefinition:
+    """A column as a statement declares it."""
+
+    name: str
+    type: HiveType
+    comment: str | None = None
+
+    def glue(self) -> dict[str, str]:
+        """The column as Glue's catalog keeps it."""
+        column = {"Name": self.name, "Type": str(self.type)}
+        return column if self.comment is None else column | {"Comment": self.comment}
+
+
+class GlueTable:
+    """A table that a statement is about: a copy of its description, and the way to write it back."""
+
+    def __init__(self, catalog: Catalog, database: str, name: TableName) -> None:
+        """Finds the table.
+
+        Raises:
+            QueryError: if the table or its database does not exist.
+            AccessDeniedError: if the caller may not see it.
+        """
+        self.catalog = catalog
+        self.database = name.in_database(database)
+        self.name = name.name
+        catalog.authorize_table("glue:GetTable", self.database, self.name)
+        find_database(catalog, self.database)
+        found = catalog.backend.databases[self.database].tables.get(self.name)
+        if found is None:
+            raise table_not_found(self.database, self.name)
+        self.stored: FakeTable = found
+        self.input: dict[str, Any] = copy.deepcopy(found.get_version(str(found._current_version)))
+        self.storage: dict[str, Any] = self.input.setdefault("StorageDescriptor", {})
+        self.parameters: dict[str, str] = self.input.setdefault("Parameters", {})
+
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        """The columns without the partition keys."""
+        columns: list[dict[str, str]] = self.storage.setdefault("Columns", [])
+        return columns
+
+    @property
+    def keys(self) -> list[dict[str, str]]:
+        """The partition keys."""
+        keys: list[dict[str, str]] = self.input.setdefault("PartitionKeys", [])
+        return keys
+
+    @property
+    def key_names(self) -> list[str]:
+        """The names of the partition keys."""
+        return [key["Name"].lower() for key in self.keys]
+
+    @property
+    def location(self) -> str:
+        """The folder of its objects; empty for a view."""
+        return str(self.storage.get("Location") or "")
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is a view."""
+        return self.input.get("TableType") == "VIRTUAL_VIEW"
+
+    @property
+    def is_iceberg(self) -> bool:
+        """Whether it is a table of Iceberg's."""
+        return str(self.parameters.get("table_type", "")).upper() == "ICEBERG"
+
+    def authorize(self, action: str) -> None:
+        """Judges a call of Glue's about the table.
+
+        Raises:
+            AccessDeniedError: if the caller may not do it.
+        """
+        self.catalog.authorize_table(action, self.database, self.name)
+
+    def update(self) -> None:
+        """Writes the changed description back, in the caller's name."""
+        self.authorize("glue:UpdateTable")
+        self.stored.update(self.input)
+
+    def iceberg_name(self) -> str:
+        """The table's full name for Trino's Iceberg connector."""
+        return iceberg_name(self.database, self.name)
+
+
+def iceberg_name(database: str, table: str) -> str:
+    """A table's full name for Trino's Iceberg connector."""
+    return f"{ICEBERG_CATALOG}.{quoted(database)}.{quoted(table)}"
+
+
+def quoted(name: str) -> str:
+    """A name in double quotes, as Trino reads it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string of Trino's."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def find_database(catalog: Catalog, database: str) -> dict[str, Any]:
+    """A database's description.
+
+    Raises:
+        QueryError: if there is none of that name.
+        AccessDeniedError: if the caller may not see it.
+    """
+    catalog.authorize_database("glue:GetDatabase", database)
+    if database not in catalog.backend.databases:
+        raise database_not_found(database)
+    description: dict[str, Any] = catalog.backend.databases[database].input
+    return description
+
+
+def result_of(names: list[str], rows: list[Row]) -> Result:
+    """A result with these rows."""
+    result = Result(names, is_query=False)
+    for row in rows:
+        result.add(row)
+    return result
+
+
+def nothing() -> Result:
+    """The result of a statement that only acts."""
+    return Result([], is_query=False)

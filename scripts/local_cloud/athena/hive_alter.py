@@ -1,0 +1,149 @@
+"""Reads ALTER TABLE."""
+
+from __future__ import annotations
+
+from local_cloud.athena.ddl_alter import (
+    AddColumns,
+    ChangeColumn,
+    DropColumn,
+    RenameTable,
+    ReplaceColumns,
+    SetLocation,
+    SetProperties,
+    UnsetProperties,
+)
+from local_cloud.athena.ddl_partitions import AddPartitions, DropPartitions, NewPartition, RenamePartition
+from local_cloud.athena.ddl_statement import Ddl, TableName
+from local_cloud.athena.errors import MalformedQueryError
+from local_cloud.athena.hive_clauses import (
+    column,
+    columns,
+    conditions,
+    if_exists,
+    if_not_exists,
+    partition_values,
+    properties,
+    property_names,
+    table_name,
+)
+from local_cloud.athena.hive_tokens import NOT_SUPPORTED_TYPE, Cursor
+
+# What Hive has and Athena has not: https://docs.aws.amazon.com/athena/latest/ug/unsupported-ddl.html
+_UNSUPPORTED = (
+    ("ARCHIVE",),
+    ("UNARCHIVE",),
+    ("TOUCH",),
+    ("CLUSTERED", "BY"),
+    ("SKEWED", "BY"),
+    ("EXCHANGE", "PARTITION"),
+    ("COMPACT",),
+    ("CONCATENATE",),
+    ("NOT", "CLUSTERED"),
+    ("NOT", "SKEWED"),
+    ("NOT", "SORTED"),
+    ("NOT", "STORED"),
+    ("SET", "SERDEPROPERTIES"),
+    ("SET", "SERDE"),
+    ("SET", "SKEWED"),
+    ("SET", "FILEFORMAT"),
+)
+
+
+def alter_table(cursor: Cursor) -> Ddl:
+    """The statement after ALTER TABLE.
+
+    Raises:
+        MalformedQueryError: if it is not well-formed, or Athena has no such statement.
+    """
+    table = table_name(cursor)
+    statement = _of_partition(cursor, table) if cursor.accept("PARTITION") else _of_table(cursor, table)
+    cursor.finish()
+    return statement
+
+
+def _of_partition(cursor: Cursor, table: TableName) -> Ddl:
+    partition = partition_values(cursor)
+    if cursor.accept("RENAME"):
+        cursor.expect("TO", "PARTITION")
+        return RenamePartition(table, partition, partition_values(cursor))
+    if cursor.accept("SET", "LOCATION"):
+        return SetLocation(table, cursor.string(), partition)
+    if cursor.accept("ADD", "COLUMNS"):
+        return AddColumns(table, columns(cursor), partition)
+    if cursor.accept("REPLACE", "COLUMNS"):
+        return ReplaceColumns(table, columns(cursor), partition)
+    if cursor.at("CHANGE"):
+        raise MalformedQueryError(NOT_SUPPORTED_TYPE)
+    raise _refusal(cursor)
+
+
+def _of_table(cursor: Cursor, table: TableName) -> Ddl:
+    if cursor.accept("ADD"):
+        return _add(cursor, table)
+    if cursor.accept("DROP"):
+        return _drop(cursor, table)
+    if cursor.accept("REPLACE"):
+        cursor.expect("COLUMNS")
+        return ReplaceColumns(table, columns(cursor))
+    if cursor.accept("CHANGE"):
+        return _change(cursor, table)
+    if cursor.accept("RENAME"):
+        if not cursor.accept("TO"):
+            raise cursor.missing("TO")
+        return RenameTable(table, table_name(cursor))
+    if cursor.accept("SET", "LOCATION"):
+        return SetLocation(table, cursor.string())
+    if cursor.accept("SET", "TBLPROPERTIES"):
+        return SetProperties(table, properties(cursor))
+    if cursor.accept("UNSET"):
+        cursor.expect("TBLPROPERTIES")
+        missing_ok = if_exists(cursor)
+        return UnsetProperties(table, property_names(cursor), missing_ok)
+    raise _refusal(cursor)
+
+
+def _add(cursor: Cursor, table: TableName) -> Ddl:
+    if cursor.accept("COLUMNS"):
+        return AddColumns(table, columns(cursor))
+    exists_ok = if_not_exists(cursor)
+    partitions: list[NewPartition] = []
+    while cursor.accept("PARTITION"):
+        values = partition_values(cursor)
+        partitions.append(NewPartition(values, cursor.string() if cursor.accept("LOCATION") else None))
+        cursor.accept(",")
+    if not partitions:
+        raise cursor.no_viable()
+    return AddPartitions(table, tuple(partitions), exists_ok)
+
+
+def _drop(cursor: Cursor, table: TableName) -> Ddl:
+    if cursor.accept("COLUMN"):
+        if cursor.at("IF"):
+            cursor.advance()
+            raise cursor.mismatched("<EOF>", ".")
+        return DropColumn(table, cursor.name())
+    missing_ok = if_exists(cursor)
+    cursor.expect("PARTITION")
+    every = [conditions(cursor)]
+    while cursor.accept(","):
+        cursor.expect("PARTITION")
+        every.append(conditions(cursor))
+    cursor.accept("PURGE")
+    return DropPartitions(table, tuple(every), missing_ok)
+
+
+def _change(cursor: Cursor, table: TableName) -> Ddl:
+    cursor.accept("COLUMN")
+    old = cursor.name()
+    new = column(cursor, inside_brackets=False)
+    if cursor.accept("FIRST"):
+        return ChangeColumn(table, old, new, first=True)
+    return ChangeColumn(table, old, new, after=cursor.name() if cursor.accept("AFTER") else None)
+
+
+def _refusal(cursor: Cursor) -> MalformedQueryError:
+    if any(cursor.at(*words) for words in _UNSUPPORTED):
+        return MalformedQueryError(NOT_SUPPORTED_TYPE)
+    if cursor.at("SET"):
+        cursor.advance()
+    return cursor.no_viable()

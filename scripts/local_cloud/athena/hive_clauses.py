@@ -1,0 +1,140 @@
+"""The parts that several statements have in common: names, columns, properties and partitions."""
+
+from __future__ import annotations
+
+from local_cloud.athena.catalog import CATALOG
+from local_cloud.athena.ddl_partitions import Condition
+from local_cloud.athena.ddl_statement import ColumnDefinition, TableName
+from local_cloud.athena.errors import MalformedQueryError
+from local_cloud.athena.hive_tokens import Cursor, Kind
+from local_cloud.athena.hive_types import parse_type
+
+_OPERATORS = ("=", "<=", ">=", "<>", "!=", "<", ">")
+
+
+def table_name(cursor: Cursor, *follow: str) -> TableName:
+    """`[[AwsDataCatalog.]database.]table`; `follow` may come after it, for the error.
+
+    Text in double quotes is a string for Hive, and so no name.
+
+    Raises:
+        MalformedQueryError: if there is none, or it is one of another catalog.
+    """
+    first = cursor.token.value
+    parts = [cursor.name()]
+    while len(parts) < 3 and cursor.accept("."):
+        parts.append(cursor.name())
+    if cursor.at("."):
+        raise cursor.mismatched("<EOF>", *follow)
+    if len(parts) == 3 and parts.pop(0) != CATALOG:
+        raise MalformedQueryError(f"Catalog '{first}' does not exist")
+    return TableName(parts[-1], parts[0] if len(parts) == 2 else None)
+
+
+def database_name(cursor: Cursor) -> str:
+    """`[AwsDataCatalog.]database`."""
+    first = cursor.token.value
+    name = cursor.name()
+    if not cursor.accept("."):
+        return name
+    if name != CATALOG:
+        raise MalformedQueryError(f"Catalog '{first}' does not exist")
+    return cursor.name()
+
+
+def if_not_exists(cursor: Cursor) -> bool:
+    """IF NOT EXISTS, or nothing."""
+    if not cursor.accept("IF"):
+        return False
+    cursor.expect("NOT", "EXISTS")
+    return True
+
+
+def if_exists(cursor: Cursor) -> bool:
+    """IF EXISTS, or nothing."""
+    if not cursor.accept("IF"):
+        return False
+    cursor.expect("EXISTS")
+    return True
+
+
+def properties(cursor: Cursor) -> dict[str, str]:
+    """`('name' = 'value', ...)`."""
+    cursor.expect("(")
+    found: dict[str, str] = {}
+    while True:
+        name = cursor.string()
+        cursor.expect("=")
+        found[name] = cursor.string()
+        if not cursor.accept(","):
+            break
+    cursor.expect(")")
+    return found
+
+
+def property_names(cursor: Cursor) -> tuple[str, ...]:
+    """`('name', ...)`."""
+    cursor.expect("(")
+    names = [cursor.string()]
+    while cursor.accept(","):
+        names.append(cursor.string())
+    cursor.expect(")")
+    return tuple(names)
+
+
+def names_in_brackets(cursor: Cursor) -> tuple[str, ...]:
+    """`(name, ...)`."""
+    cursor.expect("(")
+    names = [cursor.name()]
+    while cursor.accept(","):
+        names.append(cursor.name())
+    cursor.expect(")")
+    return tuple(names)
+
+
+def column(cursor: Cursor, *, inside_brackets: bool = True) -> ColumnDefinition:
+    """`name type [COMMENT 'text']`."""
+    name = cursor.name()
+    kind = parse_type(cursor)
+    if cursor.at_kind(Kind.WORD, Kind.QUOTED) and not cursor.at("COMMENT") and inside_brackets:
+        raise cursor.no_viable()
+    return ColumnDefinition(name, kind, cursor.string() if cursor.accept("COMMENT") else None)
+
+
+def columns(cursor: Cursor) -> tuple[ColumnDefinition, ...]:
+    """`(name type [COMMENT 'text'], ...)`."""
+    cursor.expect("(")
+    found = [column(cursor)]
+    while cursor.accept(","):
+        found.append(column(cursor))
+    cursor.expect(")")
+    return tuple(found)
+
+
+def conditions(cursor: Cursor, operators: tuple[str, ...] = _OPERATORS) -> tuple[Condition, ...]:
+    """PARTITION's `(key <operator> value, ...)`; a value is a string, a number or a DATE."""
+    cursor.expect("(")
+    found: list[Condition] = []
+    while True:
+        key = cursor.name()
+        operator = next((operator for operator in operators if cursor.accept(operator)), None)
+        if operator is None:
+            raise cursor.mismatched(*operators)
+        found.append(Condition(key, operator, _value(cursor)))
+        if not cursor.accept(","):
+            break
+    cursor.expect(")")
+    return tuple(found)
+
+
+def partition_values(cursor: Cursor) -> dict[str, str]:
+    """PARTITION's `(key = value, ...)`."""
+    return {condition.key: condition.value for condition in conditions(cursor, ("=",))}
+
+
+def _value(cursor: Cursor) -> str:
+    cursor.accept("DATE")
+    sign = "-" if cursor.accept("-") else ""
+    if cursor.at_kind(Kind.NUMBER):
+        return sign + cursor.advance().value
+    return cursor.string()

@@ -1,0 +1,232 @@
+"""Reads CREATE TABLE: Hive's with EXTERNAL, Iceberg's without; CREATE TABLE AS SELECT is the engine's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from local_cloud.athena.ddl_iceberg import CreateIcebergTable
+from local_cloud.athena.ddl_statement import ColumnDefinition, Ddl, TableName
+from local_cloud.athena.ddl_tables import CreateTable
+from local_cloud.athena.errors import MalformedQueryError
+from local_cloud.athena.hive_clauses import column, columns, if_not_exists, names_in_brackets, properties, table_name
+from local_cloud.athena.hive_formats import (
+    COLLECTION_DELIMITER,
+    ESCAPE,
+    FIELD_DELIMITER,
+    LAZY_SIMPLE_SERDE,
+    LINE_DELIMITER,
+    MAP_KEY_DELIMITER,
+    NULL_FORMAT,
+    FileFormat,
+    StorageClauses,
+)
+from local_cloud.athena.hive_tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
+
+_TRANSFORMS = frozenset({"year", "month", "day", "hour", "bucket", "truncate"})
+
+
+@dataclass(slots=True)
+class _Clauses:
+    """All that may stand in a CREATE TABLE."""
+
+    table: TableName
+    if_not_exists: bool
+    columns: tuple[ColumnDefinition, ...] = ()
+    keys: tuple[ColumnDefinition, ...] = ()
+    transforms: tuple[str, ...] = ()
+    comment: str | None = None
+    bucket_columns: tuple[str, ...] = ()
+    buckets: int = -1
+    storage: StorageClauses = field(default_factory=StorageClauses)
+    has_row_format: bool = False
+    has_stored_as: bool = False
+    location: str | None = None
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+def create_table(cursor: Cursor, *, external: bool) -> Ddl | None:
+    """The statement after CREATE [EXTERNAL] TABLE, None if it is a CREATE TABLE AS SELECT.
+
+    Raises:
+        MalformedQueryError: if it is not well-formed, or one that Athena refuses at once.
+    """
+    if not external and _is_select(cursor):
+        return None
+    clauses = _parse(cursor, external=external)
+    iceberg = _is_iceberg(clauses.properties)
+    if external and iceberg:
+        raise MalformedQueryError("External keyword not supported for table type ICEBERG")
+    if clauses.location is None:
+        raise MalformedQueryError("No location was specified for table. An S3 location must be specified")
+    if not external and not iceberg:
+        raise MalformedQueryError("External keyword required for table type HIVE")
+    return _iceberg(clauses, clauses.location) if iceberg else _hive(clauses, clauses.location)
+
+
+def _is_select(cursor: Cursor) -> bool:
+    """Whether an AS follows that is not STORED AS, outside all brackets."""
+    depth, count, previous = 0, 0, ""
+    while (token := cursor.ahead(count)).kind is not Kind.END:
+        depth += token.text == "("
+        depth -= token.text == ")"
+        word = token.text.upper() if token.kind is Kind.WORD else ""
+        if not depth and word == "AS" and previous not in {"STORED", "DEFINED"}:
+            return True
+        previous, count = word, count + 1
+    return False
+
+
+def _is_iceberg(given: dict[str, str]) -> bool:
+    return any(name.lower() == "table_type" and value.upper() == "ICEBERG" for name, value in given.items())
+
+
+def _parse(cursor: Cursor, *, external: bool) -> _Clauses:
+    missing_ok = if_not_exists(cursor)
+    clauses = _Clauses(table_name(cursor), missing_ok)
+    if cursor.at("LIKE"):
+        raise MalformedQueryError(NOT_SUPPORTED_TYPE)
+    if cursor.at("("):
+        clauses.columns = columns(cursor)
+    if cursor.accept("COMMENT"):
+        clauses.comment = cursor.string()
+    if cursor.accept("PARTITIONED", "BY"):
+        _partitioned_by(cursor, clauses, external=external)
+    if cursor.accept("CLUSTERED", "BY"):
+        clauses.bucket_columns = names_in_brackets(cursor)
+        cursor.expect("INTO")
+        clauses.buckets = cursor.integer()
+        cursor.expect("BUCKETS")
+    _storage(cursor, clauses)
+    if cursor.accept("LOCATION"):
+        clauses.location = cursor.string()
+    if cursor.accept("TBLPROPERTIES"):
+        clauses.properties = properties(cursor)
+    cursor.finish()
+    return clauses
+
+
+def _partitioned_by(cursor: Cursor, clauses: _Clauses, *, external: bool) -> None:
+    """Hive's form declares columns, `(dt string)`; Iceberg's names them, `(category, bucket(16, id))`."""
+    cursor.expect("(")
+    keys: list[ColumnDefinition] = []
+    transforms: list[str] = []
+    while True:
+        after = cursor.ahead(1)
+        if not external and after.text in {",", ")", "("}:
+            transforms.append(_transform(cursor))
+        else:
+            keys.append(column(cursor))
+        if not cursor.accept(","):
+            break
+    cursor.expect(")")
+    clauses.keys, clauses.transforms = tuple(keys), tuple(transforms)
+
+
+def _transform(cursor: Cursor) -> str:
+    """A partition transform in Trino's words: `bucket(16, id)` is `bucket("id", 16)`.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.html
+    """
+    if cursor.ahead(1).text != "(":
+        return _key(cursor.name())
+    if cursor.token.value.lower() not in _TRANSFORMS:
+        raise cursor.no_viable()
+    name = cursor.name()
+    cursor.expect("(")
+    size: int | None = None
+    if name in {"bucket", "truncate"}:
+        size = cursor.integer()
+        cursor.expect(",")
+    key = _key(cursor.name())
+    cursor.expect(")")
+    return f"{name}({key})" if size is None else f"{name}({key}, {size})"
+
+
+def _key(name: str) -> str:
+    """A column in Trino's partitioning: quoted only where it must be."""
+    plain = name.isidentifier() and name.isascii() and name.islower()
+    return name if plain else '"' + name.replace('"', '""') + '"'
+
+
+def _storage(cursor: Cursor, clauses: _Clauses) -> None:
+    serde, serde_properties, delimiters = "", {}, None
+    if cursor.accept("ROW", "FORMAT"):
+        clauses.has_row_format = True
+        if cursor.accept("DELIMITED"):
+            delimiters = _delimiters(cursor)
+        else:
+            cursor.expect("SERDE")
+            serde = cursor.string()
+    if cursor.accept("WITH", "SERDEPROPERTIES"):
+        serde_properties = properties(cursor)
+    file_format, classes = "TEXTFILE", None
+    if cursor.accept("STORED", "AS"):
+        clauses.has_stored_as = True
+        if cursor.accept("INPUTFORMAT"):
+            input_format = cursor.string()
+            cursor.expect("OUTPUTFORMAT")
+            classes = FileFormat(input_format, cursor.string(), LAZY_SIMPLE_SERDE)
+        else:
+            file_format = cursor.name()
+    if cursor.accept("WITH", "SERDEPROPERTIES"):
+        serde_properties |= properties(cursor)
+    clauses.storage = StorageClauses(file_format, classes, serde, serde_properties, delimiters)
+
+
+def _delimiters(cursor: Cursor) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if cursor.accept("FIELDS", "TERMINATED", "BY"):
+        found[FIELD_DELIMITER] = cursor.string()
+        if cursor.accept("ESCAPED", "BY"):
+            found[ESCAPE] = cursor.string()
+    if cursor.accept("COLLECTION", "ITEMS", "TERMINATED", "BY"):
+        found[COLLECTION_DELIMITER] = cursor.string()
+    if cursor.accept("MAP", "KEYS", "TERMINATED", "BY"):
+        found[MAP_KEY_DELIMITER] = cursor.string()
+    if cursor.accept("LINES", "TERMINATED", "BY"):
+        found[LINE_DELIMITER] = cursor.string()
+    if cursor.accept("NULL", "DEFINED", "AS"):
+        found[NULL_FORMAT] = cursor.string()
+    return found
+
+
+def _hive(clauses: _Clauses, location: str) -> CreateTable:
+    return CreateTable(
+        clauses.table,
+        location,
+        clauses.columns,
+        clauses.keys,
+        clauses.if_not_exists,
+        clauses.comment,
+        clauses.bucket_columns,
+        clauses.buckets,
+        clauses.storage,
+        clauses.properties,
+    )
+
+
+def _iceberg(clauses: _Clauses, location: str) -> CreateIcebergTable:
+    lowered = {name.lower(): value for name, value in clauses.properties.items() if name.lower() != "table_type"}
+    if "compression_level" in lowered and "write_compression" not in lowered:
+        raise MalformedQueryError("Compression codec must be defined when compression_level property is specified.")
+    problem = ""
+    if clauses.bucket_columns:
+        problem = "Iceberg create table statement does not allow CLUSTERED BY"
+    elif clauses.has_row_format:
+        problem = "Iceberg create table statement does not allow ROW FORMAT"
+    elif clauses.has_stored_as:
+        problem = "Iceberg create table statement does not allow STORED AS/BY"
+    elif clauses.keys:
+        problem = "Invalid PARTITIONED BY clause in Iceberg create table statement"
+    elif not clauses.columns:
+        problem = "At least one column is required for Iceberg create table statement"
+    return CreateIcebergTable(
+        clauses.table,
+        location,
+        clauses.columns,
+        clauses.transforms,
+        clauses.if_not_exists,
+        clauses.comment,
+        lowered,
+        problem,
+    )

@@ -1,0 +1,244 @@
+"""Reads Athena's statements about the catalog; what is not among them is the engine's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from local_cloud.athena.ddl_create_text import ShowCreateTable
+from local_cloud.athena.ddl_databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
+from local_cloud.athena.ddl_iceberg import Optimize, Vacuum
+from local_cloud.athena.ddl_partitions import RepairTable, ShowPartitions
+from local_cloud.athena.ddl_show import Describe, ShowColumns, ShowTableProperties, ShowTables, ShowViews
+from local_cloud.athena.ddl_statement import Ddl, TableName
+from local_cloud.athena.ddl_tables import DropTable
+from local_cloud.athena.errors import MalformedQueryError
+from local_cloud.athena.hive_alter import alter_table
+from local_cloud.athena.hive_clauses import (
+    database_name,
+    if_exists,
+    if_not_exists,
+    partition_values,
+    properties,
+    table_name,
+)
+from local_cloud.athena.hive_create import create_table
+from local_cloud.athena.hive_tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
+
+
+def parse_ddl(text: str) -> Ddl | None:
+    """The statement if it is one that Athena answers itself, None if it is the engine's own.
+
+    Raises:
+        MalformedQueryError: if it begins like one of them and is not well-formed, or Athena has no such statement.
+    """
+    cursor = Cursor(text)
+    if any(cursor.at(*words) for words in _UNSUPPORTED):
+        raise MalformedQueryError(NOT_SUPPORTED_TYPE)
+    for words, parse in _STATEMENTS:
+        if cursor.accept(*words):
+            return parse(cursor)
+    return None
+
+
+def _create_database(cursor: Cursor) -> Ddl:
+    exists_ok = if_not_exists(cursor)
+    name = database_name(cursor)
+    comment = cursor.string() if cursor.accept("COMMENT") else None
+    location = cursor.string() if cursor.accept("LOCATION") else None
+    given = properties(cursor) if cursor.accept("WITH", "DBPROPERTIES") else {}
+    cursor.finish()
+    return CreateDatabase(name, exists_ok, comment, location, given)
+
+
+def _drop_database(cursor: Cursor) -> Ddl:
+    missing_ok = if_exists(cursor)
+    name = database_name(cursor)
+    cascade = cursor.accept("CASCADE")
+    if not cascade:
+        cursor.accept("RESTRICT")
+    cursor.finish("RESTRICT", "CASCADE")
+    return DropDatabase(name, missing_ok, cascade)
+
+
+def _alter_database(cursor: Cursor) -> Ddl:
+    name = database_name(cursor)
+    cursor.expect("SET", "DBPROPERTIES")
+    statement = AlterDatabase(name, properties(cursor))
+    cursor.finish()
+    return statement
+
+
+def _show_databases(cursor: Cursor) -> Ddl:
+    statement = ShowDatabases(_like(cursor))
+    cursor.finish("LIKE", "STRING")
+    return statement
+
+
+def _show_tables(cursor: Cursor) -> Ddl:
+    database = database_name(cursor) if cursor.accept("IN") or cursor.accept("FROM") else None
+    statement = ShowTables(database, _like(cursor))
+    cursor.finish("LIKE", "STRING")
+    return statement
+
+
+def _show_views(cursor: Cursor) -> Ddl:
+    database = database_name(cursor) if cursor.accept("IN") or cursor.accept("FROM") else None
+    statement = ShowViews(database, _like(cursor))
+    cursor.finish("LIKE", "STRING")
+    return statement
+
+
+def _like(cursor: Cursor) -> str | None:
+    """A pattern, with or without LIKE before it."""
+    if cursor.accept("LIKE"):
+        return cursor.string()
+    return cursor.string() if cursor.at_kind(Kind.STRING) else None
+
+
+def _show_partitions(cursor: Cursor) -> Ddl:
+    statement = ShowPartitions(table_name(cursor))
+    cursor.finish()
+    return statement
+
+
+def _show_columns(cursor: Cursor) -> Ddl:
+    if not cursor.accept("IN"):
+        cursor.expect("FROM")
+    table = table_name(cursor)
+    if cursor.accept("IN") or cursor.accept("FROM"):
+        table = TableName(table.name, database_name(cursor))
+    cursor.finish("FROM", "IN")
+    return ShowColumns(table)
+
+
+def _show_properties(cursor: Cursor) -> Ddl:
+    table = table_name(cursor)
+    name = None
+    if cursor.accept("("):
+        name = cursor.string()
+        cursor.expect(")")
+    cursor.finish("(")
+    return ShowTableProperties(table, name)
+
+
+def _show_create_table(cursor: Cursor) -> Ddl:
+    statement = ShowCreateTable(table_name(cursor))
+    cursor.finish()
+    return statement
+
+
+def _describe(cursor: Cursor) -> Ddl | None:
+    if cursor.at("INPUT") or cursor.at("OUTPUT"):
+        return None  # of a prepared statement
+    style = ""
+    if cursor.ahead(1).kind is not Kind.END and (cursor.at("EXTENDED") or cursor.at("FORMATTED")):
+        style = cursor.advance().text.upper()
+    table = table_name(cursor)
+    partition = partition_values(cursor) if cursor.accept("PARTITION") else None
+    path: list[str] = []
+    if cursor.at_kind(Kind.WORD, Kind.QUOTED):
+        path.append(cursor.name())
+        while cursor.accept("."):
+            path.append(cursor.string() if cursor.at_kind(Kind.STRING) else cursor.name())
+    cursor.finish("PARTITION")
+    return Describe(table, style, partition, tuple(path))
+
+
+def _drop_table(cursor: Cursor) -> Ddl:
+    missing_ok = if_exists(cursor)
+    table = table_name(cursor, "PURGE")
+    cursor.accept("PURGE")
+    cursor.finish("PURGE")
+    return DropTable(table, missing_ok)
+
+
+def _repair(cursor: Cursor) -> Ddl:
+    statement = RepairTable(table_name(cursor))
+    cursor.finish()
+    return statement
+
+
+def _optimize(cursor: Cursor) -> Ddl:
+    table = table_name(cursor)
+    cursor.expect("REWRITE", "DATA", "USING", "BIN_PACK")
+    condition = None
+    if cursor.accept("WHERE"):
+        condition = cursor.rest()
+        if not condition:
+            raise cursor.no_viable()
+    cursor.finish("WHERE")
+    return Optimize(table, condition)
+
+
+def _vacuum(cursor: Cursor) -> Ddl:
+    statement = Vacuum(table_name(cursor))
+    cursor.finish()
+    return statement
+
+
+def _create_external(cursor: Cursor) -> Ddl | None:
+    return create_table(cursor, external=True)
+
+
+def _create_table(cursor: Cursor) -> Ddl | None:
+    return create_table(cursor, external=False)
+
+
+_STATEMENTS: tuple[tuple[tuple[str, ...], Callable[[Cursor], Ddl | None]], ...] = (
+    (("CREATE", "DATABASE"), _create_database),
+    (("CREATE", "SCHEMA"), _create_database),
+    (("CREATE", "EXTERNAL", "TABLE"), _create_external),
+    (("CREATE", "TABLE"), _create_table),
+    (("DROP", "DATABASE"), _drop_database),
+    (("DROP", "SCHEMA"), _drop_database),
+    (("DROP", "TABLE"), _drop_table),
+    (("ALTER", "DATABASE"), _alter_database),
+    (("ALTER", "SCHEMA"), _alter_database),
+    (("ALTER", "TABLE"), alter_table),
+    (("SHOW", "DATABASES"), _show_databases),
+    (("SHOW", "SCHEMAS"), _show_databases),
+    (("SHOW", "TABLES"), _show_tables),
+    (("SHOW", "VIEWS"), _show_views),
+    (("SHOW", "PARTITIONS"), _show_partitions),
+    (("SHOW", "COLUMNS"), _show_columns),
+    (("SHOW", "TBLPROPERTIES"), _show_properties),
+    (("SHOW", "CREATE", "TABLE"), _show_create_table),
+    (("DESCRIBE",), _describe),
+    (("DESC",), _describe),
+    (("MSCK", "REPAIR", "TABLE"), _repair),
+    (("MSCK", "REPAIR"), _repair),
+    (("OPTIMIZE",), _optimize),
+    (("VACUUM",), _vacuum),
+)
+# https://docs.aws.amazon.com/athena/latest/ug/unsupported-ddl.html
+_UNSUPPORTED: tuple[tuple[str, ...], ...] = (
+    ("ALTER", "INDEX"),
+    ("COMMIT",),
+    ("CREATE", "INDEX"),
+    ("CREATE", "ROLE"),
+    ("CREATE", "TEMPORARY", "MACRO"),
+    ("DESCRIBE", "DATABASE"),
+    ("DESCRIBE", "SCHEMA"),
+    ("DFS",),
+    ("DROP", "INDEX"),
+    ("DROP", "ROLE"),
+    ("DROP", "TEMPORARY", "MACRO"),
+    ("EXPORT", "TABLE"),
+    ("GRANT",),
+    ("IMPORT",),
+    ("LOCK",),
+    ("REVOKE",),
+    ("ROLLBACK",),
+    ("SHOW", "COMPACTIONS"),
+    ("SHOW", "CURRENT", "ROLES"),
+    ("SHOW", "GRANT"),
+    ("SHOW", "INDEXES"),
+    ("SHOW", "LOCKS"),
+    ("SHOW", "PRINCIPALS"),
+    ("SHOW", "ROLE"),
+    ("SHOW", "ROLES"),
+    ("SHOW", "STATS"),
+    ("SHOW", "TRANSACTIONS"),
+    ("START", "TRANSACTION"),
+    ("UNLOCK",),
+)

@@ -1,0 +1,212 @@
+"""Hive's lexer: the tokens of a DDL statement, each with its place in the text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from local_cloud.athena.errors import MalformedQueryError
+
+NOT_SUPPORTED_TYPE = "Queries of this type are not supported"
+_SKIPPED = re.compile(r"\s+|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?!\w)")
+_OPERATOR = re.compile(r"<=|>=|<>|!=|.", re.DOTALL)
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[0-3][0-7]{2}|.)", re.DOTALL)
+_ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    WORD = "word"
+    QUOTED = "name in backticks"
+    STRING = "string"
+    NUMBER = "number"
+    SYMBOL = "symbol"
+    OPEN = "a quotation that nothing closes"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token. `value` is what it means: a name without backticks, a string without quotes and escapes.
+
+    `start` and `end` are its places in the text.
+    """
+
+    kind: Kind
+    text: str
+    value: str
+    start: int
+    end: int
+
+
+def tokenize(text: str) -> list[Token]:
+    """The tokens of a statement; the last one is END. Comments and white space are left out, nothing fails."""
+    tokens: list[Token] = []
+    position = 0
+    while position < len(text):
+        if skipped := _SKIPPED.match(text, position):
+            position = skipped.end()
+            continue
+        token = _token_at(text, position)
+        tokens.append(token)
+        position = token.end
+    tokens.append(Token(Kind.END, "<EOF>", "", len(text), len(text)))
+    return tokens
+
+
+def _token_at(text: str, start: int) -> Token:
+    first = text[start]
+    if first in "'\"`":
+        return _quoted_at(text, start)
+    if number := _NUMBER.match(text, start):
+        return Token(Kind.NUMBER, number[0], number[0], start, number.end())
+    if word := _WORD.match(text, start):
+        return Token(Kind.WORD, word[0], word[0], start, word.end())
+    operator = _OPERATOR.match(text, start)
+    end = operator.end() if operator else start + 1
+    return Token(Kind.SYMBOL, text[start:end], text[start:end], start, end)
+
+
+def _quoted_at(text: str, start: int) -> Token:
+    quote = text[start]
+    position = start + 1
+    while position < len(text) and text[position] != quote:
+        position += 2 if text[position] == "\\" and quote != "`" else 1
+        if quote == "`" and text[position : position + 2] == "``":
+            position += 2
+    if position >= len(text):
+        return Token(Kind.OPEN, text[start:], text[start + 1 :], start, len(text))
+    inner = text[start + 1 : position]
+    if quote == "`":
+        return Token(Kind.QUOTED, text[start : position + 1], inner.replace("``", "`"), start, position + 1)
+    return Token(Kind.STRING, text[start : position + 1], _ESCAPE.sub(_unescape, inner), start, position + 1)
+
+
+def _unescape(found: re.Match[str]) -> str:
+    """What an escape in a string means, as Hive's BaseSemanticAnalyzer.unescapeSQLString reads it."""
+    code = found[1]
+    if len(code) == 5:
+        return chr(int(code[1:], 16))
+    if len(code) == 3:
+        return chr(int(code, 8))
+    return _ESCAPES.get(code, code)
+
+
+class Cursor:
+    """A place in a statement's tokens, and the moves of a recursive-descent parser."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text.strip()
+        self._tokens = tokenize(self.text)
+        self._place = 0
+
+    @property
+    def token(self) -> Token:
+        """The token at hand."""
+        return self._tokens[self._place]
+
+    def ahead(self, count: int) -> Token:
+        """A later token; END where there are not so many."""
+        return self._tokens[min(self._place + count, len(self._tokens) - 1)]
+
+    def advance(self) -> Token:
+        """Goes one token on; returns the one that was at hand."""
+        token = self.token
+        self._place = min(self._place + 1, len(self._tokens) - 1)
+        return token
+
+    def at_kind(self, *kinds: Kind) -> bool:
+        """Whether the token at hand is of one of these kinds."""
+        return self.token.kind in kinds
+
+    def at(self, *words: str) -> bool:
+        """Whether these words or symbols come next."""
+        return all(_is(self.ahead(count), word) for count, word in enumerate(words))
+
+    def accept(self, *words: str) -> bool:
+        """Goes past these words or symbols if all of them come next."""
+        if not self.at(*words):
+            return False
+        for _ in words:
+            self.advance()
+        return True
+
+    def expect(self, *words: str) -> None:
+        """Goes past these words or symbols.
+
+        Raises:
+            MalformedQueryError: if another token comes.
+        """
+        for word in words:
+            if not self.accept(word):
+                raise self.mismatched(word)
+
+    def name(self) -> str:
+        """A name, in lower case as the catalog has it."""
+        if not self.at_kind(Kind.WORD, Kind.QUOTED):
+            raise self.no_viable()
+        return self.advance().value.lower()
+
+    def string(self) -> str:
+        """A string's value."""
+        if not self.at_kind(Kind.STRING):
+            raise self.mismatched("STRING")
+        return self.advance().value
+
+    def integer(self) -> int:
+        """A whole number."""
+        if not self.at_kind(Kind.NUMBER) or not self.token.text.isdigit():
+            raise self.mismatched("INTEGER_VALUE")
+        return int(self.advance().value)
+
+    def finish(self, *expected: str) -> None:
+        """Checks that the statement ends here: one semicolon may follow.
+
+        Raises:
+            MalformedQueryError: if anything else does.
+        """
+        if self.accept(";"):
+            expected = ()
+        if not self.at_kind(Kind.END):
+            raise self.mismatched("<EOF>", *expected)
+
+    def rest(self) -> str:
+        """The text from here to the statement's end, without its last semicolon; the cursor moves there."""
+        start = end = self.token.start
+        while not self.at_kind(Kind.END):
+            token = self.advance()
+            if token.text != ";" or not self.at_kind(Kind.END):
+                end = token.end
+        return self.text[start:end]
+
+    def mismatched(self, *expected: str) -> MalformedQueryError:
+        """The error for a token where only `expected` may stand."""
+        names = [name if name.isupper() and name in _CLASSES else f"'{name}'" for name in expected]
+        names = [name.replace("'<EOF>'", "<EOF>") for name in names]
+        wanted = names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
+        return self._error(f"mismatched input '{self.token.text}' expecting {wanted}")
+
+    def no_viable(self) -> MalformedQueryError:
+        """The error for a token where none of several things begins."""
+        return self._error(f"no viable alternative at input '{self.text[: self.token.end]}'")
+
+    def missing(self, word: str) -> MalformedQueryError:
+        """The error for a word that is left out."""
+        return self._error(f"missing '{word}' at '{self.token.text}'")
+
+    def _error(self, problem: str) -> MalformedQueryError:
+        before = self.text[: self.token.start]
+        line = before.count("\n") + 1
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        return MalformedQueryError(f"line {line}:{column}: {problem}")
+
+
+_CLASSES = frozenset({"STRING", "INTEGER_VALUE"})
+
+
+def _is(token: Token, word: str) -> bool:
+    return token.kind in {Kind.WORD, Kind.SYMBOL} and token.text.upper() == word
