@@ -13,6 +13,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from local_cloud import athena_engine, ec2_hooks, glue_crawler, hosts, iam_users, identities, s3_versions
 from local_cloud.addresses import AddressPool
 from local_cloud.gate import Gate
+from local_cloud.glue import api as glue_api
 from local_cloud.guard import Guard
 from local_cloud.kept import Kept, save_bucket
 from local_cloud.machines import Machines
@@ -41,6 +42,7 @@ class Cloud:
         self._machines = Machines(settings, host_image)
         ec2_hooks.install(self._machines, AddressPool(settings.block))
         glue_crawler.install()
+        glue_api.install()
         iam_users.install()
         s3_versions.install()
         work = settings.directory / "athena"

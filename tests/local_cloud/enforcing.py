@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 
 from local_cloud import athena_engine, glue_crawler, iam_users
 from local_cloud.gate import Gate
+from local_cloud.glue import api as glue_api
 from local_cloud.guard import Guard
 from local_cloud.settings import ADMINISTRATOR, Settings
 
@@ -138,6 +139,7 @@ def enforcing_cloud(directory: Path, guard: Guard | None = None) -> Iterator[Enf
     """Runs the cloud; it has nothing in it."""
     moto_api_backend.reset()
     glue_crawler.install()
+    glue_api.install()
     iam_users.install()
     engine = athena_engine.install(directory / "athena")
     settings = Settings("unit-test", 77, directory / "unit-test")

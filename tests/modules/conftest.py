@@ -21,6 +21,7 @@ from moto.server import ThreadedMotoServer
 from tests.local_cloud.glue_lake import Lake
 
 from local_cloud import athena_engine, glue_crawler
+from local_cloud.glue import api as glue_api
 
 MODULES = Path(__file__).parents[2] / "plugins" / "modules"
 Run = Callable[..., dict[str, Any]]
@@ -51,6 +52,7 @@ def _one_loader() -> Iterator[None]:
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an AWS API with the local cloud's crawler and Athena."""
     glue_crawler.install()
+    glue_api.install()
     engine = athena_engine.install(tmp_path_factory.mktemp("athena"))
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
