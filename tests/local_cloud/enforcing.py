@@ -141,8 +141,8 @@ def enforcing_cloud(directory: Path, guard: Guard | None = None) -> Iterator[Enf
     """Runs the cloud; it has nothing in it."""
     moto_api_backend.reset()
     glue_crawler.install()
-    iam_users.install()
     glue_api.install()
+    iam_users.install()
     executor = athena.install(engine())
     settings = Settings("unit-test", 77, directory / "unit-test")
     api = DomainDispatcherApplication(create_backend_app)

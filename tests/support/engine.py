@@ -12,10 +12,11 @@ from local_cloud.trino.engine import TrinoEngine
 
 @functools.cache
 def engine() -> TrinoEngine:
-    """The Trino. What it asks is answered by this process's moto, whoever has made it anew meanwhile."""
+    """The Trino, which answers by then. What it asks is answered by this process's moto, whoever has made it anew meanwhile."""
     directory = Path(tempfile.mkdtemp(prefix="stock-market-trino-"))
     made = TrinoEngine(directory / "trino")
     made.start()
+    made.address()
 
     def end() -> None:
         made.close()

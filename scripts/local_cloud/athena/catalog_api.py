@@ -1,80 +1,196 @@
-"""Athena's calls that tell of the catalog: databases and tables, as Glue has them."""
+"""Athena's calls about the catalog: the data catalog, its databases and its tables, as Glue has them.
+
+Athena asks Glue in the caller's name. What Glue refuses or does not find is a MetadataException that quotes Glue.
+"""
 
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from moto.athena.responses import AthenaResponse
-from moto.glue.models import glue_backends
+from moto.core.exceptions import JsonRESTError
+from moto.glue.models import FakeDatabase, FakeTable
 
+from local_cloud.athena import requests, workgroups
 from local_cloud.athena.catalog import CATALOG, Catalog
 from local_cloud.athena.workgroups import invalid_request
+from local_cloud.iam_callers import AccessDeniedError, current_caller
+from local_cloud.names import matching
+
+CATALOG_NAME = "AwsDataCatalog"
+_STATUS = "CREATE_COMPLETE"
+_QUOTES = ("`", '"')
 
 
-def _catalog(response: AthenaResponse, name: str) -> Catalog:
-    if name.lower() != CATALOG:
-        raise invalid_request(f"Catalog {name} is not supported by the local cloud.")
-    return Catalog(response.athena_backend.account_id, response.athena_backend.region_name)
+def plain_name(name: str) -> str:
+    """Return a database's or a table's name as Glue has it: without its pair of backticks or quotes, in lower case."""
+    if len(name) > 2 and name.startswith(_QUOTES) and name[0] == name[-1]:
+        name = name[1:-1]
+    return name.lower()
 
 
-def _metadata_not_found(message: str) -> Exception:
-    error = invalid_request(f"EntityNotFoundException: {message}")
-    error.error_type = "MetadataException"
-    error.description = json.dumps({"__type": "MetadataException", "Message": error.message})
-    return error
+def list_data_catalogs(self: AthenaResponse) -> str:
+    """ListDataCatalogs: Glue's is the only one."""
+    request = requests.read(self, "ListDataCatalogs")
+    _check_workgroup(self, request)
+    summary = {"CatalogName": CATALOG_NAME, "Type": "GLUE", "Status": _STATUS}
+    found, token = requests.page([summary], lambda one: one["CatalogName"], request)
+    return requests.answer("DataCatalogsSummary", found, token)
+
+
+def get_data_catalog(self: AthenaResponse) -> str:
+    """GetDataCatalog: Glue's, which is this account's."""
+    request = requests.read(self, "GetDataCatalog")
+    catalog = _catalog(self, request, "Name")
+    parameters = {"catalog-id": catalog.backend.account_id}
+    return json.dumps(
+        {"DataCatalog": {"Name": CATALOG_NAME, "Type": "GLUE", "Parameters": parameters, "Status": _STATUS}}
+    )
 
 
 def get_database(self: AthenaResponse) -> str:
     """GetDatabase: a database of the catalog."""
-    request = json.loads(self.body)
-    catalog = _catalog(self, request["CatalogName"])
-    name = request["DatabaseName"].lower()
-    if name not in catalog.backend.databases:
-        raise _metadata_not_found(f"Database {name} not found.")
-    return json.dumps({"Database": _database(catalog, name)})
+    request = requests.read(self, "GetDatabase")
+    catalog = _catalog(self, request)
+    name = plain_name(request["DatabaseName"])
+    with _in_glue():
+        catalog.authorize_database("glue:GetDatabase", name)
+    return json.dumps({"Database": _describe_database(_database(catalog, name))})
 
 
 def list_databases(self: AthenaResponse) -> str:
-    """ListDatabases: all of them."""
-    catalog = _catalog(self, json.loads(self.body)["CatalogName"])
-    return json.dumps({"DatabaseList": [_database(catalog, name) for name in catalog.databases()]})
-
-
-def _database(catalog: Catalog, name: str) -> dict[str, Any]:
-    description = catalog.backend.databases[name].input
-    parameters = description.get("Parameters") or {}
-    return {"Name": name, "Description": description.get("Description") or "", "Parameters": parameters}
+    """ListDatabases: the databases of the catalog by name."""
+    request = requests.read(self, "ListDatabases")
+    catalog = _catalog(self, request)
+    with _in_glue():
+        catalog.authorize_database("glue:GetDatabases", "*")
+    found, token = requests.page(list(catalog.backend.databases.values()), lambda one: one.name, request)
+    described = [_describe_database(database) for database in found]
+    if request.get("AttributesToGet"):
+        described = [{"Name": database["Name"]} for database in described]
+    return requests.answer("DatabaseList", described, token)
 
 
 def get_table_metadata(self: AthenaResponse) -> str:
-    """GetTableMetadata: a table of the catalog."""
-    request = json.loads(self.body)
-    catalog = _catalog(self, request["CatalogName"])
-    database, name = request["DatabaseName"].lower(), request["TableName"].lower()
-    if database not in catalog.backend.databases or name not in catalog.tables(database):
-        raise _metadata_not_found(f"Entity Not Found: {database}.{name}")
-    return json.dumps({"TableMetadata": _table(catalog, database, name)})
+    """GetTableMetadata: a table or a view of the catalog."""
+    request = requests.read(self, "GetTableMetadata")
+    catalog = _catalog(self, request)
+    database, name = plain_name(request["DatabaseName"]), plain_name(request["TableName"])
+    with _in_glue():
+        catalog.authorize_table("glue:GetTable", database, name)
+    table = _database(catalog, database).tables.get(name)
+    if table is None:
+        raise _glue_error("EntityNotFoundException", "Entity Not Found")
+    return json.dumps({"TableMetadata": _describe_table(table)})
 
 
 def list_table_metadata(self: AthenaResponse) -> str:
-    """ListTableMetadata: all of a database."""
-    request = json.loads(self.body)
-    catalog = _catalog(self, request["CatalogName"])
-    database = request["DatabaseName"].lower()
-    if database not in catalog.backend.databases:
-        raise _metadata_not_found(f"Database {database} not found.")
-    return json.dumps({"TableMetadataList": [_table(catalog, database, name) for name in catalog.tables(database)]})
+    """ListTableMetadata: the tables and views of a database by name, those that Expression matches."""
+    request = requests.read(self, "ListTableMetadata")
+    catalog = _catalog(self, request)
+    database = plain_name(request["DatabaseName"])
+    with _in_glue():
+        catalog.authorize_table("glue:GetTables", database, "*")
+    try:
+        is_wanted = matching(request.get("Expression"))
+    except ValueError as error:
+        raise _glue_error("InvalidInputException", str(error)) from error
+    tables = [table for table in list(_database(catalog, database).tables.values()) if is_wanted(table.name)]
+    found, token = requests.page(tables, lambda one: one.name, request)
+    described = [_describe_table(table) for table in found]
+    if attributes := request.get("AttributesToGet"):
+        names = [{"NAME": "Name", "TABLE_TYPE": "TableType"}[attribute] for attribute in attributes]
+        described = [{name: table[name] for name in names if name in table} for table in described]
+    return requests.answer("TableMetadataList", described, token)
 
 
-def _table(catalog: Catalog, database: str, name: str) -> dict[str, Any]:
-    table = catalog.table(database, name)
-    created = glue_backends[catalog.backend.account_id][catalog.backend.region_name].get_table(database, name)
-    return {
-        "Name": name,
-        "CreateTime": created.created_time.timestamp(),
-        "TableType": table.description.get("TableType") or "EXTERNAL_TABLE",
-        "Columns": [{"Name": column.name, "Type": column.type} for column in table.columns],
-        "PartitionKeys": [{"Name": key.name, "Type": key.type} for key in table.partition_keys],
-        "Parameters": table.parameters | {"location": table.location},
+def _catalog(response: AthenaResponse, request: dict[str, Any], parameter: str = "CatalogName") -> Catalog:
+    _check_workgroup(response, request)
+    name = request[parameter]
+    if name.lower() != CATALOG:
+        raise invalid_request(f"DataCatalog {name} was not found")
+    backend = response.athena_backend
+    return Catalog(backend.account_id, backend.region_name, current_caller())
+
+
+def _check_workgroup(response: AthenaResponse, request: dict[str, Any]) -> None:
+    if request.get("WorkGroup"):
+        workgroups.find(response.athena_backend, request["WorkGroup"])
+
+
+def _glue_error(code: str, message: str) -> JsonRESTError:
+    """What Athena says of an error of Glue's; clients read Glue's code in it."""
+    envelope = (
+        f"Service: AmazonDataCatalog; Status Code: 400; Error Code: {code}; Request ID: {uuid.uuid4()}; Proxy: null"
+    )
+    return JsonRESTError("MetadataException", f"{message} ({envelope})")
+
+
+@contextmanager
+def _in_glue() -> Iterator[None]:
+    try:
+        yield
+    except AccessDeniedError as error:
+        raise _glue_error("AccessDeniedException", str(error)) from error
+
+
+def _database(catalog: Catalog, name: str) -> FakeDatabase:
+    database = catalog.backend.databases.get(name)
+    if database is None:
+        raise _glue_error("EntityNotFoundException", f"Database {name} not found.")
+    return database
+
+
+def _describe_database(database: FakeDatabase) -> dict[str, Any]:
+    described: dict[str, Any] = {"Name": database.name}
+    for field in ("Description", "Parameters"):
+        if database.input.get(field):
+            described[field] = database.input[field]
+    return described
+
+
+def _describe_table(table: FakeTable) -> dict[str, Any]:
+    """A table as TableMetadata has it: what Glue keeps in the StorageDescriptor is among the parameters."""
+    glue = table.as_dict()
+    storage: dict[str, Any] = glue.get("StorageDescriptor") or {}
+    serde: dict[str, Any] = storage.get("SerdeInfo") or {}
+    parameters: dict[str, str] = dict(glue.get("Parameters") or {})
+    for name, value in (
+        ("inputformat", storage.get("InputFormat")),
+        ("location", storage.get("Location")),
+        ("outputformat", storage.get("OutputFormat")),
+        ("serde.serialization.lib", serde.get("SerializationLibrary")),
+    ):
+        if value is not None:
+            parameters[name] = value
+    parameters |= {f"serde.param.{name}": value for name, value in (serde.get("Parameters") or {}).items()}
+    described: dict[str, Any] = {
+        "Name": table.name,
+        "CreateTime": table.created_time.timestamp(),
+        "LastAccessTime": glue.get("LastAccessTime") or 0.0,
+        "Columns": [_describe_column(column) for column in storage.get("Columns") or ()],
+        "PartitionKeys": [_describe_column(column) for column in glue.get("PartitionKeys") or ()],
+        "Parameters": parameters,
     }
+    if glue.get("TableType"):
+        described["TableType"] = glue["TableType"]
+    return described
+
+
+def _describe_column(column: dict[str, Any]) -> dict[str, str]:
+    return {field: column[field] for field in ("Name", "Type", "Comment") if column.get(field) is not None}
+
+
+HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
+    "list_data_catalogs": list_data_catalogs,
+    "get_data_catalog": get_data_catalog,
+    "get_database": get_database,
+    "list_databases": list_databases,
+    "get_table_metadata": get_table_metadata,
+    "list_table_metadata": list_table_metadata,
+}
+"""The methods of moto's AthenaResponse that these replace."""

@@ -1,0 +1,123 @@
+"""Athena's named queries: saved statements of a workgroup, which run nothing by themselves."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+
+from moto.athena.models import AthenaBackend, NamedQuery, WorkGroup
+from moto.athena.responses import AthenaResponse
+
+from local_cloud.athena import requests, workgroups
+from local_cloud.athena.workgroups import invalid_request
+
+_numbers = itertools.count()
+
+
+class SavedQuery(NamedQuery):
+    """A named query. `request` is what it was created with, `number` grows with each one."""
+
+    def __init__(self, request: dict[str, Any], workgroup: WorkGroup) -> None:
+        description = request.get("Description") or ""
+        super().__init__(request["Name"], description, request["Database"], request["QueryString"], workgroup)
+        self.request = request
+        self.number = next(_numbers)
+
+    def as_dict(self) -> dict[str, str]:
+        """The query as Athena gives it."""
+        described = {
+            "Name": self.name,
+            "Database": self.database,
+            "QueryString": self.query_string,
+            "NamedQueryId": self.id,
+            "WorkGroup": self.workgroup.name,
+        }
+        return described | ({"Description": self.description} if self.description else {})
+
+
+def _saved(backend: AthenaBackend) -> list[SavedQuery]:
+    return [query for query in list(backend.named_queries.values()) if isinstance(query, SavedQuery)]
+
+
+def _find(backend: AthenaBackend, query_id: str) -> SavedQuery:
+    query = backend.named_queries.get(query_id)
+    if not isinstance(query, SavedQuery):
+        raise invalid_request(f"NamedQuery {query_id} was not found")
+    return query
+
+
+def create_named_query(self: AthenaResponse) -> str:
+    """CreateNamedQuery: the same ClientRequestToken creates one query only."""
+    request = requests.read(self, "CreateNamedQuery")
+    backend = self.athena_backend
+    group = workgroups.find(backend, request.get("WorkGroup") or "primary")
+    token = request.get("ClientRequestToken")
+    for known in _saved(backend) if token else ():
+        if known.request.get("ClientRequestToken") == token:
+            if known.request != request:
+                raise invalid_request("Idempotent parameters do not match")
+            return json.dumps({"NamedQueryId": known.id})
+    query = SavedQuery(request, group)
+    backend.named_queries[query.id] = query
+    return json.dumps({"NamedQueryId": query.id})
+
+
+def get_named_query(self: AthenaResponse) -> str:
+    """GetNamedQuery."""
+    request = requests.read(self, "GetNamedQuery")
+    return json.dumps({"NamedQuery": _find(self.athena_backend, request["NamedQueryId"]).as_dict()})
+
+
+def batch_get_named_query(self: AthenaResponse) -> str:
+    """BatchGetNamedQuery: ids that are unknown are listed, the others answered."""
+    request = requests.read(self, "BatchGetNamedQuery")
+    found: list[dict[str, str]] = []
+    missing: list[dict[str, str]] = []
+    for query_id in request["NamedQueryIds"]:
+        query = self.athena_backend.named_queries.get(query_id)
+        if isinstance(query, SavedQuery):
+            found.append(query.as_dict())
+        else:
+            reason = f"NamedQuery {query_id} was not found"
+            missing.append({"NamedQueryId": query_id, "ErrorCode": "INVALID_NAMED_QUERY_ID", "ErrorMessage": reason})
+    return json.dumps({"NamedQueries": found, "UnprocessedNamedQueryIds": missing})
+
+
+def list_named_queries(self: AthenaResponse) -> str:
+    """ListNamedQueries: the ids of a workgroup's queries, the oldest first."""
+    request = requests.read(self, "ListNamedQueries")
+    backend = self.athena_backend
+    group = workgroups.find(backend, request.get("WorkGroup") or "primary")
+    of_group = [query for query in _saved(backend) if query.workgroup is group]
+    found, token = requests.page(of_group, lambda query: query.number, request)
+    return requests.answer("NamedQueryIds", [query.id for query in found], token)
+
+
+def update_named_query(self: AthenaResponse) -> str:
+    """UpdateNamedQuery: name and statement, and the description if one is given; an empty one removes it."""
+    request = requests.read(self, "UpdateNamedQuery")
+    query = _find(self.athena_backend, request["NamedQueryId"])
+    query.name, query.query_string = request["Name"], request["QueryString"]
+    if request.get("Description") is not None:
+        query.description = request["Description"]
+    return "{}"
+
+
+def delete_named_query(self: AthenaResponse) -> str:
+    """DeleteNamedQuery."""
+    request = requests.read(self, "DeleteNamedQuery")
+    del self.athena_backend.named_queries[_find(self.athena_backend, request["NamedQueryId"]).id]
+    return "{}"
+
+
+HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
+    "create_named_query": create_named_query,
+    "get_named_query": get_named_query,
+    "batch_get_named_query": batch_get_named_query,
+    "list_named_queries": list_named_queries,
+    "update_named_query": update_named_query,
+    "delete_named_query": delete_named_query,
+}
+"""The methods of moto's AthenaResponse that these replace or add."""

@@ -1,0 +1,163 @@
+"""Athena's prepared statements: statements with parameters, kept under a name in a workgroup.
+
+PREPARE, EXECUTE and DEALLOCATE PREPARE use `save`, `find` and `remove`; the API's calls are in `HANDLERS`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.athena.models import AthenaBackend
+from moto.athena.responses import AthenaResponse
+from moto.core.exceptions import JsonRESTError
+
+from local_cloud.athena import requests, workgroups
+from local_cloud.athena.workgroups import invalid_request
+
+
+class StatementNotFoundError(JsonRESTError):
+    """A workgroup has no prepared statement of that name: ResourceNotFoundException; `message` is Athena's text."""
+
+    def __init__(self, workgroup: str, name: str) -> None:
+        super().__init__(
+            "ResourceNotFoundException", f"PreparedStatement {name} was not found in workGroup {workgroup}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A prepared statement; `modified` is in seconds since 1970."""
+
+    workgroup: str
+    name: str
+    query: str
+    description: str = ""
+    modified: float = field(default_factory=time.time)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The statement as Athena gives it."""
+        described = {
+            "StatementName": self.name,
+            "QueryStatement": self.query,
+            "WorkGroupName": self.workgroup,
+            "LastModifiedTime": self.modified,
+        }
+        return described | ({"Description": self.description} if self.description else {})
+
+
+def _all(backend: AthenaBackend) -> dict[tuple[str, str], Any]:
+    """The statements by workgroup and name, in moto's own dictionary, which goes when moto is reset."""
+    statements: Any = backend.prepared_statements
+    return statements  # type: ignore[no-any-return]
+
+
+def _get(backend: AthenaBackend, workgroup: str, name: str) -> Statement:
+    found = _all(backend).get((workgroup, name))
+    if not isinstance(found, Statement):
+        raise StatementNotFoundError(workgroup, name)
+    return found
+
+
+def find(backend: AthenaBackend, workgroup: str, name: str) -> str:
+    """Return the text of a prepared statement.
+
+    Raises:
+        StatementNotFoundError: the workgroup has none of that name.
+    """
+    return _get(backend, workgroup, name).query
+
+
+def save(backend: AthenaBackend, workgroup: str, name: str, query: str, description: str = "") -> None:
+    """Keep a statement under a name; one that is there is replaced."""
+    _all(backend)[(workgroup, name)] = Statement(workgroup, name, query, description)
+
+
+def remove(backend: AthenaBackend, workgroup: str, name: str) -> None:
+    """Delete a statement.
+
+    Raises:
+        StatementNotFoundError: the workgroup has none of that name.
+    """
+    _get(backend, workgroup, name)
+    del _all(backend)[(workgroup, name)]
+
+
+def _of_workgroup(backend: AthenaBackend, workgroup: str) -> Iterator[Statement]:
+    for statement in list(_all(backend).values()):
+        if isinstance(statement, Statement) and statement.workgroup == workgroup:
+            yield statement
+
+
+def _read(response: AthenaResponse, operation: str) -> tuple[AthenaBackend, dict[str, Any], str]:
+    """The backend, the parameters of a call and its workgroup, which has to exist."""
+    request = requests.read(response, operation)
+    backend = response.athena_backend
+    return backend, request, workgroups.find(backend, request["WorkGroup"]).name
+
+
+def create_prepared_statement(self: AthenaResponse) -> str:
+    """CreatePreparedStatement: a name that is taken is refused."""
+    backend, request, workgroup = _read(self, "CreatePreparedStatement")
+    name = request["StatementName"]
+    if (workgroup, name) in _all(backend):
+        raise invalid_request(f"PreparedStatement {name} already exists in workGroup {workgroup}")
+    save(backend, workgroup, name, request["QueryStatement"], request.get("Description") or "")
+    return "{}"
+
+
+def get_prepared_statement(self: AthenaResponse) -> str:
+    """GetPreparedStatement."""
+    backend, request, workgroup = _read(self, "GetPreparedStatement")
+    return json.dumps({"PreparedStatement": _get(backend, workgroup, request["StatementName"]).as_dict()})
+
+
+def batch_get_prepared_statement(self: AthenaResponse) -> str:
+    """BatchGetPreparedStatement: names that are unknown are listed, the others answered."""
+    backend, request, workgroup = _read(self, "BatchGetPreparedStatement")
+    found: list[dict[str, Any]] = []
+    missing: list[dict[str, str]] = []
+    for name in request["PreparedStatementNames"]:
+        try:
+            found.append(_get(backend, workgroup, name).as_dict())
+        except StatementNotFoundError as error:
+            missing.append({"StatementName": name, "ErrorCode": "RESOURCE_NOT_FOUND", "ErrorMessage": error.message})
+    return json.dumps({"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing})
+
+
+def list_prepared_statements(self: AthenaResponse) -> str:
+    """ListPreparedStatements: a workgroup's statements by name."""
+    backend, request, workgroup = _read(self, "ListPreparedStatements")
+    found, token = requests.page(_of_workgroup(backend, workgroup), lambda statement: statement.name, request)
+    summaries = [{"StatementName": one.name, "LastModifiedTime": one.modified} for one in found]
+    return requests.answer("PreparedStatements", summaries, token)
+
+
+def update_prepared_statement(self: AthenaResponse) -> str:
+    """UpdatePreparedStatement: the text, and the description if one is given."""
+    backend, request, workgroup = _read(self, "UpdatePreparedStatement")
+    known = _get(backend, workgroup, request["StatementName"])
+    description = request.get("Description") or known.description
+    save(backend, workgroup, known.name, request["QueryStatement"], description)
+    return "{}"
+
+
+def delete_prepared_statement(self: AthenaResponse) -> str:
+    """DeletePreparedStatement."""
+    backend, request, workgroup = _read(self, "DeletePreparedStatement")
+    remove(backend, workgroup, request["StatementName"])
+    return "{}"
+
+
+HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
+    "create_prepared_statement": create_prepared_statement,
+    "get_prepared_statement": get_prepared_statement,
+    "batch_get_prepared_statement": batch_get_prepared_statement,
+    "list_prepared_statements": list_prepared_statements,
+    "update_prepared_statement": update_prepared_statement,
+    "delete_prepared_statement": delete_prepared_statement,
+}
+"""The methods of moto's AthenaResponse that these replace or add."""

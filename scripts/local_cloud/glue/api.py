@@ -1,0 +1,17 @@
+"""Puts the catalog's calls into moto's Glue."""
+
+from __future__ import annotations
+
+from moto.glue import models
+from moto.glue.responses import GlueResponse
+
+from local_cloud.glue import functions, statistics, tables
+
+HANDLERS = tables.HANDLERS | statistics.HANDLERS | functions.HANDLERS
+
+
+def install() -> None:
+    """Puts them in. Calling it again changes nothing."""
+    models.FakeTable = tables.Table  # type: ignore[misc]
+    for name, handler in HANDLERS.items():
+        setattr(GlueResponse, name, handler)

@@ -1,0 +1,58 @@
+"""Reads the requests of Glue's calls about the catalog, and cuts their lists into pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult
+from moto.glue.responses import GlueResponse
+
+from local_cloud import pages, validation
+
+Item = TypeVar("Item")
+PAGE = 100
+
+
+def invalid_input(message: str) -> JsonRESTError:
+    """Return Glue's error for what it won't take."""
+    return JsonRESTError("InvalidInputException", message)
+
+
+def read(response: GlueResponse, operation: str, unserved: Iterable[str] = ()) -> dict[str, Any]:
+    """Return a call's parameters.
+
+    Args:
+        response: moto's.
+        operation: the call's name.
+        unserved: parameters that the local cloud does not act on, so that it refuses them.
+
+    Raises:
+        JsonRESTError: ValidationException if Glue's model excludes them, InvalidInputException for an unserved one.
+    """
+    request: dict[str, Any] = response.parameters
+    validation.check("glue", operation, request)
+    for name in unserved:
+        if request.get(name):
+            raise invalid_input(f"The local cloud does not serve {operation} with {name}.")
+    return request
+
+
+def page(
+    items: Iterable[Item], key: Callable[[Item], Any], request: Mapping[str, Any], most: int = PAGE
+) -> tuple[list[Item], str | None]:
+    """Return a page of a list and the token of the next page, None after the last.
+
+    Raises:
+        JsonRESTError: InvalidInputException if NextToken is no token of this list.
+    """
+    try:
+        return pages.page(items, key, request, most)
+    except pages.InvalidTokenError as error:
+        raise invalid_input(str(error)) from error
+
+
+def answer(name: str, items: list[Any], token: str | None) -> ActionResult:
+    """Return a page as the answer of a call."""
+    return ActionResult({name: items} if token is None else {name: items, "NextToken": token})

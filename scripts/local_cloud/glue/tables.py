@@ -1,0 +1,220 @@
+"""Glue's tables: their versions, which an update has to know, and lists of tables and databases in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult, EmptyResult
+from moto.glue.exceptions import (
+    EntityNotFoundException,
+    PartitionAlreadyExistsException,
+    PartitionNotFoundException,
+)
+from moto.glue.models import FakeTable
+from moto.glue.responses import GlueResponse
+
+from local_cloud.glue import requests
+from local_cloud.names import matching
+
+_FIRST_VERSION = 0
+_UNSERVED_IN_CREATE = ("OpenTableFormatInput", "PartitionIndexes", "TransactionId")
+_UNSERVED_IN_UPDATE = ("TransactionId", "UpdateOpenTableFormatInput", "ViewUpdateAction")
+
+
+class Table(FakeTable):
+    """A table of moto's whose versions count from 0, with the statistics of its columns.
+
+    Attributes:
+        column_statistics: by the values of a partition, () for the table itself, and by column.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.versions = {str(_FIRST_VERSION): self.versions.pop(str(self._current_version))}
+        self._current_version = _FIRST_VERSION
+        self.column_statistics: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
+
+    @property
+    def current(self) -> dict[str, Any]:
+        """The table's description."""
+        return self.versions[str(self._current_version)]
+
+    def column_names(self) -> set[str]:
+        """The names of its columns and partition keys."""
+        storage = self.current.get("StorageDescriptor") or {}
+        columns = [*(storage.get("Columns") or ()), *(self.current.get("PartitionKeys") or ())]
+        return {column["Name"] for column in columns}
+
+    def replace(self, description: dict[str, Any], *, version: str | None, archive: bool) -> None:
+        """Gives the table a new description and the next version.
+
+        Args:
+            description: the whole new description.
+            version: the version that it is meant to replace; None replaces any.
+            archive: whether the old one is kept.
+
+        Raises:
+            JsonRESTError: ConcurrentModificationException if the table has another version by now.
+        """
+        current = str(self._current_version)
+        if version is not None and version != current:
+            message = "Update table failed due to concurrent modifications."
+            raise JsonRESTError("ConcurrentModificationException", message)
+        self.update(description)
+        if not archive:
+            del self.versions[current]
+
+    def delete_version(self, version_id: str) -> None:
+        """Forgets an old version.
+
+        Raises:
+            EntityNotFoundException: there is none of that number.
+            JsonRESTError: InvalidInputException if it is the current one.
+        """
+        if version_id not in self.versions:
+            raise EntityNotFoundException("Table version not found.")
+        if version_id == str(self._current_version):
+            raise requests.invalid_input("The current version of a table cannot be deleted.")
+        del self.versions[version_id]
+
+    def create_partition(self, partiton_input: dict[str, Any]) -> None:
+        """Adds a partition.
+
+        Raises:
+            JsonRESTError: InvalidInputException if it has not one value for each key.
+            PartitionAlreadyExistsException: it is there.
+        """
+        keys, values = self.current.get("PartitionKeys") or (), partiton_input.get("Values") or ()
+        if len(keys) != len(values):
+            raise requests.invalid_input("The number of partition keys do not match the number of partition values")
+        super().create_partition(partiton_input)
+
+    def update_partition(self, old_values: Any, partiton_input: dict[str, Any]) -> None:
+        """Gives a partition a new description, and new values if it has others.
+
+        Raises:
+            PartitionNotFoundException: there is none of the old values.
+            PartitionAlreadyExistsException: there is one of the new values; nothing is changed then.
+        """
+        new_values = partiton_input.setdefault("Values", old_values)
+        if str(old_values) not in self.partitions:
+            raise PartitionNotFoundException
+        if new_values != old_values and str(new_values) in self.partitions:
+            raise PartitionAlreadyExistsException
+        super().update_partition(old_values, partiton_input)
+        known = self.column_statistics.pop(tuple(old_values), None)
+        if known is not None:
+            self.column_statistics[tuple(new_values)] = known
+
+    def delete_partition(self, values: Any) -> None:
+        """Removes a partition with its statistics.
+
+        Raises:
+            PartitionNotFoundException: there is none of these values.
+        """
+        super().delete_partition(values)
+        self.column_statistics.pop(tuple(values), None)
+
+
+def create_table(self: GlueResponse) -> EmptyResult:
+    """CreateTable."""
+    request = requests.read(self, "CreateTable", _UNSERVED_IN_CREATE)
+    description = _description(request)
+    self.glue_backend.create_table(request["DatabaseName"], description["Name"], description)
+    return EmptyResult()
+
+
+def update_table(self: GlueResponse) -> EmptyResult:
+    """UpdateTable: a VersionId that is not the current one is refused; SkipArchive forgets the old version."""
+    request = requests.read(self, "UpdateTable", _UNSERVED_IN_UPDATE)
+    description = _description(request)
+    table = self.glue_backend.get_table(request["DatabaseName"], description["Name"])
+    assert isinstance(table, Table)
+    table.replace(description, version=request.get("VersionId"), archive=not request.get("SkipArchive"))
+    return EmptyResult()
+
+
+def _description(request: dict[str, Any]) -> dict[str, Any]:
+    description: dict[str, Any] | None = request.get("TableInput")
+    if description is None:
+        raise requests.invalid_input("TableInput cannot be null")
+    return description
+
+
+def get_tables(self: GlueResponse) -> ActionResult:
+    """GetTables: the tables of a database by name, those that Expression matches."""
+    request = requests.read(self, "GetTables", ("TransactionId", "QueryAsOfTime"))
+    database = self.glue_backend.get_database(request["DatabaseName"])
+    try:
+        is_wanted = matching(request.get("Expression"))
+    except ValueError as error:
+        raise requests.invalid_input(str(error)) from error
+    tables = [table for table in list(database.tables.values()) if is_wanted(table.name)]
+    found, token = requests.page(tables, lambda table: table.name, request)
+    attributes = set(request.get("AttributesToGet") or ("DEFAULT",))
+    described = [_selected(table.as_dict(), attributes) for table in found]
+    return requests.answer("TableList", described, token)
+
+
+def _selected(table: dict[str, Any], attributes: set[str]) -> dict[str, Any]:
+    if not attributes <= {"NAME", "TABLE_TYPE"}:
+        return table
+    names = {"Name", "DatabaseName", "CatalogId"} | ({"TableType"} if "TABLE_TYPE" in attributes else set())
+    return {name: value for name, value in table.items() if name in names}
+
+
+def get_databases(self: GlueResponse) -> ActionResult:
+    """GetDatabases: by name."""
+    request = requests.read(self, "GetDatabases")
+    databases = list(self.glue_backend.databases.values())
+    found, token = requests.page(databases, lambda database: database.name, request)
+    return requests.answer("DatabaseList", [database.as_dict() for database in found], token)
+
+
+def _table(response: GlueResponse, request: dict[str, Any]) -> FakeTable:
+    return response.glue_backend.get_table(request["DatabaseName"], request["TableName"])
+
+
+def get_table_versions(self: GlueResponse) -> ActionResult:
+    """GetTableVersions: the newest first."""
+    request = requests.read(self, "GetTableVersions")
+    table = _table(self, request)
+    found, token = requests.page(list(table.versions), lambda version: -int(version), request)
+    described = [{"Table": table.as_dict(version), "VersionId": version} for version in found]
+    return requests.answer("TableVersions", described, token)
+
+
+def get_table_version(self: GlueResponse) -> ActionResult:
+    """GetTableVersion: the current one unless another is named."""
+    request = requests.read(self, "GetTableVersion")
+    table = _table(self, request)
+    version = request.get("VersionId") or str(table._current_version)
+    return ActionResult({"TableVersion": {"Table": table.as_dict(version), "VersionId": version}})
+
+
+def batch_delete_table_version(self: GlueResponse) -> ActionResult:
+    """BatchDeleteTableVersion: what can't be deleted is told among the errors."""
+    request = requests.read(self, "BatchDeleteTableVersion")
+    table = _table(self, request)
+    errors = []
+    for version in request["VersionIds"]:
+        try:
+            table.delete_version(version)
+        except JsonRESTError as error:
+            detail = {"ErrorCode": error.error_type, "ErrorMessage": error.message}
+            errors.append({"TableName": table.name, "VersionId": version, "ErrorDetail": detail})
+    return ActionResult({"Errors": errors})
+
+
+HANDLERS: dict[str, Callable[[GlueResponse], ActionResult]] = {
+    "create_table": create_table,
+    "update_table": update_table,
+    "get_tables": get_tables,
+    "get_databases": get_databases,
+    "get_table_version": get_table_version,
+    "get_table_versions": get_table_versions,
+    "batch_delete_table_version": batch_delete_table_version,
+}
+"""The methods of moto's GlueResponse that these replace or add."""

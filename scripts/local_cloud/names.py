@@ -1,0 +1,25 @@
+"""How the catalog's lists are filtered by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+
+def matching(expression: str | None) -> Callable[[str], bool]:
+    """Return whether a name matches the pattern that a listing call was given: the whole name, in any case.
+
+    Glue takes a regular expression in which a `*` that repeats nothing stands for any characters, as in Hive's
+    `SHOW TABLES LIKE 'quotes*'`.
+
+    Raises:
+        ValueError: the pattern is no regular expression.
+    """
+    if not expression:
+        return lambda _: True
+    pattern = re.sub(r"(?<![.\])}\\])\*", ".*", expression)
+    try:
+        compiled = re.compile(pattern, re.IGNORECASE)
+    except re.error as error:
+        raise ValueError(f"Invalid pattern {expression}: {error}") from error
+    return lambda name: compiled.fullmatch(name) is not None
