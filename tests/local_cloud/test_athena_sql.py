@@ -127,7 +127,7 @@ def matches(found: str | None, expected: Any, kind: str) -> bool:
 
 def answer(lake: Lake, sql: str) -> tuple[list[tuple[str, str]], list[list[str | None]]] | str:
     """Columns and rows, or why there are none."""
-    context = {"Database": "battery", "Catalog": "AwsDataCatalog"}
+    context: Any = {"Database": "battery", "Catalog": "AwsDataCatalog"}
     try:
         started = lake.athena.start_query_execution(QueryString=sql, WorkGroup="market", QueryExecutionContext=context)
     except ClientError as error:

@@ -12,7 +12,7 @@ from local_cloud.trino.engine import TrinoEngine
 
 @functools.cache
 def engine() -> TrinoEngine:
-    """The Trino, which answers by then. What it asks is answered by this process's moto, whoever has made it anew meanwhile."""
+    """A Trino that answers. Its own questions go to the moto of this process, also after a reset of it."""
     directory = Path(tempfile.mkdtemp(prefix="stock-market-trino-"))
     made = TrinoEngine(directory / "trino")
     made.start()

@@ -15,10 +15,10 @@ from moto.s3.models import s3_backends
 
 from local_cloud.athena import catalog_api, named_queries, prepared_statements, statements, workgroups
 from local_cloud.athena.catalog import CATALOG, SERVICE
+from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.errors import MalformedQueryError, QueryError
 from local_cloud.athena.executions import CONCURRENT_QUERIES, TIMEOUT_SECONDS, Execution, Executor
 from local_cloud.athena.prepared_statements import StatementNotFoundError
-from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.results import Row, StoredResult
 from local_cloud.athena.runner import Engine, Runner, Task
 from local_cloud.athena.statements import Statement
