@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from local_cloud.athena.ddl_databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
+from local_cloud.athena.ddl_describe import Describe
 from local_cloud.athena.ddl_partitions import AddPartitions, Condition, DropPartitions, NewPartition, RepairTable
-from local_cloud.athena.ddl_show import Describe, ShowColumns, ShowTableProperties, ShowTables, ShowViews
+from local_cloud.athena.ddl_show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
 from local_cloud.athena.ddl_statement import ColumnDefinition, Ddl, TableName
 from local_cloud.athena.ddl_tables import CreateTable, DropTable
 from local_cloud.athena.errors import MalformedQueryError
@@ -58,12 +59,12 @@ STRING, DOUBLE = HiveType("string"), HiveType("double")
         ("MSCK REPAIR TABLE 2026_quotes", RepairTable(TableName("2026_quotes"))),
         ("drop table if exists quotes purge", DropTable(QUOTES, if_exists=True)),
         (
-            "ALTER TABLE quotes ADD IF NOT EXISTS PARTITION (dt='x', hour=9) PARTITION (dt='y', hour='10') LOCATION 's3:x'",
+            "ALTER TABLE quotes ADD IF NOT EXISTS PARTITION (dt='x', hour=9) PARTITION (dt='y', hour='1') LOCATION 'z'",
             AddPartitions(
                 QUOTES,
                 (
                     NewPartition({"dt": "x", "hour": "9"}),
-                    NewPartition({"dt": "y", "hour": "10"}, "s3:x"),
+                    NewPartition({"dt": "y", "hour": "1"}, "z"),
                 ),
                 if_not_exists=True,
             ),

@@ -184,6 +184,10 @@ def test_a_format_is_kept_as_its_classes(
             "FAILED: SemanticException [Error 10125]: partition spec {dt=x} doesn't contain all (2) partition columns",
         ),
         (
+            "ALTER TABLE quotes ADD PARTITION (dt='x', hour=1) LOCATION 'x/'",
+            f"{DDL_TASK} MetaException(message:The location 'x/' is not an S3 folder such as s3://bucket/folder/)",
+        ),
+        (
             "ALTER TABLE quotes DROP PARTITION (dt='x')",
             "FAILED: SemanticException [Error 10006]: Partition not found {dt=x}",
         ),
@@ -200,6 +204,13 @@ def test_what_fails_says_why_in_hives_words(quotes: DdlLake, sql: str, why: str)
 def test_a_table_is_in_s3_and_nowhere_else(lake: DdlLake, location: str) -> None:
     assert location in reason(lake, f"CREATE EXTERNAL TABLE t (a int) LOCATION '{location}'")
     assert lake.lines("SHOW TABLES") == []
+
+
+def test_names_without_a_database_belong_to_the_context_or_to_default(lake: DdlLake) -> None:
+    lake.glue.create_database(DatabaseInput={"Name": "default"})
+    lake.run("CREATE EXTERNAL TABLE t (a int) LOCATION 's3://b/t'", database="")
+    assert lake.lines("SHOW TABLES IN default") == lake.lines("SHOW TABLES", database="") == ["t"]
+    assert lake.lines("SHOW TABLES", database="Market") == []
 
 
 def test_a_table_that_exists_is_left_alone_where_that_is_asked_for(quotes: DdlLake) -> None:

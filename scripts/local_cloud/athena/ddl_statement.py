@@ -58,7 +58,7 @@ class TableName:
 
     def in_database(self, database: str) -> str:
         """The table's database."""
-        return self.database or database.lower()
+        return self.database or context_database(database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,11 @@ class GlueTable:
     def iceberg_name(self) -> str:
         """The table's full name for Trino's Iceberg connector."""
         return iceberg_name(self.database, self.name)
+
+
+def context_database(database: str) -> str:
+    """The database that names without one belong to: `default` where the query's context has none."""
+    return (database or "default").lower()
 
 
 def iceberg_name(database: str, table: str) -> str:

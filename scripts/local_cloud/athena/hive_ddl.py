@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from local_cloud.athena.ddl_create_text import ShowCreateTable
 from local_cloud.athena.ddl_databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
+from local_cloud.athena.ddl_describe import Describe
 from local_cloud.athena.ddl_iceberg import Optimize, Vacuum
 from local_cloud.athena.ddl_partitions import RepairTable, ShowPartitions
-from local_cloud.athena.ddl_show import Describe, ShowColumns, ShowTableProperties, ShowTables, ShowViews
+from local_cloud.athena.ddl_show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
 from local_cloud.athena.ddl_statement import Ddl, TableName
 from local_cloud.athena.ddl_tables import DropTable
 from local_cloud.athena.errors import MalformedQueryError

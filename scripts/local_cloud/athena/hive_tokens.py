@@ -198,11 +198,14 @@ class Cursor:
         """The error for a word that is left out."""
         return self._error(f"missing '{word}' at '{self.token.text}'")
 
-    def _error(self, problem: str) -> MalformedQueryError:
+    def place(self) -> tuple[int, int]:
+        """The line of the token at hand, counted from 1, and its column, counted from 0."""
         before = self.text[: self.token.start]
-        line = before.count("\n") + 1
-        column = len(before) - (before.rfind("\n") + 1) + 1
-        return MalformedQueryError(f"line {line}:{column}: {problem}")
+        return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1)
+
+    def _error(self, problem: str) -> MalformedQueryError:
+        line, column = self.place()
+        return MalformedQueryError(f"line {line}:{column + 1}: {problem}")
 
 
 _CLASSES = frozenset({"STRING", "INTEGER_VALUE"})
