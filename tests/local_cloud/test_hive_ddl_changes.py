@@ -51,8 +51,8 @@ def test_columns_are_added_changed_moved_and_replaced(lake: DdlLake) -> None:
         ("amount", "decimal(20,0)", "pieces"),
         ("close", "double", None),
     ]
-    lake.run("ALTER TABLE quotes REPLACE COLUMNS (only int)")
-    assert columns(lake) == [("only", "int", None)]
+    lake.run("ALTER TABLE quotes REPLACE COLUMNS (lone int)")
+    assert columns(lake) == [("lone", "int", None)]
     assert [column["Name"] for column in partition(lake)["Columns"]] == ["symbol", "close"]
 
 
@@ -60,8 +60,8 @@ def test_a_partitions_columns_change_alone(lake: DdlLake) -> None:
     lake.run(f"ALTER TABLE quotes {SPEC} ADD COLUMNS (volume bigint)")
     assert [column["Name"] for column in partition(lake)["Columns"]] == ["symbol", "close", "volume"]
     assert len(columns(lake)) == 2
-    lake.run(f"ALTER TABLE quotes {SPEC} REPLACE COLUMNS (only int)")
-    assert [column["Name"] for column in partition(lake)["Columns"]] == ["only"]
+    lake.run(f"ALTER TABLE quotes {SPEC} REPLACE COLUMNS (lone int)")
+    assert [column["Name"] for column in partition(lake)["Columns"]] == ["lone"]
 
 
 def test_folders_change_and_no_object_moves(lake: DdlLake) -> None:
@@ -111,6 +111,34 @@ def test_what_hive_or_glue_refuses_changes_nothing(lake: DdlLake, sql: str, why:
         lake.run(sql)
     assert (why or "expecting ','") in str(failed.value)
     assert (lake.table(), partition(lake)) == before
+
+
+@pytest.mark.parametrize(
+    ("sql", "place", "word"),
+    [
+        ("CREATE EXTERNAL TABLE t (a int,\n  Date string) LOCATION 's3://b/t'", "2:2", "Date"),
+        ("CREATE EXTERNAL TABLE market.table (a int) LOCATION 's3://b/t'", "1:29", "table"),
+        ("CREATE EXTERNAL TABLE t (a int) PARTITIONED BY (values int) LOCATION 's3://b/t'", "1:48", "values"),
+        ("ALTER TABLE quotes ADD COLUMNS (user string)", "1:32", "user"),
+        ("ALTER TABLE quotes CHANGE close end double", "1:32", "end"),
+        ("ALTER TABLE quotes DROP PARTITION (date = 'x')", "1:35", "date"),
+    ],
+)
+def test_a_reserved_word_is_a_name_only_in_backticks(lake: DdlLake, sql: str, place: str, word: str) -> None:
+    before = lake.table()
+    with pytest.raises(QueryError) as failed:
+        lake.run(sql)
+    assert str(failed.value) == (
+        f"FAILED: ParseException line {place} Failed to recognize predicate '{word}'. "
+        "Failed rule: 'identifier' in column specification"
+    )
+    assert lake.table() == before
+    assert lake.lines("SHOW TABLES") == ["quotes"]
+
+
+def test_names_in_backticks_may_be_reserved_words(lake: DdlLake) -> None:
+    lake.run("CREATE EXTERNAL TABLE `table` (`date` string, time string) LOCATION 's3://b/t'")
+    assert [row.split()[0] for row in lake.lines("DESCRIBE table")] == ["date", "time"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def test_a_table_is_created_by_trino(lake: DdlLake) -> None:
             "COMMENT 'all' WITH (location = 's3://b/trades', format = 'ORC', "
             "partitioning = ARRAY['day(ts)', 'bucket(id, 16)', 'truncate(\"ven\"\"ue\", 4)', 'id', '\"a-b\"'], "
             "extra_properties = MAP(ARRAY['write_compression', 'compression_level', "
-            "'history.expire.max-snapshot-age-ms', 'history.expire.min-snapshots-to-keep', 'write.metadata.previous-versions-max', "
+            "'history.expire.max-snapshot-age-ms', 'history.expire.min-snapshots-to-keep', "
+            "'write.metadata.previous-versions-max', "
             "'optimize_rewrite_data_file_threshold', 'write_data_path_enabled'], "
             "ARRAY['zstd', '7', '60000', '2', '9', '4', 'true']))"
         ),
@@ -123,6 +124,7 @@ def test_what_athena_refuses_never_reaches_trino(lake: DdlLake, sql: str, why: s
             (f'ALTER TABLE {TRADES} ALTER COLUMN "id" SET DATA TYPE decimal(20,0)',),
         ),
         ("ALTER TABLE trades CHANGE id id bigint", ()),
+        ("ALTER TABLE trades ADD COLUMNS (date date)", (f'ALTER TABLE {TRADES} ADD COLUMN "date" date',)),
         (
             "ALTER TABLE trades SET TBLPROPERTIES ('format'='orc', 'vacuum_max_snapshot_age_seconds'='1')",
             (

@@ -82,7 +82,7 @@ def _is_iceberg(given: dict[str, str]) -> bool:
 
 def _parse(cursor: Cursor, *, external: bool) -> _Clauses:
     missing_ok = if_not_exists(cursor)
-    clauses = _Clauses(table_name(cursor), missing_ok)
+    clauses = _Clauses(table_name(cursor, declared=True), missing_ok)
     if cursor.at("LIKE"):
         raise MalformedQueryError(NOT_SUPPORTED_TYPE)
     if cursor.at("("):

@@ -9,6 +9,20 @@ from enum import Enum
 from local_cloud.athena.errors import MalformedQueryError
 
 NOT_SUPPORTED_TYPE = "Queries of this type are not supported"
+# https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html, without TIME: Athena's own examples have columns of
+# that name (https://docs.aws.amazon.com/athena/latest/ug/create-alb-access-logs-table.html).
+_RESERVED = """
+    ALL ALTER AND ARRAY AS AUTHORIZATION BETWEEN BIGINT BINARY BOOLEAN BOTH BY CASE CASHE CAST CHAR COLUMN CONF
+    CONSTRAINT COMMIT CREATE CROSS CUBE CURRENT CURRENT_DATE CURRENT_TIMESTAMP CURSOR DATABASE DATE DAYOFWEEK DECIMAL
+    DELETE DESCRIBE DISTINCT DOUBLE DROP ELSE END EXCHANGE EXISTS EXTENDED EXTERNAL EXTRACT FALSE FETCH FLOAT FLOOR
+    FOLLOWING FOR FOREIGN FROM FULL FUNCTION GRANT GROUP GROUPING HAVING IF IMPORT IN INNER INSERT INT INTEGER
+    INTERSECT INTERVAL INTO IS JOIN LATERAL LEFT LESS LIKE LOCAL MACRO MAP MORE NONE NOT NULL NUMERIC OF ON ONLY OR
+    ORDER OUT OUTER OVER PARTIALSCAN PARTITION PERCENT PRECEDING PRECISION PRESERVE PRIMARY PROCEDURE RANGE READS
+    REDUCE REGEXP REFERENCES REVOKE RIGHT RLIKE ROLLBACK ROLLUP ROW ROWS SELECT SET SMALLINT START TABLE TABLESAMPLE
+    THEN TIMESTAMP TO TRANSFORM TRIGGER TRUE TRUNCATE UNBOUNDED UNION UNIQUEJOIN UPDATE USER USING UTC_TIMESTAMP
+    VALUES VARCHAR VIEWS WHEN WHERE WINDOW WITH
+"""
+RESERVED = frozenset(_RESERVED.split())
 _SKIPPED = re.compile(r"\s+|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?!\w)")
@@ -96,6 +110,15 @@ def _unescape(found: re.Match[str]) -> str:
     return _ESCAPES.get(code, code)
 
 
+@dataclass(frozen=True, slots=True)
+class ReservedName:
+    """A reserved word where a name is to stand, its line counted from 1 and its column from 0."""
+
+    word: str
+    line: int
+    column: int
+
+
 class Cursor:
     """A place in a statement's tokens, and the moves of a recursive-descent parser."""
 
@@ -103,6 +126,7 @@ class Cursor:
         self.text = text.strip()
         self._tokens = tokenize(self.text)
         self._place = 0
+        self.reserved: ReservedName | None = None
 
     @property
     def token(self) -> Token:
@@ -150,6 +174,13 @@ class Cursor:
         if not self.at_kind(Kind.WORD, Kind.QUOTED):
             raise self.no_viable()
         return self.advance().value.lower()
+
+    def declared_name(self) -> str:
+        """A name that Hive's own parser reads: the first one that is a reserved word is kept in `reserved`."""
+        if self.at_kind(Kind.WORD) and self.token.text.upper() in RESERVED and self.reserved is None:
+            line, column = self.place()
+            self.reserved = ReservedName(self.token.text, line, column)
+        return self.name()
 
     def string(self) -> str:
         """A string's value."""
