@@ -155,6 +155,7 @@ def test_names_in_backticks_may_be_reserved_words(lake: DdlLake) -> None:
         r"('input.regex' = '^(\\S+) \"([^\"]*)\" ''$')".replace(" ''", ""),
         "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' WITH SERDEPROPERTIES ('paths'='a,b', 'mapping.a'='A')",
         "STORED AS ORC",
+        "STORED AS ORC WITH SERDEPROPERTIES ('serialization.format'='2')",
         "STORED AS INPUTFORMAT 'a.In' OUTPUTFORMAT 'a.Out'",
     ],
 )
@@ -241,6 +242,11 @@ def test_describe_tells_of_a_partition(lake: DdlLake) -> None:
         lake.run("DESCRIBE quotes PARTITION (dt='x', hour=9)")
 
 
+def test_what_is_inside_a_column_is_not_described(lake: DdlLake) -> None:
+    with pytest.raises(QueryError, match="the local cloud describes whole columns only"):
+        lake.run("DESCRIBE quotes symbol.'$elem$'")
+
+
 def test_describe_extended_is_one_line_of_thrift(lake: DdlLake) -> None:
     last = lake.lines("DESCRIBE EXTENDED quotes")[-1]
     assert last.startswith("Detailed Table Information\tTable(tableName:quotes, dbName:market, owner:hadoop, ")
@@ -254,5 +260,7 @@ def test_a_view_has_columns_too(lake: DdlLake) -> None:
     lake.view()
     assert lake.lines("DESCRIBE v") == ["a\tint"]
     assert lake.lines("SHOW COLUMNS FROM v") == ["a"]
+    with pytest.raises(QueryError, match="use SHOW CREATE VIEW"):
+        lake.run("SHOW CREATE TABLE v")
     with pytest.raises(QueryError, match="Cannot alter a view"):
         lake.run("ALTER TABLE v ADD COLUMNS (b int)")

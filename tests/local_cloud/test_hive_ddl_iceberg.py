@@ -224,7 +224,13 @@ def test_describe_tells_columns_and_transforms(lake: DdlLake) -> None:
 
 
 def test_show_create_table_tells_what_trino_is_told_again(lake: DdlLake) -> None:
-    lake.iceberg(**{"write_compression": "zstd", "history.expire.max-snapshot-age-ms": "60000"})
+    lake.iceberg(
+        **{
+            "write_compression": "zstd",
+            "history.expire.max-snapshot-age-ms": "60000",
+            "write_data_path_enabled": "true",
+        }
+    )
     told = lake.lines("SHOW CREATE TABLE trades")
     assert told == [
         "CREATE TABLE market.trades (",
@@ -237,7 +243,8 @@ def test_show_create_table_tells_what_trino_is_told_again(lake: DdlLake) -> None
         "  'format'='parquet',",
         "  'table_type'='iceberg',",
         "  'vacuum_max_snapshot_age_seconds'='60',",
-        "  'write_compression'='zstd'",
+        "  'write_compression'='zstd',",
+        "  'write_data_path_enabled'='true'",
         ");",
     ]
     assert lake.engine("\n".join(told)) == (
@@ -245,10 +252,15 @@ def test_show_create_table_tells_what_trino_is_told_again(lake: DdlLake) -> None
             f'CREATE TABLE {TRADES} ("id" bigint, "ts" timestamp(6), "venue" varchar COMMENT \'where\') '
             f"WITH (location = 's3://{BUCKET}/trades', format = 'PARQUET', "
             "partitioning = ARRAY['day(ts)', 'bucket(id, 16)', 'venue'], "
-            "extra_properties = MAP(ARRAY['history.expire.max-snapshot-age-ms', 'write_compression'], "
-            "ARRAY['60000', 'zstd']))"
+            "extra_properties = MAP(ARRAY['history.expire.max-snapshot-age-ms', 'write_compression', "
+            "'write_data_path_enabled'], "
+            "ARRAY['60000', 'zstd', 'true']))"
         ),
     )
+
+
+def test_a_reserved_word_names_a_column_of_icebergs(lake: DdlLake) -> None:
+    assert '"date" date' in lake.engine(CREATE.format("date date", ""))[0]
 
 
 def test_a_tables_metadata_is_read_in_the_callers_name(lake: DdlLake) -> None:

@@ -191,6 +191,26 @@ def test_a_format_is_kept_as_its_classes(
             "ALTER TABLE quotes DROP PARTITION (dt='x')",
             "FAILED: SemanticException [Error 10006]: Partition not found {dt=x}",
         ),
+        (
+            "ALTER TABLE quotes DROP PARTITION (day = 'x')",
+            "FAILED: SemanticException Partition column not found: day",
+        ),
+        (
+            "ALTER TABLE quotes DROP PARTITION (hour < 'noon')",
+            "FAILED: SemanticException 'noon' is not a value of hour",
+        ),
+        (
+            "ALTER TABLE quotes PARTITION (dt='2026-11-23', hour=9) RENAME TO PARTITION (dt='2026-11-23', hour=10)",
+            f"{DDL_TASK} Unable to rename partition. Partition already exists: ['2026-11-23', '10']",
+        ),
+        (
+            "CREATE EXTERNAL TABLE t (a int) CLUSTERED BY (b) INTO 2 BUCKETS LOCATION 's3://b/t'",
+            "FAILED: SemanticException [Error 10002]: Invalid column reference: b",
+        ),
+        (
+            "CREATE EXTERNAL TABLE t (a array<varchar>) LOCATION 's3://b/t'",
+            f"{DDL_TASK} varchar type is specified without length: varchar",
+        ),
         ("DESCRIBE quotes nosuch", f"{DDL_TASK} cannot find field nosuch from [0:symbol, 1:close, 2:dt, 3:hour]"),
     ],
 )
@@ -240,6 +260,7 @@ def test_tables_and_views_are_listed(quotes: DdlLake) -> None:
     assert quotes.lines("SHOW TABLES") == ["other", "quotes", "quotes_view"]
     assert quotes.lines("SHOW TABLES IN AwsDataCatalog.market 'quotes*'", database="x") == ["quotes", "quotes_view"]
     assert quotes.lines("SHOW TABLES '.*view|oth.*'") == ["other", "quotes_view"]
+    assert "is not a regular expression" in reason(quotes, "SHOW TABLES '(x'")
     assert quotes.lines("SHOW VIEWS IN market LIKE 'q*'") == ["quotes_view"]
 
 
@@ -314,6 +335,26 @@ def test_repair_adds_what_is_in_s3_and_removes_nothing(quotes: DdlLake) -> None:
 
 def test_repair_tells_of_a_table_without_objects(quotes: DdlLake) -> None:
     assert quotes.lines("MSCK REPAIR TABLE quotes") == ["Tables missing on filesystem:\tquotes"]
+
+
+def test_a_table_without_partition_keys_has_no_partitions(lake: DdlLake) -> None:
+    lake.run(f"CREATE EXTERNAL TABLE t (a int) LOCATION 's3://{BUCKET}/t/'")
+    lake.put("t/a=1/x.json")
+    assert reason(lake, "SHOW PARTITIONS t") == f"{DDL_TASK} Table t is not a partitioned table"
+    assert reason(lake, "ALTER TABLE t ADD PARTITION (a=1)") == (
+        "FAILED: SemanticException table is not partitioned but partition spec exists"
+    )
+    assert lake.lines("MSCK REPAIR TABLE t") == []
+
+
+def test_repair_does_not_miss_a_partition_whose_folder_is_elsewhere(quotes: DdlLake) -> None:
+    quotes.run("ALTER TABLE quotes DROP PARTITION (hour >= 0)")
+    quotes.put("quotes/dt=x/hour=1/a.json")
+    quotes.run(f"ALTER TABLE quotes ADD PARTITION (dt='y', hour=1) LOCATION 's3://{BUCKET}/elsewhere/'")
+    assert [line.split("\t")[0] for line in quotes.lines("MSCK REPAIR TABLE quotes")] == [
+        "Partitions not in metastore:",
+        "Repair: Added partition to metastore quotes:dt=x/hour=1",
+    ]
 
 
 def test_columns_are_padded_as_hive_does(quotes: DdlLake) -> None:

@@ -26,6 +26,11 @@ RESERVED = frozenset(_RESERVED.split())
 _SKIPPED = re.compile(r"\s+|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?!\w)")
+_QUOTED = {
+    "'": re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL),
+    '"': re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL),
+    "`": re.compile(r"`((?:[^`]|``)*)`"),
+}
 _OPERATOR = re.compile(r"<=|>=|<>|!=|.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[0-3][0-7]{2}|.)", re.DOTALL)
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
@@ -87,17 +92,12 @@ def _token_at(text: str, start: int) -> Token:
 
 def _quoted_at(text: str, start: int) -> Token:
     quote = text[start]
-    position = start + 1
-    while position < len(text) and text[position] != quote:
-        position += 2 if text[position] == "\\" and quote != "`" else 1
-        if quote == "`" and text[position : position + 2] == "``":
-            position += 2
-    if position >= len(text):
+    found = _QUOTED[quote].match(text, start)
+    if found is None:
         return Token(Kind.OPEN, text[start:], text[start + 1 :], start, len(text))
-    inner = text[start + 1 : position]
     if quote == "`":
-        return Token(Kind.QUOTED, text[start : position + 1], inner.replace("``", "`"), start, position + 1)
-    return Token(Kind.STRING, text[start : position + 1], _ESCAPE.sub(_unescape, inner), start, position + 1)
+        return Token(Kind.QUOTED, found[0], found[1].replace("``", "`"), start, found.end())
+    return Token(Kind.STRING, found[0], _ESCAPE.sub(_unescape, found[1]), start, found.end())
 
 
 def _unescape(found: re.Match[str]) -> str:
