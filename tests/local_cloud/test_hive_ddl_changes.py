@@ -242,9 +242,22 @@ def test_describe_tells_of_a_partition(lake: DdlLake) -> None:
         lake.run("DESCRIBE quotes PARTITION (dt='x', hour=9)")
 
 
-def test_what_is_inside_a_column_is_not_described(lake: DdlLake) -> None:
-    with pytest.raises(QueryError, match="the local cloud describes whole columns only"):
-        lake.run("DESCRIBE quotes symbol.'$elem$'")
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("book", [["bids", "array<double>"], ["by", "map<string,struct<a:int>>"]]),
+        ("book.bids", [["bids", "array<double>"]]),
+        ("book.bids.'$elem$'", [["$elem$", "double"]]),
+        ("book.by.'$key$'", [["$key$", "string"]]),
+        ("book.by.'$value$'", [["a", "int"]]),
+        ("book.by.'$value$'.a", [["a", "int"]]),
+    ],
+)
+def test_what_is_inside_a_column_is_described(lake: DdlLake, path: str, rows: list[list[str]]) -> None:
+    lake.run("ALTER TABLE quotes ADD COLUMNS (book struct<bids:array<double>,by:map<string,struct<a:int>>>)")
+    assert described(lake, f"DESCRIBE quotes {path}") == [[*row, "from deserializer"] for row in rows]
+    with pytest.raises(QueryError, match="Unknown type or field 'nosuch' in double"):
+        lake.run("DESCRIBE quotes book.bids.'$elem$'.nosuch")
 
 
 def test_describe_extended_is_one_line_of_thrift(lake: DdlLake) -> None:

@@ -53,7 +53,7 @@ def test_a_table_is_created_by_trino(lake: DdlLake) -> None:
     )
 
 
-def test_a_table_without_more_ado_is_parquet(lake: DdlLake) -> None:
+def test_the_default_format_is_parquet(lake: DdlLake) -> None:
     assert lake.engine(CREATE.format("a int", "")) == (
         (
             'CREATE TABLE awsdatacatalog_iceberg."market"."t" ("a" integer) '
@@ -162,7 +162,7 @@ def test_what_athena_refuses_never_reaches_trino(lake: DdlLake, sql: str, why: s
         ),
     ],
 )
-def test_a_change_is_said_in_trinos_words(lake: DdlLake, sql: str, statements: tuple[str, ...]) -> None:
+def test_a_change_becomes_trinos_statements(lake: DdlLake, sql: str, statements: tuple[str, ...]) -> None:
     lake.iceberg()
     assert lake.engine(sql) == statements
 
@@ -223,7 +223,7 @@ def test_describe_tells_columns_and_transforms(lake: DdlLake) -> None:
     assert lake.lines("SHOW COLUMNS IN trades") == ["id", "ts", "venue"]
 
 
-def test_show_create_table_tells_what_trino_is_told_again(lake: DdlLake) -> None:
+def test_show_create_table_creates_the_same_table_again(lake: DdlLake) -> None:
     lake.iceberg(
         **{
             "write_compression": "zstd",

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import DdlError, execution_error, semantic_error
+from local_cloud.athena.ddl_errors import DdlError, execution_error
 from local_cloud.athena.ddl_iceberg import athena_properties
 from local_cloud.athena.ddl_partitions import in_order, partition_input, partitioned
 from local_cloud.athena.ddl_statement import GlueTable, TableName, result_of
 from local_cloud.athena.hive_formats import LAZY_SIMPLE_SERDE
+from local_cloud.athena.hive_tokens import Cursor
+from local_cloud.athena.hive_types import parse_type
 from local_cloud.athena.iceberg_metadata import IcebergMetadata
 from local_cloud.athena.results import Result, Row
 
 _NAMES = ["col_name", "data_type", "comment"]
+_FROM_SERDE = "from deserializer"
 _BLANK: Row = ["", " ", " "]
 _IO, _SERDE2 = "org.apache.hadoop.hive.ql.io", "org.apache.hadoop.hive.serde2"
 # Hive asks every other SerDe for the columns itself: its setting hive.serdes.using.metastore.for.schema
@@ -61,7 +64,7 @@ class Describe:
             partitioned(catalog, database, self.table)
             partition = partition_input(table, in_order(table, self.partition))
         if self.path:
-            return result_of(_NAMES, [_padded(_column(table, self.path))])
+            return result_of(_NAMES, _inside(table, self.path))
         rows = _columns_and_keys(table, keys_among_columns=self.style != "FORMATTED")
         if self.style == "FORMATTED":
             rows += [_BLANK, *_formatted(table, partition)]
@@ -79,7 +82,7 @@ class Describe:
         if self.style and self.path:
             raise DdlError("FORMATTED keyword is not supported for Iceberg table columns.")
         if self.path:
-            return result_of(_NAMES, [_plain(_column(table, self.path))])
+            return result_of(_NAMES, [_plain(_column(table, self.path[0]))])
         metadata = IcebergMetadata.of(table)
         rows: list[Row] = [["# Table schema:", "", ""], ["# col_name", "data_type", "comment"]]
         rows += [_plain(column) for column in table.columns]
@@ -90,7 +93,7 @@ class Describe:
 
 def _columns_and_keys(table: GlueTable, *, keys_among_columns: bool) -> list[Row]:
     serde = (table.storage.get("SerdeInfo") or {}).get("SerializationLibrary") or ""
-    default = "" if serde in _SERDES_OF_THE_CATALOG or table.is_view else "from deserializer"
+    default = "" if serde in _SERDES_OF_THE_CATALOG or table.is_view else _FROM_SERDE
     rows = [_padded(column, default) for column in table.columns]
     keys = [_padded(key) for key in table.keys]
     rows += keys if keys_among_columns else []
@@ -117,15 +120,28 @@ def _fact(name: str, value: object) -> Row:
     return [f"{name + ':':<20}", f"{value!s:<20}", " "]
 
 
-def _column(table: GlueTable, path: tuple[str, ...]) -> dict[str, str]:
+def _column(table: GlueTable, name: str) -> dict[str, str]:
     columns = [*table.columns, *table.keys]
     for column in columns:
-        if column["Name"].lower() == path[0]:
-            if len(path) > 1:
-                raise semantic_error(f"'{'.'.join(path)}': the local cloud describes whole columns only")
+        if column["Name"].lower() == name:
             return column
     known = ", ".join(f"{number}:{column['Name']}" for number, column in enumerate(columns))
-    raise execution_error(f"cannot find field {path[0]} from [{known}]")
+    raise execution_error(f"cannot find field {name} from [{known}]")
+
+
+def _inside(table: GlueTable, path: tuple[str, ...]) -> list[Row]:
+    """What is at a path: a struct's fields or one row, as Hive's getFieldsFromDeserializer has them."""
+    column = _column(table, path[0])
+    if column in table.keys and len(path) == 1:
+        return [_padded(column)]
+    kind = parse_type(Cursor(column.get("Type") or "string"))
+    for step in path[1:]:
+        inner = kind.inside().get(step)
+        if inner is None:
+            raise execution_error(f"Error in getting fields from serde. Unknown type or field '{step}' in {kind}")
+        kind = inner
+    found = kind.inside() if kind.fields else {path[-1]: kind}
+    return [_padded({"Name": name, "Type": str(item)}, _FROM_SERDE) for name, item in found.items()]
 
 
 def _formatted(table: GlueTable, partition: dict[str, Any] | None) -> list[Row]:
