@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from local_cloud.athena.ddl_databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
+from local_cloud.athena.ddl_describe import Describe
 from local_cloud.athena.ddl_partitions import AddPartitions, Condition, DropPartitions, NewPartition, RepairTable
-from local_cloud.athena.ddl_show import Describe, ShowColumns, ShowTableProperties, ShowTables, ShowViews
+from local_cloud.athena.ddl_show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
 from local_cloud.athena.ddl_statement import ColumnDefinition, Ddl, TableName
 from local_cloud.athena.ddl_tables import CreateTable, DropTable
 from local_cloud.athena.errors import MalformedQueryError
@@ -34,6 +35,7 @@ STRING, DOUBLE = HiveType("string"), HiveType("double")
         ("DROP DATABASE IF EXISTS m CASCADE", DropDatabase("m", if_exists=True, cascade=True)),
         ("DROP SCHEMA AwsDataCatalog.m RESTRICT", DropDatabase("m")),
         ("ALTER DATABASE m SET DBPROPERTIES ('creator'='Jane')", AlterDatabase("m", {"creator": "Jane"})),
+        ("DROP DATABASE ```a``b`", DropDatabase("`a`b")),
         ("SHOW DATABASES", ShowDatabases()),
         ("show schemas like 'm*|x'", ShowDatabases("m*|x")),
         ("SHOW TABLES", ShowTables()),
@@ -58,12 +60,12 @@ STRING, DOUBLE = HiveType("string"), HiveType("double")
         ("MSCK REPAIR TABLE 2026_quotes", RepairTable(TableName("2026_quotes"))),
         ("drop table if exists quotes purge", DropTable(QUOTES, if_exists=True)),
         (
-            "ALTER TABLE quotes ADD IF NOT EXISTS PARTITION (dt='x', hour=9) PARTITION (dt='y', hour='10') LOCATION 's3:x'",
+            "ALTER TABLE quotes ADD IF NOT EXISTS PARTITION (dt='x', hour=9) PARTITION (dt='y', hour='1') LOCATION 'z'",
             AddPartitions(
                 QUOTES,
                 (
                     NewPartition({"dt": "x", "hour": "9"}),
-                    NewPartition({"dt": "y", "hour": "10"}, "s3:x"),
+                    NewPartition({"dt": "y", "hour": "1"}, "z"),
                 ),
                 if_not_exists=True,
             ),
@@ -224,6 +226,14 @@ def test_all_other_statements_are_the_engines(text: str) -> None:
         ("CREATE TABLE t (n int NOT NULL)", "line 1:23: no viable alternative at input 'CREATE TABLE t (n int NOT'"),
         ("DROP TABLE a.b.c.d", "line 1:17: mismatched input '.' expecting {<EOF>, 'PURGE'}"),
         ("DESCRIBE other.m.quotes", "Catalog 'other' does not exist"),
+        ("SHOW TABLES IN other.m", "Catalog 'other' does not exist"),
+        ("ALTER TABLE t DROP COLUMNS a", "line 1:20: mismatched input 'COLUMNS' expecting {'PARTITION', 'COLUMN'}"),
+        ("ALTER TABLE t ADD PARTITION (a > 1)", "line 1:32: mismatched input '>' expecting '='"),
+        (
+            "CREATE TABLE t (a int) PARTITIONED BY (hash(a)) LOCATION 's3://b/t'",
+            "line 1:40: no viable alternative at input 'CREATE TABLE t (a int) PARTITIONED BY (hash'",
+        ),
+        ("CREATE EXTERNAL TABLE t (a decimal(x))", "line 1:36: mismatched input 'x' expecting INTEGER_VALUE"),
         # a name in double quotes is a string of Hive's
         ('DROP TABLE "t"', "line 1:12: no viable alternative at input 'DROP TABLE \"t\"'"),
         ("MSCK REPAIR TABLE", "line 1:18: no viable alternative at input 'MSCK REPAIR TABLE'"),
@@ -276,3 +286,23 @@ def test_what_is_not_well_formed_is_refused_with_its_place(text: str, message: s
 def test_what_athena_does_not_have_is_refused_by_kind(text: str) -> None:
     with pytest.raises(MalformedQueryError, match=r"^Queries of this type are not supported$"):
         parse_ddl(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("CREATE DATABASE m", ("DDL", "CREATE_DATABASE")),
+        ("DROP TABLE t", ("DDL", "DROP_TABLE")),
+        ("CREATE EXTERNAL TABLE t (date int) LOCATION 's3://b/t'", ("DDL", "CREATE_TABLE")),
+        ("ALTER TABLE t ADD PARTITION (a=1)", ("DDL", "ALTER_TABLE_ADD_PARTITION")),
+        ("ALTER TABLE t REPLACE COLUMNS (a int)", ("DDL", "ALTER_TABLE_REPLACE_COLUMN")),
+        ("ALTER TABLE t SET TBLPROPERTIES ('a'='b')", ("DDL", "ALTER_TABLE_PROPERTIES")),
+        ("MSCK REPAIR TABLE t", ("DDL", "MSCK_REPAIR")),
+        ("SHOW TBLPROPERTIES t", ("UTILITY", "SHOW_TABLE_PROPERTIES")),
+        ("DESC t", ("UTILITY", "DESCRIBE_TABLE")),
+    ],
+)
+def test_a_statement_has_the_types_that_athena_tells(text: str, kinds: tuple[str, str]) -> None:
+    statement = parse_ddl(text)
+    assert statement is not None
+    assert (statement.statement_type, statement.substatement_type) == kinds

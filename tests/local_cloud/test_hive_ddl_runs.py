@@ -1,4 +1,4 @@
-"""Statements about the catalog change Glue's catalog as Athena's do, in the caller's name."""
+"""Statements about the catalog change Glue's catalog as Athena's do."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from moto import mock_aws
-from tests.local_cloud.ddl_lake import ACCOUNT, BUCKET, QUOTES, REGION, DdlLake
+from tests.local_cloud.ddl_lake import BUCKET, QUOTES, DdlLake
 
 from local_cloud.athena.errors import QueryError
-from local_cloud.iam_callers import AccessDeniedError
 
 DDL_TASK = "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask."
 
@@ -184,8 +183,32 @@ def test_a_format_is_kept_as_its_classes(
             "FAILED: SemanticException [Error 10125]: partition spec {dt=x} doesn't contain all (2) partition columns",
         ),
         (
+            "ALTER TABLE quotes ADD PARTITION (dt='x', hour=1) LOCATION 'x/'",
+            f"{DDL_TASK} MetaException(message:The location 'x/' is not an S3 folder such as s3://bucket/folder/)",
+        ),
+        (
             "ALTER TABLE quotes DROP PARTITION (dt='x')",
             "FAILED: SemanticException [Error 10006]: Partition not found {dt=x}",
+        ),
+        (
+            "ALTER TABLE quotes DROP PARTITION (day = 'x')",
+            "FAILED: SemanticException Partition column not found: day",
+        ),
+        (
+            "ALTER TABLE quotes DROP PARTITION (hour < 'noon')",
+            "FAILED: SemanticException 'noon' is not a value of hour",
+        ),
+        (
+            "ALTER TABLE quotes PARTITION (dt='2026-11-23', hour=9) RENAME TO PARTITION (dt='2026-11-23', hour=10)",
+            f"{DDL_TASK} Unable to rename partition. Partition already exists: ['2026-11-23', '10']",
+        ),
+        (
+            "CREATE EXTERNAL TABLE t (a int) CLUSTERED BY (b) INTO 2 BUCKETS LOCATION 's3://b/t'",
+            "FAILED: SemanticException [Error 10002]: Invalid column reference: b",
+        ),
+        (
+            "CREATE EXTERNAL TABLE t (a array<varchar>) LOCATION 's3://b/t'",
+            f"{DDL_TASK} varchar type is specified without length: varchar",
         ),
         ("DESCRIBE quotes nosuch", f"{DDL_TASK} cannot find field nosuch from [0:symbol, 1:close, 2:dt, 3:hour]"),
     ],
@@ -200,6 +223,13 @@ def test_what_fails_says_why_in_hives_words(quotes: DdlLake, sql: str, why: str)
 def test_a_table_is_in_s3_and_nowhere_else(lake: DdlLake, location: str) -> None:
     assert location in reason(lake, f"CREATE EXTERNAL TABLE t (a int) LOCATION '{location}'")
     assert lake.lines("SHOW TABLES") == []
+
+
+def test_names_without_a_database_belong_to_the_context_or_to_default(lake: DdlLake) -> None:
+    lake.glue.create_database(DatabaseInput={"Name": "default"})
+    lake.run("CREATE EXTERNAL TABLE t (a int) LOCATION 's3://b/t'", database="")
+    assert lake.lines("SHOW TABLES IN default") == lake.lines("SHOW TABLES", database="") == ["t"]
+    assert lake.lines("SHOW TABLES", database="Market") == []
 
 
 def test_a_table_that_exists_is_left_alone_where_that_is_asked_for(quotes: DdlLake) -> None:
@@ -229,6 +259,7 @@ def test_tables_and_views_are_listed(quotes: DdlLake) -> None:
     assert quotes.lines("SHOW TABLES") == ["other", "quotes", "quotes_view"]
     assert quotes.lines("SHOW TABLES IN AwsDataCatalog.market 'quotes*'", database="x") == ["quotes", "quotes_view"]
     assert quotes.lines("SHOW TABLES '.*view|oth.*'") == ["other", "quotes_view"]
+    assert "is not a regular expression" in reason(quotes, "SHOW TABLES '(x'")
     assert quotes.lines("SHOW VIEWS IN market LIKE 'q*'") == ["quotes_view"]
 
 
@@ -305,6 +336,26 @@ def test_repair_tells_of_a_table_without_objects(quotes: DdlLake) -> None:
     assert quotes.lines("MSCK REPAIR TABLE quotes") == ["Tables missing on filesystem:\tquotes"]
 
 
+def test_a_table_without_partition_keys_has_no_partitions(lake: DdlLake) -> None:
+    lake.run(f"CREATE EXTERNAL TABLE t (a int) LOCATION 's3://{BUCKET}/t/'")
+    lake.put("t/a=1/x.json")
+    assert reason(lake, "SHOW PARTITIONS t") == f"{DDL_TASK} Table t is not a partitioned table"
+    assert reason(lake, "ALTER TABLE t ADD PARTITION (a=1)") == (
+        "FAILED: SemanticException table is not partitioned but partition spec exists"
+    )
+    assert lake.lines("MSCK REPAIR TABLE t") == []
+
+
+def test_repair_does_not_miss_a_partition_whose_folder_is_elsewhere(quotes: DdlLake) -> None:
+    quotes.run("ALTER TABLE quotes DROP PARTITION (hour >= 0)")
+    quotes.put("quotes/dt=x/hour=1/a.json")
+    quotes.run(f"ALTER TABLE quotes ADD PARTITION (dt='y', hour=1) LOCATION 's3://{BUCKET}/elsewhere/'")
+    assert [line.split("\t")[0] for line in quotes.lines("MSCK REPAIR TABLE quotes")] == [
+        "Partitions not in metastore:",
+        "Repair: Added partition to metastore quotes:dt=x/hour=1",
+    ]
+
+
 def test_columns_are_padded_as_hive_does(quotes: DdlLake) -> None:
     assert quotes.lines("SHOW COLUMNS IN quotes") == [f"{name:<20}" for name in ("symbol", "close", "dt", "hour")]
 
@@ -332,71 +383,3 @@ def test_properties_are_listed_and_told(quotes: DdlLake) -> None:
     assert listed[:2] == ["EXTERNAL\tTRUE", "has_encrypted_data\ttrue"]
     assert quotes.lines("SHOW TBLPROPERTIES quotes ('has_encrypted_data')") == ["has_encrypted_data\ttrue"]
     assert quotes.lines("SHOW TBLPROPERTIES quotes('x')") == ["x\tTable market.quotes does not have property: x"]
-
-
-TABLE = [f"arn:aws:glue:{REGION}:{ACCOUNT}:{kind}" for kind in ("catalog", "database/market", "table/market/quotes")]
-EVERY_TABLE = [f"arn:aws:glue:{REGION}:{ACCOUNT}:table/market/*"]
-RIGHTS = {
-    QUOTES: ["GetTable", "GetDatabase", "CreateTable"],
-    "DROP TABLE quotes": ["GetTable", "GetDatabase", "DeleteTable"],
-    "SHOW PARTITIONS quotes": ["GetTable", "GetDatabase", "GetPartitions"],
-    "SHOW CREATE TABLE quotes": ["GetTable", "GetDatabase"],
-    "ALTER TABLE quotes ADD PARTITION (dt='x', hour=1)": ["GetTable", "GetDatabase", "BatchCreatePartition"],
-    "ALTER TABLE quotes DROP PARTITION (hour>=0)": [
-        "GetTable",
-        "GetDatabase",
-        "GetPartitions",
-        "BatchDeletePartition",
-    ],
-    "ALTER TABLE quotes SET TBLPROPERTIES ('a'='b')": ["GetTable", "GetDatabase", "UpdateTable"],
-    "ALTER TABLE quotes PARTITION (dt='2026-11-23', hour=9) SET LOCATION 's3://b/x'": [
-        "GetTable",
-        "GetDatabase",
-        "GetPartition",
-        "UpdatePartition",
-    ],
-}
-WANTED = [(sql, action) for sql, actions in RIGHTS.items() for action in actions]
-
-
-@pytest.mark.parametrize("sql", RIGHTS)
-def test_the_rights_that_aws_lists_are_enough(lake: DdlLake, sql: str) -> None:
-    if sql is not QUOTES:
-        lake.run(QUOTES)
-        lake.run("ALTER TABLE quotes ADD PARTITION (dt='2026-11-23', hour=9)")
-    actions = [f"glue:{action}" for action in RIGHTS[sql]]
-    caller = lake.analyst({"Effect": "Allow", "Action": actions, "Resource": TABLE})
-    assert lake.run(sql, caller=caller) is not None
-
-
-@pytest.mark.parametrize(("sql", "missing"), WANTED)
-def test_each_right_is_needed_before_anything_changes(lake: DdlLake, sql: str, missing: str) -> None:
-    if sql is not QUOTES:
-        lake.run(QUOTES)
-        lake.run("ALTER TABLE quotes ADD PARTITION (dt='2026-11-23', hour=9)")
-    before = sql is not QUOTES and (lake.table(), lake.partitions())
-    actions = [f"glue:{action}" for action in RIGHTS[sql] if action != missing]
-    caller = lake.analyst({"Effect": "Allow", "Action": actions, "Resource": TABLE})
-    with pytest.raises(AccessDeniedError, match=f"glue:{missing} on resource"):
-        lake.run(sql, caller=caller)
-    if before:
-        assert (lake.table(), lake.partitions()) == before
-    else:
-        assert lake.lines("SHOW TABLES") == []
-
-
-def test_repair_lists_the_bucket_in_the_callers_name(quotes: DdlLake) -> None:
-    quotes.put("quotes/dt=x/hour=1/a.json")
-    glue = {"Effect": "Allow", "Action": "glue:*", "Resource": TABLE}
-    caller = quotes.analyst(glue)
-    with pytest.raises(AccessDeniedError, match="s3:ListBucket"):
-        quotes.run("MSCK REPAIR TABLE quotes", caller=caller)
-    assert len(quotes.partitions()) == 2
-
-
-def test_a_database_goes_with_all_its_tables_only_for_who_may_delete_them(quotes: DdlLake) -> None:
-    allowed = {"Effect": "Allow", "Action": "glue:*", "Resource": TABLE[:2] + EVERY_TABLE}
-    denied = {"Effect": "Deny", "Action": "glue:DeleteTable", "Resource": TABLE[2]}
-    with pytest.raises(AccessDeniedError, match="glue:DeleteTable"):
-        quotes.run("DROP DATABASE market CASCADE", caller=quotes.analyst(allowed, denied))
-    assert quotes.lines("SHOW TABLES") == ["quotes"]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl_errors import ICEBERG_UNSUPPORTED, DdlError, execution_error, semantic_error
-from local_cloud.athena.ddl_iceberg import engine_properties, map_of
+from local_cloud.athena.ddl_iceberg import default_properties, engine_properties, map_of
 from local_cloud.athena.ddl_partitions import in_order, partition_input, partitioned
 from local_cloud.athena.ddl_statement import (
     ColumnDefinition,
@@ -120,11 +120,11 @@ class ChangeColumn:
 
 @dataclass(frozen=True, slots=True)
 class DropColumn:
-    """ALTER TABLE t DROP COLUMN name, of Iceberg's tables only. `place` is where COLUMN stands, counted from 0."""
+    """ALTER TABLE t DROP COLUMN name, of Iceberg's tables only. `place` is the line and column of COLUMN."""
 
     table: TableName
     column: str
-    place: str = "1:0"
+    place: tuple[int, int] = (1, 0)
     statement_type: ClassVar[str] = "DDL"
     substatement_type: ClassVar[str] = "ALTER_TABLE_DROP_COLUMN"
 
@@ -132,9 +132,10 @@ class DropColumn:
         """Says how Trino drops the column."""
         table = GlueTable(catalog, database, self.table)
         if not table.is_iceberg:
+            line, column = self.place
             raise DdlError(
-                f"FAILED: ParseException line {self.place} mismatched input 'COLUMN' expecting PARTITION near 'DROP' "
-                "in drop partition statement"
+                f"FAILED: ParseException line {line}:{column} mismatched input 'COLUMN' expecting PARTITION "
+                "near 'DROP' in drop partition statement"
             )
         table.authorize("glue:UpdateTable")
         return EngineSql((f"ALTER TABLE {table.iceberg_name()} DROP COLUMN {quoted(self.column)}",))
@@ -173,16 +174,7 @@ class SetProperties:
             table.parameters.update(self.properties)
             table.update()
             return nothing()
-        current = IcebergMetadata.of(table).properties.get("write.format.default", "parquet")
-        file_format, extra = engine_properties(self.properties, current)
-        options = []
-        if file_format != current.lower():
-            options.append(f"format = {literal(file_format.upper())}")
-        if extra:
-            options.append(f"extra_properties = {map_of(extra)}")
-        table.authorize("glue:UpdateTable")
-        statement = f"ALTER TABLE {table.iceberg_name()} SET PROPERTIES {', '.join(options)}"
-        return EngineSql((statement,) if options else ())
+        return _set_properties(table, self.properties)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,18 +187,14 @@ class UnsetProperties:
     statement_type: ClassVar[str] = "DDL"
     substatement_type: ClassVar[str] = "ALTER_TABLE_PROPERTIES"
 
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Takes properties away from a table of Hive's."""
+    def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
+        """Takes the properties away; those of Iceberg's tables are as nobody had set them."""
         table = _base_table(catalog, database, self.table)
         if table.is_iceberg:
-            raise UnsupportedError("UNSET TBLPROPERTIES of an Iceberg table")
+            return _set_properties(table, default_properties(self.names))
         for name in self.names:
             if name not in table.parameters and not self.if_exists:
-                raise semantic_error(
-                    f"Please use the following syntax if not sure whether the property existed or not:"
-                    f"\nALTER TABLE tableName UNSET TBLPROPERTIES IF EXISTS ({name})",
-                    10215,
-                )
+                raise semantic_error(f"The property {name} does not exist: say UNSET TBLPROPERTIES IF EXISTS", 10215)
             table.parameters.pop(name, None)
         table.update()
         return nothing()
@@ -276,6 +264,17 @@ def _hive_table(catalog: Catalog, database: str, name: TableName) -> GlueTable:
     if table.is_iceberg:
         raise DdlError(ICEBERG_UNSUPPORTED)
     return table
+
+
+def _set_properties(table: GlueTable, given: dict[str, str]) -> EngineSql:
+    current = IcebergMetadata.of(table).properties.get("write.format.default", "parquet").lower()
+    file_format, extra = engine_properties(given, current)
+    options = [f"format = {literal(file_format.upper())}"] if file_format != current else []
+    if extra:
+        options.append(f"extra_properties = {map_of(extra)}")
+    table.authorize("glue:UpdateTable")
+    statement = f"ALTER TABLE {table.iceberg_name()} SET PROPERTIES {', '.join(options)}"
+    return EngineSql((statement,) if options else ())
 
 
 def _add_column(table: GlueTable, column: ColumnDefinition) -> str:

@@ -42,7 +42,8 @@ def hive_statement(table: GlueTable) -> str:
     """CREATE EXTERNAL TABLE with all that the catalog knows of the table, as Hive lays it out."""
     storage = table.storage
     serde = storage.get("SerdeInfo") or {}
-    clauses = [f"CREATE EXTERNAL TABLE {_backticks(table.name)}({_columns(table.columns)})"]
+    columns = f"({_columns(table.columns)})" if table.columns else ""
+    clauses = [f"CREATE EXTERNAL TABLE {_backticks(table.name)}{columns}"]
     comment = table.parameters.get("comment")
     if comment is not None:
         clauses.append(f"COMMENT {hive_string(comment)}")
@@ -67,9 +68,8 @@ def hive_statement(table: GlueTable) -> str:
 def iceberg_statement(table: GlueTable) -> str:
     """CREATE TABLE as Athena tells it of a table of Iceberg's, its last semicolon included."""
     metadata = IcebergMetadata.of(table)
-    names = [f"{_plain(table.database)}.{_plain(table.name)}"]
     columns = ",\n".join(f"  {_plain(column['Name'])} {column['Type']}{_comment(column)}" for column in table.columns)
-    lines = [f"CREATE TABLE {names[0]} (\n{columns})"]
+    lines = [f"CREATE TABLE {_plain(table.database)}.{_plain(table.name)} (\n{columns})"]
     if metadata.partitioning:
         lines.append(f"PARTITIONED BY ({', '.join(map(_partition, metadata.partitioning))})")
     lines.append(f"LOCATION {hive_string(metadata.location.rstrip('/'))}")

@@ -37,7 +37,23 @@ _PLAIN = {
     "optimize_rewrite_delete_file_threshold": "optimize_rewrite_delete_file_threshold",
 }
 SNAPSHOT_AGE = "history.expire.max-snapshot-age-ms"
-DEFAULT_SNAPSHOT_AGE_SECONDS = 432_000
+# What Athena's properties are where nobody has set them
+_DEFAULTS = {
+    "format": "parquet",
+    "write_compression": "zstd",
+    "compression_level": "3",
+    "vacuum_max_snapshot_age_seconds": "432000",
+    "vacuum_min_snapshots_to_keep": "1",
+    "vacuum_max_metadata_files_to_keep": "100",
+    "write_target_data_file_size_bytes": "536870912",
+    "optimize_rewrite_min_data_file_size_bytes": "402653184",
+    "optimize_rewrite_max_data_file_size_bytes": "966367641",
+    "optimize_rewrite_data_file_threshold": "5",
+    "optimize_rewrite_delete_file_threshold": "2",
+    "write_data_path_enabled": "false",
+}
+# SHOW CREATE TABLE tells these even so
+_ALWAYS_TOLD = ("format", "write_compression", "compression_level")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +124,7 @@ class Vacuum:
         """
         table = _iceberg_table(catalog, database, self.table, "VACUUM")
         properties = IcebergMetadata.of(table).properties
-        seconds = int(properties.get(SNAPSHOT_AGE, DEFAULT_SNAPSHOT_AGE_SECONDS * 1000)) // 1000
+        seconds = int(properties.get(SNAPSHOT_AGE, int(_DEFAULTS["vacuum_max_snapshot_age_seconds"]) * 1000)) // 1000
         table.authorize("glue:UpdateTable")
         start = f"ALTER TABLE {table.iceberg_name()} EXECUTE"
         return EngineSql(
@@ -122,6 +138,9 @@ class Vacuum:
 def engine_properties(given: dict[str, str], file_format: str = "parquet") -> tuple[str, dict[str, str]]:
     """The format, and Iceberg's properties for Athena's ones; `file_format` is the table's where `given` has none.
 
+    Trino takes a file's compression from its session, and does not let a table say it: so `write_compression` and
+    `compression_level` are remembered under Athena's names, and the files are Zstandard's.
+
     Raises:
         QueryError: if Athena does not know a property, or not the value.
     """
@@ -134,9 +153,9 @@ def engine_properties(given: dict[str, str], file_format: str = "parquet") -> tu
         if name == "write_compression":
             if value.lower() not in _CODECS:
                 raise DdlError(f"Unsupported value for table property write_compression: {value}")
-            extra[f"write.{file_format}.compression-codec"] = value.lower()
+            extra[name] = value.lower()
         elif name == "compression_level":
-            extra[f"write.{file_format}.compression-level"] = str(_number(name, value))
+            extra[name] = str(_number(name, value))
         elif name == "vacuum_max_snapshot_age_seconds":
             extra[SNAPSHOT_AGE] = str(_number(name, value) * 1000)
         elif name == "write_data_path_enabled":
@@ -149,22 +168,29 @@ def engine_properties(given: dict[str, str], file_format: str = "parquet") -> tu
     return file_format, extra
 
 
+def default_properties(names: tuple[str, ...]) -> dict[str, str]:
+    """What UNSET TBLPROPERTIES makes of these properties: Trino can change a property, and take none away.
+
+    Raises:
+        QueryError: if Athena does not know one of them.
+    """
+    for name in names:
+        if name.lower() not in _DEFAULTS:
+            raise DdlError(f"Table property {name} is not supported by Athena")
+    return {name.lower(): _DEFAULTS[name.lower()] for name in names}
+
+
 def athena_properties(metadata: IcebergMetadata) -> dict[str, str]:
-    """A table's properties in Athena's words, as SHOW CREATE TABLE tells them."""
+    """A table's properties in Athena's words, without those that are as they are everywhere."""
     own = metadata.properties
-    file_format = own.get("write.format.default", "PARQUET").lower()
-    found = {"format": file_format}
-    codec = own.get(f"write.{file_format}.compression-codec")
-    if codec:
-        found["write_compression"] = codec.lower()
-    if codec and (level := own.get(f"write.{file_format}.compression-level")):
-        found["compression_level"] = level
+    found = {"format": own.get("write.format.default", "parquet").lower()}
+    found |= {name: own[name] for name in ("write_compression", "compression_level") if name in own}
     if age := own.get(SNAPSHOT_AGE):
         found["vacuum_max_snapshot_age_seconds"] = str(int(age) // 1000)
     found |= {name: own[key] for name, key in _PLAIN.items() if key in own}
     if enabled := own.get("write_data_path_enabled"):
         found["write_data_path_enabled"] = enabled
-    return found
+    return {name: value for name, value in found.items() if name in _ALWAYS_TOLD or value != _DEFAULTS[name]}
 
 
 def map_of(values: dict[str, str]) -> str:

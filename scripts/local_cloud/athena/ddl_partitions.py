@@ -18,6 +18,7 @@ from local_cloud.athena.ddl_errors import (
     semantic_error,
 )
 from local_cloud.athena.ddl_statement import GlueTable, TableName, nothing, result_of
+from local_cloud.athena.ddl_tables import normal_location
 from local_cloud.athena.results import Result
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -65,6 +66,9 @@ class AddPartitions:
         """Adds the partitions, or none of them."""
         table = partitioned(catalog, database, self.table)
         every = [(in_order(table, new.values), new.location) for new in self.partitions]
+        for _, location in every:
+            if location is not None:
+                normal_location(location)
         known = table.stored.partitions
         if not self.if_not_exists and any(str(values) in known for values, _ in every):
             raise execution_error("AlreadyExistsException(message:Partition already exists.)")
@@ -158,10 +162,10 @@ class RepairTable:
         if table.is_iceberg:
             raise DdlError(ICEBERG_UNSUPPORTED)
         if not table.keys:
-            return result_of(["result"], [])
+            return nothing()
         folders = catalog.folders(table.location)
         if not folders:
-            return result_of(["result"], [[f"Tables missing on filesystem:\t{table.name}"]])
+            return result_of([], [[f"Tables missing on filesystem:\t{table.name}"]])
         table.authorize("glue:GetPartitions")
         known = values_of(table)
         present = _partitions_in(table, folders)
@@ -176,7 +180,7 @@ class RepairTable:
         for path, values in missing.items():
             create_partition(table, values, f"{table.location.rstrip('/')}/{path}/")
             lines.append(f"Repair: Added partition to metastore {table.name}:{path}")
-        return result_of(["result"], [[line] for line in lines])
+        return result_of([], [[line] for line in lines])
 
 
 def partitioned(catalog: Catalog, database: str, name: TableName) -> GlueTable:

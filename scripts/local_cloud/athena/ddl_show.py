@@ -1,4 +1,4 @@
-"""What a table is: SHOW TABLES, VIEWS, COLUMNS, TBLPROPERTIES, and DESCRIBE."""
+"""Lists from the catalog: SHOW TABLES, VIEWS, COLUMNS and TBLPROPERTIES."""
 
 from __future__ import annotations
 
@@ -7,28 +7,8 @@ from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl_databases import matching
-from local_cloud.athena.ddl_errors import execution_error, semantic_error
-from local_cloud.athena.ddl_partitions import in_order, partition_input
-from local_cloud.athena.ddl_statement import GlueTable, TableName, find_database, result_of
-from local_cloud.athena.hive_formats import LAZY_SIMPLE_SERDE
-from local_cloud.athena.results import Result, Row
-
-_DESCRIBED = ["col_name", "data_type", "comment"]
-_EMPTY: Row = ["", " ", " "]
-_IO, _SERDE2 = "org.apache.hadoop.hive.ql.io", "org.apache.hadoop.hive.serde2"
-# Hive asks every other SerDe for the columns itself: its setting hive.serdes.using.metastore.for.schema
-_SERDES_OF_THE_CATALOG = frozenset(
-    {
-        LAZY_SIMPLE_SERDE,
-        f"{_IO}.orc.OrcSerde",
-        f"{_IO}.parquet.serde.ParquetHiveSerDe",
-        f"{_SERDE2}.columnar.ColumnarSerDe",
-        f"{_SERDE2}.columnar.LazyBinaryColumnarSerDe",
-        f"{_SERDE2}.dynamic_type.DynamicSerDe",
-        f"{_SERDE2}.lazybinary.LazyBinarySerDe",
-        f"{_SERDE2}.MetadataTypedColumnsetSerDe",
-    }
-)
+from local_cloud.athena.ddl_statement import GlueTable, TableName, context_database, find_database, result_of
+from local_cloud.athena.results import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +22,7 @@ class ShowTables:
 
     def run(self, catalog: Catalog, database: str) -> Result:
         """Lists the tables."""
-        names = list(_tables(catalog, self.database or database.lower()))
+        names = list(_tables(catalog, self.database or context_database(database)))
         return result_of(["tab_name"], [[name] for name in matching(sorted(names), self.pattern)])
 
 
@@ -57,7 +37,7 @@ class ShowViews:
 
     def run(self, catalog: Catalog, database: str) -> Result:
         """Lists the views."""
-        described = _tables(catalog, self.database or database.lower())
+        described = _tables(catalog, self.database or context_database(database))
         names = [name for name, found in described.items() if found.get("TableType") == "VIRTUAL_VIEW"]
         return result_of(["views"], [[name] for name in matching(sorted(names), self.pattern)])
 
@@ -97,56 +77,6 @@ class ShowTableProperties:
         if value is None:
             value = f"Table {table.database}.{table.name} does not have property: {self.property}"
         return result_of(names, [[self.property, value]])
-
-
-@dataclass(frozen=True, slots=True)
-class Describe:
-    """DESCRIBE [EXTENDED | FORMATTED] t [PARTITION (...)] [column]. `path` is the column and what is inside it."""
-
-    table: TableName
-    style: str = ""
-    partition: dict[str, str] | None = None
-    path: tuple[str, ...] = ()
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "DESCRIBE_TABLE"
-
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Tells the columns and, with a style, the rest of the description."""
-        table = GlueTable(catalog, database, self.table)
-        if self.partition is not None:
-            partition_input(table, in_order(table, self.partition))
-        if self.path:
-            return result_of(_DESCRIBED, [_column_row(_column(table, self.path))])
-        rows = [_column_row(column) for column in described_columns(table)]
-        keys = [_column_row(key) for key in table.keys]
-        rows += [] if self.style == "FORMATTED" else keys
-        if keys:
-            header = f"{'# col_name':<22}", f"{'data_type':<20}", f"{'comment':<20}"
-            rows += [_EMPTY, ["# Partition Information", " ", " "], [*header], _EMPTY, *keys]
-        return result_of(_DESCRIBED, rows)
-
-
-def described_columns(table: GlueTable) -> list[dict[str, str]]:
-    """The columns without the partition keys, with the comments that DESCRIBE tells."""
-    serde = (table.storage.get("SerdeInfo") or {}).get("SerializationLibrary") or ""
-    default = "" if serde in _SERDES_OF_THE_CATALOG or table.is_view else "from deserializer"
-    return [{**column, "Comment": column.get("Comment") or default} for column in table.columns]
-
-
-def _column_row(column: dict[str, str]) -> Row:
-    name, kind = column["Name"].lower(), column.get("Type") or "string"
-    return [f"{name:<20}", f"{kind:<20}", f"{column.get('Comment') or '':<20}"]
-
-
-def _column(table: GlueTable, path: tuple[str, ...]) -> dict[str, str]:
-    columns = [*described_columns(table), *table.keys]
-    for column in columns:
-        if column["Name"].lower() == path[0]:
-            if len(path) > 1:
-                raise semantic_error(f"'{'.'.join(path)}': only whole columns can be described by the local cloud")
-            return column
-    known = ", ".join(f"{number}:{column['Name']}" for number, column in enumerate(columns))
-    raise execution_error(f"cannot find field {path[0]} from [{known}]")
 
 
 def _tables(catalog: Catalog, database: str) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from moto.glue.models import FakeTable
 
@@ -25,15 +25,17 @@ class EngineSql:
 
 
 class Ddl(Protocol):
-    """A statement about the catalog.
+    """A statement about the catalog."""
 
-    Attributes:
-        statement_type: StatementType as GetQueryExecution tells it.
-        substatement_type: SubstatementType.
-    """
+    @property
+    def statement_type(self) -> str:
+        """StatementType as GetQueryExecution tells it."""
+        ...
 
-    statement_type: ClassVar[str]
-    substatement_type: ClassVar[str]
+    @property
+    def substatement_type(self) -> str:
+        """SubstatementType."""
+        ...
 
     def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
         """Runs it against Glue in the name of the catalog's caller, or says which statements of Trino do it.
@@ -58,7 +60,7 @@ class TableName:
 
     def in_database(self, database: str) -> str:
         """The table's database."""
-        return self.database or database.lower()
+        return self.database or context_database(database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,11 @@ class GlueTable:
     def iceberg_name(self) -> str:
         """The table's full name for Trino's Iceberg connector."""
         return iceberg_name(self.database, self.name)
+
+
+def context_database(database: str) -> str:
+    """The database that names without one belong to: `default` where the query's context has none."""
+    return (database or "default").lower()
 
 
 def iceberg_name(database: str, table: str) -> str:

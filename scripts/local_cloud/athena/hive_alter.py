@@ -117,11 +117,14 @@ def _add(cursor: Cursor, table: TableName) -> Ddl:
 
 
 def _drop(cursor: Cursor, table: TableName) -> Ddl:
+    place = cursor.place()
     if cursor.accept("COLUMN"):
         if cursor.at("IF"):
             cursor.advance()
             raise cursor.mismatched("<EOF>", ".")
-        return DropColumn(table, cursor.name())
+        return DropColumn(table, cursor.name(), place)
+    if cursor.at("COLUMNS"):
+        raise cursor.mismatched("PARTITION", "COLUMN")
     missing_ok = if_exists(cursor)
     cursor.expect("PARTITION")
     every = [conditions(cursor)]

@@ -12,8 +12,13 @@ from local_cloud.athena.hive_types import parse_type
 _OPERATORS = ("=", "<=", ">=", "<>", "!=", "<", ">")
 
 
-def table_name(cursor: Cursor, *follow: str) -> TableName:
-    """`[[AwsDataCatalog.]database.]table`; `follow` may come after it, for the error.
+def table_name(cursor: Cursor, *follow: str, declared: bool = False) -> TableName:
+    """`[[AwsDataCatalog.]database.]table`.
+
+    Args:
+        cursor: where it begins.
+        follow: what may come after it, for the error.
+        declared: whether the statement creates it, and reserved words are refused.
 
     Text in double quotes is a string for Hive, and so no name.
 
@@ -21,9 +26,10 @@ def table_name(cursor: Cursor, *follow: str) -> TableName:
         MalformedQueryError: if there is none, or it is one of another catalog.
     """
     first = cursor.token.value
-    parts = [cursor.name()]
+    name = cursor.declared_name if declared else cursor.name
+    parts = [name()]
     while len(parts) < 3 and cursor.accept("."):
-        parts.append(cursor.name())
+        parts.append(name())
     if cursor.at("."):
         raise cursor.mismatched("<EOF>", *follow)
     if len(parts) == 3 and parts.pop(0) != CATALOG:
@@ -94,7 +100,7 @@ def names_in_brackets(cursor: Cursor) -> tuple[str, ...]:
 
 def column(cursor: Cursor, *, inside_brackets: bool = True) -> ColumnDefinition:
     """`name type [COMMENT 'text']`."""
-    name = cursor.name()
+    name = cursor.declared_name()
     kind = parse_type(cursor)
     if cursor.at_kind(Kind.WORD, Kind.QUOTED) and not cursor.at("COMMENT") and inside_brackets:
         raise cursor.no_viable()
@@ -116,7 +122,7 @@ def conditions(cursor: Cursor, operators: tuple[str, ...] = _OPERATORS) -> tuple
     cursor.expect("(")
     found: list[Condition] = []
     while True:
-        key = cursor.name()
+        key = cursor.declared_name()
         operator = next((operator for operator in operators if cursor.accept(operator)), None)
         if operator is None:
             raise cursor.mismatched(*operators)

@@ -82,7 +82,7 @@ def _is_iceberg(given: dict[str, str]) -> bool:
 
 def _parse(cursor: Cursor, *, external: bool) -> _Clauses:
     missing_ok = if_not_exists(cursor)
-    clauses = _Clauses(table_name(cursor), missing_ok)
+    clauses = _Clauses(table_name(cursor, declared=True), missing_ok)
     if cursor.at("LIKE"):
         raise MalformedQueryError(NOT_SUPPORTED_TYPE)
     if cursor.at("("):
@@ -206,8 +206,9 @@ def _hive(clauses: _Clauses, location: str) -> CreateTable:
 
 
 def _iceberg(clauses: _Clauses, location: str) -> CreateIcebergTable:
-    lowered = {name.lower(): value for name, value in clauses.properties.items() if name.lower() != "table_type"}
-    if "compression_level" in lowered and "write_compression" not in lowered:
+    given = {name: value for name, value in clauses.properties.items() if name.lower() != "table_type"}
+    names = {name.lower() for name in given}
+    if "compression_level" in names and "write_compression" not in names:
         raise MalformedQueryError("Compression codec must be defined when compression_level property is specified.")
     problem = ""
     if clauses.bucket_columns:
@@ -227,6 +228,6 @@ def _iceberg(clauses: _Clauses, location: str) -> CreateIcebergTable:
         clauses.transforms,
         clauses.if_not_exists,
         clauses.comment,
-        lowered,
+        given,
         problem,
     )

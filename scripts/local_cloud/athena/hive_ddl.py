@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from local_cloud.athena.ddl_create_text import ShowCreateTable
 from local_cloud.athena.ddl_databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
+from local_cloud.athena.ddl_describe import Describe
 from local_cloud.athena.ddl_iceberg import Optimize, Vacuum
 from local_cloud.athena.ddl_partitions import RepairTable, ShowPartitions
-from local_cloud.athena.ddl_show import Describe, ShowColumns, ShowTableProperties, ShowTables, ShowViews
+from local_cloud.athena.ddl_refused import WithReservedName
+from local_cloud.athena.ddl_show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
 from local_cloud.athena.ddl_statement import Ddl, TableName
 from local_cloud.athena.ddl_tables import DropTable
 from local_cloud.athena.errors import MalformedQueryError
@@ -36,7 +38,10 @@ def parse_ddl(text: str) -> Ddl | None:
         raise MalformedQueryError(NOT_SUPPORTED_TYPE)
     for words, parse in _STATEMENTS:
         if cursor.accept(*words):
-            return parse(cursor)
+            statement = parse(cursor)
+            if statement is not None and cursor.reserved is not None:
+                return WithReservedName(statement, cursor.reserved)
+            return statement
     return None
 
 
@@ -237,6 +242,7 @@ _UNSUPPORTED: tuple[tuple[str, ...], ...] = (
     ("SHOW", "PRINCIPALS"),
     ("SHOW", "ROLE"),
     ("SHOW", "ROLES"),
+    ("SHOW", "SESSION"),
     ("SHOW", "STATS"),
     ("SHOW", "TRANSACTIONS"),
     ("START", "TRANSACTION"),

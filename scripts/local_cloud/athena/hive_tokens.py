@@ -9,9 +9,28 @@ from enum import Enum
 from local_cloud.athena.errors import MalformedQueryError
 
 NOT_SUPPORTED_TYPE = "Queries of this type are not supported"
+# https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html, without TIME: Athena's own examples have columns of
+# that name (https://docs.aws.amazon.com/athena/latest/ug/create-alb-access-logs-table.html).
+_RESERVED = """
+    ALL ALTER AND ARRAY AS AUTHORIZATION BETWEEN BIGINT BINARY BOOLEAN BOTH BY CASE CASHE CAST CHAR COLUMN CONF
+    CONSTRAINT COMMIT CREATE CROSS CUBE CURRENT CURRENT_DATE CURRENT_TIMESTAMP CURSOR DATABASE DATE DAYOFWEEK DECIMAL
+    DELETE DESCRIBE DISTINCT DOUBLE DROP ELSE END EXCHANGE EXISTS EXTENDED EXTERNAL EXTRACT FALSE FETCH FLOAT FLOOR
+    FOLLOWING FOR FOREIGN FROM FULL FUNCTION GRANT GROUP GROUPING HAVING IF IMPORT IN INNER INSERT INT INTEGER
+    INTERSECT INTERVAL INTO IS JOIN LATERAL LEFT LESS LIKE LOCAL MACRO MAP MORE NONE NOT NULL NUMERIC OF ON ONLY OR
+    ORDER OUT OUTER OVER PARTIALSCAN PARTITION PERCENT PRECEDING PRECISION PRESERVE PRIMARY PROCEDURE RANGE READS
+    REDUCE REGEXP REFERENCES REVOKE RIGHT RLIKE ROLLBACK ROLLUP ROW ROWS SELECT SET SMALLINT START TABLE TABLESAMPLE
+    THEN TIMESTAMP TO TRANSFORM TRIGGER TRUE TRUNCATE UNBOUNDED UNION UNIQUEJOIN UPDATE USER USING UTC_TIMESTAMP
+    VALUES VARCHAR VIEWS WHEN WHERE WINDOW WITH
+"""
+RESERVED = frozenset(_RESERVED.split())
 _SKIPPED = re.compile(r"\s+|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?!\w)")
+_QUOTED = {
+    "'": re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL),
+    '"': re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL),
+    "`": re.compile(r"`((?:[^`]|``)*)`"),
+}
 _OPERATOR = re.compile(r"<=|>=|<>|!=|.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[0-3][0-7]{2}|.)", re.DOTALL)
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
@@ -73,17 +92,12 @@ def _token_at(text: str, start: int) -> Token:
 
 def _quoted_at(text: str, start: int) -> Token:
     quote = text[start]
-    position = start + 1
-    while position < len(text) and text[position] != quote:
-        position += 2 if text[position] == "\\" and quote != "`" else 1
-        if quote == "`" and text[position : position + 2] == "``":
-            position += 2
-    if position >= len(text):
+    found = _QUOTED[quote].match(text, start)
+    if found is None:
         return Token(Kind.OPEN, text[start:], text[start + 1 :], start, len(text))
-    inner = text[start + 1 : position]
     if quote == "`":
-        return Token(Kind.QUOTED, text[start : position + 1], inner.replace("``", "`"), start, position + 1)
-    return Token(Kind.STRING, text[start : position + 1], _ESCAPE.sub(_unescape, inner), start, position + 1)
+        return Token(Kind.QUOTED, found[0], found[1].replace("``", "`"), start, found.end())
+    return Token(Kind.STRING, found[0], _ESCAPE.sub(_unescape, found[1]), start, found.end())
 
 
 def _unescape(found: re.Match[str]) -> str:
@@ -96,6 +110,15 @@ def _unescape(found: re.Match[str]) -> str:
     return _ESCAPES.get(code, code)
 
 
+@dataclass(frozen=True, slots=True)
+class ReservedName:
+    """A reserved word where a name is to stand, its line counted from 1 and its column from 0."""
+
+    word: str
+    line: int
+    column: int
+
+
 class Cursor:
     """A place in a statement's tokens, and the moves of a recursive-descent parser."""
 
@@ -103,6 +126,7 @@ class Cursor:
         self.text = text.strip()
         self._tokens = tokenize(self.text)
         self._place = 0
+        self.reserved: ReservedName | None = None
 
     @property
     def token(self) -> Token:
@@ -151,6 +175,13 @@ class Cursor:
             raise self.no_viable()
         return self.advance().value.lower()
 
+    def declared_name(self) -> str:
+        """A name that Hive's own parser reads: the first one that is a reserved word is kept in `reserved`."""
+        if self.at_kind(Kind.WORD) and self.token.text.upper() in RESERVED and self.reserved is None:
+            line, column = self.place()
+            self.reserved = ReservedName(self.token.text, line, column)
+        return self.name()
+
     def string(self) -> str:
         """A string's value."""
         if not self.at_kind(Kind.STRING):
@@ -198,11 +229,14 @@ class Cursor:
         """The error for a word that is left out."""
         return self._error(f"missing '{word}' at '{self.token.text}'")
 
-    def _error(self, problem: str) -> MalformedQueryError:
+    def place(self) -> tuple[int, int]:
+        """The line of the token at hand, counted from 1, and its column, counted from 0."""
         before = self.text[: self.token.start]
-        line = before.count("\n") + 1
-        column = len(before) - (before.rfind("\n") + 1) + 1
-        return MalformedQueryError(f"line {line}:{column}: {problem}")
+        return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1)
+
+    def _error(self, problem: str) -> MalformedQueryError:
+        line, column = self.place()
+        return MalformedQueryError(f"line {line}:{column + 1}: {problem}")
 
 
 _CLASSES = frozenset({"STRING", "INTEGER_VALUE"})

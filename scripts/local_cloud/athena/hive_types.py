@@ -49,6 +49,11 @@ class HiveType:
             return f"{self.name}({','.join(map(str, self.arguments))})"
         return "decimal(10,0)" if self.name == "decimal" else self.name
 
+    def inside(self) -> dict[str, HiveType]:
+        """The types inside, by the names that DESCRIBE has for them."""
+        names = self.fields or {"array": ("$elem$",), "map": ("$key$", "$value$")}.get(self.name, ())
+        return dict(zip(names, self.items, strict=True))
+
     def check(self) -> None:
         """Refuses a type that Hive does not know, as Hive does when it creates the table.
 
