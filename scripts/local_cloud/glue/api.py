@@ -5,9 +5,9 @@ from __future__ import annotations
 from moto.glue import models
 from moto.glue.responses import GlueResponse
 
-from local_cloud.glue import functions, statistics, tables
+from local_cloud.glue import functions, partitions, statistics, tables
 
-HANDLERS = tables.HANDLERS | statistics.HANDLERS | functions.HANDLERS
+HANDLERS = tables.HANDLERS | partitions.HANDLERS | statistics.HANDLERS | functions.HANDLERS
 
 
 def install() -> None:
