@@ -73,6 +73,7 @@ def glue_table_arns(region: str, account_id: str, database: str, table: str) -> 
     https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
     """
     prefix = f"arn:aws:glue:{region}:{account_id}"
+    database, table = database.lower(), table.lower()  # as Glue keeps their names
     return [f"{prefix}:catalog", f"{prefix}:database/{database}", f"{prefix}:table/{database}/{table}"]
 
 
@@ -142,7 +143,7 @@ def _glue_arns(action: str, parameters: Parameters, place: Place) -> list[str] |
 
 def _function_arns(parameters: Parameters, place: Place) -> list[str]:
     """The function's own ARN and those above it; a list is about all functions of a database, or of all databases."""
-    database = str(parameters.get("DatabaseName") or "*")
+    database = str(parameters.get("DatabaseName") or "*").lower()
     name = parameters.get("FunctionName") or (parameters.get("FunctionInput") or {}).get("FunctionName") or "*"
     arns = glue_database_arns(place.region, place.account_id, database)
     return [*arns, f"arn:aws:glue:{place.region}:{place.account_id}:userDefinedFunction/{database}/{name}"]

@@ -238,3 +238,11 @@ def test_another_data_catalog_is_not_created(place: Place) -> None:
         place.cloud.operator.athena.create_data_catalog(Name="hive", Type="HIVE")
     with pytest.raises(ClientError, match="DataCatalog hive was not found"):
         place.cloud.operator.athena.get_data_catalog(Name="hive")
+
+
+def test_a_denial_holds_for_a_name_in_any_case(place: Place) -> None:
+    denial = {"Effect": "Deny", "Action": "glue:GetTable", "Resource": f"{GLUE}:table/market/quotes"}
+    place.cloud.let(USER, allow("glue:*"), denial)
+    for name in ("quotes", "QUOTES"):
+        refusal(lambda asked=name: place.user.glue.get_table(DatabaseName="Market", Name=asked))  # type: ignore[misc]
+    assert place.user.glue.get_tables(DatabaseName="Market")["TableList"]

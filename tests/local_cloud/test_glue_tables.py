@@ -125,3 +125,17 @@ def test_what_is_not_acted_on_is_refused_with_its_name(lake: Lake) -> None:
     with pytest.raises(ClientError, match="does not serve CreateTable with PartitionIndexes"):
         lake.glue.create_table(**fresh, PartitionIndexes=[{"Keys": ["dt"], "IndexName": "by_dt"}])
     assert code(lake.glue.get_table, DatabaseName="market", Name="fresh") == "EntityNotFoundException"
+
+
+def test_names_are_kept_in_lower_case_and_found_in_any(lake: Lake) -> None:
+    lake.glue.create_database(DatabaseInput={"Name": "Archive"})
+    lake.glue.create_table(DatabaseName="ARCHIVE", TableInput=QUOTES | {"Name": "Old_Quotes"})
+    table = lake.glue.get_table(DatabaseName="Archive", Name="OLD_quotes")["Table"]
+    assert (table["DatabaseName"], table["Name"]) == ("archive", "old_quotes")
+    lake.glue.create_partition(
+        DatabaseName="Archive", TableName="Old_Quotes", PartitionInput={"Values": ["2026-11-23", "9"]}
+    )
+    assert lake.glue.get_partitions(DatabaseName="archive", TableName="old_quotes")["Partitions"]
+    assert lake.glue.batch_delete_table(DatabaseName="Archive", TablesToDelete=["Old_Quotes"]).get("Errors", []) == []
+    lake.glue.delete_database(Name="ARCHIVE")
+    assert [one["Name"] for one in lake.glue.get_databases()["DatabaseList"]] == ["market"]
