@@ -29,6 +29,9 @@ KEYS = [{"Name": name, "Type": kind} for name, kind in _KEYS]
         ("`dt` = '2026-11-23'", "a"),
         ("\"dt\" = '2026-11-23'", "a"),
         ("dt = 'it''s'", "c"),
+        ("dt = 'it's'", "c"),
+        ("dt = '2026-11-23'and hour = 9", "a"),
+        ("((dt in ('2026-11-23', 'it's'))) AND (hour < 3)", "c"),
         ("dt <> '2026-11-23'", "bcd"),
         ("dt != '2026-11-23'", "bcd"),
         ("dt > '2026-11-23' AND dt < '2026-11-25'", "b"),
@@ -79,6 +82,7 @@ def test_an_expression_finds_the_partitions_that_meet_it(expression: str, found:
     [
         ("dt = ", "Unsupported expression 'dt = '"),
         ("dt = '2026", "Unsupported expression"),
+        ("dt = '2026-11-23' hour = 9", "Unsupported expression"),
         ("dt = 'a' dt = 'b'", "Unsupported expression"),
         ("(dt = 'a'", "Unsupported expression"),
         ("lower(dt) = 'a'", "Invalid partition expression!"),

@@ -23,15 +23,16 @@ Predicate = Callable[[Sequence[str]], bool]
 
 _INTEGERS = frozenset({"tinyint", "smallint", "int", "integer", "bigint", "long"})
 _TEXTS = frozenset({"string", "char", "varchar"})
+# Trino's client for Glue does not double a quote in a value ('it's'): one right before a word is the value's own.
 _TOKEN = re.compile(
     r"""\s*(?:
-        (?P<string>'(?:[^']|'')*')
+        (?P<string>'(?:[^']|''|'(?!(?:and|or)\b)(?=\w))*')
       | (?P<number>[-+]?\d+(?:\.\d+)?(?![\w.]))
       | (?P<quoted>`[^`]+`|"[^"]+")
       | (?P<word>[A-Za-z_]\w*(?:\.\w+)*)
       | (?P<operator><>|!=|<=|>=|[=<>(),])
     )""",
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": lambda left, right: left == right,
