@@ -52,6 +52,8 @@ def test_functions_are_found_by_pattern_database_and_page(lake: Lake) -> None:
         lake.glue.create_user_defined_function(DatabaseName=database, FunctionInput=WIDEN | {"FunctionName": name})
     assert names(lake, "trino__a__.*", DatabaseName="market") == ["trino__a__1"]
     assert names(lake, "trino__.*", PaginationConfig={"PageSize": 1}) == ["trino__a__1", "trino__a__1", "trino__b__1"]
+    assert names(lake, r"trino__\Qa\E__.*", DatabaseName="market") == ["trino__a__1"]
+    assert names(lake, r"trino__\Q.*\E__.*", DatabaseName="market") == []
     assert names(lake, "trino__a") == []
     lake.glue.delete_database(Name="archive")
     assert names(lake) == ["trino__a__1", "trino__b__1"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from moto.glue import models
 from moto.glue.responses import GlueResponse
 
-from local_cloud.glue import functions, statistics, tables
+from local_cloud.glue import functions, partitions, requests, statistics, tables
 
-HANDLERS = tables.HANDLERS | statistics.HANDLERS | functions.HANDLERS
+HANDLERS = tables.HANDLERS | partitions.HANDLERS | statistics.HANDLERS | functions.HANDLERS
 
 
 def install() -> None:
     """Puts them in. Calling it again changes nothing."""
     models.FakeTable = tables.Table  # type: ignore[misc]
+    GlueResponse.parameters = property(requests.folded)  # type: ignore[assignment,method-assign]
     for name, handler in HANDLERS.items():
         setattr(GlueResponse, name, handler)

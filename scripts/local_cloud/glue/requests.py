@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -13,6 +14,33 @@ from local_cloud import pages, validation
 
 Item = TypeVar("Item")
 PAGE = 100
+
+
+_NAMED = frozenset(
+    {
+        *("GetDatabase", "UpdateDatabase", "DeleteDatabase"),
+        *("GetTable", "DeleteTable"),
+    }
+)
+"""The calls whose Name is that of a database or a table."""
+
+
+def folded(self: GlueResponse) -> dict[str, Any]:
+    """Return a call's parameters, with the names of databases and tables in lower case, as Glue keeps them."""
+    request: dict[str, Any] = json.loads(self.body or "{}")
+    action = str(self.headers.get("X-Amz-Target", "")).rpartition(".")[2]
+    for holder, name in (
+        (request, "DatabaseName"),
+        (request, "TableName"),
+        (request if action in _NAMED else None, "Name"),
+        (request.get("DatabaseInput"), "Name"),
+        (request.get("TableInput"), "Name"),
+    ):
+        if isinstance(holder, dict) and isinstance(holder.get(name), str):
+            holder[name] = holder[name].lower()
+    if isinstance(tables := request.get("TablesToDelete"), list):
+        request["TablesToDelete"] = [str(table).lower() for table in tables]
+    return request
 
 
 def invalid_input(message: str) -> JsonRESTError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
@@ -86,19 +86,19 @@ class Table(FakeTable):
             JsonRESTError: InvalidInputException if it has not one value for each key.
             PartitionAlreadyExistsException: it is there.
         """
-        keys, values = self.current.get("PartitionKeys") or (), partiton_input.get("Values") or ()
-        if len(keys) != len(values):
-            raise requests.invalid_input("The number of partition keys do not match the number of partition values")
+        self._check_values(partiton_input.get("Values") or ())
         super().create_partition(partiton_input)
 
     def update_partition(self, old_values: Any, partiton_input: dict[str, Any]) -> None:
         """Gives a partition a new description, and new values if it has others.
 
         Raises:
+            JsonRESTError: InvalidInputException if it has not one value for each key.
             PartitionNotFoundException: there is none of the old values.
             PartitionAlreadyExistsException: there is one of the new values; nothing is changed then.
         """
         new_values = partiton_input.setdefault("Values", old_values)
+        self._check_values(new_values)
         if str(old_values) not in self.partitions:
             raise PartitionNotFoundException
         if new_values != old_values and str(new_values) in self.partitions:
@@ -107,6 +107,11 @@ class Table(FakeTable):
         known = self.column_statistics.pop(tuple(old_values), None)
         if known is not None:
             self.column_statistics[tuple(new_values)] = known
+
+    def _check_values(self, values: Sequence[str]) -> None:
+        keys = self.current.get("PartitionKeys")
+        if not keys or len(keys) != len(values):
+            raise requests.invalid_input("The number of partition keys do not match the number of partition values")
 
     def delete_partition(self, values: Any) -> None:
         """Removes a partition with its statistics.

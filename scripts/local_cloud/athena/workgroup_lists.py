@@ -1,0 +1,43 @@
+"""Athena's lists of workgroups and of engine versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.athena.models import WorkGroup
+from moto.athena.responses import AthenaResponse
+
+from local_cloud.athena import requests
+
+_ENGINE = "Athena engine version 3"
+
+
+def list_work_groups(self: AthenaResponse) -> str:
+    """ListWorkGroups: by name. When a workgroup was created is not kept, so it is left out."""
+    request = requests.read(self, "ListWorkGroups")
+    groups = list(self.athena_backend.work_groups.values())
+    found, token = requests.page(groups, lambda group: group.name, request)
+    return requests.answer("WorkGroups", [_summary(group) for group in found], token)
+
+
+def _summary(group: WorkGroup) -> dict[str, Any]:
+    engine = group.configuration["EngineVersion"]
+    summary = {"Name": group.name, "State": group.state, "EngineVersion": engine}
+    return summary | ({"Description": group.description} if group.description else {})
+
+
+def list_engine_versions(self: AthenaResponse) -> str:
+    """ListEngineVersions: there is one, and AUTO is that one."""
+    request = requests.read(self, "ListEngineVersions")
+    versions = [{"SelectedEngineVersion": name, "EffectiveEngineVersion": _ENGINE} for name in ("AUTO", _ENGINE)]
+    return requests.answer(
+        "EngineVersions", *requests.page(versions, lambda one: one["SelectedEngineVersion"], request)
+    )
+
+
+HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
+    "list_work_groups": list_work_groups,
+    "list_engine_versions": list_engine_versions,
+}
+"""The methods of moto's AthenaResponse that these replace or add."""
