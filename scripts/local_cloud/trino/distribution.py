@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -74,6 +75,24 @@ def ensure(say: Say | None = None) -> Path:
             _remove_leftovers(directory)
             _fetch(directory, lock, progress)
     return directory
+
+
+def fetch_beside() -> None:
+    """Start to fetch Trino in a process of its own if it is not cached, and return at once.
+
+    The process outlives this one and says nothing: whoever calls `ensure` waits for it, and fetches again if it failed.
+    """
+    if is_whole(cached_directory()):
+        return
+    subprocess.Popen(
+        [sys.executable, "-m", "local_cloud", "engine"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        start_new_session=True,
+    )
 
 
 def java() -> Path:
