@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -261,7 +262,8 @@ def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def _first_error(output: Path) -> str:
-    lines = [line.removeprefix("[ERROR]").strip() for line in output.read_text(errors="replace").splitlines()]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", output.read_text(errors="replace"))
+    lines = [line.removeprefix("[ERROR]").strip() for line in plain.splitlines()]
     return next((line.rstrip(".") for line in lines if line), "it said nothing")
 
 
