@@ -47,11 +47,18 @@ KEPT: Final = (
     *("NOTICE", "README.txt", "lib/*"),
     *("plugin/geospatial/*", "plugin/hive/*", "plugin/iceberg/*", "plugin/opa/*"),
 )
-# What only other file systems and other catalogs than S3 and Glue load.
+# What only other storage (HDFS, Google's, Azure's, Alluxio's cache) and other catalogs than Glue load. Trino's own modules
+# for them stay, since it names their classes when it starts.
+_OTHER_STORAGE: Final = (
+    *("hdfs/*", "org.rocksdb_*", "io.grpc_*", "org.conscrypt_*"),
+    *("com.google.api*", "com....apis_google-api-*", "com.google.auth_*", "com.google.cloud*", "com.google.c...entel*"),
+    *("com.google.http-client*", "com.google.oauth-client*"),
+    *("com.azure_*", "com.microsoft.azure_*", "io.projectreactor*"),
+    *("io.netty_netty-codec-native-quic*", "*netty-tcnative-boringssl*"),
+)
 DROPPED: Final = (
-    "plugin/*/hdfs/*",
-    "plugin/*/org.rocksdb_*",
-    "plugin/*/net.snowflake_*",
+    *(f"plugin/{plugin}/{name}" for plugin in ("hive", "iceberg") for name in _OTHER_STORAGE),
+    "plugin/iceberg/net.snowflake_*",
 )
 
 Say = Callable[[str], None]
