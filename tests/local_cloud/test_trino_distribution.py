@@ -17,7 +17,7 @@ import pytest
 
 from local_cloud.__main__ import main
 from local_cloud.errors import LocalCloudError
-from local_cloud.trino import distribution
+from local_cloud.trino import aot, distribution
 
 SCRIPTS = Path(distribution.__file__).resolve().parents[2]
 ROOT = "trino-server-476"
@@ -300,14 +300,14 @@ def test_java_is_the_version_that_trino_476_asks_for() -> None:
 
 def test_a_fetch_beside_something_else_is_under_way_when_the_call_returns(machine: Machine) -> None:
     (machine.place / "fails").write_text("[ERROR] no network\n")
-    distribution.fetch_beside()
+    aot.prepare_beside()
     wait_until(machine.calls.exists, "the call of Maven")
     wait_until(lambda: left_in(machine.cache) == [], "its end")
     assert machine.call_count() == 1
 
 
 def test_nothing_is_started_beside_where_it_is_cached(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    distribution.ensure()
+    aot.cache_file(distribution.ensure()).touch()
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
-    distribution.fetch_beside()
+    aot.prepare_beside()
     assert machine.call_count() == 1
