@@ -11,8 +11,8 @@ import pytest
 from local_cloud.errors import LocalCloudError
 from local_cloud.trino import aot, distribution
 
-# `java` as it is called here: serves /v1/info and one statement in two pages on the configured port, and writes the
-# cache when it is told to stop.
+# `java` as it is called here: serves /v1/info and statements, of which it refuses the first, and writes the cache when
+# it is told to stop.
 JAVA = """\
 #!{python}
 import http.server, json, os, pathlib, signal, sys, threading
@@ -23,16 +23,23 @@ if (place / "fails").exists():
     sys.exit(1)
 option = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
 settings = dict(line.split("=", 1) for line in pathlib.Path(option["-Dconfig"]).read_text().splitlines())
+posts = 0
 class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, content):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps(content).encode())
     def do_GET(self):
-        self.answer({{"starting": False}} if self.path == "/v1/info" else {{"data": [[1]]}})
-        if self.path == "/v1/next":
+        if self.path == "/v1/info":
+            self.answer({{"starting": False}})
+        elif posts == 1:
+            self.answer({{"error": {{"errorName": "NO_NODES_AVAILABLE"}}}})
+        else:
             (place / "asked").write_text(self.headers["X-Trino-User"])
+            self.answer({{"data": [[1]]}})
     def do_POST(self):
+        global posts
+        posts += 1
         self.answer({{"nextUri": settings["discovery.uri"] + "/v1/next"}})
     def log_request(self, *_):
         pass

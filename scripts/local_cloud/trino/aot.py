@@ -150,7 +150,7 @@ def _run(directory: Path, scratch: Path, cache: Path) -> None:
             if process.poll() is not None or time.monotonic() > end:
                 raise LocalCloudError("Trino's training run did not start; Trino starts without its cache.")
             time.sleep(0.2)
-        _query(address)
+        _query(address, end)
         process.terminate()
         process.wait(max(1.0, end - time.monotonic()))
     except (subprocess.TimeoutExpired, OSError) as error:
@@ -170,17 +170,23 @@ def _has_started(address: str) -> bool:
         return False
 
 
-def _query(address: str) -> None:
-    """Ask what most queries use: parser, planner, a scan, an aggregation."""
+def _query(address: str, end: float) -> None:
+    """Ask what most queries use: parser, planner, an aggregation. Repeat it until Trino has found itself as a worker."""
     statement = b"SELECT n, count(*), sum(x) FROM (VALUES ('a', 1e0), ('b', 2e0)) AS t (n, x) GROUP BY n ORDER BY n"
     headers = {"X-Trino-User": "training"}
     request = urllib.request.Request(f"{address}/v1/statement", data=statement, headers=headers)
-    while True:
-        with _PAST_PROXIES.open(request, timeout=60) as answer:
-            following = json.load(answer).get("nextUri")
-        if following is None:
+    following = request
+    while time.monotonic() < end:
+        with _PAST_PROXIES.open(following, timeout=60) as answer:
+            page = json.load(answer)
+        if "nextUri" in page:
+            following = urllib.request.Request(page["nextUri"], headers=headers)
+        elif "error" in page:
+            time.sleep(0.5)
+            following = request
+        else:
             return
-        request = urllib.request.Request(following, headers=headers)
+    raise TimeoutError("it answers no query")
 
 
 def _free_port() -> int:
