@@ -171,7 +171,7 @@ def _has_started(address: str) -> bool:
 
 
 def _query(address: str, end: float) -> None:
-    """Ask what most queries use: parser, planner, an aggregation. Repeat it until Trino has found itself as a worker."""
+    """Ask a query that parses, plans and aggregates; repeat it until Trino has found its one worker, itself."""
     statement = b"SELECT n, count(*), sum(x) FROM (VALUES ('a', 1e0), ('b', 2e0)) AS t (n, x) GROUP BY n ORDER BY n"
     headers = {"X-Trino-User": "training"}
     request = urllib.request.Request(f"{address}/v1/statement", data=statement, headers=headers)
