@@ -11,14 +11,18 @@ from pathlib import Path
 from local_cloud import image, supervisor
 from local_cloud.errors import LocalCloudError
 from local_cloud.settings import Settings
-from local_cloud.trino import distribution
+from local_cloud.trino import aot, distribution
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local_cloud", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("image", help="build the hosts' image if it is not there, and print its name")
-    commands.add_parser("engine", help="fetch Trino, which answers for Athena, if it is not there; print its directory")
+    engine = commands.add_parser(
+        "engine", help="fetch Trino, which answers for Athena, if it is not there, and print its directory"
+    )
+    engine.add_argument("--train", action="store_true", help="make Java's ahead-of-time cache too, once a machine")
+    engine.add_argument("--check", action="store_true", help="fetch nothing; exit code 1 if it is not there")
     for name, help_ in (
         ("start", "start the local cloud; does nothing if it runs"),
         ("status", "say whether it runs"),
@@ -29,6 +33,16 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--block", type=int, required=True)
         command.add_argument("--state-dir", type=Path, required=True)
     return parser
+
+
+def _engine(*, check: bool, train: bool) -> int:
+    if check and not distribution.is_whole(distribution.cached_directory()):
+        return 1
+    directory = distribution.ensure(_say)
+    if train:
+        aot.train(directory)
+    print(directory)
+    return 0
 
 
 def _say(line: str) -> None:
@@ -43,9 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
             print(image.ensure())
             return 0
         if options.command == "engine":
-            print(distribution.ensure(_say))
-            return 0
+            return _engine(check=options.check, train=options.train)
         settings = Settings(options.deployment, options.block, options.state_dir.absolute())
+        if options.command == "start":
+            aot.prepare_beside()
         command = {"start": supervisor.start, "status": supervisor.status, "stop": supervisor.stop}[options.command]
         report = command(settings)
     except LocalCloudError as error:

@@ -16,6 +16,7 @@ from tabulate import tabulate
 
 from local_cloud import image
 from local_cloud.errors import LocalCloudError
+from local_cloud.trino import distribution
 from supply_chain.osv import URL, OsvError, vulnerabilities
 from supply_chain.pins import Pin, PinsError, debian_pins, maven_pins, python_pins
 
@@ -38,6 +39,7 @@ def sources() -> dict[str, Callable[[], set[Pin]]]:
         "jars of a benchmark, benchmarks/connect_sink": lambda: maven_pins(
             ROOT / "benchmarks/connect_sink/libs.sha512"
         ),
+        "Trino, scripts/local_cloud/trino": lambda: maven_pins(distribution.PINS),
         "Debian packages of the local hosts": lambda: debian_pins(image.packages_file(image.recipe()[0]), _DEBIAN),
     }
 

