@@ -13,7 +13,7 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
 
-from local_cloud.athena import catalog_api, named_queries, prepared_statements, statements, workgroups
+from local_cloud.athena import catalog_api, named_queries, prepared_statements, statements, workgroup_lists, workgroups
 from local_cloud.athena.catalog import CATALOG, SERVICE
 from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.errors import MalformedQueryError, QueryError
@@ -386,4 +386,5 @@ HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
     **catalog_api.HANDLERS,
     **named_queries.HANDLERS,
     **prepared_statements.HANDLERS,
+    **workgroup_lists.HANDLERS,
 }

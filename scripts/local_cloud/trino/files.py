@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from local_cloud.settings import ACCOUNT_ID
+from local_cloud.trino import aot
+from local_cloud.trino.distribution import java
 
 HIVE: Final = "awsdatacatalog"
 ICEBERG: Final = "awsdatacatalog_iceberg"
@@ -24,13 +26,6 @@ PLUGINS: Final = ("hive", "iceberg", "opa", "geospatial")
 ROLE_PREFIX: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/athena-engine/"
 # In which UNLOAD's catalog looks whether the folder of a partition is there; it writes in the caller's.
 OWN_ROLE: Final = f"{ROLE_PREFIX}itself"
-
-# The tables of this project are small: the second compiler and a concurrent collector would cost more than they save.
-JVM: Final = (
-    *("-Xmx1200M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"),
-    *("-Dfile.encoding=UTF-8", "-Djdk.attach.allowAttachSelf=true", "--enable-native-access=ALL-UNNAMED"),
-    "--sun-misc-unsafe-memory-access=allow",
-)
 
 
 @dataclass(frozen=True)
@@ -98,15 +93,15 @@ def write_roles(directory: Path, names: Iterable[str]) -> None:
         written.replace(file)
 
 
-def command(place: Place, distribution: Path, java: Path) -> list[str]:
-    """The command that runs Trino of `distribution` with that configuration."""
+def command(place: Place, distribution: Path) -> list[str]:
+    """The command that runs the Trino of a distribution with that configuration."""
     etc = place.directory / "etc"
     return [
-        *(str(java), *JVM),
+        *(str(java()), *aot.jvm_options(distribution)),
         *(f"-Dconfig={etc}/config.properties", f"-Dlog.levels-file={etc}/log.properties"),
         *(f"-Dcatalog.config-dir={etc}/catalog", f"-Dnode.data-dir={place.directory}/data"),
-        *(f"-Djava.io.tmpdir={place.directory}/tmp", "-cp", f"{distribution}/lib/*"),
-        "io.trino.server.TrinoServer",
+        *(f"-Djava.io.tmpdir={place.directory}/tmp", "-cp", aot.classpath(distribution)),
+        aot.MAIN_CLASS,
     ]
 
 
@@ -184,6 +179,7 @@ def _catalogs(place: Place) -> dict[str, dict[str, str]]:
         "connector.name": "iceberg",
         "iceberg.catalog.type": "glue",
         "fs.hadoop.enabled": "false",
+        "iceberg.allowed-extra-properties": "*",
         "iceberg.expire-snapshots.min-retention": "0s",
         "iceberg.remove-orphan-files.min-retention": "0s",
     }

@@ -15,7 +15,7 @@ import requests
 
 from local_cloud.errors import LocalCloudError
 from local_cloud.trino import distribution, files
-from local_cloud.trino.client import Address, Session, Statement, UnavailableError
+from local_cloud.trino.client import Address, Failure, Session, Statement, UnavailableError
 from local_cloud.trino.files import Place
 
 LOG = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class TrinoProcess:
 
     def _keep(self) -> None:
         try:
-            home, java = distribution.ensure(LOG.info), distribution.java()
+            home = distribution.ensure(LOG.info)
         except LocalCloudError as error:
             LOG.exception("there is no Trino")
             self._problem = str(error)
@@ -86,7 +86,7 @@ class TrinoProcess:
             log = self._place.directory / "trino.log"
             with log.open("wb") as output:
                 self._process = subprocess.Popen(
-                    _ending_with_us(files.command(self._place, home, java)),
+                    _ending_with_us(files.command(self._place, home)),
                     cwd=self._place.directory,
                     env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
                     stdin=subprocess.DEVNULL,
@@ -116,12 +116,15 @@ class TrinoProcess:
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         address = Address(self._place.url, self._key)
         create = f"CREATE SCHEMA IF NOT EXISTS {files.UNLOAD}.{files.UNLOAD_SCHEMA}"
+        # Trino says that it has started some seconds before it finds itself as a worker.
+        probe = f"SELECT count(*) FROM {files.UNLOAD}.information_schema.schemata"
         session = Session("local-cloud", f"{files.ROLE_PREFIX}nobody", files.UNLOAD, "default")
         while process.poll() is None and not self._closing.wait(_POLL_SECONDS):
             if _is_started(self._place.url):
                 try:
                     Statement(address, session, create).run()
-                except UnavailableError:
+                    Statement(address, session, probe).run()
+                except (UnavailableError, Failure):
                     continue
                 self._ready.set()
                 return
