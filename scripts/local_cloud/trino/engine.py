@@ -44,6 +44,16 @@ class TrinoEngine:
         """Who is told what a query may do."""
         return self._api.accesses
 
+    @property
+    def api_url(self) -> str:
+        """Where Trino finds S3, Glue and STS."""
+        return self._api.url
+
+    @property
+    def pid(self) -> int:
+        """The process id of the Trino that answers; 0 while none does."""
+        return self._process.pid
+
     def start(self) -> None:
         """Begins to start Trino, and returns at once."""
         self._process.start()

@@ -58,6 +58,11 @@ class TrinoProcess:
                 raise UnavailableError(self._problem or f"Trino did not start within {limit:g} s.")
         return Address(self._place.url, self._key)
 
+    @property
+    def pid(self) -> int:
+        """The process id of the Trino that answers; 0 while none does."""
+        return self._process.pid if self._process is not None and self._ready.is_set() else 0
+
     def close(self) -> None:
         """Ends Trino and removes its files."""
         self._closing.set()
@@ -86,7 +91,7 @@ class TrinoProcess:
             log = self._place.directory / "trino.log"
             with log.open("wb") as output:
                 self._process = subprocess.Popen(
-                    _ending_with_us(files.command(self._place, home)),
+                    ending_with_this_process(files.command(self._place, home)),
                     cwd=self._place.directory,
                     env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
                     stdin=subprocess.DEVNULL,
@@ -140,7 +145,8 @@ def _is_started(url: str) -> bool:
         return False
 
 
-def _ending_with_us(command: list[str]) -> list[str]:
+def ending_with_this_process(command: list[str]) -> list[str]:
+    """The command in a form that the kernel kills with the thread that starts it (prctl(2), PR_SET_PDEATHSIG)."""
     return ["setpriv", "--pdeathsig", "KILL", *command]
 
 
