@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos import clock
@@ -79,6 +80,40 @@ def test_growth_of_memory_files_or_threads_is_found() -> None:
     grown, lines = vitals.judge(growth_mib=6)
     assert [re.findall(r"(\w+)(?::| was)", line)[-1] for line in grown] == ["memory", "files", "threads", "short"]
     assert len(lines) == 4
+
+
+_LEAKING = """
+import os, sys, threading, time
+held, over = [], threading.Event()
+while True:
+    if sys.argv[1] == "memory":
+        held.append(b"x" * (1 << 20))
+    elif sys.argv[1] == "files":
+        held.append(os.open("/dev/null", os.O_RDONLY))
+    elif sys.argv[1] == "threads":
+        threading.Thread(target=over.wait, daemon=True).start()
+    print(flush=True)
+    time.sleep(0.02)
+"""
+
+
+def test_a_process_that_leaks_memory_files_or_threads_is_found_while_it_runs() -> None:
+    leaks = ("nothing", "memory", "files", "threads")
+    with ExitStack() as ended:
+        vitals = Vitals(period=0.05)
+        for leak in leaks:
+            command = [sys.executable, "-c", _LEAKING, leak]
+            process = ended.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
+            ended.callback(process.kill)
+            assert process.stdout is not None
+            # An interpreter that starts grows, too.
+            process.stdout.readline()
+            vitals.watch(leak, process.pid)
+        time.sleep(2.5)
+        vitals.finish()
+    grown, lines = vitals.judge(growth_mib=6)
+    assert [line.split(":")[1].strip() for line in grown] == ["memory", "files", "threads"]
+    assert len(lines) == len(leaks)
 
 
 def test_a_plan_leaves_each_thing_time_to_happen() -> None:

@@ -34,9 +34,14 @@ def sample(pid: int) -> Sample | None:
 
 
 class Vitals:
-    """Samples processes, twice a second, in a thread of its own."""
+    """Samples processes in a thread of its own.
 
-    def __init__(self) -> None:
+    Args:
+        period: seconds between two samples of a process.
+    """
+
+    def __init__(self, period: float = _PERIOD_SECONDS) -> None:
+        self._period = period
         self._pids: dict[str, int] = {}
         self._samples: dict[str, list[Sample]] = {}
         self._over = threading.Event()
@@ -49,7 +54,7 @@ class Vitals:
         self._pids[name] = pid
 
     def _watch(self) -> None:
-        while not self._over.wait(_PERIOD_SECONDS):
+        while not self._over.wait(self._period):
             for name, pid in list(self._pids.items()):
                 found = sample(pid)
                 if found is not None:
