@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
+from statistics import median_high
 from typing import NamedTuple
 
 _PERIOD_SECONDS = 0.5
-_MOST_FILES, _MOST_THREADS = 12, 6
+_MOST_FILES, _MOST_THREADS = 6, 3
 """Connections to S3 and threads for uploads come one by one, when they are needed at once."""
+_MOST_SHARE = 0.05
 _FEW = 8
 
 
@@ -68,8 +70,10 @@ class Vitals:
     def judge(self, growth_mib: int) -> tuple[list[str], list[str]]:
         """What has grown from the second quarter of a process's life to the last, and one line for each process.
 
+        Medians are compared: what is held for a moment only does not count.
+
         Args:
-            growth_mib: by how many MiB, beside a tenth, its memory may grow.
+            growth_mib: by how many MiB, beside a twentieth, its memory may grow.
         """
         grown, lines = [], []
         for name, samples in self._samples.items():
@@ -77,15 +81,17 @@ class Vitals:
             if quarter < _FEW:
                 grown.append(f"{name} was sampled {len(samples)} times only, which says nothing of growth")
                 continue
-            before = Sample(*map(max, zip(*samples[quarter : 2 * quarter], strict=True)))
-            after = Sample(*map(max, zip(*samples[-quarter:], strict=True)))
+            before, after = (
+                Sample(*map(median_high, zip(*part, strict=True)))
+                for part in (samples[quarter : 2 * quarter], samples[-quarter:])
+            )
             words = (
-                f"{name}: {before.memory >> 10} to {after.memory >> 10} MiB, {before.files} to {after.files} files,"
+                f"{name}: {before.memory / 1024:.1f} to {after.memory / 1024:.1f} MiB, {before.files} to {after.files} files,"
                 f" {before.threads} to {after.threads} threads"
             )
             lines.append(words)
             if (
-                after.memory > before.memory * 1.1 + (growth_mib << 10)
+                after.memory > before.memory * (1 + _MOST_SHARE) + (growth_mib << 10)
                 or after.files > before.files + _MOST_FILES
                 or after.threads > before.threads + _MOST_THREADS
             ):
