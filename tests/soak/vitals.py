@@ -86,8 +86,8 @@ class Vitals:
                 for part in (samples[quarter : 2 * quarter], samples[-quarter:])
             )
             words = (
-                f"{name}: {before.memory / 1024:.1f} to {after.memory / 1024:.1f} MiB, {before.files} to {after.files} files,"
-                f" {before.threads} to {after.threads} threads"
+                f"{name}: {before.memory / 1024:.1f} to {after.memory / 1024:.1f} MiB,"
+                f" {before.files} to {after.files} files, {before.threads} to {after.threads} threads"
             )
             lines.append(words)
             if (
