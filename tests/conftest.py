@@ -1,4 +1,4 @@
-"""Puts the files that take longest first, so that none of them is alone at the end while the other workers wait."""
+"""Puts the files that take longest first, so that no worker has one of them left when the others have nothing to do."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ import pytest
 
 _TESTS = Path(__file__).parent
 LONGEST = (
-    "chaos/test_chaos.py",
     "stock_market/test_consumer_faults.py",
     "stock_market/test_secured.py",
-    "kafka/test_kafka_reassignment.py",
-    "kafka/test_kafka_broker_config.py",
+    "chaos/test_chaos.py",
     "soak/test_soak.py",
+    "stock_market/test_group_member.py",
+    "stock_market/test_consumer_cut_logs.py",
+    "stock_market/test_consumer_reading.py",
     "stock_market/test_publisher.py",
-    "stock_market/test_connections.py",
+    "stock_market/test_consumer_objects.py",
+    "repository/test_operator_shell.py",
+    "stock_market/test_kafka_client.py",
+    "local_cloud/test_lifecycle.py",
+    "stock_market/test_consumer_logs.py",
+    "kafka/test_kafka_reassignment.py",
 )
 """Beneath `tests`; xdist hands the files out in the order of collection (`--no-loadscope-reorder`)."""
 

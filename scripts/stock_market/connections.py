@@ -9,6 +9,8 @@
   network: the client never again asks who leads, so that it is stuck as soon as a leader changes.
 - A TLS handshake has no time limit: a host that is cut off during it is waited for, for ever.
 - A host that is cut off is waited for until a TCP connection has failed for 10 s; the consumer has no option for that.
+- The socket of an attempt that fails stays open until Python's garbage collector finds it: while a broker is away, a
+  client that has little else to do holds more and more of them.
 - Who leads is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
 
 `test_connections` finds out when another version needs this no more, or does not take it any more.
@@ -18,12 +20,14 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 import ssl
 import time
 from functools import wraps
 from typing import Any, NamedTuple
 
 from kafka.errors import KafkaConnectionError
+from kafka.net.inet import KafkaNetSocket
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 
@@ -67,6 +71,7 @@ _plain_connect = KafkaConnectionManager._connect
 _plain_build_transport = KafkaConnectionManager._build_transport
 _plain_least_loaded_node = KafkaConnectionManager.least_loaded_node
 _plain_handshake = KafkaSSLTransport.handshake
+_plain_sock_connect = KafkaNetSocket.sock_connect
 
 
 @wraps(_plain_connect)
@@ -96,9 +101,29 @@ async def _build_transport(manager: KafkaConnectionManager, node: Any, timeout_a
         raise KafkaConnectionError(str(error)) from error
 
 
+@wraps(_plain_sock_connect)
+async def _sock_connect(
+    factory: KafkaNetSocket, net: Any, sock: socket.socket, address: Any, timeout_at: float | None = None
+) -> Any:
+    """In place of KafkaNetSocket.sock_connect: closes the socket where it does not connect."""
+    try:
+        return await _plain_sock_connect(factory, net, sock, address, timeout_at)
+    except BaseException:
+        sock.close()
+        raise
+
+
 @wraps(_plain_handshake)
 async def _handshake(transport: KafkaSSLTransport) -> None:
-    """In place of KafkaSSLTransport.handshake."""
+    """In place of KafkaSSLTransport.handshake: has a time limit, and closes the socket where it fails."""
+    try:
+        await _shake_hands(transport)
+    except BaseException:
+        transport._sock.close()
+        raise
+
+
+async def _shake_hands(transport: KafkaSSLTransport) -> None:
     until = time.monotonic() + _HANDSHAKE_SECONDS
     while True:
         try:
@@ -168,6 +193,7 @@ def mend() -> None:
     KafkaConnectionManager._build_transport = _build_transport
     KafkaConnectionManager.least_loaded_node = _least_loaded_node
     KafkaSSLTransport.handshake = _handshake
+    KafkaNetSocket.sock_connect = _sock_connect
     for transport in (KafkaTCPTransport, KafkaSSLTransport):
         transport._sock_recv = _receiving(transport)
     KafkaSSLTransport.write = _write

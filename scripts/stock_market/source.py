@@ -187,8 +187,8 @@ class ReplayedSource:
         return self._moment() if self._look() else None
 
     def take(self, count: int, partitions: int) -> list[Records]:
-        """The next quotes, or as many as are left."""
-        return gather(self._records(count, partitions), self._batch_bytes)
+        """The next quotes, at most `count`, or as many as are left."""
+        return gather(self._records(min(count, _MOST), partitions), self._batch_bytes)
 
     def _records(self, count: int, partitions: int) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
         until = self.until

@@ -258,14 +258,30 @@ class Stage:
         last = topic.ends(self.address, self.topic)
         expected = {partition: end for partition, end in last.items() if end}
         try:
-            self._until(
-                lambda: self._stored() == expected, f"the objects do not reach the topic's ends {last}", _DRAIN_SECONDS
-            )
+            self._drain(expected)
         except RestError as error:
             complaints.append(str(error))
         complaints += self._end_well(self.consumers)
         if complaints:
             raise RestError("; ".join(complaints))
+
+    def _drain(self, ends: dict[int, int]) -> None:
+        """Waits until the objects reach the topic's ends, or the group says that they do: then no more objects come.
+
+        Raises:
+            RestError: they do not reach them.
+        """
+        complaint = f"the objects do not reach the topic's ends {ends}"
+        with KafkaAdminClient(bootstrap_servers=self.address) as admin:
+            self._until(lambda: self._stored() == ends or self._committed(admin) == ends, complaint, _DRAIN_SECONDS)
+        if self._stored() != ends:
+            raise RestError(f"{complaint}, but the group has committed them")
+
+    def _committed(self, admin: KafkaAdminClient) -> dict[int, int]:
+        """The group's offsets, where it has committed any."""
+        group = f"group-{self.topic}"
+        found = admin.list_group_offsets({group: None})[group]
+        return {place.partition: committed.offset for place, committed in found.items() if committed.offset > 0}
 
     def _wait_for_broker(self) -> None:
         try:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from tests.chaos import clock
@@ -22,6 +23,7 @@ from tests.soak.verdict import judge
 
 _FOLDER = "STOCK_MARKET_SOAK_FOLDER"
 _SHOWN = 20
+_PHASES = ("start", "hours", "rest", "verdict")
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,20 +69,26 @@ def main() -> int:
     what = (plan.night if arguments.night else plan.week)(arguments.minutes)
     shifted = clock.Clock(clock.library(folder), folder / "clock")
     shifted.jump(_start_seconds(what.start_hour))
-    begun, well = time.monotonic(), False
+    marks, well = [time.monotonic()], False
     stage = Stage(what, shifted, folder)
     try:
         print(f"{what.hours:g} hours from {datetime.now(UTC):%Y-%m-%d %H:%M}, {what.rate} times as fast", flush=True)
-        stage.play()
-        stage.rest()
+        for phase in (stage.play, stage.rest):
+            marks.append(time.monotonic())
+            phase()
+        marks.append(time.monotonic())
         verdict, lines = judge(stage)
-        for line in lines:
+        marks.append(time.monotonic())
+        lengths = [
+            f"{name} {after - before:.0f} s" for name, (before, after) in zip(_PHASES, pairwise(marks), strict=True)
+        ]
+        for line in [*lines, f"time: {', '.join(lengths)}"]:
             print(f"  {line}")
         for problem in verdict.problems[:_SHOWN]:
             print(f"  PROBLEM: {problem}")
         print(
             f"{stage.hours:.0f} hours, {verdict.records:,} records of {verdict.producers} producers in"
-            f" {verdict.objects:,} objects, {time.monotonic() - begun:.0f} s: {verdict.lost} lost,"
+            f" {verdict.objects:,} objects, {marks[-1] - marks[0]:.0f} s: {verdict.lost} lost,"
             f" {verdict.doubled} doubled, {len(verdict.problems)} problems"
         )
         well = verdict.well

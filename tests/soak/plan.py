@@ -27,7 +27,7 @@ class Plan:
         idle_every: how often the idle producer sends a record.
         segment: after how many hours a segment of the log is full.
         retention: how long Kafka keeps records.
-        growth_mib: by how many MiB, beside a tenth, a service's memory may grow.
+        growth_mib: by how many MiB a service's memory may rise in each of two quarters of its life.
     """
 
     hours: float
@@ -70,7 +70,7 @@ def week(minutes: float) -> Plan:
         idle_every=30,
         segment=6,
         retention=36,
-        growth_mib=6,
+        growth_mib=2,
     )
 
 
@@ -92,5 +92,5 @@ def night(minutes: float) -> Plan:
         idle_every=4,
         segment=1,
         retention=6,
-        growth_mib=32,
+        growth_mib=8,
     )

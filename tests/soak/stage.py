@@ -253,6 +253,7 @@ class Stage:
         self._sleep_until(begun + plan.hours * HOUR_SECONDS)
         self.hours = (time.time() - begun) / HOUR_SECONDS
         self.vitals.finish()
+        self.vitals.write(self.folder / "vitals.log")
         self.clock.run(1)
 
     def _sleep_until(self, moment: float) -> None:

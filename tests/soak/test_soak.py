@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos import clock
@@ -65,20 +66,61 @@ def test_a_clock_that_runs_fast_is_seen_by_another_process_and_slows_down_again(
     assert fourth[0] - time.time() > 1000 + 200 - 30
 
 
-def test_growth_of_memory_files_or_threads_is_found() -> None:
+def test_growth_of_memory_files_or_threads_is_found_and_a_single_step_is_none() -> None:
+    def life(*quarters: Sample) -> list[Sample]:
+        return [each for quarter in (Sample(90_000, 40, 9), *quarters) for each in [quarter] * 10]
+
+    flat = Sample(50_000, 10, 3)
     vitals = Vitals()
     vitals.finish()
-    steady = [Sample(50_000, 10, 3)] * 20
     vitals._samples = {
-        "steady": [*steady, *steady],
-        "memory": [*steady, *[Sample(62_200, 10, 3)] * 20],
-        "files": [*steady, *[Sample(50_000, 23, 3)] * 20],
-        "threads": [*steady, *[Sample(50_000, 10, 10)] * 20],
-        "short": steady[:9],
+        "steady": life(flat, flat, flat),
+        "step": life(flat, Sample(62_000, 20, 9), Sample(62_000, 20, 9)),
+        "memory": life(flat, Sample(52_100, 10, 3), Sample(54_200, 10, 3)),
+        "files": life(flat, Sample(50_000, 13, 3), Sample(50_000, 16, 3)),
+        "threads": life(flat, Sample(50_000, 10, 5), Sample(50_000, 10, 7)),
+        "leap": life(flat, flat, Sample(66_500, 10, 3)),
+        "short": [flat] * 9,
     }
-    grown, lines = vitals.judge(growth_mib=6)
-    assert [re.findall(r"(\w+)(?::| was)", line)[-1] for line in grown] == ["memory", "files", "threads", "short"]
-    assert len(lines) == 4
+    grown, lines = vitals.judge(growth_mib=2)
+    assert [re.findall(r"(\w+)(?::| was)", line)[-1] for line in grown] == [
+        *("memory", "files", "threads", "leap", "short"),
+    ]
+    assert len(lines) == 6
+
+
+_LEAKING = """
+import os, sys, threading, time
+held, over = [], threading.Event()
+while True:
+    if sys.argv[1] == "memory":
+        held.append(b"x" * (1 << 20))
+    elif sys.argv[1] == "files":
+        held.append(os.open("/dev/null", os.O_RDONLY))
+    elif sys.argv[1] == "threads":
+        threading.Thread(target=over.wait, daemon=True).start()
+    print(flush=True)
+    time.sleep(0.02)
+"""
+
+
+def test_a_process_that_leaks_memory_files_or_threads_is_found_while_it_runs() -> None:
+    leaks = ("nothing", "memory", "files", "threads")
+    with ExitStack() as ended:
+        vitals = Vitals(period=0.05)
+        for leak in leaks:
+            command = [sys.executable, "-c", _LEAKING, leak]
+            process = ended.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
+            ended.callback(process.kill)
+            assert process.stdout is not None
+            # An interpreter that starts grows, too.
+            process.stdout.readline()
+            vitals.watch(leak, process.pid)
+        time.sleep(2.5)
+        vitals.finish()
+    grown, lines = vitals.judge(growth_mib=2)
+    assert [line.split(":")[1].strip() for line in grown] == ["memory", "files", "threads"]
+    assert len(lines) == len(leaks)
 
 
 def test_a_plan_leaves_each_thing_time_to_happen() -> None:

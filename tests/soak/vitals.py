@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
+from statistics import median_high
 from typing import NamedTuple
 
 _PERIOD_SECONDS = 0.5
-_MOST_FILES, _MOST_THREADS = 12, 6
-"""Connections to S3 and threads for uploads come one by one, when they are needed at once."""
+_STEADY_FILES, _STEADY_THREADS = 2, 1
+"""By how many they may rise in each of two quarters."""
+_STEP = 8
+"""How many times as much they may rise once: connections to S3 and threads come one by one, when they are needed at
+once, and what the allocator of memory took for a backlog it keeps."""
 _FEW = 8
 
 
@@ -34,9 +38,14 @@ def sample(pid: int) -> Sample | None:
 
 
 class Vitals:
-    """Samples processes, twice a second, in a thread of its own."""
+    """Samples processes in a thread of its own.
 
-    def __init__(self) -> None:
+    Args:
+        period: seconds between two samples of a process.
+    """
+
+    def __init__(self, period: float = _PERIOD_SECONDS) -> None:
+        self._period = period
         self._pids: dict[str, int] = {}
         self._samples: dict[str, list[Sample]] = {}
         self._over = threading.Event()
@@ -49,7 +58,7 @@ class Vitals:
         self._pids[name] = pid
 
     def _watch(self) -> None:
-        while not self._over.wait(_PERIOD_SECONDS):
+        while not self._over.wait(self._period):
             for name, pid in list(self._pids.items()):
                 found = sample(pid)
                 if found is not None:
@@ -60,29 +69,41 @@ class Vitals:
         self._over.set()
         self._thread.join()
 
+    def write(self, path: Path) -> None:
+        """Writes all samples, a line for each, in the order of the names."""
+        lines = [
+            f"{name} {number * self._period:g} s: {found.memory} KiB, {found.files} files, {found.threads} threads\n"
+            for name, samples in self._samples.items()
+            for number, found in enumerate(samples)
+        ]
+        path.write_text("".join(lines))
+
     def judge(self, growth_mib: int) -> tuple[list[str], list[str]]:
-        """What has grown from the second quarter of a process's life to the last, and one line for each process.
+        """What grows over the last three quarters of a process's life, and one line for each process.
+
+        The quarters' medians are compared. What rises in each of two quarters grows; a single step does only where it
+        is eight times as large, for a process that waits for others takes more once, and keeps it.
 
         Args:
-            growth_mib: by how many MiB, beside a tenth, its memory may grow.
+            growth_mib: by how many MiB its memory may rise in each of two quarters.
         """
         grown, lines = [], []
+        allowed = Sample(growth_mib << 10, _STEADY_FILES, _STEADY_THREADS)
         for name, samples in self._samples.items():
             quarter = len(samples) // 4
             if quarter < _FEW:
                 grown.append(f"{name} was sampled {len(samples)} times only, which says nothing of growth")
                 continue
-            before = Sample(*map(max, zip(*samples[quarter : 2 * quarter], strict=True)))
-            after = Sample(*map(max, zip(*samples[-quarter:], strict=True)))
-            words = (
-                f"{name}: {before.memory >> 10} to {after.memory >> 10} MiB, {before.files} to {after.files} files,"
-                f" {before.threads} to {after.threads} threads"
-            )
+            parts = (samples[first * quarter : (first + 1) * quarter] for first in (1, 2, 3))
+            medians = [Sample(*map(median_high, zip(*part, strict=True))) for part in parts]
+            memory = [f"{each.memory / 1024:.1f}" for each in medians]
+            files, threads = ([str(each[number]) for each in medians] for number in (1, 2))
+            words = f"{name}: {', '.join(memory)} MiB, {', '.join(files)} files, {', '.join(threads)} threads"
             lines.append(words)
-            if (
-                after.memory > before.memory * 1.1 + (growth_mib << 10)
-                or after.files > before.files + _MOST_FILES
-                or after.threads > before.threads + _MOST_THREADS
-            ):
+            if any(map(_grows, *medians, allowed)):
                 grown.append(f"grown: {words}")
         return grown, lines
+
+
+def _grows(second: int, third: int, last: int, allowed: int) -> bool:
+    return min(third - second, last - third) > allowed or last - second > allowed * _STEP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import select
 import socket
@@ -11,13 +12,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kafka.errors import KafkaConnectionError, KafkaError
+from kafka.net.inet import KafkaNetSocket
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
+from tests.stock_market.broker import free_port
 
 from stock_market import connections
 
@@ -223,6 +227,39 @@ def test_a_broker_that_is_silent_in_the_handshake_is_given_up(monkeypatch: pytes
     assert silent_in_tls()
     monkeypatch.setattr(KafkaSSLTransport, "handshake", left_alone(KafkaSSLTransport.handshake))
     assert not silent_in_tls(), "kafka-python gives it up, too; this part of `connections` can go"
+
+
+def sockets_left_open(address: str, **options: Any) -> int:
+    """How many sockets more than after one attempt to connect a client holds after six, all of which failed."""
+    net = NetworkSelector()
+    manager = KafkaConnectionManager(net, bootstrap_servers=address, reconnect_backoff_ms=0, **options)
+    held = []
+    gc.disable()
+    try:
+        for _ in range(6):
+            conn = manager.get_connection("bootstrap-0")
+            net.poll(timeout_ms=5000, future=conn.init_future)
+            assert conn.init_future.failed()
+            manager._backoff.clear()
+            manager._conns.clear()
+            held.append(sum(1 for _ in Path("/proc/self/fd").iterdir()))
+    finally:
+        gc.enable()
+        manager.close()
+    return held[-1] - held[0]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_attempt_that_fails_leaves_no_socket_open(
+    curt_broker: str, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    if tls:
+        kind, method, address, options = KafkaSSLTransport, "handshake", curt_broker, {"security_protocol": "SSL"}
+    else:
+        kind, method, address, options = KafkaNetSocket, "sock_connect", f"127.0.0.1:{free_port()}", {}
+    assert sockets_left_open(address, **options) == 0
+    monkeypatch.setattr(kind, method, left_alone(getattr(kind, method)))
+    assert sockets_left_open(address, **options) >= 5, "kafka-python closes it; this part of `connections` can go"
 
 
 class Broker:

@@ -116,6 +116,7 @@ def printed(playbook: str, *arguments: str, **environment: str) -> str:
     local = ROOT / "inventory" / "local" / "group_vars" / "all"
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory/aws"]
     command += [f"-e@{local / name}" for name in ("endpoint.yml", "kafka_archive.yml")]
+    command += [f"-e@{ROOT / 'molecule' / 'default' / 'vars' / 'flush.yml'}"]
     done = subprocess.run(
         [*command, f"playbooks/{playbook}", *arguments],
         cwd=ROOT,
