@@ -8,8 +8,8 @@ from typing import Any
 from tests.local_cloud.glue_lake import clients
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_statement import EngineSql
-from local_cloud.athena.hive_ddl import parse_ddl
+from local_cloud.athena.ddl.statement import EngineSql
+from local_cloud.athena.hive.statements import parse_ddl
 from local_cloud.athena.results import Result
 from local_cloud.iam_callers import Caller, role_session
 

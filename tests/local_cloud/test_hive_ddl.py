@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from local_cloud.athena.ddl_databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
-from local_cloud.athena.ddl_describe import Describe
-from local_cloud.athena.ddl_partitions import AddPartitions, Condition, DropPartitions, NewPartition, RepairTable
-from local_cloud.athena.ddl_show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
-from local_cloud.athena.ddl_statement import ColumnDefinition, Ddl, TableName
-from local_cloud.athena.ddl_tables import CreateTable, DropTable
+from local_cloud.athena.ddl.databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
+from local_cloud.athena.ddl.describe import Describe
+from local_cloud.athena.ddl.partitions import AddPartitions, Condition, DropPartitions, NewPartition, RepairTable
+from local_cloud.athena.ddl.show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
+from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl, TableName
+from local_cloud.athena.ddl.tables import CreateTable, DropTable
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.hive_ddl import parse_ddl
-from local_cloud.athena.hive_formats import StorageClauses
-from local_cloud.athena.hive_types import HiveType
+from local_cloud.athena.hive.formats import StorageClauses
+from local_cloud.athena.hive.statements import parse_ddl
+from local_cloud.athena.hive.types import HiveType
 
 QUOTES = TableName("quotes")
 STRING, DOUBLE = HiveType("string"), HiveType("double")

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from local_cloud.athena import statements, writing
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_statement import EngineSql
+from local_cloud.athena.ddl.statement import EngineSql
 from local_cloud.athena.errors import MalformedQueryError, QueryCancelledError, QueryError
 from local_cloud.athena.results import Result
 from local_cloud.athena.statements import Statement

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from local_cloud.athena.ddl_statement import Ddl
+from local_cloud.athena.ddl.statement import Ddl
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.hive_ddl import parse_ddl
+from local_cloud.athena.hive.statements import parse_ddl
 from local_cloud.athena.lexer import Token, closing, split, tokenize, top_level
 
 NOT_OURS: Final = "Queries of this type are not supported"

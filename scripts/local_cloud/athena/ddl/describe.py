@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import DdlError, execution_error
-from local_cloud.athena.ddl_iceberg import athena_properties
-from local_cloud.athena.ddl_partitions import in_order, partition_input, partitioned
-from local_cloud.athena.ddl_statement import GlueTable, TableName, result_of
-from local_cloud.athena.hive_formats import LAZY_SIMPLE_SERDE
-from local_cloud.athena.hive_tokens import Cursor
-from local_cloud.athena.hive_types import parse_type
-from local_cloud.athena.iceberg_metadata import IcebergMetadata
+from local_cloud.athena.ddl.errors import DdlError, execution_error
+from local_cloud.athena.ddl.iceberg import athena_properties
+from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
+from local_cloud.athena.ddl.partitions import in_order, partition_input, partitioned
+from local_cloud.athena.ddl.statement import GlueTable, TableName, result_of
+from local_cloud.athena.hive.formats import LAZY_SIMPLE_SERDE
+from local_cloud.athena.hive.tokens import Cursor
+from local_cloud.athena.hive.types import parse_type
 from local_cloud.athena.results import Result, Row
 
 _NAMES = ["col_name", "data_type", "comment"]

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from local_cloud.athena.ddl_statement import GlueTable
+from local_cloud.athena.ddl.statement import GlueTable
 
 METADATA_LOCATION = "metadata_location"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from local_cloud.athena.ddl_iceberg import CreateIcebergTable
-from local_cloud.athena.ddl_statement import ColumnDefinition, Ddl, TableName
-from local_cloud.athena.ddl_tables import CreateTable
+from local_cloud.athena.ddl.iceberg import CreateIcebergTable
+from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl, TableName
+from local_cloud.athena.ddl.tables import CreateTable
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.hive_clauses import column, columns, if_not_exists, names_in_brackets, properties, table_name
-from local_cloud.athena.hive_formats import (
+from local_cloud.athena.hive.clauses import column, columns, if_not_exists, names_in_brackets, properties, table_name
+from local_cloud.athena.hive.formats import (
     COLLECTION_DELIMITER,
     ESCAPE,
     FIELD_DELIMITER,
@@ -20,7 +20,7 @@ from local_cloud.athena.hive_formats import (
     FileFormat,
     StorageClauses,
 )
-from local_cloud.athena.hive_tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
+from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
 
 _TRANSFORMS = frozenset({"year", "month", "day", "hour", "bucket", "truncate"})
 

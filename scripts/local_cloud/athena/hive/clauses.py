@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from local_cloud.athena.catalog import CATALOG
-from local_cloud.athena.ddl_partitions import Condition
-from local_cloud.athena.ddl_statement import ColumnDefinition, TableName
+from local_cloud.athena.ddl.partitions import Condition
+from local_cloud.athena.ddl.statement import ColumnDefinition, TableName
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.hive_tokens import Cursor, Kind
-from local_cloud.athena.hive_types import parse_type
+from local_cloud.athena.hive.tokens import Cursor, Kind
+from local_cloud.athena.hive.types import parse_type
 
 _OPERATORS = ("=", "<=", ">=", "<>", "!=", "<", ">")
 

@@ -9,20 +9,19 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import DdlError
-from local_cloud.athena.ddl_statement import (
+from local_cloud.athena.ddl.errors import DdlError
+from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
+from local_cloud.athena.ddl.statement import (
     ColumnDefinition,
     EngineSql,
     GlueTable,
     TableName,
     find_database,
     iceberg_name,
-    literal,
-    quoted,
 )
-from local_cloud.athena.ddl_tables import normal_location
+from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.errors import QueryError
-from local_cloud.athena.iceberg_metadata import IcebergMetadata
+from local_cloud.athena.lexer import literal, quoted
 
 _FORMATS = frozenset({"parquet", "orc", "avro"})
 _CODECS = frozenset({"none", "gzip", "snappy", "zstd", "lz4", "zlib", "deflate"})

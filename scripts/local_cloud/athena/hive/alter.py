@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_cloud.athena.ddl_alter import (
+from local_cloud.athena.ddl.alter import (
     AddColumns,
     ChangeColumn,
     DropColumn,
@@ -12,10 +12,10 @@ from local_cloud.athena.ddl_alter import (
     SetProperties,
     UnsetProperties,
 )
-from local_cloud.athena.ddl_partitions import AddPartitions, DropPartitions, NewPartition, RenamePartition
-from local_cloud.athena.ddl_statement import Ddl, TableName
+from local_cloud.athena.ddl.partitions import AddPartitions, DropPartitions, NewPartition, RenamePartition
+from local_cloud.athena.ddl.statement import Ddl, TableName
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.hive_clauses import (
+from local_cloud.athena.hive.clauses import (
     column,
     columns,
     conditions,
@@ -26,7 +26,7 @@ from local_cloud.athena.hive_clauses import (
     property_names,
     table_name,
 )
-from local_cloud.athena.hive_tokens import NOT_SUPPORTED_TYPE, Cursor
+from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor
 
 # What Hive has and Athena has not: https://docs.aws.amazon.com/athena/latest/ug/unsupported-ddl.html
 _UNSUPPORTED = (

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import execution_error, semantic_error, table_not_found
-from local_cloud.athena.ddl_statement import (
+from local_cloud.athena.ddl.errors import execution_error, semantic_error, table_not_found
+from local_cloud.athena.ddl.statement import (
     ColumnDefinition,
     EngineSql,
     GlueTable,
@@ -16,7 +16,7 @@ from local_cloud.athena.ddl_statement import (
     find_database,
     nothing,
 )
-from local_cloud.athena.hive_formats import StorageClauses
+from local_cloud.athena.hive.formats import StorageClauses
 from local_cloud.athena.results import Result
 
 

@@ -9,12 +9,11 @@ from typing import Any, Protocol
 from moto.glue.models import FakeTable
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import database_not_found, table_not_found
-from local_cloud.athena.hive_types import HiveType
+from local_cloud.athena.ddl.errors import database_not_found, table_not_found
+from local_cloud.athena.hive.types import HiveType
+from local_cloud.athena.lexer import quoted
 from local_cloud.athena.results import Result, Row
-
-HIVE_CATALOG = "awsdatacatalog"
-ICEBERG_CATALOG = "awsdatacatalog_iceberg"
+from local_cloud.trino.files import ICEBERG
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +156,7 @@ def context_database(database: str) -> str:
 
 def iceberg_name(database: str, table: str) -> str:
     """A table's full name for Trino's Iceberg connector."""
-    return f"{ICEBERG_CATALOG}.{quoted(database)}.{quoted(table)}"
-
-
-def quoted(name: str) -> str:
-    """A name in double quotes, as Trino reads it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A string of Trino's."""
-    return "'" + text.replace("'", "''") + "'"
+    return f"{ICEBERG}.{quoted(database)}.{quoted(table)}"
 
 
 def find_database(catalog: Catalog, database: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_databases import matching
-from local_cloud.athena.ddl_statement import GlueTable, TableName, context_database, find_database, result_of
+from local_cloud.athena.ddl.databases import matching
+from local_cloud.athena.ddl.statement import GlueTable, TableName, context_database, find_database, result_of
 from local_cloud.athena.results import Result
 
 

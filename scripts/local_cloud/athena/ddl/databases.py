@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import database_not_found, execution_error
-from local_cloud.athena.ddl_statement import find_database, nothing, result_of
+from local_cloud.athena.ddl.errors import database_not_found, execution_error
+from local_cloud.athena.ddl.statement import find_database, nothing, result_of
 from local_cloud.athena.results import Result
 
 

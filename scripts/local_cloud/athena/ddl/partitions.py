@@ -10,15 +10,15 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import (
+from local_cloud.athena.ddl.errors import (
     ICEBERG_UNSUPPORTED,
     DdlError,
     execution_error,
     partition_not_found,
     semantic_error,
 )
-from local_cloud.athena.ddl_statement import GlueTable, TableName, nothing, result_of
-from local_cloud.athena.ddl_tables import normal_location
+from local_cloud.athena.ddl.statement import GlueTable, TableName, nothing, result_of
+from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.results import Result
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {

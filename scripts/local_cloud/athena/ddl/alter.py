@@ -8,22 +8,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import ICEBERG_UNSUPPORTED, DdlError, execution_error, semantic_error
-from local_cloud.athena.ddl_iceberg import default_properties, engine_properties, map_of
-from local_cloud.athena.ddl_partitions import in_order, partition_input, partitioned
-from local_cloud.athena.ddl_statement import (
+from local_cloud.athena.ddl.errors import ICEBERG_UNSUPPORTED, DdlError, execution_error, semantic_error
+from local_cloud.athena.ddl.iceberg import default_properties, engine_properties, map_of
+from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
+from local_cloud.athena.ddl.partitions import in_order, partition_input, partitioned
+from local_cloud.athena.ddl.statement import (
     ColumnDefinition,
     EngineSql,
     GlueTable,
     TableName,
     iceberg_name,
-    literal,
     nothing,
-    quoted,
 )
-from local_cloud.athena.ddl_tables import normal_location
+from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.errors import UnsupportedError
-from local_cloud.athena.iceberg_metadata import IcebergMetadata
+from local_cloud.athena.lexer import literal, quoted
 from local_cloud.athena.results import Result
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from local_cloud.athena.ddl_errors import execution_error
+from local_cloud.athena.ddl.errors import execution_error
 from local_cloud.athena.errors import QueryError
-from local_cloud.athena.hive_tokens import Cursor
+from local_cloud.athena.hive.tokens import Cursor
 
 # https://docs.aws.amazon.com/athena/latest/ug/data-types.html
 _PRIMITIVES = frozenset(

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import execution_error
-from local_cloud.athena.ddl_iceberg import athena_properties
-from local_cloud.athena.ddl_statement import GlueTable, TableName, result_of
-from local_cloud.athena.hive_formats import TEXT_FILE
-from local_cloud.athena.iceberg_metadata import IcebergMetadata, PartitionField
+from local_cloud.athena.ddl.errors import execution_error
+from local_cloud.athena.ddl.iceberg import athena_properties
+from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata, PartitionField
+from local_cloud.athena.ddl.statement import GlueTable, TableName, result_of
+from local_cloud.athena.hive.formats import TEXT_FILE
 from local_cloud.athena.results import Result
 
 _SIZED = re.compile(r"(\w+)\[(\d+)\]")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local_cloud.athena.ddl_create_text import ShowCreateTable
-from local_cloud.athena.ddl_databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
-from local_cloud.athena.ddl_describe import Describe
-from local_cloud.athena.ddl_iceberg import Optimize, Vacuum
-from local_cloud.athena.ddl_partitions import RepairTable, ShowPartitions
-from local_cloud.athena.ddl_refused import WithReservedName
-from local_cloud.athena.ddl_show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
-from local_cloud.athena.ddl_statement import Ddl, TableName
-from local_cloud.athena.ddl_tables import DropTable
+from local_cloud.athena.ddl.create_text import ShowCreateTable
+from local_cloud.athena.ddl.databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
+from local_cloud.athena.ddl.describe import Describe
+from local_cloud.athena.ddl.iceberg import Optimize, Vacuum
+from local_cloud.athena.ddl.partitions import RepairTable, ShowPartitions
+from local_cloud.athena.ddl.refused import WithReservedName
+from local_cloud.athena.ddl.show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
+from local_cloud.athena.ddl.statement import Ddl, TableName
+from local_cloud.athena.ddl.tables import DropTable
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.hive_alter import alter_table
-from local_cloud.athena.hive_clauses import (
+from local_cloud.athena.hive.alter import alter_table
+from local_cloud.athena.hive.clauses import (
     database_name,
     if_exists,
     if_not_exists,
@@ -23,8 +23,8 @@ from local_cloud.athena.hive_clauses import (
     properties,
     table_name,
 )
-from local_cloud.athena.hive_create import create_table
-from local_cloud.athena.hive_tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
+from local_cloud.athena.hive.create import create_table
+from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
 
 
 def parse_ddl(text: str) -> Ddl | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_cloud.athena.ddl_errors import semantic_error
+from local_cloud.athena.ddl.errors import semantic_error
 
 _MAPRED = "org.apache.hadoop.mapred"
 _IO = "org.apache.hadoop.hive.ql.io"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.ddl_errors import DdlError
-from local_cloud.athena.ddl_iceberg import CreateIcebergTable
-from local_cloud.athena.ddl_statement import Ddl, EngineSql, GlueTable, TableName
-from local_cloud.athena.ddl_tables import CreateTable
-from local_cloud.athena.hive_tokens import ReservedName
+from local_cloud.athena.ddl.errors import DdlError
+from local_cloud.athena.ddl.iceberg import CreateIcebergTable
+from local_cloud.athena.ddl.statement import Ddl, EngineSql, GlueTable, TableName
+from local_cloud.athena.ddl.tables import CreateTable
+from local_cloud.athena.hive.tokens import ReservedName
 from local_cloud.athena.results import Result
 
 
