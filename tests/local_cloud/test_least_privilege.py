@@ -257,9 +257,19 @@ def test_the_analyst_may_do_nothing_else(
         "DROP DATABASE stock_market CASCADE",
         "CREATE DATABASE mine",
         "ALTER TABLE quotes DROP PARTITION (dt = '2026-11-25', hour = '09')",
+        "INSERT INTO quotes SELECT * FROM quotes",
+        f"CREATE TABLE mine WITH (external_location = 's3://{DATA}/mine/') AS SELECT * FROM quotes",
+        "CREATE TABLE mine AS SELECT * FROM quotes",
+        f"UNLOAD (SELECT * FROM quotes) TO 's3://{DATA}/mine/' WITH (format = 'PARQUET')",
+        "CREATE VIEW mine AS SELECT * FROM quotes",
+        f"CREATE EXTERNAL TABLE mine (symbol string) LOCATION 's3://{DATA}/quotes/'",
+        f"CREATE TABLE mine (symbol string) LOCATION 's3://{DATA}/mine/' TBLPROPERTIES ('table_type' = 'ICEBERG')",
     ],
 )
 def test_the_analyst_changes_nothing_by_sql(filled: Deployment, sql: str) -> None:
+    objects = filled.cloud.operator.s3.list_objects_v2(Bucket=DATA)["KeyCount"]
     with pytest.raises(Refused):
         workers.run(filled.analyst, sql)
-    assert filled.cloud.operator.glue.get_table(DatabaseName=DATABASE, Name="quotes")
+    tables = filled.cloud.operator.glue.get_tables(DatabaseName=DATABASE)["TableList"]
+    assert [table["Name"] for table in tables] == ["quotes"]
+    assert filled.cloud.operator.s3.list_objects_v2(Bucket=DATA)["KeyCount"] == objects
