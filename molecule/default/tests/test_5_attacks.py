@@ -22,6 +22,8 @@ from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthori
 
 CLIENTS = STATE / "clients"
 CURL_COULD_NOT_CONNECT = 7
+CURL_TIMED_OUT = 28
+ENGINE_PORT = 8080
 LOG = "/var/log/kafka/server.log"
 Said = Callable[[str], list[str]]
 
@@ -189,6 +191,17 @@ def test_the_consumers_role_can_neither_delete_nor_look_elsewhere(host: Any, dep
     ):
         answer = as_the_consumer(host, call)
         assert "AccessDenied" in answer or "Forbidden" in answer, f"{call}: {answer}"
+
+
+def test_no_host_reaches_the_engine_behind_athena(host: Any, deployment: Deployment) -> None:
+    """Trino listens on 127.77.X.1, which only this machine has."""
+    machine = str(deployment.facts["endpoint_url"]).split("//")[1].split(":")[0]
+    with socket.create_connection((machine, ENGINE_PORT), timeout=5):
+        pass  # it is there
+    gateway = host.check_output("ip -4 route show default").split()[2]
+    for address in {gateway, machine, machine.replace("127.77", "198.18")}:
+        refused = host.run(f"curl -sS --max-time 3 http://{address}:{ENGINE_PORT}/v1/info")
+        assert refused.rc in {CURL_COULD_NOT_CONNECT, CURL_TIMED_OUT}, f"{address}: {refused.stdout}"
 
 
 def as_the_consumer(host: Any, call: str) -> str:
