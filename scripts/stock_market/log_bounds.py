@@ -49,13 +49,13 @@ class LogBounds:
         where = TopicPartition(self._topic, partition)
         return int(self._consumer.end_offsets([where], timeout_ms=_KAFKA_MS)[where])
 
-    def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    def ends(self, partitions: Collection[TopicPartition], timeout_ms: int = _LAG_MS) -> dict[TopicPartition, int]:
         """The offset of each log's next record, with one request for each leader.
 
         Raises:
             KafkaError: a broker does not tell.
         """
-        ends: dict[TopicPartition, int] = self._consumer.end_offsets(list(partitions), timeout_ms=_LAG_MS)
+        ends: dict[TopicPartition, int] = self._consumer.end_offsets(list(partitions), timeout_ms=timeout_ms)
         return ends
 
     def cut(self, partition: int, before: LastRecord | None) -> int | None:

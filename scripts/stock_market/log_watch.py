@@ -25,6 +25,8 @@ _log = Log("consumer")
 _ENDS_SECONDS = 60.0
 _SETTLE_SECONDS = 2.0
 """From a new connection to the question for the logs' ends."""
+_MOMENT_MS = 500
+"""Reading waits meanwhile."""
 _NEVER = -1.0
 
 
@@ -104,7 +106,7 @@ class LogWatch:
         if not asked:
             return
         try:
-            for where, log_end in self._bounds.ends(asked).items():
+            for where, log_end in self._bounds.ends(asked, _MOMENT_MS).items():
                 if writers[where].position > log_end:
                     self._check.ask_now(where)
                     require_in_log(where.partition, writers[where].position, log_end)
