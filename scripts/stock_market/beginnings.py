@@ -9,6 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from stock_market.group_member import note_end
 from stock_market.log_bounds import LogBounds, require_in_log
 from stock_market.log_identity import IdentityCheck
+from stock_market.log_watch import LogWatch
 from stock_market.logs import Log
 from stock_market.objects import Outcome
 from stock_market.partition import Context, PartitionWriter
@@ -25,11 +26,15 @@ class Beginnings:
         context: what all partitions share.
         bounds: where the logs begin and end.
         check: tells another log.
+        watch: tells a log that was cut.
     """
 
-    def __init__(self, consumer: KafkaConsumer, context: Context, bounds: LogBounds, check: IdentityCheck) -> None:
+    def __init__(
+        self, consumer: KafkaConsumer, context: Context, bounds: LogBounds, check: IdentityCheck, watch: LogWatch
+    ) -> None:
         self._consumer = consumer
         self._check = check
+        self._watch = watch
         self._context = context
         self._bounds = bounds
         self._searches: dict[TopicPartition, Future[Outcome] | None] = {}
@@ -75,10 +80,7 @@ class Beginnings:
                 # Of a topic that was created again, the brokers tell other offsets.
                 self._check.ask_now(where)
             require_in_log(partition, info.end, log_end)
-            cut_start = self._bounds.cut(partition, writer.before)
-            if cut_start is not None:
-                self._check.ask_now(where)
-                writer.note_cut(cut_start)
+            self._watch.look(where, writer)
         writers[where] = writer
         self._consumer.seek(where, writer.position)
         self._consumer.resume(where)

@@ -25,6 +25,7 @@ import ssl
 import time
 from functools import wraps
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from kafka.errors import KafkaConnectionError
 from kafka.net.inet import KafkaNetSocket
@@ -53,7 +54,7 @@ class Failure(NamedTuple):
 
 
 _failures: list[Failure] = []
-_made: list[float] = []
+_made: WeakKeyDictionary[KafkaConnectionManager, float] = WeakKeyDictionary()
 _mended: list[bool] = []
 
 
@@ -62,9 +63,9 @@ def newest_failure(since: float) -> Failure | None:
     return _failures[-1] if _failures and _failures[-1].moment >= since else None
 
 
-def newest_connection() -> float:
-    """When a client of this process last connected to a broker, in seconds of the steady clock; 0 before the first."""
-    return _made[-1] if _made else 0.0
+def newest_connection(manager: KafkaConnectionManager) -> float:
+    """When this client last connected to a broker, in seconds of the steady clock; 0 before the first time."""
+    return _made.get(manager, 0.0)
 
 
 _plain_connect = KafkaConnectionManager._connect
@@ -82,7 +83,7 @@ async def _connect(
     before = manager._backoff.get(node.node_id)
     await _plain_connect(manager, node, conn, reset_backoff_on_connect, timeout_at)
     if not conn.init_future.failed():
-        _made[:] = [time.monotonic()]
+        _made[manager] = time.monotonic()
         return
     _failures[:] = [Failure(f"{node.host}:{node.port}", conn.init_future.exception, time.monotonic())]
     if reset_backoff_on_connect and node.node_id not in manager._backoff:

@@ -25,8 +25,9 @@ from stock_market.consumer_rates import Rates
 from stock_market.errors import EXIT_FAILED, EXIT_OK, ConflictError, ServiceError
 from stock_market.group_member import Membership, Rebalance, make_consumer, make_reader, note_end
 from stock_market.kafka_client import connect, identity, partitions, require_accelerators
-from stock_market.log_bounds import LogBounds, require_in_log
+from stock_market.log_bounds import LogBounds
 from stock_market.log_identity import IdentityCheck, RecreatedError
+from stock_market.log_watch import LogWatch
 from stock_market.logs import Log
 from stock_market.memory_bound import MemoryBound
 from stock_market.objects import Objects
@@ -76,7 +77,6 @@ class ConsumerService:
         self._pauses = Backoff(first=0.5, limit=10.0)
         self._troubled = False
         self._outages = Outages(settings.kafka, systemd)
-        self._looked: dict[TopicPartition, float] = {}
 
     def run(self) -> int:
         """Serves until the end is asked for; returns the exit code."""
@@ -128,7 +128,8 @@ class ConsumerService:
         self._bounds = LogBounds(consumer, self._topic, partial(make_reader, self._settings))
         self._check = IdentityCheck(consumer, self._topic, log)
         context = Context(self._topic, objects, self._executor, self._settings.cut, self._bounds.start, self._totals)
-        self._new = Beginnings(consumer, context, self._bounds, self._check)
+        self._watch = LogWatch(consumer, self._bounds, self._check)
+        self._new = Beginnings(consumer, context, self._bounds, self._check, self._watch)
         self._memory = MemoryBound(consumer, self._settings.limits.buffer_bytes)
         self._rebalance = Rebalance(consumer)
         self._membership = Membership(consumer, self._settings.kafka.session_timeout_seconds)
@@ -224,12 +225,13 @@ class ConsumerService:
         writer = self._writers.get(where)
         if writer is None:
             return
-        self._look_for_cut(where, writer)
+        self._watch.look(where, writer, stretches[0].leader_epoch)
         for stretch in stretches:
             if not writer.add(stretch):
                 self._check.forget(where)
                 if not writer.searching:
-                    self._astray(where, writer, stretch.start)
+                    self._watch.astray(where, writer, stretch)
+                    self._consumer.seek(where, writer.position)
                 return
 
     def _keep_up(self) -> None:
@@ -240,6 +242,7 @@ class ConsumerService:
             writer.tick()
             self._follow(where, writer.collect())
         self._see_off()
+        self._watch.look_at_ends(self._writers)
         self._memory.keep(self._writers, self._leaving)
         # An idle topic's last records wait no longer than they have to.
         left = min((writer.seconds_left for writer in self._writers.values()), default=math.inf)
@@ -273,7 +276,7 @@ class ConsumerService:
                 self._new.forget(where)
                 self._check.forget(where)
                 self._memory.forget(where)
-                self._looked.pop(where, None)
+                self._watch.forget(where)
                 if writer is not None:
                     # What is held is still stored: whoever owns the partition now finds it there.
                     writer.leave()
@@ -281,35 +284,11 @@ class ConsumerService:
                 if event == "assigned":
                     self._new.add(where)
 
-    def _astray(self, where: TopicPartition, writer: PartitionWriter, offset: int) -> None:
-        """Kafka gave records that do not begin at the position: read from there again, if the log still has it."""
-        log_end = self._bounds.end(where.partition)
-        self._check.ask_now(where)
-        _log.warning("reader_astray", partition=where.partition, offset=offset, position=writer.position)
-        require_in_log(where.partition, writer.position, log_end)
-        if offset < writer.position:
-            self._looked[where] = -1.0
-            self._look_for_cut(where, writer)
-        self._consumer.seek(where, writer.position)
-
-    def _look_for_cut(self, where: TopicPartition, writer: PartitionWriter) -> None:
-        """Asks whether the log still has what was read before, where a broker may have started again meanwhile.
-
-        Raises:
-            KafkaError: a broker does not tell.
-        """
-        newest = connections.newest_connection()
-        if self._looked.setdefault(where, newest) == newest:
-            return
-        cut_start = self._bounds.cut(where.partition, writer.before)
-        if cut_start is not None:
-            self._check.ask_now(where)
-            writer.note_cut(cut_start)
-        self._looked[where] = connections.newest_connection()
-
     def _follow(self, where: TopicPartition, progress: Progress) -> None:
         if progress.seek is not None:
             self._check.forget(where)
+            # What another consumer has stored may have been read before the log was cut.
+            self._watch.forget(where)
             self._consumer.seek(where, progress.seek)
         if progress.reached is not None:
             note_end(self._consumer, where, progress.reached)
@@ -369,7 +348,6 @@ class ConsumerService:
             time.sleep(0.01)
         self._writers.clear()
         self._leaving.clear()
-        self._looked.clear()
         return reached, len(waiting) + unfinished
 
 

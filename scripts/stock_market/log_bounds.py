@@ -49,6 +49,15 @@ class LogBounds:
         where = TopicPartition(self._topic, partition)
         return int(self._consumer.end_offsets([where], timeout_ms=_KAFKA_MS)[where])
 
+    def ends(self, partitions: Collection[TopicPartition], timeout_ms: int = _LAG_MS) -> dict[TopicPartition, int]:
+        """The offset of each log's next record, with one request for each leader.
+
+        Raises:
+            KafkaError: a broker does not tell.
+        """
+        ends: dict[TopicPartition, int] = self._consumer.end_offsets(list(partitions), timeout_ms=timeout_ms)
+        return ends
+
     def cut(self, partition: int, before: LastRecord | None) -> int | None:
         """Where the log was cut below a record that it once had, if it was.
 
@@ -76,10 +85,11 @@ class LogBounds:
                 return end
         if not is_time(before.timestamp):
             return None
-        first = self._consumer.offsets_for_times({where: before.timestamp}, timeout_ms=_KAFKA_MS)[where]
-        if first is None or first.offset > before.offset or first.timestamp == before.timestamp:
+        # The first record that is later. Those of the same millisecond tell nothing: what the log kept has some, too.
+        first = self._consumer.offsets_for_times({where: before.timestamp + 1}, timeout_ms=_KAFKA_MS)[where]
+        if first is None or first.offset > before.offset:
             return None
-        # In an unbroken log it is the record itself, or one before it whose clock was ahead.
+        # In an unbroken log only one whose clock was ahead lies there.
         timestamp = self._timestamp_at(where, before.offset)
         return None if timestamp in (None, before.timestamp) else int(first.offset)
 
@@ -130,7 +140,7 @@ class LogBounds:
         if not assigned:
             return 0
         unknown = list(assigned - read.keys())
-        ends = self._consumer.end_offsets(list(assigned), timeout_ms=_LAG_MS)
+        ends = self.ends(assigned)
         starts = self._consumer.beginning_offsets(unknown, timeout_ms=_LAG_MS) if unknown else {}
         return sum(max(0, end - (read[where] if where in read else starts[where])) for where, end in ends.items())
 

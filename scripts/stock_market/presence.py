@@ -28,7 +28,7 @@ def present(
         reader: a consumer without a group; its partitions are changed.
         topic: the topic.
         flights: the records that are looked for.
-        floor: for each partition an offset before which none of them can be.
+        floor: for each partition an offset before which none of them can be; is lowered to the log's end.
         tick: called now and then; raises to end the search.
     """
     by_partition: dict[int, list[Flight]] = defaultdict(list)
@@ -40,7 +40,9 @@ def present(
         place = TopicPartition(topic, partition)
         reader.assign([place])
         end = reader.end_offsets([place])[place]
-        reader.seek(place, min(floor.get(partition, 0), end))
+        # Where the log was cut below it, what is sent from now on gets lower offsets.
+        floor[partition] = min(floor.get(partition, 0), end)
+        reader.seek(place, floor[partition])
         while reader.position(place) < end:
             tick()
             for records in reader.poll(timeout_ms=500, max_records=_POLL_RECORDS).values():

@@ -2,17 +2,20 @@
 
 Every field has columns of its own, as wide as the longest one; what a shorter one leaves free is NUL, and is dropped at
 the end. Digits come four at a time from tables. Where the format has zeros of its own, a stand-in keeps the place.
+Where a number has more digits than its columns, all quotes given together are written one by one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
 
 import numpy as np
 import numpy.typing as npt
 
-from stock_market.batch_building import MAX_RECORDS, Records, varint
+from stock_market.batch_building import MAX_RECORDS, Records, join, varint
 from stock_market.market import Integers, Listing
 
 _Table = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
@@ -22,6 +25,10 @@ _FRAME = 6
 """Bytes before the key's length: length (2), attributes, time difference, offset (2); see batch_reading."""
 _STAND_IN = b"\1"
 _TIME, _PRICE, _VOLUME, _DOLLARS, _SEQUENCE = 24, 9, 12, 13, 16
+_MOST_VOLUME, _MOST_SEQUENCE, _MOST_HUNDREDTHS, _MOST_DOLLARS = 10**12, 10**16, 10**8, 10**8
+"""The least numbers that their columns have no room for."""
+_EXACT = Context(prec=60)
+"""More digits than a price of 64 bits and a rate have together."""
 _TEN_THOUSAND = 10_000
 _TILE = 2048
 """Rows that are worked on at once, so that they stay in the processor's cache."""
@@ -49,7 +56,8 @@ where others go before."""
 class Quotes:
     """What is to be written: one entry of each array a quote.
 
-    Prices are in hundredths of the symbol's currency, below 10^8; `symbol` is the number of the symbol's listing.
+    Prices are in hundredths of the symbol's currency; `symbol` is the number of the symbol's listing. No number is
+    negative.
     """
 
     symbol: Integers
@@ -80,9 +88,17 @@ class RowWriter:
     Args:
         listings: the symbols.
         producer_id: what the quotes carry as their producer's id.
+
+    Raises:
+        ValueError: a rate to dollars is negative or not finite, which the contract or JSON does not allow.
     """
 
     def __init__(self, listings: Sequence[Listing], producer_id: str) -> None:
+        for listing in listings:
+            if not 0.0 <= listing.usd < math.inf:
+                raise ValueError(f"{listing.symbol} has the rate {listing.usd} to dollars")
+        self._listings = listings
+        self._producer_id = producer_id
         keys = [listing.symbol.encode() for listing in listings]
         longest = max(map(len, keys))
         widths = (_TIME, *[_PRICE] * 5, _VOLUME, _DOLLARS, _SEQUENCE)
@@ -132,7 +148,12 @@ class RowWriter:
             quotes: the quotes, in the order of their batches.
             time: the event time of all, 24 bytes.
             cut: where the batches begin and end.
+
+        Raises:
+            ValueError: a number is negative.
         """
+        if not self._fits(quotes):
+            return self._write_singly(quotes, time.decode(), cut)
         self._templates[:, self._columns[0] : self._columns[0] + _TIME] = np.frombuffer(time, np.uint8)
         parts, lengths = [], []
         for first in range(0, len(cut.offset), _TILE):
@@ -147,6 +168,47 @@ class RowWriter:
             Records(partition, last - first, body[begin:end])
             for (partition, first, last), begin, end in zip(cut.batches, bounds, bounds[1:], strict=False)
         ]
+
+    def _fits(self, quotes: Quotes) -> bool:
+        """Whether each number has room in its columns.
+
+        Raises:
+            ValueError: one is negative.
+        """
+        prices = (quotes.open, quotes.high, quotes.low, quotes.close)
+        numbers = (*prices, quotes.volume, quotes.sequence)
+        if not len(quotes.symbol):
+            return True
+        if min(int(each.min()) for each in numbers) < 0:
+            raise ValueError("a price, a volume or a sequence number is negative")
+        dollars = float((quotes.close * self._dollars[quotes.symbol]).max()) / _TEN_THOUSAND
+        return (
+            max(int(price.max()) for price in prices) < _MOST_HUNDREDTHS
+            and int(quotes.volume.max()) < _MOST_VOLUME
+            and int(quotes.sequence.max()) < _MOST_SEQUENCE
+            and dollars < _MOST_DOLLARS - 1
+        )
+
+    def _write_singly(self, quotes: Quotes, time: str, cut: Cut) -> list[Records]:
+        """Writes numbers of any length, some hundred times slower."""
+        columns = (quotes.symbol, quotes.open, quotes.high, quotes.low, quotes.close, quotes.volume, quotes.sequence)
+        rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        return [
+            join(partition, [self._record(row, time) for row in rows[first:last]])
+            for partition, first, last in cut.batches
+        ]
+
+    def _record(self, row: tuple[int, ...], time: str) -> tuple[bytes, bytes]:
+        symbol, *prices, volume, sequence = row
+        listing = self._listings[symbol]
+        opened, high, low, close = (f"{price // 100}.{price % 100:02d}" for price in prices)
+        exact = _EXACT.multiply(Decimal(prices[3]).scaleb(-2), Decimal(repr(listing.usd)))
+        value = (
+            f'{{"symbol":"{listing.symbol}","event_time":"{time}","open":{opened},"high":{high},"low":{low}'
+            f',"close":{close},"adj_close":{close},"volume":{volume},"close_usd":{exact:.4f}'
+            f',"producer_id":"{self._producer_id}","sequence":{sequence}}}'
+        )
+        return listing.symbol.encode(), value.encode()
 
     def _fill(self, quotes: Quotes) -> _Bytes:
         """The rows without their frames."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import threading
@@ -22,6 +23,7 @@ class Run:
         log: where its output goes.
         killed: whether a fault has ended it with SIGKILL.
         asked: whether it was asked to end, with SIGTERM.
+        ended: when it was found to have ended, in seconds of the steady clock; infinite before.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Run:
     log: Path
     killed: bool = False
     asked: bool = False
+    ended: float = math.inf
 
     def text(self) -> str:
         """What it has written."""
@@ -90,9 +93,11 @@ class Daemon:
     def look(self) -> None:
         """Starts it if it should run and does not."""
         with self._lock:
+            now = time.monotonic()
+            if self.runs and self.running is None:
+                self.runs[-1].ended = min(self.runs[-1].ended, now)
             if not self._wanted or self._holds or self.running is not None:
                 return
-            now = time.monotonic()
             if self.runs and self._not_before == 0.0:
                 self._not_before = now + self._restart_seconds
             if now < self._not_before:

@@ -187,6 +187,28 @@ class FreezeServer(_Freeze, _ServerFault):
 
 
 @dataclass(frozen=True, slots=True)
+class CutLog(Fault):
+    """The broker is killed and comes back without the newest records of some partitions; others take their offsets."""
+
+    records: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def draw(cls, rng: random.Random, at: float, cast: Cast) -> Self:
+        """One at random: of one partition, of some or of all, between a record and two seconds' worth of each."""
+        partitions = rng.sample(range(cast.partitions), rng.choice([1, 1, 2, cast.partitions]))
+        most = 2.0 * cast.rate * cast.producers / cast.partitions
+        records = tuple((partition, 1 + int(rng.uniform(0, most))) for partition in sorted(partitions))
+        return cls(at, _seconds(rng, 0.1, 3.0), records)
+
+    def __str__(self) -> str:
+        lost = ", ".join(f"{count} of partition {partition}" for partition, count in self.records)
+        return f"kill -9 broker, started again after {self.seconds} s without its last records: {lost}"
+
+    def strike(self, stage: Stage) -> None:
+        stage.cutter.cut(dict(self.records), self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class S3Faults(Fault):
     """The next PUTs fail, all in the same way."""
 
@@ -277,6 +299,7 @@ class FillDisk(Fault):
         with ExitStack() as stack:
             if self.volume == "broker":
                 # Kafka 3.9 that recovers its log on a full disk gets SIGBUS in its indexes, and loses the log later.
+                stack.enter_context(stage.cutter.alone)
                 stack.enter_context(stage.broker.held())
             if self.volume == "zookeeper":
                 stack.enter_context(stage.zookeeper.held())

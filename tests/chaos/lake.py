@@ -21,7 +21,7 @@ _KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class MainObject:
-    """An object of the chain; `lines` are its lines, `hour` is `YYYY-MM-DD HH`."""
+    """An object of the chain; `lines` are its lines, `hour` is `YYYY-MM-DD HH`, `cut_start` the cut that it tells."""
 
     key: str
     hour: str
@@ -30,6 +30,7 @@ class MainObject:
     end: int
     quarantined: int
     lines: list[bytes]
+    cut_start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ def read(bucket: Bucket) -> Lake:
             end=int(metadata.get("end-offset", -1)),
             quarantined=int(metadata.get("quarantined-count", -1)),
             lines=lines,
+            cut_start=int(metadata["cut-start-offset"]) if "cut-start-offset" in metadata else None,
         )
         if metadata.get("start-offset") != str(found.start):
             lake.problems.append(f"{key} begins at {metadata.get('start-offset')} by its metadata")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tests.chaos.cast import Cast
 from tests.chaos.faults import (
+    CutLog,
     Fault,
     FillDisk,
     FreezeServer,
@@ -42,6 +43,7 @@ def _kinds() -> dict[str, tuple[int, _Draw]]:
         "leave producer": (2, lambda rng, at, cast: LeaveService.draw(rng, at, cast, "producer")),
         "kill broker": (2, lambda rng, at, _cast: KillServer.draw(rng, at, "broker")),
         "freeze broker": (2, lambda rng, at, _cast: FreezeServer.draw(rng, at, "broker")),
+        "cut log": (2, CutLog.draw),
         "kill zookeeper": (2, lambda rng, at, _cast: KillServer.draw(rng, at, "zookeeper")),
         "s3 outage": (3, lambda rng, at, _cast: S3Outage.draw(rng, at)),
         "metadata away": (2, lambda rng, at, _cast: NoMetadata.draw(rng, at)),
@@ -58,6 +60,8 @@ def _kinds() -> dict[str, tuple[int, _Draw]]:
 
 
 KINDS = _kinds()
+APART = ("clock broker", "cut log")
+"""Not in the same round, but by turns: a lone broker's timestamps tell of a cut, if its clock runs on."""
 
 
 def draw_cast(seed: int, number: int, consumer_module: str, rate: float) -> Cast:
@@ -66,10 +70,21 @@ def draw_cast(seed: int, number: int, consumer_module: str, rate: float) -> Cast
     return Cast(static=rng.random() < 0.5, consumer_module=consumer_module, rate=rate)
 
 
+def kinds(number: int, only: str = "") -> list[str]:
+    """The kinds of a round's faults.
+
+    Args:
+        number: the round's number.
+        only: takes only those whose name begins so.
+    """
+    names = [name for name in KINDS if name.startswith(only)]
+    return [name for name in names if name != APART[number % 2 - 1] or not set(APART) <= set(names)]
+
+
 def draw(
     seed: int, number: int, count: int, cast: Cast, *, only: str = "", gap_seconds: float = GAP_SECONDS
 ) -> list[Fault]:
-    """A round's faults in the order of their moments: first one of each kind, then by weight.
+    """A round's faults in the order of their moments: first one of each of the round's kinds, then by weight.
 
     Args:
         seed: the run's seed.
@@ -80,7 +95,7 @@ def draw(
         gap_seconds: from one fault to the next, on the average; a tenth of it at least, nearly twice at most.
     """
     rng = random.Random(f"schedule {seed} {number}")
-    names = [name for name in KINDS if name.startswith(only)]
+    names = kinds(number, only)
     deck = rng.sample(names, len(names))
     weights = [KINDS[name][0] for name in names]
     deck += rng.choices(names, weights, k=max(0, count - len(deck)))

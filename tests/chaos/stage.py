@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from kafka.admin import ConfigResource
 from kafka.errors import KafkaError
 from tests.chaos import clock, topic
 from tests.chaos.cast import Cast
+from tests.chaos.cuts import LogCutter
 from tests.chaos.daemon import Daemon, Supervisor
 from tests.chaos.verdict import ProducerEnd
 from tests.chaos.volume import Volume
@@ -57,6 +58,7 @@ _MARKS = {
     "objects met": "event=object_exists ",
     "S3 retries": "event=s3_retry ",
     "partitions started": "event=partition_started ",
+    "cuts told": "event=log_cut_back ",
     "producer recoveries": "event=producer_recovered ",
 }
 _LOG4J = """\
@@ -162,6 +164,7 @@ class Stage:
         self.zookeeper = self._daemon("zookeeper", java_command(home, ZOOKEEPER_MAIN, zoo, "64m"), environment)
         wait_for_port(zookeeper_port, _START_SECONDS)
         self.broker = self._daemon("broker", java_command(home, BROKER_MAIN, server, "256m"), environment)
+        self.cutter = LogCutter(self.broker, self.address, self.volumes["broker"].path / "data", self.topic)
         self._until(lambda: answers(self.address), "the broker does not answer", _START_SECONDS)
         options = {"num_partitions": self.cast.partitions, "replication_factor": 1, "configs": {}}
         with KafkaAdminClient(bootstrap_servers=self.address) as admin:
@@ -352,12 +355,35 @@ class Stage:
                     if event in log:
                         line = next(line for line in log.splitlines() if event in line)
                         wrong.append(f"{run.name}: {line[-700:]}")
+                wrong += self.cutter.complaints(run)
                 code = run.process.poll()
-                if code == _EXIT_CONFLICT:
+                if code == _EXIT_CONFLICT and self.cutter.excuses(run):
+                    notes.append(f"{daemon.name} found a log shorter than its objects")
+                elif code == _EXIT_CONFLICT:
                     wrong.append(f"{run.name} says that Kafka and S3 contradict each other: {log[-700:]}")
                 elif code not in {0, None} and not run.killed and not (run.asked and code == -signal.SIGTERM):
                     notes.append(f"{run.name} ended with code {code}: {log.strip().rpartition(chr(10))[2][-300:]}")
         return wrong, notes
+
+    def untold_cuts(self, told: Sequence[tuple[int, int, int]]) -> list[str]:
+        """Cuts that objects name and no consumer has logged, unless its log's disk was full once.
+
+        Args:
+            told: partition, start and end of each.
+        """
+        if self.volumes["logs"].was_full:
+            return []
+        logs = "".join(run.text() for daemon in [*self.consumers, *self.guests] for run in daemon.runs)
+        return [
+            f"no consumer has logged the cut of partition {partition} at {start}, although the object at {end} tells it"
+            for partition, start, end in told
+            if f"event=log_cut_back partition={partition} start={start} end={end} lost={end - start} " not in logs
+        ]
+
+    def given_up(self) -> set[str]:
+        """The main objects of which a consumer has said that their quarantine object cannot be made any more."""
+        logs = "".join(run.text() for daemon in [*self.consumers, *self.guests] for run in daemon.runs)
+        return set(re.findall(r'event=quarantine_lost partition=\d+ key="?([^" ]+)', logs))
 
     def counts(self) -> dict[str, int]:
         """What shows that the faults have struck: starts of processes, and events in what they have written."""

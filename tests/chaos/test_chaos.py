@@ -15,7 +15,7 @@ from tests.chaos.faults import Fault
 
 _SEED = 2026
 _ROOT = Path(__file__).resolve().parents[2]
-_EVERY_KIND = len(schedule.KINDS)
+_EVERY_KIND = len(schedule.kinds(1))
 _ENVIRONMENT = os.environ | {"PYTHONPATH": f"{_ROOT / 'scripts'}:{_ROOT}"}
 
 
@@ -67,6 +67,7 @@ def test_faults_of_every_kind_lose_and_double_nothing(trials: dict[str, Trial]) 
     assert felt["starts of broker"] > 1, output
     assert felt["waits for credentials"] > 0, output
     assert felt["refused credentials"] > 0, output
+    assert felt["logs cut"] > 0, output
 
 
 def test_a_consumer_that_takes_an_error_for_success_is_found_out(trials: dict[str, Trial]) -> None:
@@ -76,6 +77,12 @@ def test_a_consumer_that_takes_an_error_for_success_is_found_out(trials: dict[st
     assert "are in the topic and not in S3" in output
     assert "the verifier ended with code 1" in output
     assert f"make chaos SEED={_SEED} FAULTS=3 ROUND=1" in output
+
+
+def test_rounds_cut_logs_and_set_the_brokers_clock_by_turns() -> None:
+    assert set(schedule.KINDS) - set(schedule.kinds(1)) == {"clock broker"}
+    assert set(schedule.KINDS) - set(schedule.kinds(2)) == {"cut log"}
+    assert schedule.kinds(1, "clock broker") == ["clock broker"]
 
 
 def test_a_seed_repeats_its_schedule() -> None:

@@ -6,10 +6,14 @@ import base64
 import gzip
 import hashlib
 import json
+import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from tests.chaos import lake, poison
+from tests.chaos.cuts import LogCut, LogCutter
+from tests.chaos.daemon import Daemon, Run
 from tests.chaos.topic import Entry
 from tests.chaos.verdict import ProducerEnd, Reconciliation, Verdict
 from tests.chaos.witness import Acknowledged
@@ -62,12 +66,14 @@ def _key(partition: int, start: int, prefix: str = "quotes", later: int = 0) -> 
     return f"{prefix}/dt=2026-09-21/hour={hour:02d}/t+AAAAAAAAAAAAAAAAAAAAAA+{partition}+{start:020d}.json.gz"
 
 
-def _store(bucket: Bucket, entries: Sequence[Entry], partition: int, start: int, end: int, *, later: int = 0) -> None:
+def _store(
+    bucket: Bucket, entries: Sequence[Entry], partition: int, start: int, end: int, *, later: int = 0, **more: int
+) -> None:
     taken = entries[start:end]
     good = [entry.value for entry in taken if (entry.key, entry.value) not in _POISON and entry.value is not None]
     bad = [_line(entry) for entry in taken if (entry.key, entry.value) in _POISON]
     numbers = {"start_offset": start, "end_offset": end, "quarantined_count": len(bad)}
-    _put(bucket, _key(partition, start, later=later), good, **numbers)
+    _put(bucket, _key(partition, start, later=later), good, **numbers, **more)
     if bad:
         _put(bucket, _key(partition, start, "quarantine", later), bad, **numbers)
 
@@ -85,8 +91,9 @@ def _judge(
     topic: dict[int, list[Entry]],
     end: ProducerEnd | None = None,
     acknowledged: Sequence[Acknowledged] = (),
+    cuts: Sequence[LogCut] = (),
 ) -> Verdict:
-    comparison = Reconciliation(topic, lake.read(bucket), _POISON)
+    comparison = Reconciliation(topic, lake.read(bucket), _POISON, cuts)
     comparison.check_objects()
     comparison.check_acknowledged(acknowledged)
     comparison.check_sequences([end or ProducerEnd("p", whole=True, records=40)], _IN_FLIGHT)
@@ -212,3 +219,99 @@ def test_a_killed_producer_may_lack_only_what_it_had_in_flight(bucket: Bucket, n
     for partition, those in topic.items():
         _store(bucket, those, partition, 0, len(those))
     assert _judge(bucket, topic, ProducerEnd("p", whole=False)).lost == lost
+
+
+_LOST_FROM, _READ_TO = 12, 16
+
+
+def _cut() -> tuple[list[Entry], list[Entry], LogCut]:
+    """Partition 1 as it was, with 20 records, as it is since it was cut at 12 and grew to 22, and the cut."""
+    before = _topic()[1]
+    after = before[:_LOST_FROM]
+    for offset in range(_LOST_FROM, 22):
+        after.append(Entry(offset, _TEN + 1000 + offset, *quote(offset - _LOST_FROM, "q")))
+    lost = {entry.offset: entry for entry in before[_LOST_FROM:]}
+    return before, after, LogCut(1, _LOST_FROM, 20, lost, begun=0.0, over=10.0)
+
+
+def _store_cut(bucket: Bucket, before: list[Entry], after: list[Entry], **tells: int) -> dict[int, list[Entry]]:
+    """Stores partition 0 as it is; of partition 1 up to 16 what was before the cut, and then what is there since."""
+    topic = {0: _topic()[0], 1: after}
+    _store(bucket, topic[0], 0, 0, len(topic[0]))
+    _store(bucket, before, 1, 0, _READ_TO)
+    _store(bucket, after, 1, _READ_TO, len(after), **tells)
+    return topic
+
+
+def test_what_a_cut_took_may_be_missing_and_stands_in_s3_as_it_was_read(bucket: Bucket) -> None:
+    before, after, cut = _cut()
+    topic = _store_cut(bucket, before, after, cut_start_offset=_LOST_FROM)
+    acknowledged = [Acknowledged(1, entry.offset, entry.value) for entry in (*before[10:], *after[10:])]
+    verdict = _judge(bucket, topic, acknowledged=acknowledged, cuts=[cut])
+    assert verdict.well, verdict.problems
+    assert verdict.cut_away == 8
+
+
+def test_a_cut_that_no_object_tells_is_found(bucket: Bucket) -> None:
+    before, after, cut = _cut()
+    verdict = _judge(bucket, _store_cut(bucket, before, after), cuts=[cut])
+    assert verdict.lost == _READ_TO - _LOST_FROM
+    assert "holds other bytes than the topic at the offsets 12-15" in "\n".join(verdict.problems)
+
+
+@pytest.mark.parametrize("told", [11, 13])
+def test_a_cut_that_an_object_tells_at_another_offset_is_found(bucket: Bucket, told: int) -> None:
+    before, after, cut = _cut()
+    verdict = _judge(bucket, _store_cut(bucket, before, after, cut_start_offset=told), cuts=[cut])
+    assert f"tells a cut at offset {told} that there was not" in "\n".join(verdict.problems)
+
+
+def test_a_cut_that_an_object_tells_and_that_took_nothing_that_was_read_is_found(bucket: Bucket) -> None:
+    _, after, cut = _cut()
+    verdict = _judge(bucket, _store_cut(bucket, after, after, cut_start_offset=_LOST_FROM), cuts=[cut])
+    assert not verdict.well
+
+
+def test_a_cut_excuses_no_record_beside_it(bucket: Bucket) -> None:
+    before, after, cut = _cut()
+    topic = _store_cut(bucket, before, after, cut_start_offset=_LOST_FROM)
+    at_another_offset = Acknowledged(1, _LOST_FROM - 1, before[_LOST_FROM].value)
+    another = Acknowledged(1, _LOST_FROM, b"another")
+    assert _judge(bucket, topic, acknowledged=[at_another_offset, another], cuts=[cut]).lost == 2
+    assert _judge(bucket, topic, ProducerEnd("p", whole=True, records=41), cuts=[cut]).lost == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "ended", "excused"),
+    [
+        ("partition 1 reach offset 16, but Kafka's log ends at 12", 5.0, True),
+        ("partition 1 reach offset 20, but Kafka's log ends at 19", 5.0, True),
+        ("partition 0 reach offset 16, but Kafka's log ends at 12", 5.0, False),
+        ("partition 1 reach offset 21, but Kafka's log ends at 12", 5.0, False),
+        ("partition 1 reach offset 16, but Kafka's log ends at 11", 5.0, False),
+        ("partition 1 reach offset 16, but Kafka's log ends at 12", 60.0, False),
+        ("partition 1 is odd", 5.0, False),
+    ],
+)
+def test_a_consumer_may_call_its_log_too_short_only_while_it_is(
+    tmp_path: Path, words: str, ended: float, excused: bool
+) -> None:
+    log = tmp_path / "consumer.log"
+    log.write_text(f'level=error event=ended reason="the objects of {words}: the broker has lost records"\n')
+    nobody = Daemon("broker", [], {}, lambda: tmp_path, 1.0)
+    cutter = LogCutter(nobody, "", tmp_path, "t")
+    cutter.cuts.append(_cut()[2])
+    run = Run("consumer.0", subprocess.Popen(["true"]), log, ended=ended)
+    run.process.wait()
+    assert cutter.excuses(run) is excused
+
+
+def test_a_consumer_that_logs_another_range_than_that_of_the_cut_is_found(tmp_path: Path) -> None:
+    log = tmp_path / "consumer.log"
+    cutter = LogCutter(Daemon("broker", [], {}, lambda: tmp_path, 1.0), "", tmp_path, "t")
+    cutter.cuts.append(_cut()[2])
+    process = subprocess.Popen(["true"])
+    process.wait()
+    for start, end, lost, count in ((12, 16, 4, 0), (13, 16, 3, 1), (12, 21, 9, 1), (12, 16, 5, 1)):
+        log.write_text(f"level=error event=log_cut_back partition=1 start={start} end={end} lost={lost} advice=x\n")
+        assert len(cutter.complaints(Run("consumer.0", process, log))) == count

@@ -63,13 +63,16 @@ def _strike(stage: Stage, faults: Sequence[Fault]) -> list[str]:
 
 def judge(stage: Stage) -> Verdict:
     """Compares the topic with the bucket, as they are now, and asks the verifier too."""
-    ends = stage.producer_ends()
-    comparison = Reconciliation(topic.read(stage.address, stage.topic), lake.read(stage.bucket), stage.witness.poison)
+    ends, given_up = stage.producer_ends(), stage.given_up()
+    records = topic.read(stage.address, stage.topic)
+    comparison = Reconciliation(records, lake.read(stage.bucket), stage.witness.poison, stage.cutter.cuts, given_up)
     comparison.check_objects()
     comparison.check_acknowledged(stage.witness.acknowledged)
     comparison.check_sequences(ends, stage.cast.unacknowledged)
     unfinished = [end.producer_id for end in ends if not end.whole]
-    comparison.verdict.problems += verifier.complaints(stage.bucket, unfinished)
+    told = [(partition, *span) for partition, view in comparison.expected.items() for span in view.told]
+    awaited = verifier.Awaited(told, comparison.stored_numbers(), given_up)
+    comparison.verdict.problems += verifier.complaints(stage.bucket, unfinished, awaited) + stage.untold_cuts(told)
     return comparison.verdict
 
 
@@ -96,7 +99,11 @@ def play(cast: Cast, faults: Sequence[Fault], keep_logs: Path) -> Outcome:
                 f"{name} {after - before:.0f} s" for name, (before, after) in zip(_PHASES, pairwise(marks), strict=True)
             ]
             notes.append(f"time: {', '.join(lengths)}")
-            counts = stage.counts() | {"clock jumps in the topic": verdict.clock_jumps}
+            counts = stage.counts() | {
+                "clock jumps in the topic": verdict.clock_jumps,
+                "logs cut": len(stage.cutter.cuts),
+                "records cut away": verdict.cut_away,
+            }
             if not verdict.well:
                 stage.save_logs(keep_logs)
         finally:

@@ -8,18 +8,22 @@ not have although its producer was told so: each one that the witness had acknow
 below its count when it ended well. A producer that was killed may lack numbers only among its last ones, no more than
 it may have in flight. Doubled is a record that is in two places in S3, and a (producer_id, sequence) that is in the
 topic twice.
+
+Where the broker itself lost records (`cuts`), the topic may lack those, and no others. S3 may hold them in place of
+those that took their offsets, and then says so.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from tests.chaos.lake import Lake, MainObject
+from tests.chaos.cuts import Expected, LogCut, expected
+from tests.chaos.lake import Lake, MainObject, QuarantinedRecord
 from tests.chaos.topic import Entry
 from tests.chaos.witness import Acknowledged
 
@@ -52,6 +56,7 @@ class Verdict:
         quarantined: poison records in quarantine.
         producers: producer ids in the topic.
         acknowledged: records of the witness that were looked for.
+        cut_away: records that the broker lost when its log was cut.
         clock_jumps: places in the topic where Kafka's timestamps jump by more than half an hour.
         lost: records that are not where they have to be.
         doubled: records that are there once more than they should be.
@@ -63,6 +68,7 @@ class Verdict:
     quarantined: int = 0
     producers: int = 0
     acknowledged: int = 0
+    cut_away: int = 0
     clock_jumps: int = 0
     lost: int = 0
     doubled: int = 0
@@ -96,6 +102,12 @@ class Reconciliation:
         topic: the records of each partition.
         lake: what is in S3.
         poison: key and value of every record that was sent although it is no quote.
+        cuts: what the broker lost.
+        given_up: keys of main objects whose quarantine object a consumer could not make any more, for a cut.
+
+    Attributes:
+        verdict: what was found so far.
+        expected: what S3 has to hold of each partition; complete after `check_objects`.
     """
 
     def __init__(
@@ -103,14 +115,20 @@ class Reconciliation:
         topic: Mapping[int, Sequence[Entry]],
         lake: Lake,
         poison: set[tuple[bytes | None, bytes | None]],
+        cuts: Sequence[LogCut] = (),
+        given_up: Collection[str] = (),
     ) -> None:
         self._topic = topic
         self._lake = lake
         self._poison = poison
+        self._cuts = cuts
+        self._given_up = given_up
+        self.expected: dict[int, Expected] = {}
         self.verdict = Verdict(
             records=sum(map(len, topic.values())),
             objects=sum(map(len, lake.main.values())),
             clock_jumps=sum(map(_jumps, topic.values())),
+            cut_away=sum(len(cut.lost) for cut in cuts),
             problems=list(lake.problems),
         )
 
@@ -127,10 +145,14 @@ class Reconciliation:
             self.verdict.problems.append(f"quarantine/{key} belongs to no object of the chain")
 
     def _check_partition(self, partition: int, entries: Sequence[Entry], used: set[str]) -> None:
-        known = {entry.offset: entry for entry in entries}
+        objects = self._lake.main.get(partition, [])
+        cuts = [cut for cut in self._cuts if cut.partition == partition]
+        view = self.expected[partition] = expected(entries, cuts, objects)
+        self.verdict.problems += view.problems
+        known = view.entries
         times: Counter[int] = Counter()
         end = 0
-        for found in self._lake.main.get(partition, []):
+        for found in objects:
             if found.start != end:
                 what = "overlaps" if found.start < end else "leaves a hole after"
                 self.verdict.problems.append(f"{found.key} {what} the object before it, which ends at {end}")
@@ -153,7 +175,7 @@ class Reconciliation:
         """The offsets that an object and its quarantine really hold."""
         problems = self.verdict.problems
         name = found.key.removeprefix("quotes/")
-        bad = self._lake.quarantine.get(name, [])
+        bad = self._lake.quarantine.get(name) or self._given_up_poison(found, known)
         used.add(name)
         if len(bad) != found.quarantined:
             problems.append(f"{found.key} speaks of {found.quarantined} quarantined records, there are {len(bad)}")
@@ -189,13 +211,30 @@ class Reconciliation:
             problems.append(f"{found.key} holds records of the hours {sorted(named)}")
         return held
 
+    def _given_up_poison(self, found: MainObject, known: Mapping[int, Entry]) -> list[QuarantinedRecord]:
+        """The poison of an object whose quarantine object could not be made, for the broker lost some of its range."""
+        if found.key not in self._given_up or not any(
+            cut.partition == found.partition and cut.start < found.end and found.start < cut.end for cut in self._cuts
+        ):
+            return []
+        entries = [known[offset] for offset in range(found.start, found.end) if offset in known]
+        return [
+            QuarantinedRecord(entry.offset, entry.key, entry.value, "given up")
+            for entry in entries
+            if (entry.key, entry.value) in self._poison
+        ]
+
     def check_acknowledged(self, acknowledged: Sequence[Acknowledged]) -> None:
         """Looks in the topic for each record of which the broker has said that it has it."""
+        cut_away = {(cut.partition, offset, entry.value) for cut in self._cuts for offset, entry in cut.lost.items()}
         lost = [
             one
             for one in acknowledged
-            if one.offset >= len(self._topic.get(one.partition, ()))
-            or self._topic[one.partition][one.offset].value != one.value
+            if (
+                one.offset >= len(self._topic.get(one.partition, ()))
+                or self._topic[one.partition][one.offset].value != one.value
+            )
+            and (one.partition, one.offset, one.value) not in cut_away
         ]
         self.verdict.acknowledged = len(acknowledged)
         self.verdict.lost += len(lost)
@@ -205,20 +244,31 @@ class Reconciliation:
 
     def check_sequences(self, ends: Sequence[ProducerEnd], in_flight_limit: int) -> None:
         """Looks in the topic for each producer's numbers; `in_flight_limit` is how many may be unacknowledged."""
-        numbers: dict[str, Counter[int]] = {}
-        for entries in self._topic.values():
-            for entry in entries:
-                if (entry.key, entry.value) not in self._poison and entry.value is not None:
-                    line = json.loads(entry.value)
-                    numbers.setdefault(line["producer_id"], Counter())[line["sequence"]] += 1
+        numbers = self._numbers(entry for entries in self._topic.values() for entry in entries)
+        cut_away = self._numbers(entry for cut in self._cuts for entry in cut.lost.values())
         self.verdict.producers = len(numbers)
         by_id = {end.producer_id: end for end in ends}
         for producer_id in sorted(numbers.keys() | by_id.keys()):
             counts = numbers.get(producer_id, Counter())
             end = by_id.get(producer_id, ProducerEnd(producer_id, whole=False))
-            self._check_producer(end, counts, in_flight_limit)
+            self._check_producer(end, counts, cut_away.get(producer_id, Counter()), in_flight_limit)
 
-    def _check_producer(self, end: ProducerEnd, counts: Counter[int], in_flight_limit: int) -> None:
+    def stored_numbers(self) -> dict[str, Counter[int]]:
+        """How often S3 has to hold each number of each producer, after `check_objects`."""
+        return self._numbers(entry for view in self.expected.values() for entry in view.entries.values())
+
+    def _numbers(self, entries: Iterable[Entry]) -> dict[str, Counter[int]]:
+        """How often each number of each producer is there, among the quotes."""
+        numbers: dict[str, Counter[int]] = {}
+        for entry in entries:
+            if (entry.key, entry.value) not in self._poison and entry.value is not None:
+                line = json.loads(entry.value)
+                numbers.setdefault(line["producer_id"], Counter())[line["sequence"]] += 1
+        return numbers
+
+    def _check_producer(
+        self, end: ProducerEnd, counts: Counter[int], cut_away: Collection[int], in_flight_limit: int
+    ) -> None:
         verdict = self.verdict
         doubled = {number: count - 1 for number, count in counts.items() if count > 1}
         if doubled:
@@ -227,7 +277,7 @@ class Reconciliation:
         seen = max(counts, default=-1) + 1
         expected = end.records if end.whole and end.records is not None else seen
         certain = expected if end.whole else max(0, seen - in_flight_limit)
-        missing = [number for number in range(certain) if number not in counts]
+        missing = [number for number in range(certain) if number not in counts and number not in cut_away]
         if missing:
             verdict.lost += len(missing)
             how = "ended well" if end.whole else "was killed"

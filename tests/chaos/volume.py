@@ -20,10 +20,14 @@ class Volume:
     Args:
         path: where; made if it is not there.
         mebibytes: its size.
+
+    Attributes:
+        was_full: whether it has been filled.
     """
 
     def __init__(self, path: Path, mebibytes: int) -> None:
         self.path = path
+        self.was_full = False
         path.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(path)], check=True)
 
@@ -31,6 +35,7 @@ class Volume:
     def full(self) -> Iterator[None]:
         """Meanwhile not a block is free, unless its users delete something."""
         filler = self.path / f"filler-{next(_number)}"
+        self.was_full = True
         try:
             with filler.open("wb", buffering=0) as file:
                 for size in _BLOCKS:

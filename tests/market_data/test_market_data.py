@@ -174,6 +174,13 @@ def test_volumes_are_whole_numbers_of_64_bits(tmp_path: Path) -> None:
     assert answer.report["skipped"]["volume beyond 64 bits"]["first"] == "line 5 of quotes.csv: HSI, 2020-01-02"
 
 
+def test_dollars_beyond_a_double_are_left_out(tmp_path: Path) -> None:
+    content = "Symbol,Date,Open,High,Low,Close,Volume\nA,2020-01-02,1,2,1,1e299,5\nA,2020-01-03,1,2,1,2,5\n"
+    answer = read(tmp_path, content, usd_rate=1e10)
+    assert answer.column("close_usd") == [2e10]
+    assert answer.skipped == {"close_usd beyond what a double holds": 1}
+
+
 def test_damaged_rows_are_left_out_and_counted_by_reason_with_the_first(tmp_path: Path) -> None:
     lines = [
         HEADER,

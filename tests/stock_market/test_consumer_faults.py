@@ -203,6 +203,18 @@ def test_a_log_that_was_cut_and_has_grown_again_is_told_with_its_range(workbench
     assert cuts == [(60, "40"), (90, "70")]
 
 
+def test_a_log_that_was_cut_is_noticed_although_no_record_comes(workbench: Workbench) -> None:
+    workbench.create_topic()
+    for first in (0, 20, 40):
+        workbench.send(quotes(first, first + 20))
+    consumer = workbench.consumer(seconds=0.2)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 60}, "objects")
+    cut_log(workbench.broker, workbench.topic, 40)
+    assert consumer.process.wait(40) == 3
+    assert "reach offset 60, but Kafka's log ends at 40" in consumer.log()
+    assert "log_cut_back" not in consumer.log()
+
+
 def test_objects_beyond_the_end_of_the_log_stop_with_a_sentence(workbench: Workbench) -> None:
     workbench.create_topic()
     workbench.send(quotes(0, 50))

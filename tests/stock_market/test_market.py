@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
 
 from stock_market.batch_building import Records, join
 from stock_market.market import Bars, Floats, Market, activity, listings
+from stock_market.quote_rows import Cut, Quotes, RowWriter
 from stock_market.quotes import flaw
 from stock_market.settings import ProducerKafka, ProducerSettings, Simulation
 from stock_market.source import SimulatedSource, partition_of
@@ -141,6 +144,59 @@ def test_numbers_of_any_length_are_written_as_python_writes_them() -> None:
         for record in records:
             assert abs(record["close_usd"] - record["close"] * usd[record["symbol"]]) < 1e-4
             assert record["adj_close"] == record["close"]
+
+
+def _writer(usd: float = 0.13) -> RowWriter:
+    return RowWriter([listing._replace(usd=usd) for listing in listings(2)], "abc")
+
+
+def _written(writer: RowWriter, **numbers: int) -> list[dict[str, Any]]:
+    """Two quotes that differ in their symbol, one with small numbers and one with these."""
+    fields = {"open": 1, "high": 99, "low": 0, "close": 100, "volume": 0, "sequence": 0}
+    columns = {name: np.array([small, numbers.get(name, small)], np.int64) for name, small in fields.items()}
+    quotes = Quotes(np.array([1, 0]), *columns.values())
+    (batch,) = writer.write(quotes, b"2026-01-01T00:00:00.250Z", Cut(np.array([0, 1]), [(3, 0, 2)]))
+    assert (batch.partition, batch.count) == (3, 2)
+    assert bytes(batch.body) == join(3, batch.split()).body
+    assert [flaw(key, value) for key, value in batch.split()] == [None, None]
+    found = [json.loads(value, parse_float=Decimal) for _, value in batch.split()]
+    assert [record["symbol"] for record in found] == ["IXIC", "NYA"]
+    assert (found[0]["open"], found[0]["high"], found[0]["low"]) == (Decimal("0.01"), Decimal("0.99"), Decimal("0.00"))
+    return found
+
+
+_EDGES = sorted(
+    {10**power + step for power in (4, 8, 9, 11, 12, 15, 16, 18) for step in (-1, 0)} | {2**53 + 1, 2**63 - 1}
+)
+
+
+@pytest.mark.parametrize("number", _EDGES)
+def test_each_number_of_64_bits_is_written_exactly(number: int) -> None:
+    for name in ("volume", "sequence"):
+        assert [record[name] for record in _written(_writer(), **{name: number})] == [0, number]
+    for name in ("open", "high", "low", "close"):
+        assert _written(_writer(), **{name: number})[1][name] == Decimal(number).scaleb(-2)
+    last = _written(_writer(), close=number)[1]
+    assert last["adj_close"] == last["close"]
+    assert abs(last["close_usd"] - last["close"] * Decimal("0.13")) <= Decimal("0.0001")
+
+
+@pytest.mark.parametrize("usd", [1e-300, 1e-7, 0.0, 1e9, 1e30])
+def test_a_rate_to_dollars_of_any_size_makes_a_number_without_an_exponent(usd: float) -> None:
+    dollars = _written(_writer(usd), close=12_345)[1]["close_usd"]
+    assert abs(dollars - Decimal("123.45") * Decimal(repr(usd))) <= Decimal("0.0001")
+
+
+@pytest.mark.parametrize("usd", [math.nan, math.inf, -math.inf, -1.0])
+def test_a_rate_to_dollars_that_is_no_number_of_json_is_refused(usd: float) -> None:
+    with pytest.raises(ValueError, match="NYA has the rate"):
+        _writer(usd)
+
+
+@pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume", "sequence"])
+def test_a_negative_number_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="is negative"):
+        _written(_writer(), **{name: -1})
 
 
 def test_keys_go_to_the_partitions_that_javas_producer_would_choose() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, time, tzinfo
@@ -298,6 +299,8 @@ class Converter:
         rate = _rate(said, symbol)
         if rate is None:
             return "no rate to dollars for the symbol"
+        if not math.isfinite(close * rate):
+            return "close_usd beyond what a double holds"
         self._tally.mended[f"close_usd taken as close x {rate:g}"] += 1
         return round(close * rate, 10)
 
