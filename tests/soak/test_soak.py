@@ -75,7 +75,7 @@ def test_growth_of_memory_files_or_threads_is_found_and_a_single_step_is_none() 
     vitals.finish()
     vitals._samples = {
         "steady": life(flat, flat, flat),
-        "step": life(flat, Sample(62_000, 20, 9), Sample(62_000, 20, 9)),
+        "step": life(flat, Sample(62_000, 18, 9), Sample(62_000, 18, 9)),
         "memory": life(flat, Sample(52_100, 10, 3), Sample(54_200, 10, 3)),
         "files": life(flat, Sample(50_000, 13, 3), Sample(50_000, 16, 3)),
         "threads": life(flat, Sample(50_000, 10, 5), Sample(50_000, 10, 7)),

@@ -9,7 +9,7 @@ from statistics import median_high
 from typing import NamedTuple
 
 _PERIOD_SECONDS = 0.5
-_STEADY_FILES, _STEADY_THREADS = 2, 1
+_STEADY_FILES = _STEADY_THREADS = 1
 """By how many they may rise in each of two quarters."""
 _STEP = 8
 """How many times as much they may rise once: connections to S3 and threads come one by one, when they are needed at
