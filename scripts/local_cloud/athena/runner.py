@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from local_cloud.athena import statements, writing
-from local_cloud.athena.catalog import Catalog
+from local_cloud.athena.catalog import SERVICE, Catalog
 from local_cloud.athena.ddl.statement import EngineSql
 from local_cloud.athena.errors import MalformedQueryError, QueryCancelledError, QueryError
 from local_cloud.athena.results import Result
@@ -176,7 +176,7 @@ class Runner:
             bucket, prefix = folder_of(location)
         except ValueError as error:
             raise QueryError("INVALID_TABLE_PROPERTY", str(error)) from error
-        task.caller.authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (prefix,)})
+        task.caller.through(SERVICE).authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (prefix,)})
         try:
             for stored in ObjectStore(task.account_id).list(bucket, prefix):
                 if stored.size:
@@ -229,7 +229,8 @@ class Runner:
             task.checkpoint()
             raise _error(error, access) from error
         except BaseException:
-            statement.cancel()
+            with contextlib.suppress(UnavailableError):
+                statement.cancel()
             raise
         finally:
             task.interrupt = None

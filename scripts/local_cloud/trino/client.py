@@ -7,6 +7,7 @@ precision; Athena's clients do not, and see milliseconds.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -95,6 +96,10 @@ class Statement:
             Failure: the statement has failed.
             UnavailableError: Trino does not answer.
         """
+        with contextlib.closing(self._http):
+            yield from self._pages()
+
+    def _pages(self) -> Iterator[list[list[Any]]]:
         answer = self._ask("POST", "/v1/statement", data=self._sql.encode())
         while True:
             self.id = answer["id"]

@@ -23,6 +23,7 @@ LOG = logging.getLogger(__name__)
 READY_LIMIT_SECONDS = 300.0
 _STOP_SECONDS = 15.0
 _RESTART_SECONDS = 2.0
+_FETCH_AGAIN_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 
 
@@ -80,13 +81,8 @@ class TrinoProcess:
             shutil.rmtree(self._place.directory)
 
     def _keep(self) -> None:
-        try:
-            home = distribution.ensure(LOG.info)
-        except LocalCloudError as error:
-            LOG.exception("there is no Trino")
-            self._problem = str(error)
-            return
-        while not self._closing.is_set():
+        home = self._find()
+        while home is not None and not self._closing.is_set():
             self._prepare(home)
             log = self._place.directory / "trino.log"
             with log.open("wb") as output:
@@ -106,6 +102,20 @@ class TrinoProcess:
             self._ready.clear()
             if not self._closing.wait(_RESTART_SECONDS):
                 LOG.error("Trino has ended with code %d and is started again; its log: %s", code, _tail(log))
+
+    def _find(self) -> Path | None:
+        """Where Trino lies, fetched if need be; again and again while it can't be had. None once this is closing."""
+        while not self._closing.is_set():
+            try:
+                home = distribution.ensure(LOG.info)
+            except LocalCloudError as error:
+                LOG.warning("there is no Trino: %s", error)
+                self._problem = str(error)
+                self._closing.wait(_FETCH_AGAIN_SECONDS)
+            else:
+                self._problem = ""
+                return home
+        return None
 
     def _prepare(self, home: Path) -> None:
         directory = self._place.directory
