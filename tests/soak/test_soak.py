@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.chaos import clock
 from tests.soak.plan import night, week
 from tests.soak.vitals import Sample, Vitals
+from tests.stock_market.services import eventually
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = os.environ | {"PYTHONPATH": f"{_ROOT / 'scripts'}:{_ROOT}"}
@@ -116,7 +117,7 @@ def test_a_process_that_leaks_memory_files_or_threads_is_found_while_it_runs() -
             # An interpreter that starts grows, too.
             process.stdout.readline()
             vitals.watch(leak, process.pid)
-        time.sleep(2.5)
+        eventually(lambda: min(map(len, vitals._samples.values())) >= 48, "samples of every process")
         vitals.finish()
     grown, lines = vitals.judge(growth_mib=2)
     assert [line.split(":")[1].strip() for line in grown] == ["memory", "files", "threads"]
