@@ -62,6 +62,9 @@ WRITES: Mapping[str, frozenset[str]] = {
             *("CreateDatabase", "UpdateDatabase", "DeleteDatabase", "CreateTable", "UpdateTable", "DeleteTable"),
             *("BatchDeleteTable", "CreatePartition", "UpdatePartition", "DeletePartition", "BatchCreatePartition"),
             *("BatchDeletePartition", "BatchUpdatePartition", "DeleteTableVersion", "BatchDeleteTableVersion"),
+            *("UpdateColumnStatisticsForTable", "DeleteColumnStatisticsForTable"),
+            *("UpdateColumnStatisticsForPartition", "DeleteColumnStatisticsForPartition"),
+            *("CreateUserDefinedFunction", "UpdateUserDefinedFunction", "DeleteUserDefinedFunction"),
             *("CreateCrawler", "UpdateCrawler", "DeleteCrawler", "StartCrawler", "StopCrawler"),
             *("TagResource", "UntagResource"),
         }
@@ -70,6 +73,7 @@ WRITES: Mapping[str, frozenset[str]] = {
         {
             *("CreateWorkGroup", "UpdateWorkGroup", "DeleteWorkGroup", "StartQueryExecution", "StopQueryExecution"),
             *("CreateNamedQuery", "UpdateNamedQuery", "DeleteNamedQuery", "TagResource", "UntagResource"),
+            *("CreatePreparedStatement", "UpdatePreparedStatement", "DeletePreparedStatement"),
         }
     ),
     "tagging": frozenset({"TagResources", "UntagResources"}),
