@@ -13,7 +13,7 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
 
-from local_cloud.athena import catalog_api, named_queries, prepared_statements, statements, workgroups
+from local_cloud.athena import catalog_api, engine_versions, named_queries, prepared_statements, statements, workgroups
 from local_cloud.athena.catalog import CATALOG, SERVICE
 from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.errors import MalformedQueryError, QueryError
@@ -332,12 +332,14 @@ def _create_work_group(self: AthenaResponse) -> str:
     )
     if created is None:
         raise invalid_request("WorkGroup already exists")
+    workgroups.created(created)
     return "{}"
 
 
 def _get_work_group(self: AthenaResponse) -> str:
     group = workgroups.find(self.athena_backend, _request(self)["WorkGroup"])
-    return json.dumps({"WorkGroup": self.athena_backend.get_work_group(group.name)})
+    described = {**self.athena_backend.get_work_group(group.name), "CreationTime": workgroups.created(group)}
+    return json.dumps({"WorkGroup": described})
 
 
 def _update_work_group(self: AthenaResponse) -> str:
@@ -384,6 +386,7 @@ HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
     "delete_work_group": _delete_work_group,
     "list_tags_for_resource": _list_tags_for_resource,
     **catalog_api.HANDLERS,
+    **engine_versions.HANDLERS,
     **named_queries.HANDLERS,
     **prepared_statements.HANDLERS,
 }

@@ -26,7 +26,7 @@ from local_cloud.iam_callers import AccessDeniedError, Caller, Key, Keys, admini
 from local_cloud.incoming import Incoming
 from local_cloud.refusals import RefusedError, answer, refuse
 from local_cloud.settings import ACCOUNT_ID, Settings
-from local_cloud.trino import iceberg_columns
+from local_cloud.trino import catalog_columns
 from local_cloud.trino.access import Accesses
 from local_cloud.trino.files import ROLE_PREFIX
 
@@ -115,7 +115,7 @@ class EngineApi:
         if incoming.service == "glue":
             action, parameters = incoming.action, incoming.parameters
             answered = self._gate(environ, start_response)
-            iceberg_columns.describe(action, parameters, ACCOUNT_ID, incoming.region)
+            catalog_columns.describe(action, parameters, ACCOUNT_ID, incoming.region)
             return answered
         if incoming.service != "sts":
             return self._gate(environ, start_response)
