@@ -200,6 +200,9 @@ class Guard:
 
 
 def _workgroup_of(region: str, query: str) -> str | None:
-    execution = athena_backends[ACCOUNT_ID][region].executions.get(query)
-    name = getattr(execution, "workgroup", None)
+    backend = athena_backends[ACCOUNT_ID][region]
+    named = backend.named_queries.get(query)
+    if named is not None:
+        return named.workgroup.name
+    name = getattr(backend.executions.get(query), "workgroup", None)
     return name if isinstance(name, str) else None

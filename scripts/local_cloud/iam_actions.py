@@ -21,10 +21,25 @@ _PARTITION_CALLS = frozenset(
         *("GetTableVersions", "GetPartition", "GetPartitions", "BatchGetPartition"),
         *("CreatePartition", "BatchCreatePartition"),
         *("UpdatePartition", "BatchUpdatePartition", "DeletePartition", "BatchDeletePartition"),
+        *("GetTableVersion", "DeleteTableVersion", "BatchDeleteTableVersion"),
+        *("GetColumnStatisticsForTable", "UpdateColumnStatisticsForTable", "DeleteColumnStatisticsForTable"),
+        *("GetColumnStatisticsForPartition", "UpdateColumnStatisticsForPartition"),
+        "DeleteColumnStatisticsForPartition",
     }
 )
 _CRAWLER_CALLS = frozenset({"GetCrawler", "StartCrawler", "StopCrawler"})
-_WORKGROUP_CALLS = frozenset({"StartQueryExecution", "ListQueryExecutions", "GetWorkGroup"})
+_WORKGROUP_CALLS = frozenset(
+    {
+        *("StartQueryExecution", "ListQueryExecutions", "GetWorkGroup", "CreateNamedQuery", "ListNamedQueries"),
+        *("CreatePreparedStatement", "GetPreparedStatement", "BatchGetPreparedStatement", "ListPreparedStatements"),
+        *("UpdatePreparedStatement", "DeletePreparedStatement"),
+    }
+)
+_NAMED_QUERY_CALLS = frozenset({"GetNamedQuery", "UpdateNamedQuery", "DeleteNamedQuery"})
+_CATALOG_CALLS = {
+    "GetDataCatalog": "Name",
+    **dict.fromkeys(("GetDatabase", "ListDatabases", "GetTableMetadata", "ListTableMetadata"), "CatalogName"),
+}
 _EXECUTION_CALLS = frozenset(
     {
         "GetQueryExecution",
@@ -52,7 +67,7 @@ def glue_database_arns(region: str, account_id: str, database: str) -> list[str]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a call is made; `workgroup_of` is the workgroup of a query's id, None if there is no such query."""
+    """Where a call is made; `workgroup_of` is the workgroup of a query's or a named query's id, None for another."""
 
     region: str
     account_id: str
@@ -80,6 +95,9 @@ def actions_of(service: str, action: str, parameters: Parameters, place: Place) 
 
 def _glue_arns(action: str, parameters: Parameters, place: Place) -> list[str] | None:
     region, account_id = place.region, place.account_id
+    if action == "CreateDatabase":
+        name = (parameters.get("DatabaseInput") or {}).get("Name")
+        return glue_database_arns(region, account_id, str(name))
     if action in _DATABASE_CALLS:
         return glue_database_arns(region, account_id, str(parameters.get("Name", "")))
     database = str(parameters.get("DatabaseName", ""))
@@ -97,7 +115,12 @@ def _glue_arns(action: str, parameters: Parameters, place: Place) -> list[str] |
 
 
 def _athena_arns(action: str, parameters: Parameters, place: Place) -> list[str] | None:
+    if action in _CATALOG_CALLS:
+        catalog = parameters.get(_CATALOG_CALLS[action])
+        return [f"arn:aws:athena:{place.region}:{place.account_id}:datacatalog/{catalog}"]
     prefix = f"arn:aws:athena:{place.region}:{place.account_id}:workgroup"
+    if action in _NAMED_QUERY_CALLS:
+        return [f"{prefix}/{place.workgroup_of(str(parameters.get('NamedQueryId'))) or '*'}"]
     if action in _WORKGROUP_CALLS:
         return [f"{prefix}/{parameters.get('WorkGroup') or 'primary'}"]
     if action in _EXECUTION_CALLS:
