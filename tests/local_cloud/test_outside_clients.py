@@ -1,4 +1,4 @@
-"""Programs that people use with Athena work with the local cloud as they are: only endpoint and credentials are given."""
+"""Programs that people use with Athena work with the local cloud; only endpoint and credentials are given."""
 
 from __future__ import annotations
 
