@@ -50,7 +50,7 @@ PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
 test chaos soak: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test check-env words moved
+.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -127,7 +127,7 @@ lint-ansible: venv-test
 	$(BIN)/ansible-lint --offline
 
 # Half of a test's time goes by while it waits for a broker or a process; so one more worker than CI has cores.
-unit: venv-test  ## the unit tests
+unit: venv-test venv-clients  ## the unit tests
 	$(BIN)/pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 molecule: venv-test  ## the scenarios bad_input and default, one after the other
@@ -187,6 +187,7 @@ check-env:
 
 venv: words .venv/locked
 venv-test: words .venv/locked-test
+venv-clients: venv-test .venv/clients/locked
 
 # Programs of .venv name it by its path: after a move or a copy of the checkout it is made again.
 ifneq ($(wildcard .venv/locked),)
@@ -207,4 +208,10 @@ moved:
 
 .venv/locked-test: .venv/locked requirements/test.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes $(LOCKS:%=-r requirements/%.txt) -r requirements/test.txt >&2
+	@touch $@
+
+# Other people's programs for Athena, which the test of them runs: with versions of their own, so in an environment of their own.
+.venv/clients/locked: .venv/locked-test requirements/clients.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/clients >&2
+	@$(BIN)/uv pip install --quiet --python .venv/clients/bin/python --require-hashes -r requirements/clients.txt >&2
 	@touch $@

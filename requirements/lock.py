@@ -1,10 +1,14 @@
-"""Writes every requirements/*.txt from its *.in, with hashes; each file is held to the versions of those before it."""
+"""Writes every requirements/*.txt from its *.in, with hashes.
+
+Each file is held to the versions of those before it, but for `clients`, which has an environment of its own.
+"""
 
 import subprocess
 import sys
 from pathlib import Path
 
-ORDER = ("bootstrap", "services", "operator", "local_cloud", "test")
+ORDER = ("bootstrap", "services", "operator", "local_cloud", "test", "clients")
+ALONE = ("bootstrap", "clients")
 HERE = Path(__file__).parent
 UV = Path(sys.executable).parent / "uv"
 
@@ -12,7 +16,8 @@ UV = Path(sys.executable).parent / "uv"
 def main() -> None:
     """Compiles the files in their order; `--upgrade` as an argument takes newer versions where the *.in allow them."""
     for position, name in enumerate(ORDER):
-        held = [argument for earlier in ORDER[1:position] for argument in ("-c", f"{earlier}.txt")]
+        earlier = [] if name in ALONE else [one for one in ORDER[:position] if one not in ALONE]
+        held = [argument for one in earlier for argument in ("-c", f"{one}.txt")]
         options = ["--quiet", "--generate-hashes", "--python-version", "3.11", "--custom-compile-command", "make lock"]
         command = [str(UV), "pip", "compile", *options, *held, *sys.argv[1:], f"{name}.in", "-o", f"{name}.txt"]
         subprocess.run(command, cwd=HERE, check=True)

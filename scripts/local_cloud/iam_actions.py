@@ -21,6 +21,7 @@ _PARTITION_CALLS = frozenset(
         *("GetTableVersions", "GetPartition", "GetPartitions", "BatchGetPartition"),
         *("CreatePartition", "BatchCreatePartition"),
         *("UpdatePartition", "BatchUpdatePartition", "DeletePartition", "BatchDeletePartition"),
+        *("GetTableVersion", "DeleteTableVersion", "BatchDeleteTableVersion"),
     }
 )
 # Statistics of columns are judged as calls about what has them: so says each call's page in the API's reference.

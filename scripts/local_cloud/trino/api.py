@@ -25,7 +25,8 @@ from local_cloud.guard import Guard
 from local_cloud.iam_callers import AccessDeniedError, Caller, Key, Keys, administrator
 from local_cloud.incoming import Incoming
 from local_cloud.refusals import RefusedError, answer, refuse
-from local_cloud.settings import Settings
+from local_cloud.settings import ACCOUNT_ID, Settings
+from local_cloud.trino import catalog_columns
 from local_cloud.trino.access import Accesses
 from local_cloud.trino.files import ROLE_PREFIX
 
@@ -111,6 +112,11 @@ class EngineApi:
             said = json.dumps({"result": self.accesses.allows(question)})
             return answer(environ, start_response, "200 OK", "application/json", said)
         incoming = Incoming(environ)
+        if incoming.service == "glue":
+            action, parameters = incoming.action, incoming.parameters
+            answered = self._gate(environ, start_response)
+            catalog_columns.describe(action, parameters, ACCOUNT_ID, incoming.region)
+            return answered
         if incoming.service != "sts":
             return self._gate(environ, start_response)
         try:
