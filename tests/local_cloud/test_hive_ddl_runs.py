@@ -284,7 +284,8 @@ def test_partitions_are_added_listed_and_dropped(quotes: DdlLake) -> None:
 
 
 def test_an_added_partition_has_the_tables_format(quotes: DdlLake) -> None:
-    found = quotes.glue.get_partitions(DatabaseName="market", TableName="quotes")["Partitions"][0]
+    values = ["2026-11-23", "9"]
+    found = quotes.glue.get_partition(DatabaseName="market", TableName="quotes", PartitionValues=values)["Partition"]
     storage = dict(found["StorageDescriptor"])
     assert storage.pop("Location") == f"s3://{BUCKET}/quotes/dt=2026-11-23/hour=9/"
     expected = quotes.table()["StorageDescriptor"]

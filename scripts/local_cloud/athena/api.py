@@ -332,12 +332,14 @@ def _create_work_group(self: AthenaResponse) -> str:
     )
     if created is None:
         raise invalid_request("WorkGroup already exists")
+    workgroups.created(created)
     return "{}"
 
 
 def _get_work_group(self: AthenaResponse) -> str:
     group = workgroups.find(self.athena_backend, _request(self)["WorkGroup"])
-    return json.dumps({"WorkGroup": self.athena_backend.get_work_group(group.name)})
+    described = {**self.athena_backend.get_work_group(group.name), "CreationTime": workgroups.created(group)}
+    return json.dumps({"WorkGroup": described})
 
 
 def _update_work_group(self: AthenaResponse) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 from moto.athena.models import WorkGroup
 from moto.athena.responses import AthenaResponse
 
-from local_cloud.athena import requests
+from local_cloud.athena import requests, workgroups
 
 _ENGINE = "Athena engine version 3"
 
 
 def list_work_groups(self: AthenaResponse) -> str:
-    """ListWorkGroups: by name. When a workgroup was created is not kept, so it is left out."""
+    """ListWorkGroups: by name."""
     request = requests.read(self, "ListWorkGroups")
     groups = list(self.athena_backend.work_groups.values())
     found, token = requests.page(groups, lambda group: group.name, request)
@@ -23,7 +23,12 @@ def list_work_groups(self: AthenaResponse) -> str:
 
 def _summary(group: WorkGroup) -> dict[str, Any]:
     engine = group.configuration["EngineVersion"]
-    summary = {"Name": group.name, "State": group.state, "EngineVersion": engine}
+    summary = {
+        "Name": group.name,
+        "State": group.state,
+        "EngineVersion": engine,
+        "CreationTime": workgroups.created(group),
+    }
     return summary | ({"Description": group.description} if group.description else {})
 
 

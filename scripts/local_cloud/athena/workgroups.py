@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from moto.athena.models import AthenaBackend, WorkGroup
@@ -30,6 +31,15 @@ def find(backend: AthenaBackend, name: str) -> WorkGroup:
     if name not in backend.work_groups:
         raise invalid_request(f"WorkGroup {name} is not found.")
     return backend.work_groups[name]
+
+
+def created(group: WorkGroup) -> float:
+    """When a workgroup was made, in seconds since 1970: moto tells the time of the question.
+
+    The account's own workgroup, `primary`, is made when somebody first looks at it.
+    """
+    moment: float = vars(group).setdefault("created", time.time())
+    return moment
 
 
 def check(configuration: dict[str, Any]) -> None:
