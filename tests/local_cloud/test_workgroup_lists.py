@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,8 @@ def test_workgroups_are_listed_by_name_in_pages(athena: Any) -> None:
     second = athena.list_work_groups(NextToken=first["NextToken"])
     listed = [*first["WorkGroups"], *second["WorkGroups"]]
     assert [group["Name"] for group in listed] == ["archive", "primary", "shop"]
+    made = listed[2].pop("CreationTime")
+    assert datetime.timedelta() <= datetime.datetime.now(datetime.UTC) - made < datetime.timedelta(minutes=1)
     assert listed[2] == {
         "Name": "shop",
         "State": "ENABLED",
