@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
@@ -12,8 +13,9 @@ from moto.glue.exceptions import (
     PartitionAlreadyExistsException,
     PartitionNotFoundException,
 )
-from moto.glue.models import FakeTable
+from moto.glue.models import FakePartition, FakeTable
 from moto.glue.responses import GlueResponse
+from moto.glue.utils import PartitionFilter
 
 from local_cloud.glue import requests
 from local_cloud.names import matching
@@ -90,6 +92,15 @@ class Table(FakeTable):
         if len(keys) != len(values):
             raise requests.invalid_input("The number of partition keys do not match the number of partition values")
         super().create_partition(partiton_input)
+
+    def get_partitions(self, expression: str) -> list[FakePartition]:
+        """The partitions that fit an expression: moto compares a key of the type `varchar`, but not `varchar(3)`."""
+        keys = [
+            {**key, "Type": (key.get("Type") or "string").partition("(")[0]}
+            for key in self.current.get("PartitionKeys") or ()
+        ]
+        plain = SimpleNamespace(versions={"": {"PartitionKeys": keys}})
+        return list(filter(PartitionFilter(expression, plain), self.partitions.values()))
 
     def update_partition(self, old_values: Any, partiton_input: dict[str, Any]) -> None:
         """Gives a partition a new description, and new values if it has others.
