@@ -175,6 +175,8 @@ class SetProperties:
             return nothing()
         current = IcebergMetadata.of(table).properties.get("write.format.default", "parquet")
         file_format, extra = engine_properties(self.properties, current)
+        if f"write.{file_format}.compression-codec" in extra:
+            raise UnsupportedError("Another write_compression for an Iceberg table that exists")
         options = []
         if file_format != current.lower():
             options.append(f"format = {literal(file_format.upper())}")

@@ -11,6 +11,7 @@ from typing import ClassVar
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl_errors import DdlError
 from local_cloud.athena.ddl_statement import (
+    ICEBERG_CATALOG,
     ColumnDefinition,
     EngineSql,
     GlueTable,
@@ -26,6 +27,7 @@ from local_cloud.athena.iceberg_metadata import IcebergMetadata
 
 _FORMATS = frozenset({"parquet", "orc", "avro"})
 _CODECS = frozenset({"none", "gzip", "snappy", "zstd", "lz4", "zlib", "deflate"})
+_TRINO_CODECS = {"zlib": "GZIP", "deflate": "GZIP"}
 # Athena's properties of a table, and Iceberg's own ones that they stand for
 _PLAIN = {
     "vacuum_min_snapshots_to_keep": "history.expire.min-snapshots-to-keep",
@@ -65,6 +67,7 @@ class CreateIcebergTable:
         options = [f"location = {literal(normal_location(self.location))}", f"format = {literal(file_format.upper())}"]
         if self.partitioning:
             options.append(f"partitioning = ARRAY[{', '.join(map(literal, self.partitioning))}]")
+        codec = extra.pop(f"write.{file_format}.compression-codec", None)
         if extra:
             options.append(f"extra_properties = {map_of(extra)}")
         catalog.authorize_table("glue:GetTable", schema, self.table.name)
@@ -73,7 +76,10 @@ class CreateIcebergTable:
         missing = "IF NOT EXISTS " if self.if_not_exists else ""
         comment = "" if self.comment is None else f" COMMENT {literal(self.comment)}"
         name = iceberg_name(schema, self.table.name)
-        return EngineSql((f"CREATE TABLE {missing}{name} ({definitions}){comment} WITH ({', '.join(options)})",))
+        create = f"CREATE TABLE {missing}{name} ({definitions}){comment} WITH ({', '.join(options)})"
+        # Trino notes the codec of its session in a table that it creates, and takes it from nowhere else.
+        properties = {f"{ICEBERG_CATALOG}.compression_codec": _TRINO_CODECS.get(codec, codec.upper())} if codec else {}
+        return EngineSql((create,), properties)
 
 
 @dataclass(frozen=True, slots=True)
