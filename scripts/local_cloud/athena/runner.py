@@ -151,7 +151,7 @@ class Runner:
             return done
         with self._access(task) as access:
             for sql in done.statements:
-                self._ask(sql, task, access, is_query=False)
+                self._ask(sql, task, access, is_query=False, properties=dict(done.properties))
         return Result([], is_query=False)
 
     def _write(self, written: Written, task: Task, *, unloads: bool = False) -> Result:

@@ -179,6 +179,7 @@ def _catalogs(place: Place) -> dict[str, dict[str, str]]:
         "connector.name": "iceberg",
         "iceberg.catalog.type": "glue",
         "fs.hadoop.enabled": "false",
+        # Athena's own properties of a table, and those of Iceberg that they stand for.
         "iceberg.allowed-extra-properties": "*",
         "iceberg.expire-snapshots.min-retention": "0s",
         "iceberg.remove-orphan-files.min-retention": "0s",

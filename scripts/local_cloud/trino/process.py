@@ -130,16 +130,21 @@ class TrinoProcess:
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         address = Address(self._place.url, self._key)
-        create = f"CREATE SCHEMA IF NOT EXISTS {files.UNLOAD}.{files.UNLOAD_SCHEMA}"
-        # Trino says that it has started some seconds before it finds itself as a worker.
-        probe = f"SELECT count(*) FROM {files.UNLOAD}.information_schema.schemata"
+        schema = f"{files.UNLOAD}.{files.UNLOAD_SCHEMA}"
+        # Trino says that it has started some seconds before it finds itself among the nodes that can read a table.
+        statements = (
+            f"CREATE SCHEMA IF NOT EXISTS {schema}",
+            f"CREATE TABLE IF NOT EXISTS {schema}.ready AS SELECT 1 AS one",
+            f"SELECT one FROM {schema}.ready",
+            f"DROP TABLE {schema}.ready",
+        )
         session = Session("local-cloud", f"{files.ROLE_PREFIX}nobody", files.UNLOAD, "default")
         while process.poll() is None and not self._closing.wait(_POLL_SECONDS):
             if _is_started(self._place.url):
                 try:
-                    Statement(address, session, create).run()
-                    Statement(address, session, probe).run()
-                except (UnavailableError, Failure):
+                    for sql in statements:
+                        Statement(address, session, sql).run()
+                except (Failure, UnavailableError):
                     continue
                 self._ready.set()
                 return

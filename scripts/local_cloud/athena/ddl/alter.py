@@ -268,6 +268,8 @@ def _hive_table(catalog: Catalog, database: str, name: TableName) -> GlueTable:
 def _set_properties(table: GlueTable, given: dict[str, str]) -> EngineSql:
     current = IcebergMetadata.of(table).properties.get("write.format.default", "parquet").lower()
     file_format, extra = engine_properties(given, current)
+    if f"write.{file_format}.compression-codec" in extra:
+        raise UnsupportedError("Another write_compression for an Iceberg table that exists")
     options = [f"format = {literal(file_format.upper())}"] if file_format != current else []
     if extra:
         options.append(f"extra_properties = {map_of(extra)}")

@@ -22,9 +22,11 @@ from local_cloud.athena.ddl.statement import (
 from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.errors import QueryError
 from local_cloud.athena.lexer import literal, quoted
+from local_cloud.trino.files import ICEBERG
 
 _FORMATS = frozenset({"parquet", "orc", "avro"})
 _CODECS = frozenset({"none", "gzip", "snappy", "zstd", "lz4", "zlib", "deflate"})
+_TRINO_CODECS = {"zlib": "GZIP", "deflate": "GZIP"}
 # Athena's properties of a table, and Iceberg's own ones that they stand for
 _PLAIN = {
     "vacuum_min_snapshots_to_keep": "history.expire.min-snapshots-to-keep",
@@ -80,6 +82,7 @@ class CreateIcebergTable:
         options = [f"location = {literal(normal_location(self.location))}", f"format = {literal(file_format.upper())}"]
         if self.partitioning:
             options.append(f"partitioning = ARRAY[{', '.join(map(literal, self.partitioning))}]")
+        codec = extra.pop(f"write.{file_format}.compression-codec", None)
         if extra:
             options.append(f"extra_properties = {map_of(extra)}")
         catalog.authorize_table("glue:GetTable", schema, self.table.name)
@@ -88,7 +91,10 @@ class CreateIcebergTable:
         missing = "IF NOT EXISTS " if self.if_not_exists else ""
         comment = "" if self.comment is None else f" COMMENT {literal(self.comment)}"
         name = iceberg_name(schema, self.table.name)
-        return EngineSql((f"CREATE TABLE {missing}{name} ({definitions}){comment} WITH ({', '.join(options)})",))
+        create = f"CREATE TABLE {missing}{name} ({definitions}){comment} WITH ({', '.join(options)})"
+        # Trino notes the codec of its session in a table that it creates, and takes it from nowhere else.
+        properties = {f"{ICEBERG}.compression_codec": _TRINO_CODECS.get(codec, codec.upper())} if codec else {}
+        return EngineSql((create,), properties)
 
 
 @dataclass(frozen=True, slots=True)

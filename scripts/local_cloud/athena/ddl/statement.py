@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from moto.glue.models import FakeTable
@@ -18,9 +19,10 @@ from local_cloud.trino.files import ICEBERG
 
 @dataclass(frozen=True, slots=True)
 class EngineSql:
-    """Trino's statements that do what the statement asks for, one after the other."""
+    """Trino's statements that do what the statement asks for, one after the other, with these session properties."""
 
     statements: tuple[str, ...]
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ddl(Protocol):
