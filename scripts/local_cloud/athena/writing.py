@@ -197,7 +197,7 @@ def _iceberg_options(text: str, properties: dict[str, list[Token]]) -> _Options:
     options = {"format": literal(kind), "location": literal(location)}
     if "partitioning" in properties:
         options["partitioning"] = _source(text, properties.pop("partitioning"))
-    given = {name: _text(text, properties.pop(name)) for name in _ICEBERG_EXTRA if name in properties}
+    given: dict[str, str] = {name: _text(text, properties.pop(name)) for name in _ICEBERG_EXTRA if name in properties}
     _, extra = engine_properties(given, kind.lower())
     if extra:
         names, values = (", ".join(literal(item) for item in items) for items in (extra, extra.values()))
