@@ -142,7 +142,11 @@ def test_pyathenas_default_cursor_gets_values_of_pythons_types(dbapi: Facts) -> 
 
 
 def test_pyathenas_other_cursors_get_the_same_rows(dbapi: Facts) -> None:
-    rows = [["NYA", 1.5, 10, "2026-11-23"], ["HSI", 2.5, 20, "2026-11-23"], [None, 3.5, 30, "2026-11-24"]]
+    rows: list[list[Any]] = [
+        ["NYA", 1.5, 10, "2026-11-23"],
+        ["HSI", 2.5, 20, "2026-11-23"],
+        [None, 3.5, 30, "2026-11-24"],
+    ]
     named = [dict(zip(("symbol", "close", "volume", "dt"), row, strict=True)) for row in rows]
     assert dbapi["dictionary"] == named[:2]
     assert dbapi["asynchronous"] == {"rows": rows, "state": "SUCCEEDED", "same": True}

@@ -338,8 +338,8 @@ def _create_work_group(self: AthenaResponse) -> str:
 
 def _get_work_group(self: AthenaResponse) -> str:
     group = workgroups.find(self.athena_backend, _request(self)["WorkGroup"])
-    described = {**(self.athena_backend.get_work_group(group.name) or {}), "CreationTime": workgroups.created(group)}
-    return json.dumps({"WorkGroup": described})
+    described = self.athena_backend.get_work_group(group.name) or {}
+    return json.dumps({"WorkGroup": {**described, "CreationTime": workgroups.created(group)}})
 
 
 def _update_work_group(self: AthenaResponse) -> str:

@@ -15,7 +15,7 @@ DATABASE, GROUP = "market", "market"
 
 def aws(*arguments: str) -> Any:
     """What a call prints, None if nothing; a text that begins with `error: ` if it fails."""
-    command = [Path(sys.executable).with_name("aws"), "athena", *arguments]
+    command = [str(Path(sys.executable).with_name("aws")), "athena", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return f"error: {done.stderr.strip()}"

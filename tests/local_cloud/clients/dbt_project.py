@@ -13,6 +13,7 @@ import boto3
 from dbt.cli.main import dbtRunner
 
 DATABASE, GROUP = "dbt_market", "market"
+UNDER_WAY = {"QUEUED", "RUNNING"}
 ATHENA = boto3.client("athena")
 FILES = {
     "dbt_project.yml": {
@@ -100,12 +101,13 @@ def dbt(project: Path, *arguments: str) -> dict[str, str]:
 
 def rows(sql: str) -> list[list[str | None]]:
     """What a query answers, asked without dbt."""
-    context = {"Database": DATABASE}
-    started = ATHENA.start_query_execution(QueryString=sql, WorkGroup=GROUP, QueryExecutionContext=context)
-    query = {"QueryExecutionId": started["QueryExecutionId"]}
-    while ATHENA.get_query_execution(**query)["QueryExecution"]["Status"]["State"] in {"QUEUED", "RUNNING"}:
+    started = ATHENA.start_query_execution(
+        QueryString=sql, WorkGroup=GROUP, QueryExecutionContext={"Database": DATABASE}
+    )
+    query = started["QueryExecutionId"]
+    while ATHENA.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]["State"] in UNDER_WAY:
         time.sleep(0.05)
-    found = ATHENA.get_query_results(**query)["ResultSet"]["Rows"][1:]
+    found = ATHENA.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"][1:]
     return [[cell.get("VarCharValue") for cell in row["Data"]] for row in found]
 
 
