@@ -149,6 +149,9 @@ def test_the_health_page_says_whose_local_cloud_it_is(client: Client, settings: 
         ("sts", "GetSessionToken", False),
         ("sqs", "ListQueues", False),
         ("athena", "StartQueryExecution", True),
+        ("athena", "CreatePreparedStatement", True),
+        ("athena", "CreateDataCatalog", False),
+        ("glue", "UpdateColumnStatisticsForTable", True),
     ],
 )
 def test_the_list_of_what_is_served(service: str, action: str, served: bool) -> None:
