@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +25,9 @@ from local_cloud.glue import api as glue_api
 
 SYMBOLS = ("NYA", "HSI", "GSPTSE")
 ANSWERS = Path(__file__).with_name("trino_answers.jsonl")
+RECORDED_ROWS = 50
+# Two records of a symbol have the same time: which one is the first is not told.
+TIES = ("map_agg(dt, close)", "min_by(open, event_time)", "window w as (partition by symbol order by event_time")
 # What Athena answers and a Trino of one's own refuses or answers in other words:
 # writing (https://docs.aws.amazon.com/athena/latest/ug/create-table-as.html, .../insert-into.html, .../unload.html),
 # and the plan, whose text has times and another catalog's name in it.
@@ -113,13 +118,20 @@ def written(value: Any) -> str | None:
             return str(value)
 
 
+def moment(text: str) -> datetime.datetime:
+    """A timestamp as Athena or the recording wrote it."""
+    return datetime.datetime.fromisoformat(text.replace(" UTC", "+00:00").replace("T", " "))
+
+
 def matches(found: str | None, expected: Any, kind: str) -> bool:
     if found is None or expected is None:
         return found is expected
     if kind in {"double", "real"}:
         return float(found) == float(expected)
     if kind.startswith("timestamp"):
-        return found.replace(".000", "") == str(expected).replace(".000", "")
+        return moment(found) == moment(str(expected))
+    if kind.lower() == "interval day to second":
+        return found.removeprefix("0 ").lstrip("0").removesuffix(".000") == expected
     if kind == "varbinary":
         return bool(found)  # the recorded text is Python's
     return bool(found == written(expected))
@@ -139,6 +151,12 @@ def answer(lake: Lake, sql: str) -> tuple[list[tuple[str, str]], list[list[str |
     columns = [(column["Name"], column["Type"]) for column in result["ResultSetMetadata"]["ColumnInfo"]]
     rows = [[cell.get("VarCharValue") for cell in row["Data"]] for row in result["Rows"]]
     return columns, rows[1:]
+
+
+def is_unordered(sql: str) -> bool:
+    """Whether nobody promises which rows come: there is a limit and no order of the whole, or a tie is cut."""
+    outside = re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", sql))
+    return ("limit" in outside and "order by" not in outside) or any(part in sql for part in TIES)
 
 
 def athenas(kind: str) -> str:
@@ -161,10 +179,10 @@ def difference(lake: Lake, case: dict[str, Any]) -> str:
     if "rows" not in case:
         return ""
     wanted: list[list[Any]] = case["rows"]
-    if len(rows) != len(wanted):
+    # The recording ends with the fiftieth row.
+    if len(rows) != len(wanted) and not len(rows) > len(wanted) == RECORDED_ROWS:
         return f"{len(rows)} rows, not {len(wanted)}"
-    # Which rows come first is nobody's promise without an order.
-    if "limit" in case["sql"].lower() and "order by" not in case["sql"].lower() and "from" in case["sql"].lower():
+    if is_unordered(case["sql"].lower()):
         return ""
     left = list(rows)
     for recorded in wanted:
@@ -188,7 +206,7 @@ def test_statements_are_answered_or_refused_as_by_trino(lake: Lake) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda case: difference(lake, case), asked)
         wrong = {case["sql"]: text for case, text in zip(asked, found, strict=True) if text}
-    assert wrong == {}
+    assert not wrong, "\n".join(f"{sql}: {text}" for sql, text in wrong.items())
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,7 @@ def test_the_health_page_says_whose_local_cloud_it_is(client: Client, settings: 
         ("glue", "StartColumnStatisticsTaskRun", False),
         ("glue", "DeleteUserDefinedFunction", True),
         ("glue", "CreatePartitionIndex", False),
+        ("glue", "UpdateColumnStatisticsForTable", True),
     ],
 )
 def test_the_list_of_what_is_served(service: str, action: str, served: bool) -> None:
