@@ -17,7 +17,6 @@ TABLE = [f"{GLUE}:catalog", f"{GLUE}:database/market", f"{GLUE}:table/market/quo
     ("call", "parameters", "resources"),
     [
         ("glue:CreateDatabase", {"DatabaseInput": {"Name": "market"}}, TABLE[:2]),
-        ("glue:UpdateColumnStatisticsForTable", {"DatabaseName": "market", "TableName": "quotes"}, TABLE),
         ("glue:GetTableVersion", {"DatabaseName": "market", "TableName": "quotes"}, TABLE),
         ("athena:CreateNamedQuery", {"WorkGroup": "market"}, [f"{ATHENA}:workgroup/market"]),
         ("athena:CreateNamedQuery", {}, [f"{ATHENA}:workgroup/primary"]),
