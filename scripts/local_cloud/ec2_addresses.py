@@ -58,7 +58,9 @@ def install(machines: Machines, pool: AddressPool) -> None:
     allocate = functools.partialmethod(_allocate, ElasticAddressBackend.allocate_address, pool)
     associate = functools.partialmethod(_associate, ElasticAddressBackend.associate_address, machines)
     disassociate = functools.partialmethod(_disassociate, ElasticAddressBackend.disassociate_address, machines)
+    release = functools.partialmethod(_release, ElasticAddressBackend.release_address)
     replace(ElasticAddressBackend, "allocate_address", allocate)
+    replace(ElasticAddressBackend, "release_address", release)
     replace(ElasticAddressBackend, "associate_address", associate)
     replace(ElasticAddressBackend, "disassociate_address", disassociate)
 
@@ -145,6 +147,22 @@ def _disassociate(
     if interface is not None:
         _lost_elastic_address(interface)
         _refresh(machines, interface)
+
+
+def _release(
+    backend: ElasticAddressBackend,
+    release_of_moto: Callable[..., None],
+    address: str | None = None,
+    allocation_id: str | None = None,
+) -> None:
+    """An associated address of a VPC is refused, until it is disassociated or its instance is terminated.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReleaseAddress.html
+    """
+    found = backend.address_by_ip([address]) if address else backend.address_by_allocation([str(allocation_id)])
+    if found[0].association_id is not None:
+        raise Ec2Error("InvalidIPAddress.InUse", f"Address {found[0].public_ip} is in use.")
+    release_of_moto(backend, address=address, allocation_id=allocation_id)
 
 
 def _refresh(machines: Machines, interface: NetworkInterface) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from mypy_boto3_ec2 import EC2Client
 from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
@@ -265,6 +266,8 @@ def test_an_elastic_ip_moves_between_running_hosts_and_groups_admit_their_member
     )
     assert cloud.ssh(elastic["PublicIp"], knock) == "open"
 
+    with pytest.raises(ClientError, match=r"InvalidIPAddress\.InUse"):
+        ec2.release_address(AllocationId=elastic["AllocationId"])
     ec2.terminate_instances(InstanceIds=[other])
     wait_for(ec2, other, "terminated")
     assert ec2.describe_addresses()["Addresses"][0].get("AssociationId") is None

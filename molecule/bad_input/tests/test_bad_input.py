@@ -92,6 +92,12 @@ CALLER = [
         wrong={"local_cloud_block": 133},
     ),
     Case(
+        "deployment's name that AWS reserves",
+        "The deployment's name 'sg-quotes' can't be used: AWS reserves names that begin with aws, ssm, sg-,",
+        environment={"STOCK_MARKET_DEPLOYMENT": "sg-quotes"},
+        wrong={"local_cloud_block": 133},
+    ),
+    Case(
         "deployment named by an extra variable, which the inventory does not see",
         "is given in the environment (STOCK_MARKET_DEPLOYMENT=...), where the inventory sees it too.",
         {"stock_market_deployment": "another-one", "local_cloud_block": 133},
@@ -108,13 +114,26 @@ NETWORK = [
     ),
     Case(
         "no CIDR",
-        "stock_market_operator_cidr is '', which is no CIDR block: give your own public address with its prefix length",
+        "stock_market_operator_cidr is '', which is no CIDR block of IPv4: give your own public address",
         environment={"STOCK_MARKET_OPERATOR_CIDR": ""},
     ),
     Case(
         "CIDR without a prefix length",
-        "stock_market_operator_cidr is '203.0.113.7', which is no CIDR block",
+        "stock_market_operator_cidr is '203.0.113.7', which is no CIDR block of IPv4",
         environment={"STOCK_MARKET_OPERATOR_CIDR": "203.0.113.7"},
+    ),
+    *(
+        Case(
+            f"CIDR that never reaches the internet: {cidr}",
+            f"stock_market_operator_cidr is '{cidr}', an address that is never seen in the internet",
+            environment={"STOCK_MARKET_OPERATOR_CIDR": cidr},
+        )
+        for cidr in ("192.168.1.7/32", "100.64.0.1/32", "127.0.0.1/8", "169.254.1.1/16")
+    ),
+    Case(
+        "CIDR of IPv6",
+        "stock_market_operator_cidr is '2001:db8::7/128', which is no CIDR block of IPv4",
+        environment={"STOCK_MARKET_OPERATOR_CIDR": "2001:db8::7/128"},
     ),
     Case(
         "VPC with public addresses",
