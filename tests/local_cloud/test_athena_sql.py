@@ -132,7 +132,7 @@ def matches(found: str | None, expected: Any, kind: str) -> bool:
         return moment(found) == moment(str(expected))
     if kind.lower() == "interval day to second":
         hours, minutes, seconds = found.partition(" ")[2].removesuffix(".000").split(":")
-        return f"{int(found.partition(' ')[0])} {int(hours)}:{minutes}:{seconds}".removeprefix("0 ") == expected
+        return bool(f"{found.partition(' ')[0]} {int(hours)}:{minutes}:{seconds}".removeprefix("0 ") == expected)
     if kind == "varbinary":
         return bool(found)  # the recorded text is Python's
     return bool(found == written(expected))
