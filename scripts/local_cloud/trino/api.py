@@ -26,7 +26,7 @@ from local_cloud.iam_callers import AccessDeniedError, Caller, Key, Keys, admini
 from local_cloud.incoming import Incoming
 from local_cloud.refusals import RefusedError, answer, refuse
 from local_cloud.settings import ACCOUNT_ID, Settings
-from local_cloud.trino import catalog_columns
+from local_cloud.trino import catalog_columns, objects
 from local_cloud.trino.access import Accesses
 from local_cloud.trino.files import ROLE_PREFIX
 
@@ -117,6 +117,8 @@ class EngineApi:
             answered = self._gate(environ, start_response)
             catalog_columns.describe(action, parameters, ACCOUNT_ID, incoming.region)
             return answered
+        if incoming.service == "s3":
+            return self._serve_s3(environ, start_response, incoming)
         if incoming.service != "sts":
             return self._gate(environ, start_response)
         try:
@@ -136,6 +138,16 @@ class EngineApi:
             expiration=f"{end:%Y-%m-%dT%H:%M:%SZ}",
         )
         return answer(environ, start_response, "200 OK", "text/xml", body)
+
+    def _serve_s3(self, environ: WSGIEnvironment, start_response: StartResponse, incoming: Incoming) -> Iterable[bytes]:
+        if incoming.method not in {"GET", "HEAD"}:
+            return self._gate(environ, start_response)
+        try:
+            self._guard.admit(incoming)
+        except RefusedError as error:
+            return refuse(environ, start_response, error.refusal, "s3")
+        plain = objects.read(environ, start_response)
+        return self._gate(environ, start_response) if plain is None else plain
 
 
 class _Quiet(MotoRequestHandler):
