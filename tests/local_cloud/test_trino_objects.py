@@ -61,11 +61,11 @@ def listed(s3: Any, **options: Any) -> list[str]:
     return [entry["Key"] for entry in found]
 
 
-@pytest.mark.parametrize("prefix", ["", "a/", "a/1", "many/", "nothing/", "a/b c&d<"])
-@pytest.mark.parametrize("size", [1, 2, 700, 1000])
+@pytest.mark.parametrize(
+    ("prefix", "size"),
+    [("", 1000), ("many/", 700), ("a/", 1), ("a/", 2), ("a/1", 1), ("many/001", 3), ("nothing/", 5), ("a/b c&d<", 1)],
+)
 def test_a_list_has_every_key_once_in_order(s3: Any, prefix: str, size: int) -> None:
-    if size == 1 and prefix in {"", "many/"}:
-        prefix = "many/001"
     wanted = sorted(key for key in KEYS if key.startswith(prefix))
     assert listed(s3, Prefix=prefix, PaginationConfig={"PageSize": size}) == wanted
     plain = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix, MaxKeys=size)
@@ -126,11 +126,7 @@ def test_nothing_is_read_without_the_callers_rights(api: EngineApi) -> None:
     key = api.keys.assumed(role)
     assert key is not None
     stranger = client(api, api.keys.id_of(role), key.secret, key.token)
-    for call in (
-        lambda: stranger.get_object(Bucket=BUCKET, Key="a/1"),
-        lambda: stranger.head_object(Bucket=BUCKET, Key="a/1"),
-        lambda: stranger.list_objects_v2(Bucket=BUCKET),
-    ):
+    for call, more in (("get_object", {"Key": "a/1"}), ("head_object", {"Key": "a/1"}), ("list_objects_v2", {})):
         with pytest.raises(ClientError) as refused:
-            call()
+            getattr(stranger, call)(Bucket=BUCKET, **more)
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
