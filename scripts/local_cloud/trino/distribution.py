@@ -2,7 +2,7 @@
 
 Maven fetches the server's tarball as one artifact of 821 MB. It has every plugin; the members that the local Athena
 uses are unpacked, 208 MB, and the tarball is removed. A POM of the wanted jars alone would be 225 MB, in 360 jars and
-the 760 POMs behind them: Maven takes longer for so many requests than for the tarball, and the jars of some plugins
+the 760 POMs behind them: Maven takes longer for these requests than for the tarball, and the jars of some plugins
 (geospatial) are no artifacts of their own.
 """
 

@@ -37,7 +37,7 @@ class Place:
         address: the loopback address that it binds.
         port: its HTTP port.
         api_url: S3, Glue and STS for it.
-        access_url: whom it asks what a caller may do.
+        access_url: the address that says what a caller may do.
         access_key_id: the key with which it signs its own requests.
         secret_key: its secret.
         region: AWS's region.

@@ -134,7 +134,7 @@ class Cursor:
         return self._tokens[self._place]
 
     def ahead(self, count: int) -> Token:
-        """A later token; END where there are not so many."""
+        """A later token; END behind the last one."""
         return self._tokens[min(self._place + count, len(self._tokens) - 1)]
 
     def advance(self) -> Token:
