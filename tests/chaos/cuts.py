@@ -117,7 +117,7 @@ class LogCutter:
         self.cuts: list[LogCut] = []
 
     def cut(self, records: Mapping[int, int], down_seconds: float) -> None:
-        """Kills the broker, takes about this number of records from the ends of its logs, and waits until others took their
+        """Kills the broker, takes about this many records from the ends of its logs, and waits until others took their
         offsets.
 
         Args:
