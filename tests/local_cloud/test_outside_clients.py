@@ -33,7 +33,16 @@ DBT_TESTS = ["accepted_values_dear_symbol__NYA__HSI", *BY_DAY]
 def run(environment: dict[str, str], script: str, *arguments: str) -> Facts:
     """What a client's script prints."""
     command = [str(PYTHON), str(SCRIPTS / script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT_SECONDS, check=False)
+    # A client may make its standard input non-blocking, and Ansible, in a later test, refuses to share such a one.
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     facts: Facts = json.loads(done.stdout)
     return facts

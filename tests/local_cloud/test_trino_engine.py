@@ -120,6 +120,10 @@ def starter() -> Iterator[subprocess.Popen[str]]:
 def test_a_killed_local_cloud_takes_its_trino_along(starter: subprocess.Popen[str]) -> None:
     assert starter.stdout is not None
     child = int(starter.stdout.readline())
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}/comm").read_text() != "sleep\n":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     starter.kill()
     deadline = time.monotonic() + 5
     while Path(f"/proc/{child}").exists() and "State:\tZ" not in Path(f"/proc/{child}/status").read_text():

@@ -170,7 +170,7 @@ def refusal(code: str, status: int, seconds: float | None = 0.0) -> ClientError:
         (RuntimeError(s3_connection._STILL_EXPIRED), True, True, "no credentials that S3 takes"),
         (RuntimeError("another"), False, False, "another"),
         (refusal("AccessDenied", 403), False, False, "AccessDenied"),
-        (refusal("403", 403), False, True, "403"),
+        (("403", 0.0), False, True, "403"),
         (refusal("SlowDown", 503), False, False, "SlowDown"),
         (("RequestTimeTooSkewed", 3600.0), False, False, r"this host's clock is (3599|3600) s behind S3's"),
         (refusal("RequestTimeTooSkewed", 403, None), False, False, "this host's clock is not S3's"),
