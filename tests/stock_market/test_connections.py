@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -229,24 +228,34 @@ def test_a_broker_that_is_silent_in_the_handshake_is_given_up(monkeypatch: pytes
     assert not silent_in_tls(), "kafka-python gives it up, too; this part of `connections` can go"
 
 
+def open_sockets() -> list[socket.socket]:
+    """Every TCP socket of this process that is open, garbage included."""
+    # By type(): isinstance() would ask what a proxy of another test stands for.
+    found = [held for held in gc.get_objects() if issubclass(type(held), socket.socket)]
+    return [held for held in found if held.fileno() != -1 and held.family == socket.AF_INET]
+
+
 def sockets_left_open(address: str, **options: Any) -> int:
-    """How many sockets more than after one attempt to connect a client holds after six, all of which failed."""
+    """How many sockets a client still holds after six failed attempts; the manager itself may begin or end one more."""
     net = NetworkSelector()
     manager = KafkaConnectionManager(net, bootstrap_servers=address, reconnect_backoff_ms=0, **options)
-    held = []
+    server_port = int(address.rpartition(":")[2])
     gc.disable()
     try:
+        before = open_sockets()
         for _ in range(6):
             conn = manager.get_connection("bootstrap-0")
             net.poll(timeout_ms=5000, future=conn.init_future)
             assert conn.init_future.failed()
             manager._backoff.clear()
             manager._conns.clear()
-            held.append(sum(1 for _ in Path("/proc/self/fd").iterdir()))
+        known = {id(found) for found in before}
+        opened = [found for found in open_sockets() if id(found) not in known]
+        # The test's own broker is in this process, too: its ends of the connections are not the client's.
+        return sum(found.getsockname()[1] != server_port for found in opened)
     finally:
         gc.enable()
         manager.close()
-    return held[-1] - held[0]
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -257,9 +266,9 @@ def test_an_attempt_that_fails_leaves_no_socket_open(
         kind, method, address, options = KafkaSSLTransport, "handshake", curt_broker, {"security_protocol": "SSL"}
     else:
         kind, method, address, options = KafkaNetSocket, "sock_connect", f"127.0.0.1:{free_port()}", {}
-    assert sockets_left_open(address, **options) == 0
+    assert sockets_left_open(address, **options) <= 1, "more than the attempt that may be under way"
     monkeypatch.setattr(kind, method, left_alone(getattr(kind, method)))
-    assert sockets_left_open(address, **options) >= 5, "kafka-python closes it; this part of `connections` can go"
+    assert sockets_left_open(address, **options) >= 4, "kafka-python closes it; this part of `connections` can go"
 
 
 class Broker:
