@@ -1,51 +1,59 @@
-"""Mends how kafka-python 3.0.12 connects, beneath its public interface, and notes why a broker was not to be had.
+"""Patches kafka-python's connections, beneath its public API, and records connection errors.
 
-- What comes together with the end of a connection is thrown away unread, so that a broker's refusal of a password,
-  after which it closes the connection, is taken for a fault of the network, about every other time.
-- After such a refusal the next attempt is made at once, for ever, as if there had been none.
-- Over TLS, a request is copied anew for each 16 KiB of it that are sent.
-- A socket is asked for 4 KiB at a time, which costs a tenth of a consumer's time.
-- A connection that is reset just before its TLS handshake ends with an OSError, which nothing takes for a fault of the
-  network: the client never again asks who leads, so that it is stuck as soon as a leader changes.
-- A TLS handshake has no time limit: a host that is cut off during it is waited for, for ever.
-- A host that is cut off is waited for until a TCP connection has failed for 10 s; the consumer has no option for that.
-- The socket of an attempt that fails stays open until Python's garbage collector finds it: while a broker is away, a
-  client that has little else to do holds more and more of them.
-- Who leads is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
+Each row of `_PATCHES` replaces one method of kafka-python 3.0.12. A method that this kafka-python does not have, or
+that takes other parameters, stays as it is, and one warning names it. The reproducer of each is in
+`tests/stock_market/test_connections.py`.
 
-`test_connections` finds out when another version needs this no more, or does not take it any more.
+- Data that arrives together with the end of a connection is thrown away unread. A broker closes a connection after it
+  refused a password, so about every second refusal looks like a network error.
+- After such a refusal the next attempt is made at once, without a pause and without an end.
+- Over TLS, a request is copied again for each 16 KiB that is sent.
+- A socket is read 4 KiB at a time, which costs a tenth of a consumer's time.
+- A connection that is reset just before its TLS handshake ends with an OSError, which kafka-python does not treat as a
+  network error: the client never asks for the leaders again, and is stuck as soon as a leader changes.
+- A TLS handshake has no time limit: the client waits for ever for a host that is cut off during it.
+- A client waits 10 s for a TCP connection to a host that is cut off; the consumer has no option for it.
+- The socket of a failed attempt stays open until Python's garbage collector finds it: while a broker is away, an idle
+  client holds more and more of them.
+- Metadata is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
+
+`test_connections` fails when a later version of kafka-python no longer needs a patch, or no longer fits one.
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import logging
 import random
 import socket
 import ssl
 import time
-from functools import wraps
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from kafka.errors import KafkaConnectionError
-from kafka.net.inet import KafkaNetSocket
-from kafka.net.manager import KafkaConnectionManager
-from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 
-_PIECE, _LARGE_PIECE = 4096, 1 << 16
-# A kernel that is there takes a connection at once, or after it was asked once more, which is a second later.
+from stock_market.logs import Log
+
+_log = Log("kafka")
+_READ_BYTES = 1 << 16
+# A kernel that is reachable accepts a connection at once, or at the first retransmission, one second later.
 _TCP_SECONDS = 3.0
-# As long as kafka-python gives the rest of a connection.
+# The time limit that kafka-python has for the other steps of a connection.
 _HANDSHAKE_SECONDS = 10.0
+_UNKNOWN_SECONDS = 10.0
 
 
 class Failure(NamedTuple):
-    """An attempt to connect that came to nothing.
+    """A failed attempt to connect.
 
     Attributes:
         broker: host:port.
-        error: why.
-        moment: when, in seconds of the steady clock.
+        error: the reason.
+        moment: when, in seconds of the monotonic clock.
     """
 
     broker: str
@@ -54,77 +62,88 @@ class Failure(NamedTuple):
 
 
 _failures: list[Failure] = []
-_made: WeakKeyDictionary[KafkaConnectionManager, float] = WeakKeyDictionary()
-_mended: list[bool] = []
+_made: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+_unfit: list[str] = []
 
 
 def newest_failure(since: float) -> Failure | None:
-    """The newest attempt of any client of this process that came to nothing, if it is not older than `since`."""
+    """The newest failed attempt of any client of this process, if it is not older than `since`."""
     return _failures[-1] if _failures and _failures[-1].moment >= since else None
 
 
-def newest_connection(manager: KafkaConnectionManager) -> float:
-    """When this client last connected to a broker, in seconds of the steady clock; 0 before the first time."""
+def newest_connection(manager: Any) -> float:
+    """When this client last connected to a broker, in seconds of the monotonic clock; 0 before the first time.
+
+    Where the patch of `_connect` does not fit, nobody knows: every 10 s count as a new connection, so that whoever
+    checks a log after a reconnection checks it that often.
+    """
+    if _CONNECT in _unfit:
+        return time.monotonic() // _UNKNOWN_SECONDS * _UNKNOWN_SECONDS
     return _made.get(manager, 0.0)
 
 
-_plain_connect = KafkaConnectionManager._connect
-_plain_build_transport = KafkaConnectionManager._build_transport
-_plain_least_loaded_node = KafkaConnectionManager.least_loaded_node
-_plain_handshake = KafkaSSLTransport.handshake
-_plain_sock_connect = KafkaNetSocket.sock_connect
+def _connect(plain: Any) -> Any:
+    @wraps(plain)
+    async def connect(
+        manager: Any, node: Any, conn: Any, reset_backoff_on_connect: bool = True, timeout_at: Any = None
+    ) -> None:
+        before = manager._backoff.get(node.node_id)
+        await plain(manager, node, conn, reset_backoff_on_connect, timeout_at)
+        if not conn.init_future.failed():
+            _made[manager] = time.monotonic()
+            return
+        _failures[:] = [Failure(f"{node.host}:{node.port}", conn.init_future.exception, time.monotonic())]
+        if reset_backoff_on_connect and node.node_id not in manager._backoff:
+            if before is not None:
+                manager._backoff[node.node_id] = before
+            manager.update_backoff(node.node_id)
+
+    return connect
 
 
-@wraps(_plain_connect)
-async def _connect(
-    manager: KafkaConnectionManager, node: Any, conn: Any, reset_backoff_on_connect: bool = True, timeout_at: Any = None
-) -> None:
-    """In place of KafkaConnectionManager._connect."""
-    before = manager._backoff.get(node.node_id)
-    await _plain_connect(manager, node, conn, reset_backoff_on_connect, timeout_at)
-    if not conn.init_future.failed():
-        _made[manager] = time.monotonic()
-        return
-    _failures[:] = [Failure(f"{node.host}:{node.port}", conn.init_future.exception, time.monotonic())]
-    if reset_backoff_on_connect and node.node_id not in manager._backoff:
-        if before is not None:
-            manager._backoff[node.node_id] = before
-        manager.update_backoff(node.node_id)
+def _build_transport(plain: Any) -> Any:
+    @wraps(plain)
+    async def build_transport(manager: Any, node: Any, timeout_at: float | None = None) -> Any:
+        soon = time.monotonic() + _TCP_SECONDS
+        try:
+            return await plain(manager, node, soon if timeout_at is None else min(timeout_at, soon))
+        except OSError as error:
+            raise KafkaConnectionError(str(error)) from error
+
+    return build_transport
 
 
-@wraps(_plain_build_transport)
-async def _build_transport(manager: KafkaConnectionManager, node: Any, timeout_at: float | None = None) -> Any:
-    """In place of KafkaConnectionManager._build_transport."""
-    soon = time.monotonic() + _TCP_SECONDS
-    try:
-        return await _plain_build_transport(manager, node, soon if timeout_at is None else min(timeout_at, soon))
-    except OSError as error:
-        raise KafkaConnectionError(str(error)) from error
+def _sock_connect(plain: Any) -> Any:
+    """Closes the socket of a failed attempt."""
+
+    @wraps(plain)
+    async def sock_connect(
+        factory: Any, net: Any, sock: socket.socket, sockaddr: Any, timeout_at: float | None = None
+    ) -> Any:
+        try:
+            return await plain(factory, net, sock, sockaddr, timeout_at)
+        except BaseException:
+            sock.close()
+            raise
+
+    return sock_connect
 
 
-@wraps(_plain_sock_connect)
-async def _sock_connect(
-    factory: KafkaNetSocket, net: Any, sock: socket.socket, address: Any, timeout_at: float | None = None
-) -> Any:
-    """In place of KafkaNetSocket.sock_connect: closes the socket where it does not connect."""
-    try:
-        return await _plain_sock_connect(factory, net, sock, address, timeout_at)
-    except BaseException:
-        sock.close()
-        raise
+def _handshake(plain: Any) -> Any:
+    """Gives the handshake a time limit, and closes the socket where it fails."""
+
+    @wraps(plain)
+    async def handshake(transport: Any) -> None:
+        try:
+            await _shake_hands(transport)
+        except BaseException:
+            transport._sock.close()
+            raise
+
+    return handshake
 
 
-@wraps(_plain_handshake)
-async def _handshake(transport: KafkaSSLTransport) -> None:
-    """In place of KafkaSSLTransport.handshake: has a time limit, and closes the socket where it fails."""
-    try:
-        await _shake_hands(transport)
-    except BaseException:
-        transport._sock.close()
-        raise
-
-
-async def _shake_hands(transport: KafkaSSLTransport) -> None:
+async def _shake_hands(transport: Any) -> None:
     until = time.monotonic() + _HANDSHAKE_SECONDS
     while True:
         try:
@@ -137,66 +156,129 @@ async def _shake_hands(transport: KafkaSSLTransport) -> None:
             return
 
 
-@wraps(_plain_least_loaded_node)
-def _least_loaded_node(manager: KafkaConnectionManager) -> Any:
-    """In place of KafkaConnectionManager.least_loaded_node.
+def _least_loaded_node(plain: Any) -> Any:
+    @wraps(plain)
+    def least_loaded_node(manager: Any) -> Any:
+        """Choose the broker to ask for metadata.
 
-    Returns:
-        a broker that is connected and has room; else one to which no attempt to connect has failed lately; else, where
-        none is connected, one that may be tried again. None makes the caller ask again soon: a connected broker will
-        have room, or one may be tried again, in a moment.
-    """
-    nodes = {broker.node_id: manager._conns.get(broker.node_id) for broker in manager.cluster.brokers()}
-    connected = {node: conn for node, conn in nodes.items() if conn is not None and conn.connected}
-    ready = [node for node, conn in connected.items() if not conn.paused]
-    if ready:
-        return min(ready, key=lambda node: (len(connected[node].in_flight_requests), random.random()))
-    idle = [node for node, conn in nodes.items() if conn is None]
-    good = [node for node in idle if node not in manager._backoff]
-    if not good and not connected:
-        # Where all are being connected to, one of them has to do.
-        good = [node for node in idle if manager.connection_delay(node) == 0] if idle else list(nodes)
-    if good:
-        return random.choice(good)
-    # Else the next question would wait for longer each time.
-    manager.reset_backoff("metadata")
-    return None
+        Returns:
+            a broker that is connected and has room; else one without a recent connection error; else, where none is
+            connected, one that may be tried again. None makes the caller ask again soon: a connected broker will have
+            room, or one may be tried again, in a moment.
+        """
+        nodes = {broker.node_id: manager._conns.get(broker.node_id) for broker in manager.cluster.brokers()}
+        connected = {node: conn for node, conn in nodes.items() if conn is not None and conn.connected}
+        ready = [node for node, conn in connected.items() if not conn.paused]
+        if ready:
+            return min(ready, key=lambda node: (len(connected[node].in_flight_requests), random.random()))
+        idle = [node for node, conn in nodes.items() if conn is None]
+        good = [node for node in idle if node not in manager._backoff]
+        if not good and not connected:
+            # Where all are being connected to, one of them has to do.
+            good = [node for node in idle if manager.connection_delay(node) == 0] if idle else list(nodes)
+        if good:
+            return random.choice(good)
+        # Else the pause before the next question would grow each time.
+        manager.reset_backoff("metadata")
+        return None
+
+    return least_loaded_node
 
 
-def _receiving(transport: type) -> Any:
-    """The transport's way to receive, in large pieces, which keeps what came before the end."""
-    plain: Any = transport._sock_recv  # type: ignore[attr-defined]
-    code = plain.__code__
-    constants = tuple(_LARGE_PIECE if each == _PIECE else each for each in code.co_consts)
-    plain.__code__ = code.replace(co_consts=constants)
+def _sock_recv(plain: Any) -> Any:
+    """Reads large pieces, and reports the end of the connection only after the data that came before it was handled."""
 
     @wraps(plain)
-    def receive(self: Any) -> tuple[bytes, Exception | None]:
-        data, error = plain(self)
-        # The end is still there to be found when what came before it has been dealt with.
-        return data, None if data else error
+    def sock_recv(transport: Any) -> tuple[bytes, Exception | None]:
+        received: list[bytes] = []
+        error: Exception | None = None
+        while error is None:
+            try:
+                data = transport._sock.recv(_READ_BYTES)
+            except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                break
+            except Exception as reason:
+                error = KafkaConnectionError(str(reason))
+            else:
+                if data:
+                    received.append(data)
+                else:
+                    error = KafkaConnectionError("socket disconnected")
+        # The next read meets the end of the connection again.
+        return b"".join(received), None if received else error
 
-    return receive
+    return sock_recv
 
 
-def _write(self: KafkaSSLTransport, data: Any) -> None:
-    """In place of KafkaSSLTransport.write: what is left of a view is a view, and no copy."""
-    KafkaTCPTransport.write(self, memoryview(data))
+def _write(plain: Any) -> Any:
+    """A slice of a memoryview is a view, not a copy."""
+
+    @wraps(plain)
+    def write(transport: Any, data: Any) -> None:
+        plain(transport, memoryview(data))
+
+    return write
 
 
-def mend() -> None:
-    """Mends kafka-python in this process; its own lines about connections are kept out of the log, for whoever calls
-    this tells what `newest_failure` says."""
-    if _mended:
-        return
-    _mended.append(True)
-    KafkaConnectionManager._connect = _connect
-    KafkaConnectionManager._build_transport = _build_transport
-    KafkaConnectionManager.least_loaded_node = _least_loaded_node
-    KafkaSSLTransport.handshake = _handshake
-    KafkaNetSocket.sock_connect = _sock_connect
-    for transport in (KafkaTCPTransport, KafkaSSLTransport):
-        transport._sock_recv = _receiving(transport)
-    KafkaSSLTransport.write = _write
+class _Patch(NamedTuple):
+    """A method of kafka-python that is replaced if it takes these parameters."""
+
+    module: str
+    owner: str
+    method: str
+    parameters: tuple[str, ...]
+    make: Callable[[Any], Any]
+
+    @property
+    def name(self) -> str:
+        return f"{self.module}.{self.owner}.{self.method}"
+
+    def target(self) -> tuple[type, Any]:
+        """The class and its method.
+
+        Raises:
+            ImportError, AttributeError, TypeError, ValueError: this kafka-python has another one, or none.
+        """
+        owner = getattr(importlib.import_module(self.module), self.owner)
+        method = getattr(owner, self.method)
+        if tuple(inspect.signature(method).parameters) != self.parameters:
+            raise TypeError(f"{self.name} takes other parameters")
+        return owner, method
+
+
+_MANAGER, _TRANSPORT, _SOCKET = "kafka.net.manager", "kafka.net.transport", "kafka.net.inet"
+_ATTEMPT = ("self", "node", "conn", "reset_backoff_on_connect", "timeout_at")
+_PATCHES = (
+    _Patch(_MANAGER, "KafkaConnectionManager", "_connect", _ATTEMPT, _connect),
+    _Patch(_MANAGER, "KafkaConnectionManager", "_build_transport", ("self", "node", "timeout_at"), _build_transport),
+    _Patch(_MANAGER, "KafkaConnectionManager", "least_loaded_node", ("self",), _least_loaded_node),
+    _Patch(_SOCKET, "KafkaNetSocket", "sock_connect", ("self", "net", "sock", "sockaddr", "timeout_at"), _sock_connect),
+    _Patch(_TRANSPORT, "KafkaSSLTransport", "handshake", ("self",), _handshake),
+    _Patch(_TRANSPORT, "KafkaSSLTransport", "write", ("self", "data"), _write),
+    _Patch(_TRANSPORT, "KafkaSSLTransport", "_sock_recv", ("self",), _sock_recv),
+    _Patch(_TRANSPORT, "KafkaTCPTransport", "_sock_recv", ("self",), _sock_recv),
+)
+_CONNECT = _PATCHES[0].name
+
+
+@cache
+def mend() -> Sequence[str]:
+    """Apply the patches in this process, once, and silence kafka-python's own log lines about connections.
+
+    Whoever calls this reports what `newest_failure` says.
+
+    Returns:
+        the methods that are left as they are because this kafka-python has others; a warning has named them.
+    """
+    for patch in _PATCHES:
+        try:
+            owner, plain = patch.target()
+        except (ImportError, AttributeError, TypeError, ValueError):
+            _unfit.append(patch.name)
+        else:
+            setattr(owner, patch.method, patch.make(plain))
+    if _unfit:
+        _log.warning("kafka_python_not_patched", methods=",".join(_unfit), advice="this kafka-python is another one")
     for name in ("kafka.net", "kafka.cluster"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    return _unfit

@@ -8,6 +8,8 @@ import select
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -33,6 +35,31 @@ def mended() -> None:
 def left_alone(method: Any) -> Any:
     """What kafka-python itself has in the place of a mended method."""
     return inspect.unwrap(method)
+
+
+WITHOUT_FOUR = """
+import sys, time
+from kafka.net import inet, manager, transport
+
+del inet.KafkaNetSocket.sock_connect, transport.KafkaSSLTransport
+manager.KafkaConnectionManager._connect = lambda self, node: None
+from stock_market import connections
+
+print(*connections.mend(), sep="\\n")
+assert connections.mend() is connections.mend()
+assert 0 <= time.monotonic() - connections.newest_connection(None) <= 10
+assert manager.KafkaConnectionManager.least_loaded_node.__wrapped__
+"""
+
+
+def test_a_method_that_another_kafka_python_does_not_have_is_left_alone() -> None:
+    found = subprocess.run([sys.executable, "-c", WITHOUT_FOUR], check=True, capture_output=True, text=True)
+    assert [name.partition(".net.")[2] for name in found.stdout.split()] == [
+        "manager.KafkaConnectionManager._connect",
+        "inet.KafkaNetSocket.sock_connect",
+        *(f"transport.KafkaSSLTransport.{method}" for method in ("handshake", "write", "_sock_recv")),
+    ]
+    assert found.stderr.count("kafka_python_not_patched") == 1
 
 
 class Talker:
