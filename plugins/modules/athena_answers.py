@@ -18,7 +18,7 @@ module: athena_answers
 short_description: Run several reading queries in Athena side by side
 description:
   - Runs named queries at the same time, waits for all and returns their rows in the order given.
-  - A loop over athena_query gives the same rows one query after the other, at the price of a module's start each.
+  - One module starts for all of them, and the queries run at the same time.
   - Only queries that begin with SELECT or WITH are taken, so nothing changes, and check mode runs them too.
 options:
   queries:
