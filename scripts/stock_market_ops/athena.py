@@ -115,11 +115,15 @@ def _fetch(client: AthenaClient, execution_id: str, *, has_header: bool) -> Answ
         result_set = page["ResultSet"]
         info = result_set.get("ResultSetMetadata", {}).get("ColumnInfo", [])
         records = [record.get("Data", []) for record in result_set.get("Rows", [])]
+        # DDL answers may have values beyond the columns that they declare: MSCK REPAIR TABLE declares none.
+        width = max([len(info), *map(len, records)])
+        names = [column["Name"] for column in info] + [f"_col{place}" for place in range(len(info), width)]
         if not columns:
-            columns = _distinct([column["Name"] for column in info])
+            columns = _distinct(names)
             if has_header:
                 records = records[1:]
-        types = [column["Type"] for column in info]
+        columns += names[len(columns) :]
+        types = [column["Type"] for column in info] + ["varchar"] * (len(columns) - len(info))
         rows.extend(_row(columns, types, record) for record in records)
     return Answer(columns, rows)
 

@@ -120,6 +120,19 @@ def test_hours_that_the_catalog_has_are_not_added_again(cloud: SmallCloud) -> No
     assert partitions.catalogued(cloud.glue, cloud.deployment.database, cloud.deployment.table) == known
 
 
+def test_an_answer_without_declared_columns_is_shown(
+    cloud: SmallCloud, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = "symbol string) PARTITIONED BY (dt string, hour string"
+    location = f"s3://{cloud.deployment.data_bucket}/quotes/"
+    assert run("--sql", f"CREATE EXTERNAL TABLE again ({columns}) LOCATION '{location}'") == 0
+    capsys.readouterr()
+    assert run("--format", "json", "--sql", "MSCK REPAIR TABLE again") == 0
+    found = [row["_col0"] for row in json.loads(capsys.readouterr().out)]
+    assert len(found) > 1
+    assert found[0].startswith("Partitions not in metastore:")
+
+
 def test_a_failed_query_is_one_sentence_with_athenas_reason(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--sql", "SELECT nope FROM quotes") == 1
     out, err = capsys.readouterr()

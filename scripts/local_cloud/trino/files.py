@@ -133,6 +133,8 @@ def _server(place: Place, etc: Path) -> dict[str, str]:
         "memory.heap-headroom-per-node": "250MB",
         "query.max-history": "20",
         "query.min-expire-age": "1m",
+        # Trino looks through every task that it still remembers, several times a second; its default is 15 minutes.
+        "task.info.max-age": "1m",
     }
 
 
