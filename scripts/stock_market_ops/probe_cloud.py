@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.config import Config
 
-from stock_market.chain import parse_key
+from stock_market.chain.naming import parse_key
 from stock_market_ops import athena, aws, partitions
 from stock_market_ops.report import InstanceView, RowsView, StorageView
 

@@ -9,8 +9,8 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
-from stock_market import connections, kafka_security
 from stock_market.errors import SettingsError
+from stock_market.kafka import connections, security
 from stock_market.settings import Kafka
 from stock_market_ops import log_dirs
 from stock_market_ops.deployment import Deployment
@@ -41,18 +41,18 @@ def look(deployment: Deployment) -> KafkaView:
     began = time.monotonic()
     admin = None
     try:
-        kafka_security.check(kafka)
+        security.check(kafka)
         admin = KafkaAdminClient(
             client_id="stock-market-status",
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             request_timeout_ms=_REQUEST_MS,
-            **kafka_security.options(kafka),
+            **security.options(kafka),
         )
         return _view(admin, deployment)
     except SettingsError as error:
         raise KafkaProbeError(f"The brokers cannot be asked: {error}; run `make up`, which writes it anew.") from error
     except KafkaError as error:
-        reason = kafka_security.explain(error, kafka, began)
+        reason = security.explain(error, kafka, began)
         raise KafkaProbeError(
             f"No full answer from the brokers at {deployment.bootstrap_servers}: {reason}; "
             "see kafka.service and the security group."

@@ -15,13 +15,13 @@ from tests.local_cloud.enforcing import REGION, Enforcing, Session
 from tests.local_cloud.glue_lake import quote
 from tests.local_cloud.policies import DATA, DATABASE, WORKGROUP
 
-from stock_market.chain import Identity
-from stock_market.objects import Objects
-from stock_market.s3_connection import S3Connection
-from stock_market.segment import Segment
+from stock_market.chain.objects import Objects
+from stock_market.chain.s3_connection import S3Connection
+from stock_market.chain.segment import Segment
+from stock_market.chain.store import Store, UnfinishedError
+from stock_market.kafka.identity import Identity
 from stock_market.service import Stop
 from stock_market.settings import Storage
-from stock_market.store import Store, UnfinishedError
 
 CRAWLER = "shop"
 NOON_MS = 1_795_608_000_000  # 2026-11-25T12:00:00Z

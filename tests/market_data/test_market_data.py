@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 import stock_market
-from stock_market import quotes
-from stock_market.replay_file import ReplayFile
-from stock_market.source import Stamp
+from stock_market.producer.replay_file import ReplayFile
+from stock_market.producer.source import Stamp
+from stock_market.quotes import validation as quotes
 from stock_market_ops.market_data.market import Options, prepare
 from stock_market_ops.market_data.report import MarketDataError
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from kafka import KafkaProducer, TopicPartition
 
-from stock_market import producer, source
-from stock_market.publisher import Publisher
+from stock_market.producer import service as producer
+from stock_market.producer import source
+from stock_market.producer.publisher import Publisher
+from stock_market.producer.source import SimulatedSource, Source
 from stock_market.settings import ProducerSettings
-from stock_market.source import SimulatedSource, Source
 
 FIRST_SEQUENCE = 2**31 - 1000
 FIRST_KAFKA_SEQUENCE = 2**31 - 300

@@ -27,7 +27,7 @@ from tests.stock_market.secured import Secured
 from tests.stock_market.services import SCRIPTS, Service
 
 from local_cloud.settings import ADMINISTRATOR
-from stock_market import connections
+from stock_market.kafka import connections
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

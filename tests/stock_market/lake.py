@@ -11,7 +11,9 @@ from typing import Any
 from tests.stock_market.bucket import Bucket
 from tests.stock_market.services import quote
 
-from stock_market.chain import HOUR_MS, Identity, ObjectInfo, ObjectName, object_key
+from stock_market.chain.naming import ObjectInfo, ObjectName, object_key
+from stock_market.hours import HOUR_MS
+from stock_market.kafka.identity import Identity
 
 TOPIC = "stock-quotes"
 IDENTITY = Identity("cluster", "topic-id")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from plugins.module_utils.kafka_wire import API_PRODUCE, Connection, array, string
 
-from stock_market.raw_fetches_check import batch
+from stock_market.kafka.raw_fetches_check import batch
 
 
 def send(address: str, topic: str, batches: Sequence[tuple[int, bytes]]) -> None:

@@ -13,7 +13,7 @@ import snappy
 import zstandard
 from kafka import codec as kafka_codec
 
-from stock_market.batch_unpacking import CODECS, UnpackError, require_countable, unpack
+from stock_market.kafka.unpacking import CODECS, UnpackError, require_countable, unpack
 
 PLAIN = b"".join(b'{"symbol":"S%d","sequence":%d}' % (n % 7, n) for n in range(9000))
 _XERIAL = b"\x82SNAPPY\0" + struct.pack(">ii", 1, 1)

@@ -11,11 +11,12 @@ import msgspec
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
-from stock_market import compact_quotes, quotes
-from stock_market.compact_quotes import surely_valid
-from stock_market.quotes import flaw, is_time
-from stock_market.segment import Segment
-from stock_market.stretch import Stretch
+from stock_market.chain.segment import Segment
+from stock_market.kafka.record_block import Stretch
+from stock_market.quotes import compact
+from stock_market.quotes import validation as quotes
+from stock_market.quotes.compact import surely_valid
+from stock_market.quotes.validation import flaw, is_time
 
 Pair = tuple[bytes | None, bytes | None]
 _SYMBOLS = ["HSI", "N225", "J203.JO", "A", "12345678", "123456789", "000001.SS-LONG16"]
@@ -201,5 +202,5 @@ def test_compact_quotes_are_found_valid_without_an_object_each(monkeypatch: pyte
 def test_a_record_that_only_the_walk_beyond_its_end_would_make_whole_is_not_valid() -> None:
     whole = _pair(_fields(random.Random(0), 1, 1))[1] or b""
     records: list[Pair] = [(b"HSI", whole[:cut]) for cut in range(1, len(whole))]
-    padded = _stretch([*records, *[(b"x", b"y" * compact_quotes._REACH)] * 2])
+    padded = _stretch([*records, *[(b"x", b"y" * compact._REACH)] * 2])
     assert not surely_valid(padded, is_time).any()

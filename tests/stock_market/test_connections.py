@@ -24,7 +24,7 @@ from kafka.net.selector import NetworkSelector
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 from tests.stock_market.broker import free_port
 
-from stock_market import connections
+from stock_market.kafka import connections
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ from kafka.net import inet, manager, transport
 
 del inet.KafkaNetSocket.sock_connect, transport.KafkaSSLTransport
 manager.KafkaConnectionManager._connect = lambda self, node: None
-from stock_market import connections
+from stock_market.kafka import connections
 
 print(*connections.mend(), sep="\\n")
 assert connections.mend() is connections.mend()

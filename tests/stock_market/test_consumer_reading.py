@@ -11,7 +11,7 @@ from tests.stock_market import raw_produce
 from tests.stock_market.broker import distribution
 from tests.stock_market.services import Workbench, eventually, quote
 
-from stock_market.raw_fetches_check import batch
+from stock_market.kafka.raw_fetches_check import batch
 
 pytestmark = pytest.mark.parametrize("workbench", ["batches", "records"], indirect=True)
 

@@ -20,10 +20,10 @@ from tests.stock_market.faulty_s3 import FaultyS3
 from tests.stock_market.instance_metadata import InstanceMetadata
 from tests.stock_market.services import Workbench, eventually
 
-from stock_market import s3_connection
-from stock_market.s3_connection import S3Connection, explain, lacks_credentials, may_be_cured
+from stock_market.chain import s3_connection
+from stock_market.chain.s3_connection import S3Connection, explain, lacks_credentials, may_be_cured
+from stock_market.chain.store import Store, UnfinishedError
 from stock_market.service import Backoff, Stop
-from stock_market.store import Store, UnfinishedError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -130,7 +130,7 @@ def test_credentials_that_still_hold_are_used_to_their_end_though_the_metadata_i
 def test_while_the_metadata_is_away_not_every_call_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     now = [1000.0]
-    monkeypatch.setattr("stock_market.s3_connection.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("stock_market.chain.s3_connection.time.monotonic", lambda: now[0])
     refresh = s3_connection._Refresh(lambda: asked.append(1) or {})  # type: ignore[func-returns-value]
     for _ in range(5):
         with pytest.raises(Exception, match="metadata gives none"):

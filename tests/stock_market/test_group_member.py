@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 from kafka.structs import MemberState
 from tests.stock_market.services import Workbench, eventually, quote
 
-from stock_market.consumer import ConsumerService
+from stock_market.consumer.service import ConsumerService
 from stock_market.errors import ServiceError
 from stock_market.service import Stop, Systemd
 from stock_market.settings import ConsumerSettings, decode

@@ -13,7 +13,7 @@ from kafka.errors import TopicAlreadyExistsError
 from kafka.structs import MemberState
 from tests.stock_market.services import Workbench, eventually, quote
 
-from stock_market.kafka_client import MendedConsumer
+from stock_market.kafka.client import MendedConsumer
 
 _COUNT = 3000
 

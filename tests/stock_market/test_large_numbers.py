@@ -11,9 +11,9 @@ from kafka import TopicPartition
 from tests.stock_market.services import Workbench, eventually, quote
 from tests.stock_market.test_publisher import WRITERS, complete_and_in_order, numbered, publisher
 
-from stock_market.publisher import Publisher
+from stock_market.producer.publisher import Publisher
+from stock_market.producer.source import SimulatedSource
 from stock_market.settings import ProducerKafka, ProducerSettings, Simulation
-from stock_market.source import SimulatedSource
 
 _WRAP = 2**31
 _FAR = 3_000_000_000

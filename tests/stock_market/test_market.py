@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stock_market.batch_building import Records, join
-from stock_market.market import Bars, Floats, Market, activity, listings
-from stock_market.quote_rows import Cut, Quotes, RowWriter
-from stock_market.quotes import flaw
+from stock_market.kafka.batch_builder import Records, join
+from stock_market.producer.market import Bars, Floats, Market, activity, listings
+from stock_market.producer.rows import Cut, Quotes, RowWriter
+from stock_market.producer.source import SimulatedSource, partition_of
+from stock_market.quotes.validation import flaw
 from stock_market.settings import ProducerKafka, ProducerSettings, Simulation
-from stock_market.source import SimulatedSource, partition_of
 
 KAFKA = ProducerKafka(bootstrap_servers=["localhost:9092"])
 

@@ -16,14 +16,18 @@ from types import SimpleNamespace
 import pytest
 from tests.stock_market.services import SCRIPTS, quote
 
-from stock_market import consumer, kafka_client, producer, quotes
-from stock_market.chain import ObjectName, object_key, parse_key, topic_id_text
+from stock_market.chain.naming import ObjectName, object_key, parse_key
+from stock_market.chain.segment import Lines, Segment
+from stock_market.consumer import service as consumer
 from stock_market.errors import ServiceError
-from stock_market.producer import Pace
-from stock_market.quotes import flaw, valid_lines
-from stock_market.segment import Lines, Segment
+from stock_market.kafka import client
+from stock_market.kafka.identity import topic_id_text
+from stock_market.kafka.record_block import Record, Stretch
+from stock_market.producer import service as producer
+from stock_market.producer.service import Pace
+from stock_market.quotes import validation as quotes
+from stock_market.quotes.validation import flaw, valid_lines
 from stock_market.service import Backoff, Systemd
-from stock_market.stretch import Record, Stretch
 
 CONSUMER = '[kafka]\nbootstrap_servers = ["10.0.0.1:9093"]\n[s3]\nbucket = "stock-market-data-123456789012"\n'
 PRODUCER = '[kafka]\nbootstrap_servers = ["10.0.0.1:9093"]\n'
@@ -71,13 +75,13 @@ def test_wrong_settings_end_with_one_sentence_and_exit_code_2(
 
 
 def test_without_the_c_checksum_the_services_refuse_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    kafka_client.require_accelerators()
+    client.require_accelerators()
     monkeypatch.setitem(sys.modules, "crc32c", None)
     with pytest.raises(ServiceError, match="crc32c is missing"):
-        kafka_client.require_accelerators()
+        client.require_accelerators()
     monkeypatch.setitem(sys.modules, "crc32c", SimpleNamespace(crc32c=quote))
     with pytest.raises(ServiceError, match="crc32c is here, but not its part in C"):
-        kafka_client.require_accelerators()
+        client.require_accelerators()
 
 
 def test_an_objects_name_tells_hour_partition_and_start() -> None:

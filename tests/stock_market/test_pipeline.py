@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from tests.stock_market.services import Workbench, eventually
 
-from stock_market import sample
-from stock_market.replay_file import Order, ReplayFile
+from stock_market.producer import sample
+from stock_market.producer.replay_file import Order, ReplayFile
 from stock_market_ops.market_data.market import Options, prepare
 
 

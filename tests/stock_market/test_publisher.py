@@ -16,12 +16,13 @@ from kafka.errors import OutOfOrderSequenceNumberError
 from kafka.producer.record_accumulator import RecordAccumulator
 from tests.stock_market.services import Service, Workbench, eventually, quote
 
-from stock_market import batch_building, batch_writer
-from stock_market.batch_building import MAX_RECORDS, KeyValue, Records, gather, join
-from stock_market.publisher import Publisher
+from stock_market.kafka import batch_builder
+from stock_market.kafka.batch_builder import MAX_RECORDS, KeyValue, Records, gather, join
+from stock_market.producer import batch_writer
+from stock_market.producer.publisher import Publisher
+from stock_market.producer.source import partition_of
 from stock_market.service import Stop, Systemd
 from stock_market.settings import ProducerKafka
-from stock_market.source import partition_of
 
 WRITERS = pytest.mark.parametrize("writer", ["batches", "records"])
 
@@ -139,7 +140,7 @@ def test_a_misfit_of_kafka_python_is_noticed_and_costs_only_speed(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     workbench.create_topic(partitions=2)
-    monkeypatch.setattr(batch_building.Payload, "seal", lambda *_: bytearray(b"another format"))
+    monkeypatch.setattr(batch_builder.Payload, "seal", lambda *_: bytearray(b"another format"))
     sender = publisher(workbench, "batches")
     sender.send(numbered(0, 300))
     sender.send(numbered(300, 600))

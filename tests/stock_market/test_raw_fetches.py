@@ -12,11 +12,11 @@ from kafka.errors import CorruptRecordError
 from kafka.record import MemoryRecords
 from tests.stock_market.services import quote
 
-from stock_market import batch_reading, raw_fetches_check
-from stock_market.batch_unpacking import CODECS
-from stock_market.raw_fetches import BatchPartitionRecords
-from stock_market.raw_fetches_check import Case, batch, cases, difference, read, use_batches
-from stock_market.stretch import Stretch
+from stock_market.kafka import batch_reader, raw_fetches_check
+from stock_market.kafka.raw_fetches import BatchPartitionRecords
+from stock_market.kafka.raw_fetches_check import Case, batch, cases, difference, read, use_batches
+from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.unpacking import CODECS
 
 
 def quotes(first: int, last: int) -> list[tuple[bytes | None, bytes | None]]:
@@ -71,7 +71,7 @@ def test_where_they_differ_the_public_way_is_kept_with_a_warning(
 
 
 def test_most_quotes_are_taken_to_pieces_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_reading, "_walk", lambda *_: pytest.fail("walked"))
+    monkeypatch.setattr(batch_reader, "_walk", lambda *_: pytest.fail("walked"))
     data = b"".join(batch(first, quotes(first, first + 300), compression=3) for first in range(0, 3000, 300))
     found, position = read(BatchPartitionRecords, Case(data))
     assert sum(map(len, found)) == position == 3000

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 import stock_market
-from stock_market import sample
 from stock_market.errors import SettingsError
-from stock_market.producer import RowClock
-from stock_market.replay_file import Order, QuoteStart, ReplayFile, Writer
+from stock_market.producer import sample
+from stock_market.producer.replay_file import Order, QuoteStart, ReplayFile, Writer
+from stock_market.producer.service import RowClock
+from stock_market.producer.source import ReplayedSource
 from stock_market.settings import ProducerSettings, decode
-from stock_market.source import ReplayedSource
 
 
 def write(path: Path, rows: int, order: Order = "file", symbols: int = 1 << 30) -> Path:
@@ -103,7 +103,7 @@ _MEASURE = """
 import sys
 from pathlib import Path
 from stock_market.settings import ProducerSettings, decode
-from stock_market.source import ReplayedSource
+from stock_market.producer.source import ReplayedSource
 source = ReplayedSource(decode(sys.argv[1].encode(), "test", ProducerSettings), "p")
 every = 1 << 40  # As many rows are due at a rate beyond reach.
 source.take(every, 3)

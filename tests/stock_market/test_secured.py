@@ -18,7 +18,7 @@ from tests.stock_market.secured import Secured
 from tests.stock_market.services import Service, Workbench, eventually
 from tests.stock_market.test_publisher import complete_and_in_order, numbered
 
-from stock_market import publisher
+from stock_market.producer import publisher
 from stock_market.service import Stop, Systemd
 from stock_market.settings import KafkaSecurity, ProducerKafka
 
@@ -221,7 +221,7 @@ def test_a_member_that_will_not_come_back_leaves_a_secured_group(secured_workben
     consumer = bench.start("consumer", settings)
     consumer.logged("event=partitions_assigned")
     assert consumer.finish() == 0
-    leaving = bench.start("leave", settings)
+    leaving = bench.start("consumer.remove_member", settings)
     assert leaving.process.wait(20) == 0
     assert "event=left" in leaving.log()
 

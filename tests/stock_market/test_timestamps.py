@@ -16,10 +16,10 @@ from kafka.record.memory_records import MemoryRecordsBuilder
 from tests.stock_market import raw_produce
 from tests.stock_market.services import Workbench, eventually, quote
 
-from stock_market.segment import Segment
+from stock_market.chain.segment import Segment
+from stock_market.kafka.record_block import Record, Stretch
+from stock_market.kafka.topic_settings import tell_timestamps
 from stock_market.settings import Kafka, KafkaSecurity
-from stock_market.stretch import Record, Stretch
-from stock_market.topic_settings import tell_timestamps
 
 _NOON_MS = 1_795_608_000_000  # 2026-11-25T12:00:00Z
 _HOUR_MS = 3_600_000

@@ -16,12 +16,12 @@ from kafka.record.util import calc_crc32, calc_crc32c
 from tests.stock_market.services import quote
 from tests.stock_market.test_batch_unpacking import lz4_java, xerial, zstd_stream
 
-from stock_market import single_records
-from stock_market.batch_reading import HEADER
-from stock_market.raw_fetches import BatchPartitionRecords
-from stock_market.raw_fetches_check import Case, batch, read
-from stock_market.segment import Segment
-from stock_market.stretch import Stretch
+from stock_market.chain.segment import Segment
+from stock_market.kafka import single_records
+from stock_market.kafka.batch_reader import HEADER
+from stock_market.kafka.raw_fetches import BatchPartitionRecords
+from stock_market.kafka.raw_fetches_check import Case, batch, read
+from stock_market.kafka.record_block import Stretch
 
 _LIMIT = 1 << 20
 _TIME_MS = 1_767_225_600_000

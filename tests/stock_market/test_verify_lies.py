@@ -12,7 +12,9 @@ from pyroaring import BitMap64
 from tests.stock_market.lake import NOON, TOPIC, Lake, line, lines, poison
 from tests.stock_market.verifying import Ask
 
-from stock_market.chain import HOUR_MS, Identity, ObjectName, object_key
+from stock_market.chain.naming import ObjectName, object_key
+from stock_market.hours import HOUR_MS
+from stock_market.kafka.identity import Identity
 from stock_market_ops.audit import numbers
 
 pytestmark = pytest.mark.usefixtures("operator")

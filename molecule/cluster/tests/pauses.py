@@ -10,9 +10,9 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from stock_market import connections
-from stock_market.batch_writer import abort
-from stock_market.kafka_client import PATIENCE
+from stock_market.kafka import connections
+from stock_market.kafka.client import PATIENCE
+from stock_market.producer.batch_writer import abort
 
 TOPIC = "pauses"
 PARTITIONS = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stock_market.chain import parse_key
+from stock_market.chain.naming import parse_key
 from stock_market_ops.audit.chains import Chain, Chains
 from stock_market_ops.audit.crew import Task, read_all
 from stock_market_ops.audit.findings import EnoughError, Findings, Log

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from pyroaring import BitMap64
 
-from stock_market.chain import ObjectInfo, ObjectName, hour_of, identity_in, object_key, parse_key
+from stock_market.chain.naming import ObjectInfo, ObjectName, identity_in, object_key, parse_key
 from stock_market.errors import ConflictError
+from stock_market.hours import hour_of
 from stock_market_ops.audit.findings import Finding, Findings, Log
 from stock_market_ops.audit.place import Place
 from stock_market_ops.audit.reading import Reading

@@ -10,7 +10,7 @@ import msgspec
 from isal import isal_zlib
 from isal.isal_zlib import IsalError
 
-from stock_market.segment import Poison
+from stock_market.chain.segment import Poison
 from stock_market_ops.audit.numbers import Numbers
 from stock_market_ops.audit.place import pieces
 

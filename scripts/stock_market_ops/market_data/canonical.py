@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stock_market.replay_file import Order, Writer
+from stock_market.producer.replay_file import Order, Writer
 from stock_market_ops.market_data.reading import Row
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from stock_market.replay_file import Order
+from stock_market.producer.replay_file import Order
 from stock_market_ops.market_data import columns, lines, reading
 from stock_market_ops.market_data.canonical import RowFile
 from stock_market_ops.market_data.report import MarketDataError, Report, Tally, as_json

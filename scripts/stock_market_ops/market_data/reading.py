@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from stock_market.replay_file import QuoteStart
+from stock_market.producer.replay_file import QuoteStart
 from stock_market_ops.market_data import dates, numbers
 from stock_market_ops.market_data.columns import PRICES, Mapping
 from stock_market_ops.market_data.lines import DataFile, Rows

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from stock_market import quotes
-from stock_market.segment import Poison
+from stock_market.chain.segment import Poison
+from stock_market.quotes import validation as quotes
 
 _SECONDS = 300
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyroaring import BitMap64
 
-from stock_market.chain import parse_key
-from stock_market.segment import Lines, Poison
+from stock_market.chain.naming import parse_key
+from stock_market.chain.segment import Lines, Poison
 from stock_market_ops.audit.crew import Task, read_all
 from stock_market_ops.audit.place import Place, take_listing
 from stock_market_ops.audit.reading import Reading

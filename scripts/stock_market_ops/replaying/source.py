@@ -10,8 +10,8 @@ import msgspec
 from botocore.exceptions import ClientError
 from pyroaring import BitMap64
 
-from stock_market.segment import Poison
-from stock_market.store import new_object
+from stock_market.chain.segment import Poison
+from stock_market.chain.store import new_object
 from stock_market_ops.audit.place import Place, pieces, take_listing
 from stock_market_ops.audit.reading import FlawError, summed, unpacked
 from stock_market_ops.audit.replays import parse_replay, read_offsets

@@ -12,8 +12,8 @@ from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stock_market import consumer
-from stock_market.store import Store
+from stock_market.chain.store import Store
+from stock_market.consumer import service as consumer
 
 
 def _put_once(store: Store, key: str, body: bytes, metadata: Mapping[str, str]) -> bool:

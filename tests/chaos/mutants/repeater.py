@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from stock_market import consumer
-from stock_market.store import Store
+from stock_market.chain.store import Store
+from stock_market.consumer import service as consumer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

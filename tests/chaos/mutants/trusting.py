@@ -10,9 +10,9 @@ import sys
 
 from kafka import TopicPartition
 
-from stock_market import consumer
-from stock_market.log_watch import LogWatch
-from stock_market.partition import PartitionWriter
+from stock_market.chain.partition import PartitionWriter
+from stock_market.consumer import service as consumer
+from stock_market.consumer.log_watch import LogWatch
 
 
 def _trust(_watch: LogWatch, _where: TopicPartition, _writer: PartitionWriter, _leader_epoch: int = -1) -> None:

@@ -1,0 +1,1 @@
+"""The consumer service: from Kafka to S3."""

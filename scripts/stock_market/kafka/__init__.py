@@ -1,0 +1,1 @@
+"""Kafka's client: connections, record batches and blocks of records, on top of kafka-python."""

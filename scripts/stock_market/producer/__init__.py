@@ -1,0 +1,1 @@
+"""The producer service: from a market, simulated or replayed, to Kafka."""
