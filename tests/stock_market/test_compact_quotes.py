@@ -12,7 +12,7 @@ import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
 from stock_market.chain.segment import Segment
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 from stock_market.quotes import compact
 from stock_market.quotes import validation as quotes
 from stock_market.quotes.compact import surely_valid
@@ -147,8 +147,8 @@ _ODD: list[Callable[[random.Random, dict[str, str]], Pair]] = [
 ]
 
 
-def _stretch(records: list[Pair]) -> Stretch:
-    return Stretch.of_records(
+def _block(records: list[Pair]) -> RecordBlock:
+    return RecordBlock.of_records(
         [
             ConsumerRecord("t", 0, 0, offset, 1_767_225_600_000, 0, *pair, [], None, 0, 0, 0)
             for offset, pair in enumerate(records)
@@ -156,10 +156,10 @@ def _stretch(records: list[Pair]) -> Stretch:
     )
 
 
-def _mixtures(seed: int, stretches: int) -> Iterator[list[Pair]]:
-    """Stretches of good records with few, some or many odd ones among them."""
+def _mixtures(seed: int, blocks: int) -> Iterator[list[Pair]]:
+    """Blocks of good records with few, some or many odd ones among them."""
     rng = random.Random(seed)
-    for _ in range(stretches):
+    for _ in range(blocks):
         count, share, producers = rng.choice((5, 101, 400)), rng.choice((0.0, 0.01, 0.2, 1.0)), rng.choice((1, 3, 12))
         records = []
         for sequence in range(count):
@@ -172,12 +172,12 @@ def _mixtures(seed: int, stretches: int) -> Iterator[list[Pair]]:
 def test_a_segment_takes_and_refuses_what_flaw_does(seed: int) -> None:
     taken = refused = 0
     for records in _mixtures(seed, 24):
-        stretch = _stretch(records)
+        block = _block(records)
         reasons = [flaw(*record) for record in records]
-        for sure, reason in zip(surely_valid(stretch, is_time).tolist(), reasons, strict=True):
+        for sure, reason in zip(surely_valid(block, is_time).tolist(), reasons, strict=True):
             assert not sure or reason is None
         segment = Segment("t", 0, 0)
-        segment.add(stretch)
+        segment.add(block)
         good = [value for (_, value), reason in zip(records, reasons, strict=True) if reason is None and value]
         assert gzip.decompress(segment.good.finish()) == b"".join(value + b"\n" for value in good)
         bad = [msgspec.json.decode(line) for line in gzip.decompress(segment.bad.finish()).splitlines()]
@@ -191,16 +191,16 @@ def test_a_segment_takes_and_refuses_what_flaw_does(seed: int) -> None:
 def test_compact_quotes_are_found_valid_without_an_object_each(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(0)
     records = [_pair(_fields(rng, sequence, 5)) for sequence in range(1000)]
-    sure = surely_valid(_stretch(records), is_time)
+    sure = surely_valid(_block(records), is_time)
     assert sure[:-10].all()
     monkeypatch.setattr(quotes, "valid_lines", lambda _: pytest.fail("decoded"))
     segment = Segment("t", 0, 0)
-    segment.add(_stretch(records))
+    segment.add(_block(records))
     assert segment.good.count == 1000
 
 
 def test_a_record_that_only_the_walk_beyond_its_end_would_make_whole_is_not_valid() -> None:
     whole = _pair(_fields(random.Random(0), 1, 1))[1] or b""
     records: list[Pair] = [(b"HSI", whole[:cut]) for cut in range(1, len(whole))]
-    padded = _stretch([*records, *[(b"x", b"y" * compact._REACH)] * 2])
+    padded = _block([*records, *[(b"x", b"y" * compact._REACH)] * 2])
     assert not surely_valid(padded, is_time).any()

@@ -93,7 +93,7 @@ def test_poison_goes_to_quarantine_once(workbench: Workbench) -> None:
         assert line["reason"].startswith(words)
 
 
-def test_a_stretch_of_nothing_but_poison_keeps_the_chain_going(workbench: Workbench) -> None:
+def test_a_block_of_nothing_but_poison_keeps_the_chain_going(workbench: Workbench) -> None:
     workbench.create_topic()
     workbench.send([(b"k", b"rubbish")] * 20)
     workbench.send([quote(n) for n in range(20)])

@@ -22,7 +22,7 @@ from stock_market.consumer import service as consumer
 from stock_market.errors import ServiceError
 from stock_market.kafka import client
 from stock_market.kafka.identity import topic_id_text
-from stock_market.kafka.record_block import Record, Stretch
+from stock_market.kafka.record_block import Record, RecordBlock
 from stock_market.producer import service as producer
 from stock_market.producer.service import Pace
 from stock_market.quotes import validation as quotes
@@ -33,9 +33,9 @@ CONSUMER = '[kafka]\nbootstrap_servers = ["10.0.0.1:9093"]\n[s3]\nbucket = "stoc
 PRODUCER = '[kafka]\nbootstrap_servers = ["10.0.0.1:9093"]\n'
 
 
-def stretch(records: Sequence[tuple[bytes | None, bytes | None]]) -> Stretch:
+def record_block(records: Sequence[tuple[bytes | None, bytes | None]]) -> RecordBlock:
     """Records with these keys and values, at the offsets from 0 on."""
-    return Stretch.of_records(
+    return RecordBlock.of_records(
         [Record(index, 1_767_225_600_000, key, value) for index, (key, value) in enumerate(records)]
     )
 
@@ -143,9 +143,9 @@ def test_a_batch_is_judged_as_its_records_are_one_by_one(bad: tuple[bytes | None
     assert flaw(*bad) is not None
     for records in ([bad], [good[0], bad], [bad, *good], [good[0], bad, good[1]], [*good * 20, bad, *good * 20]):
         segment = Segment("t", 0, 0)
-        segment.add(stretch(records))
+        segment.add(record_block(records))
         assert (segment.good.count, segment.bad.count) == (len(records) - 1, 1)
-    assert valid_lines(stretch(good)) == b"".join(value + b"\n" for _, value in good)
+    assert valid_lines(record_block(good)) == b"".join(value + b"\n" for _, value in good)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_good_quotes_are_good_however_they_are_written(symbol: str, compact: boo
         records = [(key, value.replace(b": ", b":").replace(b", ", b",")) for key, value in records]
     assert {flaw(*record) for record in records} == {None}
     segment = Segment("t", 0, 0)
-    segment.add(stretch(records))
+    segment.add(record_block(records))
     assert (segment.good.count, segment.bad.count) == (40, 0)
     assert gzip.decompress(segment.good.finish()) == b"".join(value + b"\n" for _, value in records)
 
@@ -172,7 +172,7 @@ def test_two_objects_on_a_line_are_no_quote_though_another_spans_two_lines() -> 
         *(quote(number) for number in range(30)),
     ]
     segment = Segment("t", 0, 0)
-    segment.add(stretch(records))
+    segment.add(record_block(records))
     assert (segment.good.count, segment.bad.count) == (30, 3)
 
 
@@ -187,7 +187,7 @@ def test_one_bad_record_among_thousands_costs_no_second_look_at_each(monkeypatch
     records: list[tuple[bytes | None, bytes | None]] = [quote(number) for number in range(4000)]
     records[1234] = (b"HSI", None)
     segment = Segment("t", 0, 0)
-    segment.add(stretch(records))
+    segment.add(record_block(records))
     assert (segment.good.count, segment.bad.count) == (3999, 1)
     assert len(judged) <= 16
 

@@ -15,7 +15,7 @@ from tests.stock_market.services import quote
 from stock_market.kafka import batch_reader, raw_fetches_check
 from stock_market.kafka.raw_fetches import BatchPartitionRecords
 from stock_market.kafka.raw_fetches_check import Case, batch, cases, difference, read, use_batches
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.unpacking import CODECS
 
 
@@ -47,7 +47,7 @@ def test_each_difference_is_found(monkeypatch: pytest.MonkeyPatch, name: str, br
 
 
 def test_a_reader_that_starts_in_the_middle_of_a_batch_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stretch, "before", lambda *_: 0)
+    monkeypatch.setattr(RecordBlock, "before", lambda *_: 0)
     assert "from the middle" in difference()
 
 

@@ -222,7 +222,7 @@ def test_the_verifier_finds_an_offset_that_is_replayed_twice(lake: Lake, run: Ru
     assert "replay-orphan" in {finding["kind"] for finding in verified(run)["findings"]}
 
 
-def test_offsets_are_written_as_stretches_and_read_back() -> None:
+def test_offsets_are_written_as_blocks_and_read_back() -> None:
     text = OffsetText()
     taken = [offset for offset in (3, 4, 5, 9, 11, 12) if text.add(offset)]
     assert (text.text, taken) == ("3-5,9,11-12", [3, 4, 5, 9, 11, 12])

@@ -17,7 +17,7 @@ from tests.stock_market import raw_produce
 from tests.stock_market.services import Workbench, eventually, quote
 
 from stock_market.chain.segment import Segment
-from stock_market.kafka.record_block import Record, Stretch
+from stock_market.kafka.record_block import Record, RecordBlock
 from stock_market.kafka.topic_settings import tell_timestamps
 from stock_market.settings import Kafka, KafkaSecurity
 
@@ -130,7 +130,7 @@ def test_many_closed_segments_of_one_record_take_little_memory() -> None:
     before = resident()
     for number in range(600):
         segment = Segment("t", 0, number)
-        segment.add(Stretch.of_records([Record(number, _NOON_MS, key, value)]))
+        segment.add(RecordBlock.of_records([Record(number, _NOON_MS, key, value)]))
         segment.close()
         segments.append(segment)
     assert resident() - before < 40 << 20

@@ -21,7 +21,7 @@ from stock_market.kafka import single_records
 from stock_market.kafka.batch_reader import HEADER
 from stock_market.kafka.raw_fetches import BatchPartitionRecords
 from stock_market.kafka.raw_fetches_check import Case, batch, read
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 
 _LIMIT = 1 << 20
 _TIME_MS = 1_767_225_600_000
@@ -42,17 +42,17 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return str(request.param)
 
 
-def read_with(reader: str, data: bytes, fetch_offset: int = 0) -> tuple[list[Stretch], int]:
-    """The stretches of a fetched record set, and the offset to read on from."""
+def read_with(reader: str, data: bytes, fetch_offset: int = 0) -> tuple[list[RecordBlock], int]:
+    """The blocks of a fetched record set, and the offset to read on from."""
     if reader == "batches":
         return read(BatchPartitionRecords, Case(data, fetch_offset))
     records, position = read(Fetcher.PartitionRecords, Case(data, fetch_offset))
-    return single_records.stretches(records), position
+    return single_records.blocks(records), position
 
 
-def found_in(stretches: list[Stretch]) -> list[tuple[int, int, bytes | None, bytes | None, str]]:
+def found_in(blocks: list[RecordBlock]) -> list[tuple[int, int, bytes | None, bytes | None, str]]:
     """Offset, timestamp, key, value and flaw of each record."""
-    return [(*one.record(index)[:4], one.flaw) for one in stretches for index in range(len(one))]
+    return [(*one.record(index)[:4], one.flaw) for one in blocks for index in range(len(one))]
 
 
 def with_records(sound: bytes, records: bytes, *, codec: int, count: int | None = None) -> bytes:
@@ -94,9 +94,9 @@ PACKERS: dict[int, Callable[[bytes], bytes]] = {
 def test_batches_as_java_packs_them_are_read(reader: str, codec: int, pairs: Pairs) -> None:
     packed = PACKERS[codec](plain_records(pairs))
     data = with_records(batch(0, pairs), packed, codec=codec)
-    stretches, position = read_with(reader, data + batch(len(pairs), QUOTES))
-    assert [one[2:] for one in found_in(stretches)] == [(*pair, "") for pair in (*pairs, *QUOTES)]
-    assert [one[0] for one in found_in(stretches)] == list(range(len(pairs) + 5))
+    blocks, position = read_with(reader, data + batch(len(pairs), QUOTES))
+    assert [one[2:] for one in found_in(blocks)] == [(*pair, "") for pair in (*pairs, *QUOTES)]
+    assert [one[0] for one in found_in(blocks)] == list(range(len(pairs) + 5))
     assert position == len(pairs) + 5
 
 
@@ -104,9 +104,9 @@ def test_batches_as_java_packs_them_are_read(reader: str, codec: int, pairs: Pai
 @pytest.mark.parametrize("codec", [0, 1, 2, 3])
 def test_the_formats_before_2_are_read_in_every_codec(reader: str, magic: int, codec: int) -> None:
     data = batch(0, QUOTES, magic=magic, compression=codec) + batch(5, QUOTES)
-    stretches, position = read_with(reader, data, 2)
+    blocks, position = read_with(reader, data, 2)
     times = [-1 if magic == 0 else _TIME_MS + 7 * number for number in range(2, 5)]
-    assert found_in(stretches)[:3] == [
+    assert found_in(blocks)[:3] == [
         (number, time_ms, *QUOTES[number], "") for number, time_ms in zip(range(2, 5), times, strict=True)
     ]
     assert position == 10
@@ -116,8 +116,8 @@ def test_headers_of_any_bytes_do_no_harm(reader: str) -> None:
     data = bytearray(batch(0, QUOTES, headers=(("header", b"\xff"), ("null", None))))
     data = bytearray(data.replace(b"header", b"\xff\xfeader"))
     struct.pack_into(">I", data, 17, calc_crc32c(memoryview(data)[21:]))
-    stretches, _ = read_with(reader, bytes(data))
-    assert [one[2:] for one in found_in(stretches)] == [(*pair, "") for pair in QUOTES]
+    blocks, _ = read_with(reader, bytes(data))
+    assert [one[2:] for one in found_in(blocks)] == [(*pair, "") for pair in QUOTES]
 
 
 SOUND = batch(7, QUOTES)
@@ -141,8 +141,8 @@ UNREADABLE = {
 def test_what_cannot_be_read_is_told_offset_by_offset_and_the_next_batch_is_read(reader: str, name: str) -> None:
     data, reason = UNREADABLE[name]
     before, after = batch(0, [*QUOTES, *QUOTES[:2]]), batch(12, QUOTES)
-    stretches, position = read_with(reader, before + data + after)
-    found = found_in(stretches)
+    blocks, position = read_with(reader, before + data + after)
+    found = found_in(blocks)
     assert [one[0] for one in found] == list(range(17))
     assert position == 17
     assert [one[4] == "" for one in found] == [True] * 7 + [False] * 5 + [True] * 5
@@ -169,13 +169,13 @@ def test_both_readers_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_quarantine_gets_the_reason_and_the_whole_batch() -> None:
     data, _ = UNREADABLE["damaged zstd"]
-    (stretch,) = read_with("batches", data)[0]
+    (block,) = read_with("batches", data)[0]
     segment = Segment("t", 3, 7)
-    segment.add(stretch)
+    segment.add(block)
     lines = [json.loads(line) for line in gzip.decompress(segment.bad.finish()).splitlines()]
     assert segment.good.count == 0
     assert [line["offset"] for line in lines] == [7, 8, 9, 10, 11]
-    assert {line["reason"] for line in lines} == {stretch.flaw}
+    assert {line["reason"] for line in lines} == {block.flaw}
     assert base64.b64decode(lines[0]["value"]) == data
     assert lines[0]["encoding"] == "base64"
     assert [line["value"] for line in lines[1:]] == [None] * 4
@@ -186,8 +186,8 @@ def test_a_damaged_message_of_an_old_format_is_told_and_the_next_is_read() -> No
     data[-40:-30] = b"\xff" * 10
     struct.pack_into(">q", data, 0, 4)  # As a broker does: the offset of its last record.
     struct.pack_into(">I", data, 12, calc_crc32(memoryview(data)[16:]))
-    stretches, position = read_with("batches", bytes(data) + batch(5, QUOTES))
-    found = found_in(stretches)
+    blocks, position = read_with("batches", bytes(data) + batch(5, QUOTES))
+    found = found_in(blocks)
     assert [one[0] for one in found] == list(range(10))
     assert found[0][3] == bytes(data)
     assert all("(compression gzip) cannot be read" in one[4] for one in found[:5])
@@ -199,7 +199,7 @@ def test_a_header_of_a_producers_own_is_no_flaw() -> None:
     assert kafka_codec.has_zstd()
     data = batch(0, QUOTES, headers=((single_records._FLAW, b"made up"),))
     records, _ = read(Fetcher.PartitionRecords, Case(data))
-    assert [one.flaw for one in single_records.stretches(records)] == [""]
+    assert [one.flaw for one in single_records.blocks(records)] == [""]
 
 
 def test_small_batches_are_not_gathered_beyond_a_bound() -> None:
@@ -211,7 +211,7 @@ def test_small_batches_are_not_gathered_beyond_a_bound() -> None:
         struct.pack_into(">i", copy, 23, 0)
         struct.pack_into(">I", copy, 17, calc_crc32c(memoryview(copy)[21:]))
         data += copy
-    stretches, position = read_with("batches", bytes(data))
+    blocks, position = read_with("batches", bytes(data))
     assert position == 40
-    assert len(found_in(stretches)) == 40
-    assert max(len(stretch.buffer) for stretch in stretches) < 10 << 20
+    assert len(found_in(blocks)) == 40
+    assert max(len(block.buffer) for block in blocks) < 10 << 20

@@ -14,7 +14,7 @@ from stock_market.chain.naming import ObjectInfo
 from stock_market.chain.objects import Objects, Outcome
 from stock_market.chain.segment import Segment
 from stock_market.hours import hour_of
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 from stock_market.logs import Log
 from stock_market.settings import Cut
 
@@ -161,7 +161,7 @@ class PartitionWriter:
         """Whether reading has to pause until S3 has told how far the chain really reaches."""
         return self._search is not None
 
-    def add(self, stretch: Stretch) -> bool:
+    def add(self, block: RecordBlock) -> bool:
         """Takes records in the order of their offsets.
 
         Returns:
@@ -170,14 +170,14 @@ class PartitionWriter:
         Raises:
             KafkaError: some offsets are missing, and Kafka did not tell whether it has removed them.
         """
-        if stretch.start < self.position or (stretch.start > self.position and not self._cross_hole(stretch.start)):
+        if block.start < self.position or (block.start > self.position and not self._cross_hole(block.start)):
             return False
-        first = 0 if self._repair is None else self._feed(self._repair, stretch)
-        while first < len(stretch):
-            first = self._take(stretch, first)
-        self.position = stretch.end
-        if len(stretch):
-            self.before = LastRecord(stretch.leader_epoch, int(stretch.offsets[-1]), int(stretch.timestamps[-1]))
+        first = 0 if self._repair is None else self._feed(self._repair, block)
+        while first < len(block):
+            first = self._take(block, first)
+        self.position = block.end
+        if len(block):
+            self.before = LastRecord(block.leader_epoch, int(block.offsets[-1]), int(block.timestamps[-1]))
         return True
 
     def note_cut(self, cut_start: int) -> None:
@@ -255,13 +255,13 @@ class PartitionWriter:
         self._repair = None
         self._begin(repair.info.end, None)
 
-    def _feed(self, repair: _Repair, stretch: Stretch) -> int:
+    def _feed(self, repair: _Repair, block: RecordBlock) -> int:
         """Reads a stored object's range once more; returns the index of the first record after it."""
         end = repair.info.end
-        last = stretch.before(end)
+        last = block.before(end)
         if last:
-            repair.segment.add(stretch.part(0, last))
-        if self._upload is None and stretch.end >= end:
+            repair.segment.add(block.part(0, last))
+        if self._upload is None and block.end >= end:
             self._upload = self._context.executor.submit(self._finish_repair, repair)
         return last
 
@@ -270,15 +270,15 @@ class PartitionWriter:
         _log.info("quarantine_repaired", key=repair.info.key, records=repair.segment.bad.count)
         return Outcome(repair.info, stored=True)
 
-    def _take(self, stretch: Stretch, first: int) -> int:
+    def _take(self, block: RecordBlock, first: int) -> int:
         """Adds what fits into the growing segment and seals it when it is full; returns the index of what is left."""
         segment = self._building
-        hour = hour_of(int(stretch.timestamps[first]) if segment.empty else segment.first_timestamp)
-        limit = min(len(stretch), first + min(_CHUNK, self._context.cut.records - segment.records))
-        last = stretch.same_hour(first, limit, hour)
+        hour = hour_of(int(block.timestamps[first]) if segment.empty else segment.first_timestamp)
+        limit = min(len(block), first + min(_CHUNK, self._context.cut.records - segment.records))
+        last = block.same_hour(first, limit, hour)
         if last > first:
             before = segment.plain_bytes
-            segment.add(stretch.part(first, last))
+            segment.add(block.part(first, last))
             self._context.totals.records += last - first
             self._context.totals.bytes += segment.plain_bytes - before
         if self._uncertain and self._probe is None and self._upload is None:

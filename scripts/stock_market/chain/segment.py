@@ -1,4 +1,4 @@
-"""A stretch of a partition on its way to S3: the valid lines and the quarantined ones, compressed as they come."""
+"""A block of a partition on its way to S3: the valid lines and the quarantined ones, compressed as they come."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from isal import isal_zlib
 from stock_market.chain.naming import ObjectInfo
 from stock_market.hours import NO_HOUR, hour_of
 from stock_market.kafka.identity import Identity
-from stock_market.kafka.record_block import Record, Stretch
+from stock_market.kafka.record_block import Record, RecordBlock
 from stock_market.quotes import validation as quotes
 from stock_market.quotes.compact import surely_valid
 
@@ -141,31 +141,31 @@ class Segment:
         """What it holds in memory."""
         return self.good.packed_bytes + self.bad.packed_bytes
 
-    def add(self, stretch: Stretch) -> None:
+    def add(self, block: RecordBlock) -> None:
         """Appends records, at least one, that follow those before and are all of the same hour."""
         if self.empty:
             self.empty = False
-            self.first_timestamp = int(stretch.timestamps[0])
+            self.first_timestamp = int(block.timestamps[0])
             self.opened = time.monotonic()
-        self.last_timestamp = int(stretch.timestamps[-1])
-        self.end = int(stretch.offsets[-1]) + 1
-        self.leader_epoch = stretch.leader_epoch
-        if stretch.flaw:
-            self._refuse(stretch)
+        self.last_timestamp = int(block.timestamps[-1])
+        self.end = int(block.offsets[-1]) + 1
+        self.leader_epoch = block.leader_epoch
+        if block.flaw:
+            self._refuse(block)
         elif hour_of(self.first_timestamp) == NO_HOUR:
-            self._refuse_times(stretch)
+            self._refuse_times(block)
         else:
-            self._sort(stretch)
+            self._sort(block)
 
-    def _refuse(self, stretch: Stretch) -> None:
+    def _refuse(self, block: RecordBlock) -> None:
         """Puts records to the bad lines that could not be read."""
-        for index in range(len(stretch)):
-            self.bad.add(poison_line(self.topic, self.partition, stretch.record(index), stretch.flaw), 1)
+        for index in range(len(block)):
+            self.bad.add(poison_line(self.topic, self.partition, block.record(index), block.flaw), 1)
 
-    def _refuse_times(self, stretch: Stretch) -> None:
+    def _refuse_times(self, block: RecordBlock) -> None:
         """Puts records to the bad lines whose Kafka timestamps are no times; all of this segment's are of that kind."""
-        for index in range(len(stretch)):
-            record = stretch.record(index)
+        for index in range(len(block)):
+            record = block.record(index)
             reason = (
                 "the record carries no Kafka timestamp"
                 if record.timestamp == -1
@@ -173,36 +173,36 @@ class Segment:
             )
             self.bad.add(poison_line(self.topic, self.partition, record, reason), 1)
 
-    def _sort(self, stretch: Stretch) -> None:
+    def _sort(self, block: RecordBlock) -> None:
         """Puts valid records to the good lines and others to the bad ones."""
-        count = len(stretch)
-        unsure = np.flatnonzero(~surely_valid(stretch, quotes.is_time)).tolist() if count >= _MANY else None
+        count = len(block)
+        unsure = np.flatnonzero(~surely_valid(block, quotes.is_time)).tolist() if count >= _MANY else None
         if unsure is None or len(unsure) > count // _SELDOM:
-            self._halve(stretch)
+            self._halve(block)
             return
         first = 0
         for index in (*unsure, count):
             if index > first:
-                self.good.add(stretch.part(first, index).lines(), index - first)
+                self.good.add(block.part(first, index).lines(), index - first)
             if index < count:
-                self._judge(stretch.record(index))
+                self._judge(block.record(index))
             first = index + 1
 
-    def _halve(self, stretch: Stretch) -> None:
-        """Halves a stretch with a flaw until the flaw is among few.
+    def _halve(self, block: RecordBlock) -> None:
+        """Halves a block with a flaw until the flaw is among few.
 
         One bad record costs what some twenty good ones do, and each half a second look.
         """
-        count = len(stretch)
-        lines = quotes.valid_lines(stretch)
+        count = len(block)
+        lines = quotes.valid_lines(block)
         if lines is not None:
             self.good.add(lines, count)
         elif count > _FEW:
-            self._halve(stretch.part(0, count // 2))
-            self._halve(stretch.part(count // 2, count))
+            self._halve(block.part(0, count // 2))
+            self._halve(block.part(count // 2, count))
         else:
             for index in range(count):
-                self._judge(stretch.record(index))
+                self._judge(block.record(index))
 
     def _judge(self, record: Record) -> None:
         reason = quotes.flaw(record.key, record.value)

@@ -17,7 +17,7 @@ from kafka.errors import KafkaError, LeaderNotAvailableError
 
 from stock_market.kafka.client import identity
 from stock_market.kafka.identity import Identity, topic_id_text
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 
 _PAUSE_SECONDS = 0.05
 """Between two questions to one leader: each costs half a millisecond of CPU, and what a fast stream holds is memory."""
@@ -32,7 +32,7 @@ class _Fetched(NamedTuple):
     received: float
     leader: int
     where: TopicPartition
-    stretches: list[Stretch]
+    blocks: list[RecordBlock]
 
 
 class _Question(NamedTuple):
@@ -88,7 +88,7 @@ class IdentityCheck:
             raise KafkaError(f"broker {leader} does not tell the id of the topic {self._topic}")
         self._require(found)
 
-    def hold(self, fetched: dict[TopicPartition, list[Stretch]]) -> None:
+    def hold(self, fetched: dict[TopicPartition, list[RecordBlock]]) -> None:
         """Takes what a poll has returned."""
         now = time.monotonic()
         self._held += [_Fetched(now, self._leader(where), where, found) for where, found in fetched.items()]
@@ -103,7 +103,7 @@ class IdentityCheck:
         self._held.clear()
         return partitions
 
-    def release(self) -> Iterator[tuple[TopicPartition, list[Stretch]]]:
+    def release(self) -> Iterator[tuple[TopicPartition, list[RecordBlock]]]:
         """Gives out what has been confirmed, each partition's records in their order.
 
         Raises:
@@ -117,7 +117,7 @@ class IdentityCheck:
             # One that was handed over before can have had this one forgotten.
             if fetched in self._held:
                 self._held.remove(fetched)
-                yield fetched.where, fetched.stretches
+                yield fetched.where, fetched.blocks
 
     def _ready(self) -> list[_Fetched]:
         """What is confirmed and behind nothing of its partition that is not."""

@@ -17,7 +17,7 @@ from stock_market.chain.partition import PartitionWriter
 from stock_market.consumer.log_bounds import LogBounds, require_in_log
 from stock_market.consumer.log_identity import IdentityCheck
 from stock_market.kafka.connections import newest_connection
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 from stock_market.logs import Log
 from stock_market.service import Backoff, Every
 
@@ -79,7 +79,7 @@ class LogWatch:
                 writer.note_cut(cut_start)
         self._looked[where] = newest
 
-    def astray(self, where: TopicPartition, writer: PartitionWriter, stretch: Stretch) -> None:
+    def astray(self, where: TopicPartition, writer: PartitionWriter, block: RecordBlock) -> None:
         """Kafka gave records that do not begin at the position: finds out whether the log still reaches it.
 
         Raises:
@@ -89,9 +89,9 @@ class LogWatch:
         """
         log_end = self._bounds.end(where.partition)
         self._check.ask_now(where)
-        _log.warning("reader_astray", partition=where.partition, offset=stretch.start, position=writer.position)
+        _log.warning("reader_astray", partition=where.partition, offset=block.start, position=writer.position)
         require_in_log(where.partition, writer.position, log_end)
-        if stretch.start < writer.position:
+        if block.start < writer.position:
             self.forget(where)
             self.look(where, writer)
 

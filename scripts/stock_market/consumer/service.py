@@ -34,7 +34,7 @@ from stock_market.kafka.client import connect, identity, partitions, require_acc
 from stock_market.kafka.connection_errors import Outages
 from stock_market.kafka.identity import Identity
 from stock_market.kafka.raw_fetches_check import use_batches
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.topic_settings import tell_timestamps
 from stock_market.logs import Log
 from stock_market.service import Backoff, Every, Stop, Systemd
@@ -42,7 +42,7 @@ from stock_market.settings import ConsumerSettings
 
 _log = Log("consumer")
 _POLL_MS = 200
-_POLL_STRETCHES = 4
+_POLL_BLOCKS = 4
 _POLL_RECORDS = 10_000
 _UPKEEP_SECONDS = 0.05
 _CONFIRM_MS = 50
@@ -172,7 +172,7 @@ class ConsumerService:
 
     def _turn(self) -> None:
         """One turn of the main loop: never waits for S3, and for Kafka only a moment."""
-        fetched: dict[TopicPartition, list[Stretch]] = {}
+        fetched: dict[TopicPartition, list[RecordBlock]] = {}
         try:
             fetched = self._poll()
             self._check.hold(fetched)
@@ -180,10 +180,10 @@ class ConsumerService:
                 self._outages.over()
             if self._rebalance.events:
                 self._react()
-            for where, stretches in self._check.release():
+            for where, blocks in self._check.release():
                 # The others are still held, or have been taken.
-                fetched = {where: stretches}
-                self._hand_over(where, stretches)
+                fetched = {where: blocks}
+                self._hand_over(where, blocks)
                 # Not only some times a second: what is held passes its bound by one poll at most.
                 self._memory.keep(self._writers, self._leaving)
             if self._new:
@@ -211,25 +211,25 @@ class ConsumerService:
         self._systemd.status(f"waiting for Kafka: {reason}")
         _log.warning("kafka_retry", what=what, **fields, error=reason)
 
-    def _poll(self) -> dict[TopicPartition, list[Stretch]]:
+    def _poll(self) -> dict[TopicPartition, list[RecordBlock]]:
         timeout_ms = min(self._poll_ms, _CONFIRM_MS) if self._check.holds else self._poll_ms
         if self._whole_batches:
-            stretches: dict[TopicPartition, list[Stretch]]
-            stretches = self._consumer.poll(timeout_ms=timeout_ms, max_records=_POLL_STRETCHES)
-            return stretches
+            blocks: dict[TopicPartition, list[RecordBlock]]
+            blocks = self._consumer.poll(timeout_ms=timeout_ms, max_records=_POLL_BLOCKS)
+            return blocks
         records = self._consumer.poll(timeout_ms=timeout_ms, max_records=_POLL_RECORDS)
-        return {where: single_records.stretches(found) for where, found in records.items()}
+        return {where: single_records.blocks(found) for where, found in records.items()}
 
-    def _hand_over(self, where: TopicPartition, stretches: list[Stretch]) -> None:
+    def _hand_over(self, where: TopicPartition, blocks: list[RecordBlock]) -> None:
         writer = self._writers.get(where)
         if writer is None:
             return
-        self._watch.look(where, writer, stretches[0].leader_epoch)
-        for stretch in stretches:
-            if not writer.add(stretch):
+        self._watch.look(where, writer, blocks[0].leader_epoch)
+        for block in blocks:
+            if not writer.add(block):
                 self._check.forget(where)
                 if not writer.searching:
-                    self._watch.astray(where, writer, stretch)
+                    self._watch.astray(where, writer, block)
                     self._consumer.seek(where, writer.position)
                 return
 

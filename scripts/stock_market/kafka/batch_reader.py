@@ -197,7 +197,7 @@ def _first_zeros(chars: NDArray[np.uint8]) -> Integers:
 def _leap(plain: bytes, count: int) -> Fields | None:
     """Takes records to pieces all at once, if they are as most are: without headers, with long values without a NUL.
 
-    A record's last byte is then its number of headers, 0, after a long stretch without any other 0. Where that guess
+    A record's last byte is then its number of headers, 0, after a long block without any other 0. Where that guess
     finds other places than those to which the records' own lengths lead, it has failed, and None is returned.
     """
     chars = np.frombuffer(plain, np.uint8)

@@ -1,4 +1,4 @@
-"""Beneath kafka-python's public API: `KafkaConsumer.poll` hands out stretches instead of single records.
+"""Beneath kafka-python's public API: `KafkaConsumer.poll` hands out blocks instead of single records.
 
 All that kafka-python does with a fetch stays: sessions, positions, errors, leaders, pauses. Only its class that takes a
 partition's fetched bytes to pieces, `Fetcher.PartitionRecords`, is replaced by one that reads whole batches. Where
@@ -19,7 +19,7 @@ from kafka.record.util import calc_crc32c
 
 from stock_market.kafka import batch_reader, unreadable
 from stock_market.kafka.batch_reader import Batch, BrokenBatchError
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.unpacking import DEFAULT_LIMIT, UnpackError, require_countable, unpack
 
 GROUP_RECORDS = 2000
@@ -31,7 +31,7 @@ GROUP_BYTES = 8 << 20
 
 
 class _Group:
-    """Batches that become one stretch."""
+    """Batches that become one block."""
 
     def __init__(self) -> None:
         self._batches: list[Batch] = []
@@ -45,28 +45,28 @@ class _Group:
         self.records += batch.record_count
         self.bytes += len(plain)
 
-    def stretches(self, start: int, end: int, partition: int) -> Iterator[Stretch]:
+    def blocks(self, start: int, end: int, partition: int) -> Iterator[RecordBlock]:
         """What is in it of the offsets from `start` up to `end`."""
         reason = ""
         try:
-            whole = self._stretch(start, end)
+            whole = self._block(start, end)
         except BrokenBatchError as error:
             reason = str(error)
         else:
             yield whole
             return
         if len(self._batches) == 1:
-            yield from unreadable.stretches(self._batches[0], start, reason, partition)
+            yield from unreadable.blocks(self._batches[0], start, reason, partition)
             return
         for batch, plain in zip(self._batches, self._plain, strict=True):
             alone = _Group()
             alone.add(batch, plain)
-            yield from alone.stretches(start, batch.next_offset, partition)
+            yield from alone.blocks(start, batch.next_offset, partition)
             start = batch.next_offset
         if end > start:
-            yield Stretch.empty(start, end)
+            yield RecordBlock.empty(start, end)
 
-    def _stretch(self, start: int, end: int) -> Stretch:
+    def _block(self, start: int, end: int) -> RecordBlock:
         batches = self._batches
         buffer = self._plain[0] if len(batches) == 1 else b"".join(self._plain)
         timestamps, offsets, spans = batch_reader.fields(buffer, self.records)
@@ -76,7 +76,7 @@ class _Group:
         base = [batch.max_timestamp if batch.append_time else batch.base_timestamp for batch in batches]
         timestamps = np.repeat(np.array(base, np.int64), counts) + np.where(appended, 0, timestamps)
         epoch = batches[-1].leader_epoch
-        whole = Stretch(
+        whole = RecordBlock(
             start, end, offsets=offsets, timestamps=timestamps, buffer=buffer, spans=spans, leader_epoch=epoch
         )
         first = whole.before(start)
@@ -84,9 +84,9 @@ class _Group:
 
 
 class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
-    """One partition's part of a fetch; `take` gives stretches.
+    """One partition's part of a fetch; `take` gives blocks.
 
-    A stretch begins at the offset that was asked for, or where the one before it ends, even if Kafka has no record
+    A block begins at the offset that was asked for, or where the one before it ends, even if Kafka has no record
     there any more: markers and aborted transactions, and what compaction removed, are no holes.
 
     Attributes:
@@ -96,19 +96,19 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     unpacked_limit: ClassVar[int] = DEFAULT_LIMIT
     next_fetch_offset: int
 
-    def _maybe_skip_record(self, _stretch: Stretch) -> bool:
+    def _maybe_skip_record(self, _block: RecordBlock) -> bool:
         return False
 
-    def _unpack_records(self, _partition: Any, records: MemoryRecords, _key: Any, _value: Any) -> Iterator[Stretch]:
+    def _unpack_records(self, _partition: Any, records: MemoryRecords, _key: Any, _value: Any) -> Iterator[RecordBlock]:
         try:
-            yield from self._stretches(records._buffer)
+            yield from self._blocks(records._buffer)
         except BrokenBatchError as error:
             raise CorruptRecordError(f"the answer for {self.topic_partition}: {error}") from error
         finally:
             # After an error too: what was fetched and not handed out is fetched again, from the position.
             self.drain()
 
-    def _stretches(self, data: Any) -> Iterator[Stretch]:
+    def _blocks(self, data: Any) -> Iterator[RecordBlock]:
         group = _Group()
         start = end = self.fetch_offset
         for body in batch_reader.split(data):
@@ -119,7 +119,7 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             plain, reason = self._unpacked(batch, start) if batch is not None and sound else (None, "")
             full = group.records >= GROUP_RECORDS or group.bytes >= GROUP_BYTES
             if group.records and (full or old or not sound or reason):
-                yield from self._handed_out(group.stretches(start, end, self.topic_partition.partition))
+                yield from self._handed_out(group.blocks(start, end, self.topic_partition.partition))
                 start, group = end, _Group()
             if batch is None:
                 yield from self._old_format(body, start)
@@ -129,27 +129,27 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 raise CorruptRecordError(f"the batch of {self.topic_partition} at {batch.base_offset} fails its CRC")
             self.leader_epoch = batch.leader_epoch
             if reason:
-                yield from self._handed_out(unreadable.stretches(batch, start, reason, self.topic_partition.partition))
+                yield from self._handed_out(unreadable.blocks(batch, start, reason, self.topic_partition.partition))
                 start = batch.next_offset
             elif plain is not None:
                 group.add(batch, plain)
                 self.records_read += batch.record_count
             end = max(start, batch.next_offset)
         if group.records:
-            stretches = list(group.stretches(start, end, self.topic_partition.partition))
+            blocks = list(group.blocks(start, end, self.topic_partition.partition))
         else:
-            stretches = [Stretch.empty(start, end)] if end > start else []
-        yield from self._handed_out(stretches[:-1])
+            blocks = [RecordBlock.empty(start, end)] if end > start else []
+        yield from self._handed_out(blocks[:-1])
         self.next_fetch_offset = end
         # All is taken: kafka-python may fetch on while this is worked on.
         self.drain()
-        yield from stretches[-1:]
+        yield from blocks[-1:]
 
-    def _handed_out(self, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
-        """The stretches, each with the position after it."""
-        for stretch in stretches:
-            self.next_fetch_offset = stretch.end
-            yield stretch
+    def _handed_out(self, blocks: Iterable[RecordBlock]) -> Iterator[RecordBlock]:
+        """The blocks, each with the position after it."""
+        for block in blocks:
+            self.next_fetch_offset = block.end
+            yield block
 
     def _unpacked(self, batch: Batch, start: int) -> tuple[bytes | None, str]:
         """The records of a batch that the reader is to have; or none, and why they cannot be read."""
@@ -172,7 +172,7 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 return False
         return not batch.control
 
-    def _old_format(self, body: memoryview, start: int) -> Iterator[Stretch]:
+    def _old_format(self, body: memoryview, start: int) -> Iterator[RecordBlock]:
         """The formats of brokers before 0.11, which a topic may still hold."""
         for batch in MemoryRecords(body):
             if self.check_crcs and not batch.validate_crc():
@@ -183,14 +183,14 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 head = unreadable.old_format(
                     body, start, batch.base_offset, _time(batch._timestamp), batch.compression_type
                 )
-                stretches = unreadable.stretches(head, start, str(error), self.topic_partition.partition)
-                yield from self._handed_out(stretches)
+                blocks = unreadable.blocks(head, start, str(error), self.topic_partition.partition)
+                yield from self._handed_out(blocks)
                 return
             if records:
-                stretch = Stretch.of_records(records)
-                stretch.start = start
-                self.next_fetch_offset = start = stretch.end
-                yield stretch
+                block = RecordBlock.of_records(records)
+                block.start = start
+                self.next_fetch_offset = start = block.end
+                yield block
 
 
 def _time(timestamp_ms: int | None) -> int:

@@ -173,12 +173,12 @@ def difference() -> str:
     """Where the two ways part, in words; empty when they never do."""
     for name, case in cases():
         records, public_next = read(Fetcher.PartitionRecords, case)
-        stretches, next_offset = read(BatchPartitionRecords, case)
+        blocks, next_offset = read(BatchPartitionRecords, case)
         expected = [
             (record.offset, -1 if record.timestamp is None else record.timestamp, record.key, record.value)
             for record in records
         ]
-        found = [tuple(each.record(index))[:4] for each in stretches for index in range(len(each))]
+        found = [tuple(each.record(index))[:4] for each in blocks for index in range(len(each))]
         if found != expected:
             return f"{name}: {len(found)} records instead of {len(expected)}, or others"
         if next_offset != public_next:
@@ -189,7 +189,7 @@ def difference() -> str:
 def use_batches(
     consumer: KafkaConsumer, compare: Callable[[], str] = difference, *, unpacked_limit: int = DEFAULT_LIMIT
 ) -> bool:
-    """Makes the consumer's `poll` give stretches, of which its `max_records` then counts, if that can be trusted.
+    """Makes the consumer's `poll` give blocks, of which its `max_records` then counts, if that can be trusted.
 
     Args:
         consumer: the consumer.

@@ -1,4 +1,4 @@
-"""A stretch of a partition: records that follow each other, as one buffer and where each key and value lies in it."""
+"""A block of a partition: records that follow each other, as one buffer and where each key and value lies in it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class KafkaRecord(Protocol):
 
 
 class Record(NamedTuple):
-    """One record; `timestamp` is Kafka's, in milliseconds since 1970, `leader_epoch` as in `Stretch`."""
+    """One record; `timestamp` is Kafka's, in milliseconds since 1970, `leader_epoch` as in `RecordBlock`."""
 
     offset: int
     timestamp: int
@@ -63,7 +63,7 @@ def _timestamp(record: KafkaRecord) -> int:
     return -1 if record.timestamp is None else record.timestamp
 
 
-class Stretch:
+class RecordBlock:
     """Records of one partition in the order of their offsets.
 
     Args:
@@ -102,13 +102,13 @@ class Stretch:
         self.flaw = flaw
 
     @classmethod
-    def empty(cls, start: int, end: int) -> Stretch:
+    def empty(cls, start: int, end: int) -> RecordBlock:
         """No records; Kafka has none between these offsets."""
         none = np.zeros(0, np.int64)
         return cls(start, end, offsets=none, timestamps=none, buffer=b"", spans=Spans(none, none, none, none))
 
     @classmethod
-    def of_records(cls, records: Sequence[KafkaRecord], flaw: str = "") -> Stretch:
+    def of_records(cls, records: Sequence[KafkaRecord], flaw: str = "") -> RecordBlock:
         """At least one record, as kafka-python hands them out; `flaw` as above."""
         parts: list[bytes] = []
         lengths: list[int] = []
@@ -136,10 +136,10 @@ class Stretch:
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def part(self, first: int, last: int) -> Stretch:
+    def part(self, first: int, last: int) -> RecordBlock:
         """The records from index `first` up to but without `last`; shares the buffer."""
         chosen = slice(first, last)
-        return Stretch(
+        return RecordBlock(
             int(self.offsets[first]) if first else self.start,
             int(self.offsets[last]) if last < len(self) else self.end,
             offsets=self.offsets[chosen],

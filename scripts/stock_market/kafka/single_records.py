@@ -17,7 +17,7 @@ from kafka.record import default_records, legacy_records
 
 from stock_market.kafka import batch_reader, unreadable
 from stock_market.kafka.batch_reader import BrokenBatchError
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.unpacking import UnpackError, require_countable, unpack
 from stock_market.logs import Log
 
@@ -30,9 +30,9 @@ class _Reason(bytes):
     """A header's value that only this module makes: why a record could not be read."""
 
 
-def stretches(records: Sequence[Any]) -> list[Stretch]:
-    """Records that kafka-python has handed out, at least one, as stretches."""
-    return [Stretch.of_records(list(alike), flaw) for flaw, alike in groupby(records, _flaw)]
+def blocks(records: Sequence[Any]) -> list[RecordBlock]:
+    """Records that kafka-python has handed out, at least one, as blocks."""
+    return [RecordBlock.of_records(list(alike), flaw) for flaw, alike in groupby(records, _flaw)]
 
 
 def _flaw(record: Any) -> str:
@@ -84,13 +84,13 @@ def _records(batch: Any, limit: int) -> Iterator[Any]:
         plain = unpack(head.codec, head.records, limit)
         deltas, offsets, spans = batch_reader.fields(plain, head.record_count)
     except (UnpackError, BrokenBatchError) as error:
-        for stretch in unreadable.stretches(head, head.base_offset, str(error), -1):
-            headers = [(_FLAW, _Reason(stretch.flaw.encode()))]
-            for index in range(len(stretch)):
-                one = stretch.record(index)
+        for block in unreadable.blocks(head, head.base_offset, str(error), -1):
+            headers = [(_FLAW, _Reason(block.flaw.encode()))]
+            for index in range(len(block)):
+                one = block.record(index)
                 yield make(0, one.offset, one.timestamp, kind, one.key, one.value, headers)
         return
-    parts = Stretch(0, 0, offsets=offsets, timestamps=deltas, buffer=plain, spans=spans)
+    parts = RecordBlock(0, 0, offsets=offsets, timestamps=deltas, buffer=plain, spans=spans)
     for index in range(len(parts)):
         one = parts.record(index)
         time_ms = head.max_timestamp if head.append_time else head.base_timestamp + one.timestamp

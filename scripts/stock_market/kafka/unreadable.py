@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stock_market.kafka.batch_reader import Batch
-from stock_market.kafka.record_block import Spans, Stretch
+from stock_market.kafka.record_block import RecordBlock, Spans
 from stock_market.kafka.unpacking import CODECS
 from stock_market.logs import Log
 
@@ -30,12 +30,12 @@ def flaw(batch: Batch, reason: str) -> str:
     )
 
 
-def stretches(batch: Batch, start: int, reason: str, partition: int) -> Iterator[Stretch]:
+def blocks(batch: Batch, start: int, reason: str, partition: int) -> Iterator[RecordBlock]:
     """One record without a key for each offset of the batch, from `start` on.
 
     Args:
         batch: the batch.
-        start: where to read from; the stretch before ends there.
+        start: where to read from; the block before ends there.
         reason: why it cannot be read.
         partition: for the log.
     """
@@ -55,7 +55,7 @@ def stretches(batch: Batch, start: int, reason: str, partition: int) -> Iterator
         body = bytes(batch.body) if begin == batch.base_offset else b""
         if body:
             ends[0] = len(body)
-        yield Stretch(
+        yield RecordBlock(
             min(start, begin) if begin == first else begin,
             int(offsets[-1]) + 1,
             offsets=offsets,

@@ -1,7 +1,7 @@
 """Finds valid quotes, thousands at a time and without an object for any, among records in the form that is most common.
 
 That form is JSON without spaces, with the fields in the order of `quotes.Quote`, strings of printable ASCII without
-escapes, prices as digits, a point and digits, and a key of at most 16 bytes. All records of a stretch are read
+escapes, prices as digits, a point and digits, and a key of at most 16 bytes. All records of a block are read
 together, from the left to the right: each has a place up to which all its bytes have been found right, and one step
 in numpy moves all of these on by one field. What is found valid here, `quotes.flaw` finds valid too; of what is not,
 nothing is known.
@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stock_market.kafka.record_block import Integers, Stretch
+from stock_market.kafka.record_block import Integers, RecordBlock
 
 Flags: TypeAlias = NDArray[np.bool_]
 _Words: TypeAlias = NDArray[np.uint64]
@@ -33,7 +33,7 @@ _TAIL = re.compile(rb',"producer_id":"[ !#-\[\]-~]{1,64}","sequence":')
 _LONGEST_TAIL = 96
 _TIME_BYTES, _SECONDS_BYTES = 24, 19
 _PRODUCERS = 8
-"""So many producers in one stretch are told apart; the records of more are left to others."""
+"""So many producers in one block are told apart; the records of more are left to others."""
 _LOW_BYTES = np.array([(1 << 8 * length) - 1 for length in range(9)], np.uint64)
 _LOW_KEY = _LOW_BYTES[np.minimum(np.arange(_LONGEST_KEY + 1), 8)]
 _HIGH_KEY = _LOW_BYTES[np.maximum(np.arange(_LONGEST_KEY + 1), 8) - 8]
@@ -55,7 +55,7 @@ _WORDS = {text: _literal(text) for text in (_HEAD, _TIME_NAME, _OPEN, *_FIELDS, 
 
 
 class _Walk:
-    """The records of a stretch and how far each of them has been found right.
+    """The records of a block and how far each of them has been found right.
 
     Args:
         buffer: holds them.
@@ -110,23 +110,23 @@ def _lowest(bits: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return counts - 1
 
 
-def surely_valid(stretch: Stretch, is_time: Callable[[str], bool]) -> Flags:
+def surely_valid(block: RecordBlock, is_time: Callable[[str], bool]) -> Flags:
     """Which records are valid quotes beyond doubt.
 
     Args:
-        stretch: the records.
+        block: the records.
         is_time: whether a text is a moment of the calendar as `event_time` has to be.
 
     Returns:
         a flag for each record, shape (n,); where it is not set, the record may be valid or not.
     """
-    sure = np.zeros(len(stretch), np.bool_)
+    sure = np.zeros(len(block), np.bool_)
     # Places in a buffer ascend, so these are the records before the last few.
-    count = int(np.searchsorted(stretch.spans.value_starts, len(stretch.buffer) - _REACH, "right"))
+    count = int(np.searchsorted(block.spans.value_starts, len(block.buffer) - _REACH, "right"))
     if count:
-        stretch = stretch.part(0, count)
-        walk = _Walk(stretch.buffer, stretch.spans.value_starts)
-        _symbol(walk, stretch)
+        block = block.part(0, count)
+        walk = _Walk(block.buffer, block.spans.value_starts)
+        _symbol(walk, block)
         if not walk.right.any():
             return sure
         walk.number(b"", whole=False, window=_event_time(walk, is_time))
@@ -136,16 +136,16 @@ def surely_valid(stretch: Stretch, is_time: Callable[[str], bool]) -> Flags:
         walk.number(b',"close_usd":', whole=False)
         walk.number(b"", whole=True, window=_producer_id(walk))
         walk.right &= walk.characters[walk.at] == ord("}")
-        sure[:count] = walk.right & (walk.at + 1 == stretch.spans.value_ends)
+        sure[:count] = walk.right & (walk.at + 1 == block.spans.value_ends)
     return sure
 
 
-def _symbol(walk: _Walk, stretch: Stretch) -> None:
+def _symbol(walk: _Walk, block: RecordBlock) -> None:
     """The symbol has to be the key."""
     window = walk.window(walk.at, _WINDOW)
     walk.expect(window.view("<u8"), _WORDS[_HEAD])
     walk.at = walk.at + len(_HEAD)
-    starts, ends, _, _ = stretch.spans
+    starts, ends, _, _ = block.spans
     length = ends - starts
     walk.right &= (length > 0) & (length <= _LONGEST_KEY)
     length = np.clip(length, 0, _LONGEST_KEY)

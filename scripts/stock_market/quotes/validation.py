@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from stock_market.kafka.record_block import Stretch
+from stock_market.kafka.record_block import RecordBlock
 from stock_market.settings import MAX_VALUE_BYTES
 
 _Word = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -119,22 +119,22 @@ def flaw(key: bytes | None, value: bytes | None) -> str | None:
     return None
 
 
-def valid_lines(stretch: Stretch) -> bytes | None:
+def valid_lines(block: RecordBlock) -> bytes | None:
     """The values as JSON Lines if `flaw` finds nothing in any record; a few passes in C over many records.
 
     Returns:
         the lines, each with its end; None when a record has a flaw, or is so rare that only `flaw` can tell.
     """
-    count = len(stretch)
-    spans = stretch.spans
+    count = len(block)
+    spans = block.spans
     lengths = spans.value_ends - spans.value_starts
     if lengths.min() < _QUOTATION_MARKS or lengths.max() > MAX_VALUE_BYTES:
         return None
-    raw = np.frombuffer(stretch.buffer, np.uint8)
+    raw = np.frombuffer(block.buffer, np.uint8)
     # The decoder reads on over lines' ends: so each line has to be of whole objects, and then of one.
     if (raw[spans.value_starts] != ord("{")).any() or (raw[spans.value_ends - 1] != ord("}")).any():
         return None
-    joined = stretch.lines()
+    joined = block.lines()
     characters = np.frombuffer(joined, np.uint8)
     # Of the control characters, only the lines' ends.
     if np.count_nonzero(characters < ord(" ")) != count:
@@ -142,7 +142,7 @@ def valid_lines(stretch: Stretch) -> bytes | None:
     if np.count_nonzero(characters == ord('"')) != count * _QUOTATION_MARKS:
         return None
     try:
-        right = _decodes(joined, np.cumsum(lengths + 1)[_PIECE - 1 :: _PIECE].tolist(), stretch.keys())
+        right = _decodes(joined, np.cumsum(lengths + 1)[_PIECE - 1 :: _PIECE].tolist(), block.keys())
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return joined if right else None
