@@ -224,9 +224,12 @@ def _read_rest(found: OperationInput, operation: OperationModel, labels: Mapping
             continue
         is_list = shape.type_name == "list"
         found.values[name] = [text.strip() for text in texts] if is_list else _scalar(shape, texts[0])
-    payload = getattr(found.shape, "serialization", {}).get("payload")
-    if payload is not None and found.shape.members[payload].type_name != "structure":
-        return  # an object's content
+    payload: str | None = getattr(found.shape, "serialization", {}).get("payload")
+    kind = found.shape.members[payload].type_name if payload is not None else "structure"
+    if payload is not None and kind != "structure":
+        if kind == "string":  # a bucket's policy; a blob is an object's content, which no limit here is about
+            found.values[payload] = incoming.body.decode("utf-8", "replace")
+        return
     if found.protocol == "rest-json":
         found.values |= {payload: _json(incoming)} if payload else _json(incoming)
     elif payload is not None and incoming.body:

@@ -46,15 +46,20 @@ class _Raw(io.BytesIO):
         yield self.read()
 
 
-def _answered(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+def _incoming(request: AWSPreparedRequest) -> Incoming:
     body: Any = request.body or b""
-    body = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else body
+    if hasattr(body, "read"):
+        stream, body = body, body.read()
+        stream.seek(0)
+    body = body.encode() if isinstance(body, str) else body
     headers = {
         name: value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()
     }
-    if request.method == "HEAD":
-        headers.pop("Content-Length", None)
-    incoming = Incoming(environ_of(request.method, request.url, headers, bytes(body)))
+    return Incoming(environ_of(request.method, request.url, headers, bytes(body)))
+
+
+def _answered(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    incoming = _incoming(request)
     status: list[str] = []
     try:
         require_valid(incoming)
@@ -67,6 +72,19 @@ def _answered(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         )
         return AWSResponse(request.url, int(status[0].split()[0]), HTTPHeaders(), _Raw(b"".join(parts)))
     raise TakenError
+
+
+def _checked(request: AWSPreparedRequest, **_: Any) -> None:
+    try:
+        require_valid(_incoming(request))
+    except RefusedError as error:
+        told = {"Code": error.refusal.code, "Message": error.refusal.message}
+        raise ClientError({"Error": told, "ResponseMetadata": {"HTTPStatusCode": 400}}, "") from error  # type: ignore[typeddict-item]
+
+
+def check_before_moto(asking: Any) -> None:
+    """Has a client's requests checked, as the local cloud does it, before moto answers them in this process."""
+    asking.meta.events.register_first("before-send.*", _checked)
 
 
 @cache

@@ -94,7 +94,7 @@ EXAMPLES: dict[str, tuple[str, Arguments, list[Arguments]]] = {
     "ec2 key pair name": (
         "import_key_pair",
         {"KeyName": "my key?", "PublicKeyMaterial": b"x"},
-        [{"KeyName": name, "PublicKeyMaterial": b"x"} for name in ("börse", " x", "x" * 256)],
+        [{"KeyName": name, "PublicKeyMaterial": b"x"} for name in ("börse", "", "x" * 256)],
     ),
     "ec2 user data is base64": ("run_instances", launched(UserData="x"), []),
     "ec2 user data has 16 KB": ("run_instances", launched(UserData="x" * 16384), [launched(UserData="x" * 16385)]),

@@ -163,6 +163,7 @@ GOOD: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("s3", "get_object_attributes", {"Bucket": "b", "Key": "k", "ObjectAttributes": ["ETag", "ObjectSize"]}),
     ("s3", "put_bucket_lifecycle_configuration", lifecycle(Expiration={"Days": 7})),
+    ("s3", "put_bucket_policy", {"Bucket": "b", "Policy": "{}"}),
     (
         *("s3", "put_bucket_acl"),
         {

@@ -68,10 +68,10 @@ RULES: Final = (
         "ec2",
         ("CreateKeyPair", "ImportKeyPair"),
         "KeyName",
-        lambda value, _: 0 < len(value) <= 255 and value.isascii() and value == value.strip(),
+        lambda value, _: 0 < len(value) <= 255 and value.isascii(),
         "InvalidParameterValue",
-        "Value ({value}) for parameter KeyName is invalid. It has up to 255 ASCII characters, no space at either end.",
-        f"{_EC2}UserGuide/create-key-pairs.html",
+        "Value ({value}) for parameter KeyName is invalid. It has up to 255 ASCII characters.",
+        f"{_EC2}APIReference/API_CreateKeyPair.html",
     ),
     Rule(
         "ec2 user data is base64",
