@@ -30,8 +30,9 @@ def environ_of(method: str, url: str, headers: dict[str, str], body: bytes) -> d
         "PATH_INFO": parts.path or "/",
         "QUERY_STRING": parts.query,
         "CONTENT_LENGTH": str(len(body)),
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "4566",
+        "HTTP_HOST": parts.netloc,
+        "SERVER_NAME": parts.hostname,
+        "SERVER_PORT": str(parts.port or 443),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(body),
     }
