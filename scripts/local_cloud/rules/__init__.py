@@ -10,10 +10,10 @@ from typing import Final
 
 from local_cloud.refusals import Refusal
 from local_cloud.request_input import OperationInput
-from local_cloud.rules import ec2, iam, s3
+from local_cloud.rules import catalog, ec2, iam, s3
 from local_cloud.rules.rule import Rule
 
-RULES: Final = (*ec2.RULES, *iam.RULES, *s3.RULES)
+RULES: Final = (*ec2.RULES, *iam.RULES, *s3.RULES, *catalog.RULES)
 
 
 @cache

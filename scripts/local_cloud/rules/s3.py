@@ -1,4 +1,4 @@
-"""What S3's pages say of its requests, and those of Glue and Athena of theirs."""
+"""What S3's pages say of its requests."""
 
 from __future__ import annotations
 
@@ -26,29 +26,13 @@ def _header_tags_fit(value: str, _: Values) -> bool:
     return len(tags) <= 10 and len(dict(tags)) == len(tags) and sizes and all(is_own(key, {}) for key, _ in tags)
 
 
-_RULES_OF_THE_CATALOG: Final = (
-    Rule(
-        "glue tags: neither key nor value begins with aws:",
-        "glue",
-        (),
-        "[Tags || `{}`, TagsToAdd || `{}`][].[keys(@), values(@)][][]",
-        is_own,
-        "InvalidInputException",
-        "Tag '{value}' is not valid: the prefix aws: is reserved.",
-        f"{DOCS}glue/latest/dg/monitor-tags.html",
-    ),
-    *tag_rules(
-        "athena", "Tags[].Key", "InvalidRequestException", f"{DOCS}athena/latest/APIReference/API_Tag.html", plain=True
-    ),
-)
-
 _BUCKET_TAGS: Final = f"{_S3}userguide/CostAllocTagging.html"
 _OBJECT_TAGS: Final = f"{_S3}userguide/object-tagging.html"
 _LIFECYCLE: Final = f"{_S3}userguide/intro-lifecycle-rules.html"
 _CONFIGURED: Final = ("PutBucketLifecycleConfiguration",)
 _WRITES: Final = ("PutObject", "CopyObject", "CreateMultipartUpload")
 _MALFORMED: Final = "The XML you provided was not well-formed or did not validate against our published schema"
-_RULES_OF_S3: Final = (
+RULES: Final = (
     Rule(
         "s3 bucket name",
         "s3",
@@ -144,5 +128,3 @@ _RULES_OF_S3: Final = (
         _LIFECYCLE,
     ),
 )
-
-RULES: Final = (*_RULES_OF_S3, *_RULES_OF_THE_CATALOG)
