@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,8 +23,8 @@ from local_cloud.incoming import Incoming
 # Where the name in a signature is not the model's.
 _MODELS = {"tagging": "resourcegroupstaggingapi", "servicequotas": "service-quotas"}
 _NUMBERS: Mapping[str, Callable[[str], float]] = {"integer": int, "long": int, "float": float, "double": float}
-# What EC2's, IAM's and STS's requests carry beside the operation's own parameters.
-_QUERY_FRAME = frozenset({"Action", "Version"})
+# What EC2's, IAM's and STS's requests carry beside the operation's own parameters, in signed addresses too.
+_QUERY_FRAME = re.compile(r"Action|Version|X-Amz-.*")
 
 
 class UnreadableError(Exception):
@@ -88,7 +89,7 @@ def read(incoming: Incoming) -> OperationInput | None:
     if protocol == "json":
         found.values = _json(incoming)
     elif found.shape is not None:
-        tree = _tree({name: value for name, value in incoming.form.items() if name not in _QUERY_FRAME})
+        tree = _tree({name: text for name, text in incoming.form.items() if not _QUERY_FRAME.fullmatch(name)})
         found.values = _Query(protocol == "ec2", found.unknown).value(found.shape, tree, "")
     return found
 

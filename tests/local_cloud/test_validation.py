@@ -147,6 +147,7 @@ GOOD: list[tuple[str, str, dict[str, Any]]] = [
     ),  # moto answers it, as EC2, by InvalidInstanceType
     ("iam", "create_role", ROLE | {"Description": "Börse: a\tb", "Tags": [{"Key": "ö b", "Value": ""}]}),
     ("iam", "tag_role", {"RoleName": "node", "Tags": []}),
+    ("iam", "get_policy_version", {"PolicyArn": "arn:aws:iam::123456789012:policy/p", "VersionId": "v1"}),
     ("sts", "get_caller_identity", {}),
     ("glue", "get_tables", {"DatabaseName": "börse \N{CHART WITH UPWARDS TREND}", "Expression": "", "MaxResults": 100}),
     ("glue", "get_tables", {"DatabaseName": "market", "TransactionId": "7"}),
@@ -200,6 +201,7 @@ def code_of(service: str, method: str, path: str, body: bytes, **headers: str) -
         ("ec2", "POST", "/", b"Action=DescribeVpcs&Filter.1.Nom=a", "UnknownParameter"),
         ("ec2", "POST", "/", b"Action=DescribeVpcs&VpcId=vpc-1", "InvalidParameterValue"),
         ("ec2", "POST", "/", b"Action=MakeVpcs", "InvalidAction"),
+        ("ec2", "GET", "/?Action=DescribeVpcs&Version=2016-11-15&X-Amz-Expires=60", b"", ""),
         ("ec2", "POST", "/", b"Action=DescribeVpcs&DryRun=perhaps", "InvalidParameterValue"),
         ("iam", "POST", "/", b"Action=GetRole&RoleName=a&Colour=red", ""),
         # rest-json, which no service that is served here has yet
