@@ -202,8 +202,15 @@ def _text(shape: Shape, value: str, path: str) -> Iterator[Problem]:
     pattern, enumerated = shape.metadata.get("pattern"), shape.metadata.get("enum")
     if pattern and not _compiled(pattern).fullmatch(value):
         yield Problem("limit", path, value, f"satisfy regular expression pattern: {pattern}")
-    if enumerated and value not in enumerated and shape.name not in _CHECKED_BY_MOTO:
+    if enumerated and not _is_one_of(shape, value, enumerated) and shape.name not in _CHECKED_BY_MOTO:
         yield Problem("limit", path, value, f"satisfy enum value set: [{', '.join(enumerated)}]")
+
+
+def _is_one_of(shape: Shape, value: str, enumerated: list[str]) -> bool:
+    if value in enumerated:
+        return True
+    # AWS's own SDK for C++ sends the header x-amz-checksum-mode as "enabled", which S3 takes.
+    return shape.serialization.get("location") == "header" and value.upper() in {one.upper() for one in enumerated}
 
 
 @cache

@@ -162,6 +162,7 @@ GOOD: list[tuple[str, str, dict[str, Any]]] = [
         "put_object",
         {"Bucket": "b", "Key": "a/b c.gz", "Body": b"x", "Metadata": {"end": "7"}, "IfNoneMatch": "*"},
     ),
+    ("s3", "get_object", {"Bucket": "b", "Key": "k", "Range": "bytes=0-7", "ChecksumMode": "enabled"}),
     ("s3", "get_object_attributes", {"Bucket": "b", "Key": "k", "ObjectAttributes": ["ETag", "ObjectSize"]}),
     ("s3", "put_bucket_lifecycle_configuration", lifecycle(Expiration={"Days": 7})),
     ("s3", "put_bucket_policy", {"Bucket": "b", "Policy": "{}"}),
