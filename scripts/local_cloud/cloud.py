@@ -10,7 +10,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import ec2_hooks, glue_crawler, hosts, iam_users, identities, names_refused, s3_versions
+from local_cloud import ec2_hooks, glue_crawler, hosts, iam_users, identities, s3_versions
 from local_cloud.addresses import AddressPool
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
@@ -47,7 +47,6 @@ class Cloud:
         glue_api.install()
         iam_users.install()
         s3_versions.install()
-        names_refused.install()
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         self._trino.start()
         self._athena = athena.install(self._trino)

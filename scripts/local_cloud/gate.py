@@ -13,7 +13,7 @@ from botocore.session import Session
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket, s3_backends
 
-from local_cloud import allowed
+from local_cloud import allowed, validation
 from local_cloud.ec2_patch import replace
 from local_cloud.iam_callers import Caller, calling
 from local_cloud.incoming import Incoming
@@ -50,6 +50,7 @@ class Gate:
             self._check(incoming)
             caller = self._admit(incoming)
             incoming.require_checksum()
+            validation.require_valid(incoming)
             # moto takes the account from this header, whoever has sent it.
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account_id
             with calling(caller):

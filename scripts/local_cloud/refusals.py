@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from xml.sax.saxutils import escape
 JSON_SERVICES = ("glue", "athena", "tagging", "ssm", "servicequotas")
 _DRAINED_BYTES = 256 * 1024 * 1024
 _PIECE = 1024 * 1024
+_NOT_OF_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def refuse(environ: WSGIEnvironment, start_response: StartResponse, refusal: Ref
     if service in JSON_SERVICES:
         body = json.dumps({"__type": refusal.code, "message": refusal.message})
         return answer(environ, start_response, refusal.status, "application/x-amz-json-1.1", body)
-    code, message = escape(refusal.code), escape(refusal.message)
+    code, message = escape(refusal.code), escape(_NOT_OF_XML.sub("?", refusal.message))
     error = f"<Code>{code}</Code><Message>{message}</Message>"
     if service == "ec2":
         body = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>local-cloud</RequestID></Response>"

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from tests.local_cloud.sent import check_before_moto
 
 REGION = "us-east-1"
 
@@ -21,5 +22,11 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     # Hundreds of images that nobody asks for take a second to load.
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+    def client(service: str) -> Any:
+        made = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        check_before_moto(made)
+        return made
+
     with mock_aws():
-        yield lambda service: boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        yield client

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from tests.local_cloud.sent import check_before_moto
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -58,12 +59,15 @@ def json_lines(records: list[dict[str, Any]], *, compressed: bool = True) -> byt
 def clients(endpoint_url: str | None) -> tuple[S3Client, IAMClient, GlueClient, AthenaClient]:
     """The clients, made once since that is slow; moto answers those that were made before it started, too."""
     session = boto3.Session("local-cloud", "local-cloud", region_name=REGION)
-    return (
+    made = (
         session.client("s3", endpoint_url=endpoint_url),
         session.client("iam", endpoint_url=endpoint_url),
         session.client("glue", endpoint_url=endpoint_url),
         session.client("athena", endpoint_url=endpoint_url),
     )
+    for client in made:
+        check_before_moto(client)
+    return made
 
 
 class Lake:

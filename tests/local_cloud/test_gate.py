@@ -40,6 +40,9 @@ class Client:
             "PATH_INFO": "/",
             "QUERY_STRING": "",
             "CONTENT_LENGTH": str(len(body)),
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "4566",
+            "wsgi.url_scheme": "http",
             "wsgi.input": io.BytesIO(body),
         }
         if service:
@@ -58,13 +61,21 @@ def client(settings: Settings) -> Client:
     return Client(settings)
 
 
-def form(action: str) -> bytes:
-    return urlencode({"Action": action, "Version": "2016-11-15"}).encode()
+def form(action: str, **parameters: str) -> bytes:
+    return urlencode({"Action": action, "Version": "2016-11-15", **parameters}).encode()
 
 
 def test_a_call_that_is_served_reaches_moto_with_its_body(client: Client) -> None:
-    assert client.call("ec2", form("RunInstances")) == "served"
-    assert client.body_at_api == form("RunInstances")
+    launch = form("RunInstances", MinCount="1", MaxCount="1")
+    assert client.call("ec2", launch) == "served"
+    assert client.body_at_api == launch
+
+
+def test_a_call_that_the_model_excludes_does_not_reach_moto(client: Client) -> None:
+    answer = client.call("ec2", form("RunInstances", MinCount="1"))
+    assert client.status.startswith("400")
+    assert "<Code>MissingParameter</Code>" in answer
+    assert client.body_at_api == b""
 
 
 def test_an_ec2_call_that_is_not_served_is_an_error_that_names_it(client: Client) -> None:
@@ -116,9 +127,9 @@ def test_a_bucket_of_another_account_than_the_expected_one_is_refused(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(s3_backends.bucket_accounts, "theirs", ("aws", "999999999999"))
-    client.call("s3", PATH_INFO="/theirs/key", HTTP_X_AMZ_EXPECTED_BUCKET_OWNER="123456789012")
+    client.call("s3", REQUEST_METHOD="GET", PATH_INFO="/theirs/key", HTTP_X_AMZ_EXPECTED_BUCKET_OWNER="123456789012")
     assert client.status == "403 Forbidden"
-    client.call("s3", PATH_INFO="/theirs/key", HTTP_X_AMZ_EXPECTED_BUCKET_OWNER="999999999999")
+    client.call("s3", REQUEST_METHOD="GET", PATH_INFO="/theirs/key", HTTP_X_AMZ_EXPECTED_BUCKET_OWNER="999999999999")
     assert client.status == "200 OK"
 
 

@@ -17,13 +17,10 @@ import botocore.session
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from moto.backends import get_backend
-from moto.server import ThreadedMotoServer
+from tests.local_cloud.enforcing import enforcing_cloud
 from tests.local_cloud.glue_lake import Lake
-from tests.support.engine import engine
 
 from local_cloud import glue_crawler
-from local_cloud.athena import api as athena
-from local_cloud.glue import api as glue_api
 
 MODULES = Path(__file__).parents[2] / "plugins" / "modules"
 Run = Callable[..., dict[str, Any]]
@@ -51,17 +48,10 @@ def _one_loader() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    """The address of an AWS API with the local cloud's crawler and Athena."""
-    glue_crawler.install()
-    glue_api.install()
-    executor = athena.install(engine())
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-    executor.close()
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the local cloud's AWS API, which refuses what AWS refuses."""
+    with enforcing_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        yield cloud.endpoint
 
 
 @pytest.fixture

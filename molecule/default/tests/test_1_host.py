@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import testinfra
-from conftest import Deployment, make
+from conftest import Deployment, make, play
 
 SERVICES = {
     "zookeeper": "zookeeper",
@@ -81,3 +81,12 @@ def test_the_instance_is_made_as_a_review_wants_it(deployment: Deployment) -> No
     ]:
         for rule in group["IpPermissions"]:
             assert "0.0.0.0/0" not in [source["CidrIp"] for source in rule["IpRanges"]]
+
+
+def test_a_plan_of_what_runs_under_the_longest_name_has_nothing_in_its_way(deployment: Deployment) -> None:
+    tasks = [task for one in play("plan.yml")["plays"] for task in one["tasks"]]
+    (shown,) = (task["hosts"]["localhost"]["msg"] for task in tasks if task["task"]["name"] == "Show the answer")
+    assert shown["obstacles"] == []
+    assert shown["deployment"] == deployment.facts["deployment"]
+    assert len(shown["deployment"]) == 24
+    assert shown["database_state"] == "own"

@@ -35,7 +35,7 @@ def plain_name(name: str) -> str:
 
 def list_data_catalogs(self: AthenaResponse) -> str:
     """ListDataCatalogs: Glue's is the only one."""
-    request = requests.read(self, "ListDataCatalogs")
+    request = requests.read(self)
     _check_workgroup(self, request)
     summary = {"CatalogName": CATALOG_NAME, "Type": "GLUE", "Status": _STATUS}
     found, token = requests.page([summary], lambda one: one["CatalogName"], request)
@@ -44,7 +44,7 @@ def list_data_catalogs(self: AthenaResponse) -> str:
 
 def get_data_catalog(self: AthenaResponse) -> str:
     """GetDataCatalog: Glue's, which is this account's."""
-    request = requests.read(self, "GetDataCatalog")
+    request = requests.read(self)
     catalog = _catalog(self, request, "Name")
     parameters = {"catalog-id": catalog.backend.account_id}
     return json.dumps(
@@ -54,7 +54,7 @@ def get_data_catalog(self: AthenaResponse) -> str:
 
 def get_database(self: AthenaResponse) -> str:
     """GetDatabase: a database of the catalog."""
-    request = requests.read(self, "GetDatabase")
+    request = requests.read(self)
     catalog = _catalog(self, request)
     name = plain_name(request["DatabaseName"])
     with _in_glue():
@@ -64,7 +64,7 @@ def get_database(self: AthenaResponse) -> str:
 
 def list_databases(self: AthenaResponse) -> str:
     """ListDatabases: the databases of the catalog by name."""
-    request = requests.read(self, "ListDatabases")
+    request = requests.read(self)
     catalog = _catalog(self, request)
     with _in_glue():
         catalog.authorize_database("glue:GetDatabases", "*")
@@ -77,7 +77,7 @@ def list_databases(self: AthenaResponse) -> str:
 
 def get_table_metadata(self: AthenaResponse) -> str:
     """GetTableMetadata: a table or a view of the catalog."""
-    request = requests.read(self, "GetTableMetadata")
+    request = requests.read(self)
     catalog = _catalog(self, request)
     database, name = plain_name(request["DatabaseName"]), plain_name(request["TableName"])
     with _in_glue():
@@ -90,7 +90,7 @@ def get_table_metadata(self: AthenaResponse) -> str:
 
 def list_table_metadata(self: AthenaResponse) -> str:
     """ListTableMetadata: the tables and views of a database by name, those that Expression matches."""
-    request = requests.read(self, "ListTableMetadata")
+    request = requests.read(self)
     catalog = _catalog(self, request)
     database = plain_name(request["DatabaseName"])
     with _in_glue():

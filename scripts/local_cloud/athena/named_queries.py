@@ -50,7 +50,7 @@ def _find(backend: AthenaBackend, query_id: str) -> SavedQuery:
 
 def create_named_query(self: AthenaResponse) -> str:
     """CreateNamedQuery: the same ClientRequestToken creates one query only."""
-    request = requests.read(self, "CreateNamedQuery")
+    request = requests.read(self)
     backend = self.athena_backend
     group = workgroups.find(backend, request.get("WorkGroup") or "primary")
     token = request.get("ClientRequestToken")
@@ -66,13 +66,13 @@ def create_named_query(self: AthenaResponse) -> str:
 
 def get_named_query(self: AthenaResponse) -> str:
     """GetNamedQuery."""
-    request = requests.read(self, "GetNamedQuery")
+    request = requests.read(self)
     return json.dumps({"NamedQuery": _find(self.athena_backend, request["NamedQueryId"]).as_dict()})
 
 
 def batch_get_named_query(self: AthenaResponse) -> str:
     """BatchGetNamedQuery: ids that are unknown are listed, the others answered."""
-    request = requests.read(self, "BatchGetNamedQuery")
+    request = requests.read(self)
     found: list[dict[str, str]] = []
     missing: list[dict[str, str]] = []
     for query_id in request["NamedQueryIds"]:
@@ -87,7 +87,7 @@ def batch_get_named_query(self: AthenaResponse) -> str:
 
 def list_named_queries(self: AthenaResponse) -> str:
     """ListNamedQueries: the ids of a workgroup's queries, the oldest first."""
-    request = requests.read(self, "ListNamedQueries")
+    request = requests.read(self)
     backend = self.athena_backend
     group = workgroups.find(backend, request.get("WorkGroup") or "primary")
     of_group = [query for query in _saved(backend) if query.workgroup is group]
@@ -97,7 +97,7 @@ def list_named_queries(self: AthenaResponse) -> str:
 
 def update_named_query(self: AthenaResponse) -> str:
     """UpdateNamedQuery: name and statement, and the description if one is given; an empty one removes it."""
-    request = requests.read(self, "UpdateNamedQuery")
+    request = requests.read(self)
     query = _find(self.athena_backend, request["NamedQueryId"])
     query.name, query.query_string = request["Name"], request["QueryString"]
     if request.get("Description") is not None:
@@ -107,7 +107,7 @@ def update_named_query(self: AthenaResponse) -> str:
 
 def delete_named_query(self: AthenaResponse) -> str:
     """DeleteNamedQuery."""
-    request = requests.read(self, "DeleteNamedQuery")
+    request = requests.read(self)
     del self.athena_backend.named_queries[_find(self.athena_backend, request["NamedQueryId"]).id]
     return "{}"
 

@@ -92,16 +92,16 @@ def _of_workgroup(backend: AthenaBackend, workgroup: str) -> Iterator[Statement]
             yield statement
 
 
-def _read(response: AthenaResponse, operation: str) -> tuple[AthenaBackend, dict[str, Any], str]:
+def _read(response: AthenaResponse) -> tuple[AthenaBackend, dict[str, Any], str]:
     """The backend, the parameters of a call and its workgroup, which has to exist."""
-    request = requests.read(response, operation)
+    request = requests.read(response)
     backend = response.athena_backend
     return backend, request, workgroups.find(backend, request["WorkGroup"]).name
 
 
 def create_prepared_statement(self: AthenaResponse) -> str:
     """CreatePreparedStatement: a name that is taken is refused."""
-    backend, request, workgroup = _read(self, "CreatePreparedStatement")
+    backend, request, workgroup = _read(self)
     name = request["StatementName"]
     if (workgroup, name) in _all(backend):
         raise invalid_request(f"PreparedStatement {name} already exists in workGroup {workgroup}")
@@ -111,13 +111,13 @@ def create_prepared_statement(self: AthenaResponse) -> str:
 
 def get_prepared_statement(self: AthenaResponse) -> str:
     """GetPreparedStatement."""
-    backend, request, workgroup = _read(self, "GetPreparedStatement")
+    backend, request, workgroup = _read(self)
     return json.dumps({"PreparedStatement": _get(backend, workgroup, request["StatementName"]).as_dict()})
 
 
 def batch_get_prepared_statement(self: AthenaResponse) -> str:
     """BatchGetPreparedStatement: names that are unknown are listed, the others answered."""
-    backend, request, workgroup = _read(self, "BatchGetPreparedStatement")
+    backend, request, workgroup = _read(self)
     found: list[dict[str, Any]] = []
     missing: list[dict[str, str]] = []
     for name in request["PreparedStatementNames"]:
@@ -130,7 +130,7 @@ def batch_get_prepared_statement(self: AthenaResponse) -> str:
 
 def list_prepared_statements(self: AthenaResponse) -> str:
     """ListPreparedStatements: a workgroup's statements by name."""
-    backend, request, workgroup = _read(self, "ListPreparedStatements")
+    backend, request, workgroup = _read(self)
     found, token = requests.page(_of_workgroup(backend, workgroup), lambda statement: statement.name, request)
     summaries = [{"StatementName": one.name, "LastModifiedTime": one.modified} for one in found]
     return requests.answer("PreparedStatements", summaries, token)
@@ -138,7 +138,7 @@ def list_prepared_statements(self: AthenaResponse) -> str:
 
 def update_prepared_statement(self: AthenaResponse) -> str:
     """UpdatePreparedStatement: the text, and the description if one is given."""
-    backend, request, workgroup = _read(self, "UpdatePreparedStatement")
+    backend, request, workgroup = _read(self)
     known = _get(backend, workgroup, request["StatementName"])
     description = request.get("Description") or known.description
     save(backend, workgroup, known.name, request["QueryStatement"], description)
@@ -147,7 +147,7 @@ def update_prepared_statement(self: AthenaResponse) -> str:
 
 def delete_prepared_statement(self: AthenaResponse) -> str:
     """DeletePreparedStatement."""
-    backend, request, workgroup = _read(self, "DeletePreparedStatement")
+    backend, request, workgroup = _read(self)
     remove(backend, workgroup, request["StatementName"])
     return "{}"
 

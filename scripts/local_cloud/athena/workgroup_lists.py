@@ -15,7 +15,7 @@ _ENGINE = "Athena engine version 3"
 
 def list_work_groups(self: AthenaResponse) -> str:
     """ListWorkGroups: by name."""
-    request = requests.read(self, "ListWorkGroups")
+    request = requests.read(self)
     groups = list(self.athena_backend.work_groups.values())
     found, token = requests.page(groups, lambda group: group.name, request)
     return requests.answer("WorkGroups", [_summary(group) for group in found], token)
@@ -34,7 +34,7 @@ def _summary(group: WorkGroup) -> dict[str, Any]:
 
 def list_engine_versions(self: AthenaResponse) -> str:
     """ListEngineVersions: there is one, and AUTO is that one."""
-    request = requests.read(self, "ListEngineVersions")
+    request = requests.read(self)
     versions = [{"SelectedEngineVersion": name, "EffectiveEngineVersion": _ENGINE} for name in ("AUTO", _ENGINE)]
     return requests.answer(
         "EngineVersions", *requests.page(versions, lambda one: one["SelectedEngineVersion"], request)

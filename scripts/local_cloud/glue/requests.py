@@ -10,7 +10,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.glue.responses import GlueResponse
 
-from local_cloud import pages, validation
+from local_cloud import pages
 
 Item = TypeVar("Item")
 PAGE = 100
@@ -57,10 +57,9 @@ def read(response: GlueResponse, operation: str, unserved: Iterable[str] = ()) -
         unserved: parameters that the local cloud does not act on, so that it refuses them.
 
     Raises:
-        JsonRESTError: ValidationException if Glue's model excludes them, InvalidInputException for an unserved one.
+        JsonRESTError: InvalidInputException for an unserved one.
     """
     request: dict[str, Any] = response.parameters
-    validation.check("glue", operation, request)
     for name in unserved:
         if request.get(name):
             raise invalid_input(f"The local cloud does not serve {operation} with {name}.")

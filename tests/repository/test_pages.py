@@ -1,0 +1,32 @@
+"""What docs/aws.md promises is tested where it says so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "aws.md"
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    named = re.findall(r"`((?:tests|molecule)/[\w/]+\.py)(?:::(\w+))?`", PAGE.read_text(encoding="utf-8"))
+    assert named
+    missing = []
+    for path, function in named:
+        file = ROOT / path
+        if not file.exists() or (function and f"def {function}(" not in file.read_text(encoding="utf-8")):
+            missing.append(f"{path}::{function}")
+    assert missing == []
+
+
+def test_every_row_names_a_source_and_a_test() -> None:
+    tables = PAGE.read_text(encoding="utf-8").partition("## What differs")[0]
+    rows = [
+        line for line in tables.splitlines() if line.startswith("| ") and not line.startswith(("| behaviour", "| ---"))
+    ]
+    for row in rows:
+        _, behaviour, source, test, _ = re.split(r"(?<!\\)\|", row)
+        assert behaviour.strip(), row
+        assert source.strip(), row
+        assert "`" in test or test.strip() == "the same", row
