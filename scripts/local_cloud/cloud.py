@@ -10,7 +10,16 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import ec2_hooks, glue_crawler, hosts, iam_users, identities, names_refused, s3_versions
+from local_cloud import (
+    ec2_hooks,
+    glue_crawler,
+    glue_propagation,
+    hosts,
+    iam_users,
+    identities,
+    names_refused,
+    s3_versions,
+)
 from local_cloud.addresses import AddressPool
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
@@ -45,6 +54,7 @@ class Cloud:
         ec2_hooks.install(self._machines, AddressPool(settings.block))
         glue_crawler.install()
         glue_api.install()
+        glue_propagation.install()
         iam_users.install()
         s3_versions.install()
         names_refused.install()
