@@ -18,6 +18,7 @@ from local_cloud import (
     iam_users,
     identities,
     names_refused,
+    s3_keys,
     s3_versions,
 )
 from local_cloud.addresses import AddressPool
@@ -56,6 +57,7 @@ class Cloud:
         glue_api.install()
         glue_propagation.install()
         iam_users.install()
+        s3_keys.install()
         s3_versions.install()
         names_refused.install()
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
