@@ -61,7 +61,7 @@ def _fill(cloud: SmallCloud, objects_an_hour: int) -> int:
             key = f"{prefix}AAAAAAAAAAAAAAAAAAAAAA+0+{offset:020}.json.gz"
             offset += _ROWS
             stored = store.put_object(cloud.deployment.data_bucket, key, body)
-            stored.set_metadata({"end-offset": str(offset)})
+            stored.set_metadata({"x-amz-meta-end-offset": str(offset)})
     return offset // _ROWS
 
 
