@@ -11,7 +11,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Words choose; text is handed on as it was typed. All are read from the command line only, but for ENV: what a shell exports under
 # such a name (HOST, USER, FORMAT) was meant for somebody else.
-WORDS := ANALYSIS BACKUP CONFIRM FAULTS FORMAT HOST INSTANCE MAY MINUTES PART PURGE REMOVE ROUND SEED STEP USER WHAT
+WORDS := ANALYSIS BACKUP CONFIRM DAYS FAULTS FORMAT HOST INSTANCE MAY MINUTES PART PURGE REMOVE ROUND SEED STEP USER WHAT
 TEXTS := ARGS COMMAND SQL
 # make expands what stands on its command line, and again for the environment of each recipe: a `$(shell ...)` in SQL would run.
 $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
@@ -68,8 +68,8 @@ down: venv  ## removes it all again (CONFIRM=yes: asks nothing; PURGE=yes: the d
 status: venv  ## one screen; exit code 0 only where all is well
 	@$(BIN)/python -m stock_market_ops.status --format "$${FORMAT:-table}"
 
-query: venv  ## SQL='select ...' in Athena, FORMAT=table|json|csv; without SQL the named analyses
-	@$(BIN)/python -m stock_market_ops.query --format "$${FORMAT:-table}" $${SQL:+"--sql=$$SQL"} $$ANALYSIS
+query: venv  ## SQL='select ...' in Athena, FORMAT=table|json|csv; without SQL the named analyses of the newest day (DAYS=7, DAYS=all)
+	@$(BIN)/python -m stock_market_ops.query --format "$${FORMAT:-table}" $${DAYS:+"--days=$$DAYS"} $${SQL:+"--sql=$$SQL"} $$ANALYSIS
 
 verify: venv  ## from S3 alone: is every record there exactly once? FORMAT=table|json; ARGS='--at-rest' when nothing is written
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.verify --format "$${FORMAT:-table}"
@@ -144,7 +144,7 @@ test-shells: system venv-test  ## every command in every shell that people have,
 audit: venv  ## pinned versions with known vulnerabilities, by asking OSV; exit code 2 where they can't be looked up
 	@$(WITH_ARGS) $(BIN)/python -m supply_chain
 
-bench: system venv-test  ## the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|stream|replay|outage|profile)
+bench: system venv-test  ## the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|history|stream|replay|outage|profile)
 	$(WITH_ARGS) $(BIN)/python -m benchmarks.run --part "$${PART:-all}"
 
 chaos: system venv-test  ## fault trials: SEED=123 repeats a schedule, FAULTS=500 is how many, ROUND=3 plays one round of it

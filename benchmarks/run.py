@@ -1,4 +1,4 @@
-"""The benchmarks: `python -m benchmarks.run --part deployment|stream|replay|outage|profile|all`: `make bench PART=...`.
+"""The benchmarks: `make bench PART=...` with deployment, history, stream, replay, outage, profile or all.
 
 Prints a table for each part and writes JSON under benchmarks/results/. Not among `all` are the part `outage`, which
 takes S3 away for ten minutes, and the part `profile`, which prints where producer and consumer spend their time. Exit
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import deployment, replay, stream
+from benchmarks import deployment, history, replay, stream
 from benchmarks.figures import ROOT, Figure, machine, table, write
 from benchmarks.measured import BenchmarkError
 from benchmarks.profiles import profiles
@@ -25,7 +25,7 @@ from kafka_distribution.build import BuildError
 def main() -> int:
     """The program; returns the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__)
-    parts = ("deployment", "stream", "replay", "outage", "profile", "all")
+    parts = ("deployment", "history", "stream", "replay", "outage", "profile", "all")
     parser.add_argument("--part", choices=parts, default="all", help="default: %(default)s")
     parser.add_argument(
         "--scale",
@@ -47,6 +47,8 @@ def main() -> int:
 def _run(part: str, scale: float) -> None:
     if part in ("deployment", "all"):
         _show("deployment", deployment.figures)
+    if part in ("history", "all"):
+        _show("history", partial(history.figures, scale))
     if part in ("stream", "all"):
         _show("stream", partial(stream.figures, scale))
     if part in ("replay", "all"):

@@ -35,6 +35,11 @@ options:
         description: The statement.
         type: str
         required: true
+      parameters:
+        description: SQL literals, one for each C(?) of the statement in its order.
+        type: list
+        elements: str
+        default: []
   workgroup:
     description: The workgroup in which they run.
     type: str
@@ -114,7 +119,7 @@ def reads(sql: str) -> bool:
     return first.upper().startswith(("SELECT", "WITH"))
 
 
-def ask(client: Any, params: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+def ask(client: Any, params: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
     """Run one query to its end and return its answer.
 
     Raises:
@@ -125,6 +130,7 @@ def ask(client: Any, params: dict[str, Any], query: dict[str, str]) -> dict[str,
         QueryString=query["sql"],
         WorkGroup=params["workgroup"],
         QueryExecutionContext={"Database": params["database"]},
+        **({"ExecutionParameters": query["parameters"]} if query["parameters"] else {}),
         aws_retry=True,
     )["QueryExecutionId"]
     pause = 0.05
@@ -179,7 +185,11 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {"name": {"type": "str", "required": True}, "sql": {"type": "str", "required": True}},
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "sql": {"type": "str", "required": True},
+                    "parameters": {"type": "list", "elements": "str", "default": []},
+                },
             },
             "workgroup": {"type": "str", "default": "primary"},
             "database": {"type": "str", "required": True},

@@ -10,7 +10,16 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import ec2_hooks, glue_crawler, hosts, iam_users, identities, s3_versions
+from local_cloud import (
+    ec2_hooks,
+    glue_crawler,
+    glue_propagation,
+    hosts,
+    iam_users,
+    identities,
+    s3_keys,
+    s3_versions,
+)
 from local_cloud.addresses import AddressPool
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
@@ -45,7 +54,9 @@ class Cloud:
         ec2_hooks.install(self._machines, AddressPool(settings.block))
         glue_crawler.install()
         glue_api.install()
+        glue_propagation.install()
         iam_users.install()
+        s3_keys.install()
         s3_versions.install()
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         self._trino.start()

@@ -113,7 +113,12 @@ class Crawler(models.FakeCrawler):
         with self._lock:
             if self.status != "READY":
                 raise CrawlerRunningException(f"Crawler with name {self.name} is currently running")
-            kept = {"targets": self.targets, "schema_change_policy": self.schema_change_policy}
+            kept = {
+                "targets": self.targets,
+                "schema_change_policy": self.schema_change_policy,
+                "recrawl_policy": self.recrawl_policy,
+                "database_name": self.database_name,
+            }
             _check(kept | {field: value for field, value in changes.items() if value is not None})
             for field, value in _with_defaults(changes, only_given=True).items():
                 setattr(self, field, value)
@@ -127,7 +132,8 @@ class Crawler(models.FakeCrawler):
         return "READY" if not self.records or self.records[-1].end_time else "STOPPING"
 
     def as_dict(self) -> dict[str, Any]:
-        description = {key: value for key, value in super().as_dict().items() if value is not None}
+        # An empty text is left out, too: AWS keeps none of TablePrefix, Description and Configuration.
+        description = {key: value for key, value in super().as_dict().items() if value is not None and value != ""}
         description["CrawlElapsedTime"] = 0
         if self.records and self.status != "READY":
             description["CrawlElapsedTime"] = int(self.records[-1].seconds * 1000)
@@ -215,6 +221,7 @@ def _check(definition: dict[str, Any]) -> None:
     targets = definition.get("targets")
     if targets is not None:
         _check_targets(targets, definition.get("schema_change_policy") or {})
+        _check_recrawl(targets, definition.get("recrawl_policy") or {}, definition.get("schema_change_policy") or {})
     if definition.get("schedule"):
         raise InvalidInputException("Crawler", "Schedules of crawlers are not supported by the local cloud.")
     if definition.get("classifiers"):
@@ -227,7 +234,7 @@ def _check(definition: dict[str, Any]) -> None:
     if merges:
         raise InvalidInputException("Crawler", "MergeNewColumns is not supported by the local cloud.")
     if definition.get("role") is not None:
-        problem = CrawlerRole(definition["role"]).problem()
+        problem = CrawlerRole(definition["role"]).problem(definition.get("database_name") or "")
         if problem:
             raise InvalidInputException("Crawler", problem)
 
@@ -252,6 +259,26 @@ def _check_targets(targets: dict[str, Any], policy: dict[str, Any]) -> None:
             split_s3_url(target.get("Path", ""))
         except ValueError as error:
             raise InvalidInputException("Crawler", str(error)) from error
+
+
+def _check_recrawl(targets: dict[str, Any], recrawl: dict[str, Any], policy: dict[str, Any]) -> None:
+    """Crawls of what is new only: for S3 targets, and without a change of what is known.
+
+    https://docs.aws.amazon.com/glue/latest/dg/incremental-crawls.html, "Notes and restrictions"
+    """
+    behavior = recrawl.get("RecrawlBehavior") or "CRAWL_EVERYTHING"
+    if behavior == "CRAWL_EVERYTHING":
+        return
+    if behavior == "CRAWL_NEW_FOLDERS_ONLY":
+        if targets.get("CatalogTargets"):
+            raise InvalidInputException("Crawler", "Crawl new folders only is for Amazon S3 targets.")
+        if set((_DEFAULT_POLICY | policy).values()) != {"LOG"}:
+            raise InvalidInputException(
+                "Crawler",
+                'The SchemaChangePolicy for "Crawl new folders only" Amazon S3 target can have only LOG DeleteBehavior '
+                "value and LOG UpdateBehavior value.",
+            )
+    raise InvalidInputException("Crawler", f"RecrawlBehavior {behavior} is not supported by the local cloud.")
 
 
 def _with_defaults(definition: dict[str, Any], *, only_given: bool = False) -> dict[str, Any]:

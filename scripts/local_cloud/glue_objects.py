@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from moto.s3.models import FakeKey, S3Backend, s3_backends
 
+from local_cloud import s3_keys
+
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -68,8 +70,7 @@ class ObjectStore:
         if bucket not in self._listings:
             if bucket not in self._backend.buckets:
                 raise NoSuchBucketError(bucket)
-            # dict.keys itself, in one step: moto's own iteration breaks when another thread writes meanwhile.
-            self._listings[bucket] = sorted(dict.keys(self._backend.buckets[bucket].keys))
+            self._listings[bucket] = s3_keys.snapshot(self._backend.buckets[bucket].keys)
         return self._listings[bucket]
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[StoredObject]:

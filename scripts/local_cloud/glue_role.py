@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from local_cloud import glue_propagation
 from local_cloud.glue_objects import StoredObject
 from local_cloud.iam_actions import glue_database_arns, glue_table_arns
 from local_cloud.iam_callers import Caller, find_role, role_session, trusts
@@ -18,16 +19,19 @@ class CrawlerRole:
     def __init__(self, name_or_arn: str) -> None:
         self._name = name_or_arn
 
-    def problem(self) -> str:
-        """Why Glue can't take the role on, or an empty string."""
+    def problem(self, database: str | None = None) -> str:
+        """Why Glue can't take the role on, or an empty string.
+
+        With a database, a crawler is being defined: then a change of the role may not have reached Glue yet.
+        """
         role = find_role(self._name)
         try:
             trusted = role is not None and trusts(role, (SERVICE,))
         except UnsupportedPolicyError as error:
             return f"The local cloud can't judge a trust policy with {error}"
-        if not trusted:
+        if role is None or not trusted:
             return f"Service is unable to assume provided role {self._name}. Please verify role's TrustPolicy"
-        return ""
+        return "" if database is None else glue_propagation.problem(role, database)
 
     def rights(self, region: str, account_id: str, database: str) -> CrawlerRights:
         """What the role may do in a crawl that writes to a database."""

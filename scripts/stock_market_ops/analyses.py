@@ -25,11 +25,24 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class Analysis:
-    """A question to the data: its name on the command line, its title on the screen, its SQL."""
+    """A question to the data: its name on the command line, its title on the screen, its SQL.
+
+    The SQL has two `?`, for which `since` gives the values: the first day, by which Glue leaves out partitions, and
+    the first hour.
+    """
 
     name: str
     title: str
     sql: str
+
+
+def since(first_hour: str) -> list[str]:
+    """Return the SQL literals for an analysis' two `?`: from which day and hour of arrival on it looks.
+
+    Args:
+        first_hour: `YYYY-MM-DD HH`, or `YYYY-MM-DD` for all of that day; empty for the whole history.
+    """
+    return [f"'{first_hour[:10]}'", f"'{first_hour}'"]
 
 
 def load_all(directory: Path = DIRECTORY) -> dict[str, Analysis]:

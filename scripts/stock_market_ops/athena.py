@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -61,9 +61,16 @@ def typed(text: str | None, type_name: str) -> Value:
     return text
 
 
-def run(client: AthenaClient, deployment: Deployment, sql: str, timeout_seconds: float = 120.0) -> Answer:
+def run(
+    client: AthenaClient,
+    deployment: Deployment,
+    sql: str,
+    timeout_seconds: float = 120.0,
+    parameters: Sequence[str] = (),
+) -> Answer:
     """Run one statement in the deployment's workgroup and database and fetch all its rows.
 
+    `parameters` are SQL literals, one for each `?` of the statement in its order.
     A query that outlives `timeout_seconds`, or whose caller is interrupted, is stopped in Athena too.
 
     Raises:
@@ -74,6 +81,7 @@ def run(client: AthenaClient, deployment: Deployment, sql: str, timeout_seconds:
         QueryString=sql.strip().rstrip(";"),
         QueryExecutionContext={"Database": deployment.database},
         WorkGroup=deployment.workgroup,
+        **({"ExecutionParameters": list(parameters)} if parameters else {}),  # type: ignore[arg-type]
     )
     execution_id = started["QueryExecutionId"]
     try:

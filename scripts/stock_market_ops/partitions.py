@@ -1,7 +1,7 @@
 """New hours of data, made visible to Athena without a crawl.
 
 The consumer writes `quotes/dt=YYYY-MM-DD/hour=HH/...`. The crawler adds these prefixes to the catalog as partitions;
-between two crawls, this module does, so that a row can be counted seconds after it was written. It calls Glue's
+after the first crawl, this module does, so that a row can be counted seconds after it was written. It calls Glue's
 BatchCreatePartition, which does what Athena's ALTER TABLE ... ADD IF NOT EXISTS PARTITION does, without a query's wait.
 https://docs.aws.amazon.com/glue/latest/webapi/API_BatchCreatePartition.html
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -80,25 +81,28 @@ def described(glue: GlueClient, database: str, table: str) -> TableTypeDef:
         ) from None
 
 
-def catalogued(glue: GlueClient, database: str, table: str) -> set[Hour]:
-    """Return the partitions that the catalog has."""
+def catalogued(glue: GlueClient, database: str, table: str, since: str = "") -> set[Hour]:
+    """Return the partitions that the catalog has, of the days from `since` on."""
     known: set[Hour] = set()
     pages = glue.get_paginator("get_partitions").paginate(
-        DatabaseName=database, TableName=table, ExcludeColumnSchema=True
+        DatabaseName=database,
+        TableName=table,
+        ExcludeColumnSchema=True,
+        **({"Expression": f"dt >= '{since}'"} if since else {}),  # type: ignore[arg-type]
     )
     for page in pages:
         known.update(Hour(*partition["Values"]) for partition in page["Partitions"] if "Values" in partition)
     return known
 
 
-def missing(s3: S3Client, bucket: str, table: str, known: set[Hour]) -> list[Hour]:
-    """Return the hours that have objects and no partition; days whose 24 hours are all known are not listed again."""
+def missing(s3: S3Client, bucket: str, table: str, known: set[Hour], of: Sequence[str]) -> list[Hour]:
+    """Return the hours of the days `of` that have objects and no partition; a day whose 24 are known is not listed."""
     known_hours: dict[str, int] = defaultdict(int)
     for hour in known:
         known_hours[hour.dt] += 1
     return [
         hour
-        for day in days(s3, bucket, table)
+        for day in of
         if known_hours[day] < _HOURS_A_DAY
         for hour in hours(s3, bucket, table, day)
         if hour not in known
@@ -134,14 +138,17 @@ def add(glue: GlueClient, deployment: Deployment, table: TableTypeDef, new: list
                 )
 
 
-def synchronize(s3: S3Client, glue: GlueClient, deployment: Deployment) -> list[Hour]:
-    """Add to the catalog every hour that S3 has and the catalog has not; return what was added.
+def synchronize(s3: S3Client, glue: GlueClient, deployment: Deployment, of: Sequence[str] | None = None) -> list[Hour]:
+    """Add to the catalog every hour that S3 has and the catalog has not, of the days `of` or of all; return these.
 
     Raises:
         MissingTableError: the table is not in the catalog yet.
         PartitionError: Glue refused a partition.
     """
     table = described(glue, deployment.database, deployment.table)
-    new = missing(s3, deployment.data_bucket, deployment.table, catalogued(glue, deployment.database, deployment.table))
+    wanted = days(s3, deployment.data_bucket, deployment.table) if of is None else of
+    since = min(wanted, default="") if of is not None else ""
+    known = catalogued(glue, deployment.database, deployment.table, since)
+    new = missing(s3, deployment.data_bucket, deployment.table, known, wanted)
     add(glue, deployment, table, new)
     return new

@@ -179,7 +179,7 @@ def look_at_rows(session: boto3.Session, deployment: Deployment) -> RowsView:
     s3: S3Client = session.client("s3", config=limits())
     client = session.client("athena", config=limits())
     newest = newest_hours(s3, deployment, 1)[0]
-    partitions.synchronize(s3, session.client("glue", config=limits()), deployment)
+    partitions.synchronize(s3, session.client("glue", config=limits()), deployment, of=[newest.dt])
     sql = (
         f"SELECT count(*) AS found, max(event_time) AS newest FROM {deployment.table} "
         f"WHERE dt = '{newest.dt}' AND hour = '{newest.hour}'"

@@ -36,6 +36,19 @@ class Result:
     analysis: analyses.Analysis | None = None
 
 
+def _days(text: str) -> int:
+    """Return a number of days, 0 for all.
+
+    Raises:
+        argparse.ArgumentTypeError: neither `all` nor a whole number above 0.
+    """
+    if text == "all":
+        return 0
+    if not text.isascii() or not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of days above 0 nor the word all")
+    return int(text)
+
+
 def parser(known: dict[str, analyses.Analysis]) -> argparse.ArgumentParser:
     """Return the command line's definition; `known` are the analyses that may be named."""
     described = "\n".join(f"  {analysis.name:<15} {analysis.title}" for analysis in known.values())
@@ -47,6 +60,13 @@ def parser(known: dict[str, analyses.Analysis]) -> argparse.ArgumentParser:
     )
     result.add_argument("analyses", nargs="*", metavar="ANALYSIS", help="analyses to run; all when nothing is asked")
     result.add_argument("--sql", help="run this SQL instead")
+    result.add_argument(
+        "--days",
+        type=_days,
+        default=1,
+        metavar="DAYS|all",
+        help="how many of the newest days of arrival that hold data the analyses look at, or all; default: 1",
+    )
     result.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
     result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
@@ -75,8 +95,15 @@ def _needs_table(sql: str | None, table: str) -> bool:
     return sql is None or table.lower() in sql.lower()
 
 
-def ask(deployment: Deployment, sql: str | None, chosen: list[analyses.Analysis], timeout: float) -> list[Result]:
+def ask(
+    deployment: Deployment, sql: str | None, chosen: list[analyses.Analysis], timeout: float, days: int
+) -> tuple[list[Result], str]:
     """Make new hours visible, then run `sql`, or the chosen analyses side by side.
+
+    `days` is how many of the newest days that hold data the analyses look at, 0 for all.
+
+    Returns:
+        The answers, and the first day that the analyses looked at; empty where they looked at all.
 
     Raises:
         athena.QueryError, partitions.MissingTableError, partitions.PartitionError, botocore's errors.
@@ -84,23 +111,28 @@ def ask(deployment: Deployment, sql: str | None, chosen: list[analyses.Analysis]
     session = aws.session(deployment)
     client: AthenaClient = session.client("athena", config=aws.config())
     glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
+    looked_at = partitions.days(s3, deployment.data_bucket, deployment.table)[-days:] if days and sql is None else None
     try:
-        partitions.synchronize(s3, glue, deployment)
+        partitions.synchronize(s3, glue, deployment, looked_at)
     except partitions.MissingTableError:
         if _needs_table(sql, deployment.table):
             raise
     if sql is not None:
-        return [Result(athena.run(client, deployment, sql, timeout))]
+        return [Result(athena.run(client, deployment, sql, timeout))], ""
+    first = looked_at[0] if looked_at else ""
+
+    def answer(analysis: analyses.Analysis) -> Result:
+        return Result(athena.run(client, deployment, analysis.sql, timeout, analyses.since(first)), analysis)
+
     with ThreadPoolExecutor(_QUERIES_AT_ONCE) as pool:
-        return list(
-            pool.map(lambda analysis: Result(athena.run(client, deployment, analysis.sql, timeout), analysis), chosen)
-        )
+        return list(pool.map(answer, chosen)), first
 
 
-def write(results: list[Result], form: str, out: TextIO) -> None:
+def write(results: list[Result], form: str, out: TextIO, first_day: str = "") -> None:
     """Print results: tables under their titles, one JSON list of objects, or one CSV.
 
-    Where JSON holds several analyses, every object starts with its analysis' name.
+    Where JSON holds several analyses, every object starts with its analysis' name. Tables of analyses end with the
+    first day that they looked at, if they did not look at all.
     """
     if form == "json":
         several = len(results) > 1
@@ -120,6 +152,10 @@ def write(results: list[Result], form: str, out: TextIO) -> None:
         for result in results:
             title = f"{result.analysis.title} [{result.analysis.name}]\n" if result.analysis else ""
             parts.append(title + tables.render(result.answer.columns, result.answer.rows))
+        if first_day:
+            parts.append(
+                f"Quotes that arrived since {first_day} (UTC). DAYS=7 looks at 7 days, DAYS=all at everything."
+            )
         out.write("\n\n".join(parts) + "\n")
 
 
@@ -134,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return EXIT_NO_DEPLOYMENT
     try:
-        results = ask(deployment, options.sql, chosen, options.timeout)
+        results, first_day = ask(deployment, options.sql, chosen, options.timeout, options.days)
     except (athena.QueryError, partitions.MissingTableError, partitions.PartitionError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
@@ -145,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("Stopped.\n")
         return EXIT_INTERRUPTED
     try:
-        write(results, options.format, sys.stdout)
+        write(results, options.format, sys.stdout, first_day)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (head, less) has seen enough; the interpreter must not complain again when it closes the pipe.

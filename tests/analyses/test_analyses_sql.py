@@ -20,7 +20,7 @@ from stock_market_ops.deployment import ROOT
 
 ALL = analyses.load_all()
 Rows = list[dict[str, Any]]
-Ask = Callable[[str], Rows]
+Ask = Callable[..., Rows]
 
 
 def quote(
@@ -56,6 +56,14 @@ QUOTES = [
 ]
 
 
+EMPTY_FRESHNESS = {
+    "records": 0,
+    "symbols": 0,
+    "producers": 0,
+    **dict.fromkeys(("oldest", "newest", "seconds_old", "newest_partition")),
+}
+
+
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """Run an analysis in the local cloud's Athena, over objects as the consumer writes them."""
@@ -63,7 +71,11 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     cloud.make_table()
     cloud.store(QUOTES)
     partitions.synchronize(cloud.s3, cloud.glue, cloud.deployment)
-    yield lambda name: athena.run(cloud.athena, cloud.deployment, ALL[name].sql).rows
+    yield (
+        lambda name, since="": (
+            athena.run(cloud.athena, cloud.deployment, ALL[name].sql, parameters=analyses.since(since)).rows
+        )
+    )
     cloud.close()
 
 
@@ -90,6 +102,35 @@ def test_no_file_divides_by_a_decimal_whose_scale_would_round_in_trino(name: str
 def test_the_role_runs_every_analysis_in_the_order_in_which_query_shows_them() -> None:
     defaults = yaml.safe_load((ROOT / "roles/analyses/defaults/main.yml").read_text(encoding="utf-8"))
     assert defaults["analyses_names"] == list(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_file_looks_from_a_day_and_an_hour_on(name: str) -> None:
+    words = [token.word for token in tokenize(ALL[name].sql)]
+    assert words.count("?") == len(analyses.since(""))
+    conditions = [" ".join(words[at : at + 3]) for at, word in enumerate(words) if word == "WHERE"]
+    assert conditions[0].startswith("WHERE DT >")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_analysis_leaves_out_earlier_hours(name: str, ask: Ask) -> None:
+    assert ask(name, "2027-01-01") in ([], [EMPTY_FRESHNESS])
+    assert ask(name, "2026-03-03 00")
+    assert ask(name, "2026-03-03 00") == ask(name, "2026-03-03")
+
+
+def test_hours_are_told_apart_within_a_day(ask: Ask) -> None:
+    assert ask("freshness", "2026-03-02 23")[0]["records"] == 11
+    assert ask("freshness", "2026-03-03 00")[0]["records"] == 6
+    assert ask("freshness", "2026-03-03 01")[0]["records"] == 0
+
+
+def test_quality_of_a_run_that_began_before_counts_from_where_all_symbols_are_seen(ask: Ask) -> None:
+    rows = {row["producer_id"]: row for row in ask("quality", "2026-03-03")}
+    # Of p1 there are 5 (AAA) and 6 (BBB): from 6 on, nothing lacks; 2 was lost the day before.
+    assert (rows["p1"]["records"], rows["p1"]["expected"], rows["p1"]["missing"], rows["p1"]["pending"]) == (1, 1, 0, 0)
+    # p2 began on that day, so all of it counts.
+    assert (rows["p2"]["records"], rows["p2"]["expected"], rows["p2"]["pending"]) == (4, 5, 1)
 
 
 def test_preview_shows_the_newest_quotes_first(ask: Ask) -> None:

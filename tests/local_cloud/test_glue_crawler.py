@@ -281,6 +281,24 @@ def test_what_is_not_served_is_refused_when_the_crawler_is_defined(lake: Lake, s
         lake.glue.update_crawler(Name="quotes", **settings)
 
 
+def test_a_crawl_of_new_folders_only_is_refused_unless_it_changes_nothing_known(lake: Lake) -> None:
+    new_only: Any = {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}
+    log: Any = {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
+    with pytest.raises(ClientError, match="can have only LOG DeleteBehavior value and LOG UpdateBehavior value"):
+        lake.glue.update_crawler(Name="quotes", RecrawlPolicy=new_only)
+    with pytest.raises(ClientError, match="not supported by the local cloud"):
+        lake.glue.update_crawler(Name="quotes", RecrawlPolicy=new_only, SchemaChangePolicy=log)
+    tables: Any = {"CatalogTargets": [{"DatabaseName": "market", "Tables": ["quotes"]}]}
+    with pytest.raises(ClientError, match="is for Amazon S3 targets"):
+        lake.glue.update_crawler(Name="quotes", Targets=tables, RecrawlPolicy=new_only, SchemaChangePolicy=log)
+
+
+def test_empty_texts_of_a_crawler_are_not_told(lake: Lake) -> None:
+    lake.glue.update_crawler(Name="quotes", TablePrefix="", Description="")
+    crawler = lake.glue.get_crawler(Name="quotes")["Crawler"]
+    assert not {"TablePrefix", "Description"} & set(crawler)
+
+
 def test_tags_go_with_what_carried_them(lake: Lake) -> None:
     arn = "arn:aws:glue:us-east-1:123456789012:crawler/quotes"
     lake.glue.tag_resource(ResourceArn=arn, TagsToAdd={"Deployment": "x"})

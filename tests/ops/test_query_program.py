@@ -101,6 +101,30 @@ def test_without_a_question_all_analyses_are_run(run: Run, capsys: pytest.Captur
     )
 
 
+def test_the_analyses_look_at_the_newest_days_that_hold_data(
+    cloud: SmallCloud, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.store([quote(7, "2026-03-04T12:00:00.000Z")], partition=2)
+
+    def records(*days: str) -> int:
+        assert run("--format", "json", *days, "freshness") == 0
+        return int(json.loads(capsys.readouterr().out)[0]["records"])
+
+    assert (records(), records("--days", "1"), records("--days", "2"), records("--days", "all")) == (1, 1, 3, 3)
+    assert run("--days", "1", "freshness") == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Quotes that arrived since 2026-03-04 (UTC).")
+    assert run("--days", "all", "freshness") == 0
+    assert "arrived since" not in capsys.readouterr().out
+
+
+def test_only_the_days_that_are_looked_at_are_compared_with_the_catalog(cloud: SmallCloud) -> None:
+    known = cloud.deployment
+    cloud.store([quote(0, f"2026-02-{day:02d}T01:00:00.000Z") for day in range(1, 4)], partition=3)
+    assert partitions.synchronize(cloud.s3, cloud.glue, known, ["2026-02-03"]) == [("2026-02-03", "01")]
+    assert partitions.synchronize(cloud.s3, cloud.glue, known, ["2026-02-03"]) == []
+    assert ("2026-02-02", "01") in partitions.synchronize(cloud.s3, cloud.glue, known)
+
+
 def test_a_new_hour_is_counted_without_a_crawl(cloud: SmallCloud, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     sql = "SELECT count(*) AS found FROM quotes WHERE dt = '2026-03-05'"
     assert run("--format", "json", "--sql", sql) == 0
@@ -151,6 +175,8 @@ def test_a_failed_query_is_one_sentence_with_athenas_reason(run: Run, capsys: py
         (["--sql", "SELECT 1", "volume"], "not both"),
         (["--format", "csv"], "one result"),
         (["--timeout", "0", "volume"], "above 0"),
+        (["--days", "0"], "neither a number of days above 0 nor the word all"),
+        (["--days", "some"], "'some'"),
     ],
 )
 def test_bad_use_ends_with_2_and_says_what_is_wrong(

@@ -7,6 +7,7 @@ SELECT
     round(max(high), 2) AS highest,
     round(avg(close_usd), 2) AS average_close_usd
 FROM quotes
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 GROUP BY symbol
 ORDER BY average_close_usd DESC, symbol
 LIMIT 10

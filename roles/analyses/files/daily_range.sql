@@ -7,6 +7,7 @@ SELECT
     round(max(high) - min(low), 2) AS price_range,
     round(1e2 * (max(high) - min(low)) / nullif(min(low), 0), 2) AS range_percent
 FROM quotes
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 GROUP BY substr(event_time, 1, 10), symbol
 ORDER BY day DESC, range_percent DESC, symbol
 LIMIT 10

@@ -9,3 +9,4 @@ SELECT
     date_diff('second', from_iso8601_timestamp(max(event_time)), current_timestamp) AS seconds_old,
     max(concat(dt, ' ', hour, 'h')) AS newest_partition
 FROM quotes
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ?

@@ -6,6 +6,7 @@ WITH steps AS (
         lag(close) OVER (PARTITION BY symbol ORDER BY event_time, producer_id, sequence) AS close_before,
         close
     FROM quotes
+    WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 )
 
 SELECT

@@ -9,5 +9,6 @@ SELECT
     volume,
     round(close_usd, 2) AS close_usd
 FROM quotes
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 ORDER BY event_time DESC, symbol, sequence DESC
 LIMIT 10

@@ -1,18 +1,28 @@
 -- Record high: each symbol's highest price, and when it was first reached
-WITH ranked AS (
+WITH recent AS (
+    SELECT
+        symbol,
+        high,
+        close,
+        event_time
+    FROM quotes
+    WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
+),
+
+ranked AS (
     SELECT
         symbol,
         high,
         event_time,
         row_number() OVER (PARTITION BY symbol ORDER BY high DESC, event_time) AS place
-    FROM quotes
+    FROM recent
 ),
 
 latest AS (
     SELECT
         symbol,
         max_by(close, event_time) AS last_close
-    FROM quotes
+    FROM recent
     GROUP BY symbol
 )
 

@@ -9,6 +9,7 @@ WITH steps AS (
         close,
         lag(close) OVER (PARTITION BY symbol ORDER BY event_time, producer_id, sequence) AS close_before
     FROM quotes
+    WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 ),
 
 windows AS (

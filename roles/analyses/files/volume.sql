@@ -6,6 +6,7 @@ SELECT
     max(volume) AS largest_volume,
     round(1e2 * sum(volume) / nullif(sum(sum(volume)) OVER (), 0), 2) AS share_percent
 FROM quotes
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 GROUP BY symbol
 ORDER BY total_volume DESC, symbol
 LIMIT 10

@@ -21,12 +21,23 @@ def _load_tables() -> ModuleType:
     return module
 
 
-def analysis_queries(names: Sequence[str], folder: str) -> list[dict[str, str]]:
-    """Return name and SQL of each analysis, read from `<folder>/<name>.sql`."""
-    return [{"name": str(name), "sql": (Path(folder) / f"{name}.sql").read_text(encoding="utf-8")} for name in names]
+def analysis_queries(names: Sequence[str], folder: str, first_hour: str) -> list[dict[str, Any]]:
+    """Return name, SQL and parameters of each analysis, read from `<folder>/<name>.sql`.
+
+    Args:
+        names: of the analyses.
+        folder: that of the SQL files.
+        first_hour: the hour of arrival from which on they look, `YYYY-MM-DD HH`; empty for the whole history.
+    """
+    # The same two as stock_market_ops.analyses.since: the day, by which Glue leaves out partitions, and the hour.
+    since = [f"'{str(first_hour)[:10]}'", f"'{first_hour}'"]
+    return [
+        {"name": str(name), "sql": (Path(folder) / f"{name}.sql").read_text(encoding="utf-8"), "parameters": since}
+        for name in names
+    ]
 
 
-def answers_screen(answers: Sequence[Mapping[str, Any]], queries: Sequence[Mapping[str, str]], most_rows: int) -> str:
+def answers_screen(answers: Sequence[Mapping[str, Any]], queries: Sequence[Mapping[str, Any]], most_rows: int) -> str:
     """Lay out answers: the title from the SQL's first line, the table, and how many rows are not shown.
 
     Args:
@@ -42,6 +53,9 @@ def answers_screen(answers: Sequence[Mapping[str, Any]], queries: Sequence[Mappi
         hidden = len(rows) - most_rows
         more = f"\n... and {hidden:,} more: make query ANALYSIS={query['name']}" if hidden > 0 else ""
         parts.append(f"{title}\n{tables.render(answer['columns'], rows[:most_rows])}{more}")
+    first_hour = queries[0]["parameters"][-1].strip("'") if queries else ""
+    if first_hour:
+        parts.append(f"Quotes that arrived since {first_hour}h (UTC); `make query DAYS=7` looks at 7 days.")
     return "\n\n".join(parts)
 
 
