@@ -39,6 +39,7 @@ WRITES: Mapping[str, frozenset[str]] = {
             *("AllocateAddress", "AssociateAddress", "DisassociateAddress", "ReleaseAddress"),
             *("RunInstances", "StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
             *("ModifyInstanceAttribute", "ModifyInstanceMetadataOptions", "ModifyNetworkInterfaceAttribute"),
+            "ModifyInstanceCreditSpecification",
             *("AssociateIamInstanceProfile", "DisassociateIamInstanceProfile"),
             "ReplaceIamInstanceProfileAssociation",
             *("CreateTags", "DeleteTags", "DeleteVolume", "DeleteNetworkInterface"),
