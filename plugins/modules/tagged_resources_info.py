@@ -63,9 +63,9 @@ RETURN = r"""
 resources:
   description: >-
     What was found, in the order in which it can be deleted. C(kind) is glue-crawler, glue-database, athena-workgroup,
-    instance, elastic-ip, volume, network-interface, security-group, subnet, route-table, internet-gateway, vpc,
-    key-pair, instance-profile, role, user, policy, ssm-parameter, bucket or other; those of EC2 have C(vpc_id),
-    C(cidr), C(address) and C(attached_to) too.
+    instance, elastic-ip, volume, network-interface, vpc-endpoint, security-group, subnet, route-table,
+    internet-gateway, vpc, key-pair, instance-profile, role, user, policy, ssm-parameter, bucket or other; those of EC2
+    have C(vpc_id), C(cidr), C(address) and C(attached_to) too.
   returned: always
   type: list
   elements: dict
@@ -84,6 +84,7 @@ EC2_KINDS = {
     "elastic-ip": ("describe_addresses", "Addresses", "AllocationId"),
     "volume": ("describe_volumes", "Volumes", "VolumeId"),
     "network-interface": ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+    "vpc-endpoint": ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
     "security-group": ("describe_security_groups", "SecurityGroups", "GroupId"),
     "subnet": ("describe_subnets", "Subnets", "SubnetId"),
     "route-table": ("describe_route_tables", "RouteTables", "RouteTableId"),
@@ -138,7 +139,7 @@ def find_ec2(client: Client, tags: Tags) -> Iterator[Resource]:
             yield describe_ec2("instance", entry, "InstanceId")
     for kind, (operation, key, identifier) in EC2_KINDS.items():
         for entry in pages(client, operation, key, Filters=filters):
-            if entry.get("State") not in GONE:
+            if str(entry.get("State")).lower() not in GONE:
                 yield describe_ec2(kind, entry, identifier)
 
 

@@ -40,6 +40,7 @@ WRITES: Mapping[str, frozenset[str]] = {
             *("RunInstances", "StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
             *("ModifyInstanceAttribute", "ModifyInstanceMetadataOptions", "ModifyNetworkInterfaceAttribute"),
             "ModifyInstanceCreditSpecification",
+            *("CreateVpcEndpoint", "ModifyVpcEndpoint", "DeleteVpcEndpoints"),
             *("AssociateIamInstanceProfile", "DisassociateIamInstanceProfile"),
             "ReplaceIamInstanceProfileAssociation",
             *("CreateTags", "DeleteTags", "DeleteVolume", "DeleteNetworkInterface"),

@@ -10,7 +10,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import ec2_hooks, glue_crawler, hosts, iam_users, identities, names_refused, s3_versions
+from local_cloud import ec2_endpoints, ec2_hooks, glue_crawler, hosts, iam_users, identities, names_refused, s3_versions
 from local_cloud.addresses import AddressPool
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
@@ -56,7 +56,8 @@ class Cloud:
     def listen(self, poll_seconds: float) -> None:
         """Open the API to this machine and to the hosts, and the instance metadata to the hosts."""
         settings = self._settings
-        api = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Guard().admit)
+        guard = Guard(endpoint_policy=lambda address: ec2_endpoints.endpoint_policy(self._machines, address))
+        api = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), guard.admit)
         metadata = MetadataService(lambda address: identities.identify(self._machines, address), identities.assume)
         for address, port, application in (
             (settings.gateway_address, METADATA_PORT, metadata),

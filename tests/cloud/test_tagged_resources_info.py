@@ -48,6 +48,12 @@ def make(clients: Clients, name: str, tags: dict[str, str]) -> None:
     gateway = ec2.create_internet_gateway(TagSpecifications=tagged("internet-gateway", tags))["InternetGateway"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=vpc)
     ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table", tags))
+    ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        ServiceName="com.amazonaws.us-east-1.s3",
+        VpcEndpointType="Gateway",
+        TagSpecifications=tagged("vpc-endpoint", tags),
+    )
     ec2.import_key_pair(
         KeyName=name,
         PublicKeyMaterial=b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFq0m6Pz1rZ0mF6qvRgJ3m1Lw0l3oB3u6e3Y8m3v9sXk x",
@@ -86,7 +92,8 @@ def kinds(found: list[dict[str, Any]]) -> list[str]:
 
 
 ALL = [
-    *("glue-crawler", "glue-database", "athena-workgroup", "instance", "elastic-ip", "volume", "security-group"),
+    *("glue-crawler", "glue-database", "athena-workgroup", "instance", "elastic-ip", "volume"),
+    *("vpc-endpoint", "security-group"),
     *("subnet", "route-table", "internet-gateway", "vpc", "key-pair", "instance-profile", "role"),
     *("user", "policy", "bucket"),
 ]
