@@ -134,7 +134,7 @@ def _delete_route(backend: Any, route_table_id: str, *args: Any, **options: Any)
     return delete_route_of_moto(backend, route_table_id, *args, **options)
 
 
-delete_route_of_moto = RouteBackend.delete_route
+delete_route_of_moto: Any = RouteBackend.delete_route
 
 
 def install() -> None:
