@@ -79,6 +79,12 @@ WRITES: Mapping[str, frozenset[str]] = {
         }
     ),
     "tagging": frozenset({"TagResources", "UntagResources"}),
+    "budgets": frozenset(
+        {
+            *("CreateBudget", "DescribeBudget", "DescribeBudgets", "DeleteBudget", "ListTagsForResource"),
+            *("DescribeNotificationsForBudget", "DescribeSubscribersForNotification"),
+        }
+    ),
     # Parameter Store, the one part of SSM that is here; what it keeps lies in memory only.
     "ssm": frozenset(
         {

@@ -10,7 +10,17 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import ec2_endpoints, ec2_hooks, glue_crawler, hosts, iam_users, identities, names_refused, s3_versions
+from local_cloud import (
+    budgets,
+    ec2_endpoints,
+    ec2_hooks,
+    glue_crawler,
+    hosts,
+    iam_users,
+    identities,
+    names_refused,
+    s3_versions,
+)
 from local_cloud.addresses import AddressPool
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
@@ -46,6 +56,7 @@ class Cloud:
         glue_crawler.install()
         glue_api.install()
         iam_users.install()
+        budgets.install()
         s3_versions.install()
         names_refused.install()
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)

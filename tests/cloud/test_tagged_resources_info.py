@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from moto.budgets.responses import BudgetsResponse
 from tests.cloud.modules import load
+
+from local_cloud import budgets
 
 search = load("tagged_resources_info")
 
@@ -106,6 +109,19 @@ def test_an_empty_account_has_nothing(clients: Clients) -> None:
 def test_one_of_each_kind_is_found_in_the_order_of_deletion(clients: Clients) -> None:
     make(clients, "mine", TAGS)
     assert kinds(search.find(clients, TAGS, "mine-", [])) == ALL
+
+
+def test_a_budget_is_found_by_its_name_and_is_the_deployments_by_its_tags(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BudgetsResponse, "create_budget", BudgetsResponse.create_budget)
+    budgets.install()
+    limit = {"BudgetLimit": {"Amount": "50", "Unit": "USD"}, "TimeUnit": "MONTHLY", "BudgetType": "COST"}
+    clients("budgets").create_budget(
+        AccountId="123456789012", Budget={"BudgetName": "mine", **limit}, ResourceTags=listed(TAGS)
+    )
+    assert kinds(search.find(clients, TAGS, "mine-", [])) == ["budget"]
+    assert search.find(clients, OTHERS, "mine-", []) == []
 
 
 def test_another_deployments_resources_are_not_found_even_if_their_names_begin_alike(clients: Clients) -> None:

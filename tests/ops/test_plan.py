@@ -267,6 +267,12 @@ def test_a_budget_that_a_month_is_above_is_refused_in_one_sentence_by_plan_and_b
     assert "it is a number of US dollars, such as 50" in " ".join(wrong.stdout.split())
 
 
+def test_an_alarm_needs_an_address_and_a_budget() -> None:
+    alone = plan("--", "-e", json.dumps({"stock_market_budget_email": "me@example.com"}))
+    assert alone.returncode == 1
+    assert "an alarm needs an address, such as me@example.com, and a budget above 0" in " ".join(alone.stdout.split())
+
+
 def test_up_compares_with_the_budget_before_it_makes_anything() -> None:
     tasks = yaml.safe_load((ROOT / "playbooks" / "cloud.yml").read_text(encoding="utf-8"))[0]["tasks"]
     roles = [task.get("ansible.builtin.import_role", {}).get("name") for task in tasks]
