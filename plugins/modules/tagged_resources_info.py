@@ -17,8 +17,8 @@ module: tagged_resources_info
 short_description: Find every resource that carries some tags
 description:
   - Asks EC2, S3, IAM, Glue, Athena, SSM and Budgets themselves, since the tagging API knows nothing of some of their
-    resources and still shows others minutes after they are gone; then asks the tagging API for anything else, which is reported
-    as C(other).
+    resources and still shows others minutes after they are gone; then asks the tagging API for anything else, which is
+    reported as C(other).
   - What is being deleted already (a terminated instance, a volume on its way out) is not reported.
 options:
   tags:
