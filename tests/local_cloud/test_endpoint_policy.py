@@ -8,25 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import Environment, StrictUndefined
 from tests.local_cloud.enforcing import EC2_TRUST, Enforcing, allow, enforcing_cloud, error_of
+from tests.local_cloud.policies import DATA, NAME, listed, render
 
 from local_cloud.guard import Guard
 from local_cloud.iam_policy import Decision, Request, decide, statements_of
 
-ROLES = Path(__file__).resolve().parents[2] / "roles"
-ROLE = "arn:aws:iam::123456789012:role/mine-instance"
-BUCKET = "arn:aws:s3:::mine-data"
-STREAM = {"identity_partition": "aws", "identity_data_bucket": "mine-data"}
-FOLDERS = {"identity_quotes_prefix": "quotes/", "identity_quarantine_prefix": "quarantine/"}
-
-
-def render(path: str, **values: str) -> str:
-    environment = Environment(undefined=StrictUndefined, autoescape=False)
-    return environment.from_string((ROLES / path).read_text(encoding="utf-8")).render(values)
-
-
-POLICY = render("network/templates/s3_endpoint_policy.json.j2", network_data_bucket=BUCKET, network_data_role=ROLE)
+ROLE = f"arn:aws:iam::123456789012:role/{NAME}-instance"
+BUCKET = f"arn:aws:s3:::{DATA}"
+POLICY = json.dumps(render("network", "s3_endpoint_policy.json.j2"))
 
 
 def asked(action: str, resource: str, role: str = ROLE) -> Decision:
@@ -35,12 +25,11 @@ def asked(action: str, resource: str, role: str = ROLE) -> Decision:
 
 
 def test_all_that_the_consumers_role_may_do_in_s3_passes_the_endpoint() -> None:
-    statements = json.loads(render("identity/templates/instance_policy.json.j2", **STREAM, **FOLDERS))["Statement"]
     pairs = [
         (action, resource)
-        for statement in statements
-        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-        for resource in ([statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"])
+        for statement in render("identity", "instance_policy.json.j2")["Statement"]
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
     ]
     assert len(pairs) >= 5
     assert {asked(action, resource) for action, resource in pairs} == {Decision.ALLOW}
@@ -49,7 +38,7 @@ def test_all_that_the_consumers_role_may_do_in_s3_passes_the_endpoint() -> None:
 def test_nothing_else_passes_it() -> None:
     assert asked("s3:PutObject", "arn:aws:s3:::somebody-elses/quotes/x") is Decision.SILENT
     assert asked("s3:DeleteObject", f"{BUCKET}/quotes/x") is Decision.SILENT
-    assert asked("s3:GetObject", f"{BUCKET}/quotes/x", ROLE.replace("mine", "yours")) is Decision.SILENT
+    assert asked("s3:GetObject", f"{BUCKET}/quotes/x", ROLE.replace(NAME, "another")) is Decision.SILENT
 
 
 @pytest.fixture
@@ -61,16 +50,16 @@ def cloud(tmp_path: Path) -> Iterator[Enforcing]:
 
 def test_a_role_that_may_do_more_is_held_by_the_endpoint(cloud: Enforcing) -> None:
     iam: Any = cloud.operator.iam
-    iam.create_role(RoleName="mine-instance", AssumeRolePolicyDocument=json.dumps(EC2_TRUST))
+    iam.create_role(RoleName=f"{NAME}-instance", AssumeRolePolicyDocument=json.dumps(EC2_TRUST))
     user = cloud.user("somebody", allow("s3:*"))
-    assert error_of(user.s3.put_object, Bucket="mine-data", Key="quotes/x", Body=b"x") == ("AccessDenied", 403)
-    assert error_of(user.s3.list_objects_v2, Bucket="mine-data") == ("AccessDenied", 403)
+    assert error_of(user.s3.put_object, Bucket=DATA, Key="quotes/x", Body=b"x") == ("AccessDenied", 403)
+    assert error_of(user.s3.list_objects_v2, Bucket=DATA) == ("AccessDenied", 403)
     # What does not go to S3 does not come by its endpoint.
     assert user.sts.get_caller_identity()["Account"] == "123456789012"
 
 
 def test_a_cloud_without_an_endpoint_holds_nobody(tmp_path: Path) -> None:
     with enforcing_cloud(tmp_path) as running:
-        running.operator.s3.create_bucket(Bucket="mine-data")
+        running.operator.s3.create_bucket(Bucket=DATA)
         user = running.user("somebody", allow("s3:*"))
-        user.s3.put_object(Bucket="mine-data", Key="quotes/x", Body=b"x")
+        user.s3.put_object(Bucket=DATA, Key="quotes/x", Body=b"x")
