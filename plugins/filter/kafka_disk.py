@@ -277,4 +277,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"bounded_topics": bounded_topics, "disk_faults": disk_faults, "topic_history": topic_history}
+        return {
+            "bounded_topics": bounded_topics,
+            "disk_faults": disk_faults,
+            "record_size": lambda rate: round(record_bytes(float(rate))),
+            "topic_history": topic_history,
+        }

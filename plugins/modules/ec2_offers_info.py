@@ -56,10 +56,10 @@ EXAMPLES = r"""
 RETURN = r"""
 zones: {description: Names of the region's availability zones., returned: always, type: list, sample: [us-east-1a]}
 instance_types:
-  description: Of each type that exists, by name, its C(zones), C(architectures), C(memory_mib) and C(vcpus).
+  description: By name of each type that exists C(zones), C(architectures), C(memory_mib), C(vcpus), C(burstable).
   returned: always
   type: dict
-  sample: {t3.small: {zones: [us-east-1a], architectures: [x86_64], memory_mib: 2048, vcpus: 2}}
+  sample: {t3.small: {zones: [us-east-1a], architectures: [x86_64], memory_mib: 2048, vcpus: 2, burstable: true}}
 image:
   description: The newest image of the name, empty when there is none.
   returned: always
@@ -84,6 +84,7 @@ def describe_types(client: Any, names: list[str]) -> dict[str, dict[str, Any]]:
         for entry in page["InstanceTypes"]:
             types[entry["InstanceType"]] = {
                 "architectures": entry["ProcessorInfo"]["SupportedArchitectures"],
+                "burstable": entry["BurstablePerformanceSupported"],
                 "memory_mib": entry["MemoryInfo"]["SizeInMiB"],
                 "vcpus": entry["VCpuInfo"]["DefaultVCpus"],
                 "zones": [],

@@ -16,9 +16,9 @@ DOCUMENTATION = r"""
 module: tagged_resources_info
 short_description: Find every resource that carries some tags
 description:
-  - Asks EC2, S3, IAM, Glue, Athena and SSM themselves, since the tagging API knows nothing of some of their resources
-    and still shows others minutes after they are gone; then asks the tagging API for anything else, which is reported
-    as C(other).
+  - Asks EC2, S3, IAM, Glue, Athena, SSM and Budgets themselves, since the tagging API knows nothing of some of their
+    resources and still shows others minutes after they are gone; then asks the tagging API for anything else, which is
+    reported as C(other).
   - What is being deleted already (a terminated instance, a volume on its way out) is not reported.
 options:
   tags:
@@ -26,7 +26,9 @@ options:
     type: dict
     required: true
   prefix:
-    description: How the names in IAM begin, as IAM can't filter by tag and an account may have many.
+    description: >-
+      How the names in IAM begin, as IAM can't filter by tag and an account may have many. Without its last hyphen it is
+      the budget's name.
     type: str
     required: true
   buckets:
@@ -63,9 +65,9 @@ RETURN = r"""
 resources:
   description: >-
     What was found, in the order in which it can be deleted. C(kind) is glue-crawler, glue-database, athena-workgroup,
-    instance, elastic-ip, volume, network-interface, security-group, subnet, route-table, internet-gateway, vpc,
-    key-pair, instance-profile, role, user, policy, ssm-parameter, bucket or other; those of EC2 have C(vpc_id),
-    C(cidr), C(address) and C(attached_to) too.
+    instance, elastic-ip, volume, network-interface, vpc-endpoint, security-group, subnet, route-table,
+    internet-gateway, vpc, key-pair, instance-profile, role, user, policy, ssm-parameter, budget, bucket or other;
+    those of EC2 have C(vpc_id), C(cidr), C(address) and C(attached_to) too.
   returned: always
   type: list
   elements: dict
@@ -84,6 +86,7 @@ EC2_KINDS = {
     "elastic-ip": ("describe_addresses", "Addresses", "AllocationId"),
     "volume": ("describe_volumes", "Volumes", "VolumeId"),
     "network-interface": ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+    "vpc-endpoint": ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
     "security-group": ("describe_security_groups", "SecurityGroups", "GroupId"),
     "subnet": ("describe_subnets", "Subnets", "SubnetId"),
     "route-table": ("describe_route_tables", "RouteTables", "RouteTableId"),
@@ -101,6 +104,7 @@ ASKED_ITSELF = {
     "iam": ("role/", "instance-profile/", "user/", "policy/"),
     "glue": ("crawler/", "database/"),
     "athena": ("workgroup/",),
+    "budgets": ("budget/",),
     "ssm": ("parameter/",),
 }
 
@@ -138,7 +142,7 @@ def find_ec2(client: Client, tags: Tags) -> Iterator[Resource]:
             yield describe_ec2("instance", entry, "InstanceId")
     for kind, (operation, key, identifier) in EC2_KINDS.items():
         for entry in pages(client, operation, key, Filters=filters):
-            if entry.get("State") not in GONE:
+            if str(entry.get("State")).lower() not in GONE:
                 yield describe_ec2(kind, entry, identifier)
 
 
@@ -212,6 +216,20 @@ def find_parameters(client: Client, tags: Tags) -> Iterator[Resource]:
         yield {"kind": "ssm-parameter", "id": entry["Name"], "name": entry["Name"], "tags": tags}
 
 
+def find_budgets(client: Client, tags: Tags, account: str, name: str) -> Iterator[Resource]:
+    """The budget of that name; whoever may not see budgets has made none."""
+    try:
+        client.describe_budget(AccountId=account, BudgetName=name)
+        arn = f"arn:aws:budgets::{account}:budget/{name}"
+        own = as_dict(client.list_tags_for_resource(ResourceARN=arn)["ResourceTags"])
+    except boto_errors.ClientError as error:
+        if error.response["Error"]["Code"] in {"NotFoundException", "AccessDeniedException"}:
+            return
+        raise
+    if carries(own, tags):
+        yield {"kind": "budget", "id": name, "name": name, "tags": own}
+
+
 def find_buckets(client: Client, tags: Tags, names: Iterable[str], account: str) -> Iterator[Resource]:
     """Those of the named buckets that exist, are the account's own and carry the tags."""
     for name in sorted(set(names)):
@@ -256,6 +274,8 @@ def find(clients: Clients, tags: Tags, prefix: str, buckets: list[str]) -> list[
         *find_ec2(clients("ec2"), tags),
         *find_iam(clients("iam"), tags, prefix),
         *find_parameters(clients("ssm"), tags),
+        # The other partitions have no AWS Budgets, or another one.
+        *(find_budgets(clients("budgets"), tags, account, prefix.rstrip("-")) if partition == "aws" else ()),
         *find_buckets(clients("s3"), tags, [*known_buckets, *buckets], account),
         *(
             {"kind": "other", "id": name, "name": name, "tags": own}

@@ -39,6 +39,8 @@ WRITES: Mapping[str, frozenset[str]] = {
             *("AllocateAddress", "AssociateAddress", "DisassociateAddress", "ReleaseAddress"),
             *("RunInstances", "StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
             *("ModifyInstanceAttribute", "ModifyInstanceMetadataOptions", "ModifyNetworkInterfaceAttribute"),
+            "ModifyInstanceCreditSpecification",
+            *("CreateVpcEndpoint", "ModifyVpcEndpoint", "DeleteVpcEndpoints"),
             *("AssociateIamInstanceProfile", "DisassociateIamInstanceProfile"),
             "ReplaceIamInstanceProfileAssociation",
             *("CreateTags", "DeleteTags", "DeleteVolume", "DeleteNetworkInterface"),
@@ -77,6 +79,12 @@ WRITES: Mapping[str, frozenset[str]] = {
         }
     ),
     "tagging": frozenset({"TagResources", "UntagResources"}),
+    "budgets": frozenset(
+        {
+            *("CreateBudget", "DescribeBudget", "DescribeBudgets", "DeleteBudget", "ListTagsForResource"),
+            *("DescribeNotificationsForBudget", "DescribeSubscribersForNotification"),
+        }
+    ),
     # Parameter Store, the one part of SSM that is here; what it keeps lies in memory only.
     "ssm": frozenset(
         {

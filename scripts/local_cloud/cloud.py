@@ -11,6 +11,8 @@ from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_cloud import (
+    budgets,
+    ec2_endpoints,
     ec2_hooks,
     glue_crawler,
     glue_propagation,
@@ -57,6 +59,7 @@ class Cloud:
         glue_propagation.install()
         iam_users.install()
         s3_keys.install()
+        budgets.install()
         s3_versions.install()
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         self._trino.start()
@@ -66,7 +69,8 @@ class Cloud:
     def listen(self, poll_seconds: float) -> None:
         """Open the API to this machine and to the hosts, and the instance metadata to the hosts."""
         settings = self._settings
-        api = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Guard().admit)
+        guard = Guard(endpoint_policy=lambda address: ec2_endpoints.endpoint_policy(self._machines, address))
+        api = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), guard.admit)
         metadata = MetadataService(lambda address: identities.identify(self._machines, address), identities.assume)
         for address, port, application in (
             (settings.gateway_address, METADATA_PORT, metadata),

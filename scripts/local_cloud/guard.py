@@ -30,7 +30,7 @@ from local_cloud.iam_callers import (
     find_role,
     trusts,
 )
-from local_cloud.iam_policy import UnsupportedPolicyError, check
+from local_cloud.iam_policy import Decision, Request, UnsupportedPolicyError, check, decide, statements_of
 from local_cloud.incoming import Incoming
 from local_cloud.refusals import RefusedError, access_denied, bad_key, not_served
 from local_cloud.settings import ACCOUNT_ID
@@ -51,7 +51,8 @@ def _now() -> datetime.datetime:
 class Guard:
     """Identifies callers and judges what they ask for.
 
-    `now` is the clock, in UTC; `secure_transport` is what the condition key aws:SecureTransport says.
+    `now` is the clock, in UTC; `secure_transport` is what the condition key aws:SecureTransport says;
+    `endpoint_policy` tells the policy of the VPC endpoint by which the requests of an address come to S3.
     """
 
     def __init__(
@@ -60,10 +61,12 @@ class Guard:
         now: Callable[[], datetime.datetime] = _now,
         *,
         secure_transport: bool = True,
+        endpoint_policy: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._keys = keys or Keys()
         self._now = now
         self._secure = str(secure_transport).lower()
+        self._endpoint_policy = endpoint_policy
 
     def admit(self, incoming: Incoming) -> Caller:
         """The caller, who may do what it asks for.
@@ -133,10 +136,29 @@ class Guard:
                 raise RefusedError(not_served("s3", incoming.action, "it does not know whose policies allow it"))
             return
         context = self._context(incoming)
+        policy = self._endpoint_policy(str(incoming.environ.get("REMOTE_ADDR")))
+        if policy is not None:
+            # No public address is seen of what comes by an endpoint.
+            context.pop("aws:sourceip", None)
         for action, resource in pairs:
             caller.authorize(action, resource, context)
+            if policy is not None:
+                self._pass_endpoint(
+                    caller, policy, Request(action, resource, {**caller.context, **context}, caller.names)
+                )
         if pairs[0][0] == "s3:GetObject" and not caller.is_administrator:
             self._hide_what_is_missing(incoming, caller)
+
+    @staticmethod
+    def _pass_endpoint(caller: Caller, policy: str, request: Request) -> None:
+        """https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html"""
+        decision = decide(statements_of(policy), request)
+        if decision is Decision.ALLOW:
+            return
+        silent = f"because no VPC endpoint policy allows the {request.action} action"
+        by = silent if decision is Decision.SILENT else "with an explicit deny in a VPC endpoint policy"
+        told = f"User: {caller.arn} is not authorized to perform: {request.action} on resource: {request.resource} {by}"
+        raise AccessDeniedError(told)
 
     @staticmethod
     def _hide_what_is_missing(incoming: Incoming, caller: Caller) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from moto.budgets.responses import BudgetsResponse
 from tests.cloud.modules import load
+
+from local_cloud import budgets
 
 search = load("tagged_resources_info")
 
@@ -48,6 +51,12 @@ def make(clients: Clients, name: str, tags: dict[str, str]) -> None:
     gateway = ec2.create_internet_gateway(TagSpecifications=tagged("internet-gateway", tags))["InternetGateway"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=vpc)
     ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table", tags))
+    ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        ServiceName="com.amazonaws.us-east-1.s3",
+        VpcEndpointType="Gateway",
+        TagSpecifications=tagged("vpc-endpoint", tags),
+    )
     ec2.import_key_pair(
         KeyName=name,
         PublicKeyMaterial=b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFq0m6Pz1rZ0mF6qvRgJ3m1Lw0l3oB3u6e3Y8m3v9sXk x",
@@ -86,7 +95,8 @@ def kinds(found: list[dict[str, Any]]) -> list[str]:
 
 
 ALL = [
-    *("glue-crawler", "glue-database", "athena-workgroup", "instance", "elastic-ip", "volume", "security-group"),
+    *("glue-crawler", "glue-database", "athena-workgroup", "instance", "elastic-ip", "volume"),
+    *("vpc-endpoint", "security-group"),
     *("subnet", "route-table", "internet-gateway", "vpc", "key-pair", "instance-profile", "role"),
     *("user", "policy", "bucket"),
 ]
@@ -99,6 +109,19 @@ def test_an_empty_account_has_nothing(clients: Clients) -> None:
 def test_one_of_each_kind_is_found_in_the_order_of_deletion(clients: Clients) -> None:
     make(clients, "mine", TAGS)
     assert kinds(search.find(clients, TAGS, "mine-", [])) == ALL
+
+
+def test_a_budget_is_found_by_its_name_and_is_the_deployments_by_its_tags(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BudgetsResponse, "create_budget", BudgetsResponse.create_budget)
+    budgets.install()
+    limit = {"BudgetLimit": {"Amount": "50", "Unit": "USD"}, "TimeUnit": "MONTHLY", "BudgetType": "COST"}
+    clients("budgets").create_budget(
+        AccountId="123456789012", Budget={"BudgetName": "mine", **limit}, ResourceTags=listed(TAGS)
+    )
+    assert kinds(search.find(clients, TAGS, "mine-", [])) == ["budget"]
+    assert search.find(clients, OTHERS, "mine-", []) == []
 
 
 def test_another_deployments_resources_are_not_found_even_if_their_names_begin_alike(clients: Clients) -> None:

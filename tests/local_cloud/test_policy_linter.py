@@ -34,6 +34,7 @@ TEMPLATES = {
     "glue": ("identity", "glue_policy.json.j2"),
     "analyst": ("identity", "analyst_policy.json.j2"),
     "bucket": ("storage", "bucket_policy.json.j2"),
+    "endpoint": ("network", "s3_endpoint_policy.json.j2"),
 }
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from stock_market_ops.deployment import ROOT
 from stock_market_ops.plan import PlanError, facts_of
-from stock_market_ops.planning import judge, prices, screen
+from stock_market_ops.planning import bill, judge, prices, screen
 from stock_market_ops.planning.facts import Facts
 
 SERVICES = ["zookeeper", "kafka", "stock_producer", "stock_consumer"]
@@ -21,6 +22,22 @@ SERVICES = ["zookeeper", "kafka", "stock_producer", "stock_consumer"]
 
 def quota(limit: int | None, used: int) -> dict[str, Any]:
     return {"limit": limit, "used": used, "code": "L-1", "unknown": "" if limit is not None else "no answer"}
+
+
+def costs(**changes: Any) -> dict[str, Any]:
+    """What a month's bill of one instance follows from, with nothing streamed and nothing asked."""
+    stream = {"rate": 0, "bytes_per_record": 200, "partitions": 3, "replicas": 1}
+    flush = {"flush_seconds": 30, "flush_records": 1_000_000, "flush_bytes": 64 << 20}
+    document: dict[str, Any] = {
+        "region": "eu-central-1",
+        "instances": nodes("t3.small"),
+        "volume_gib": 20,
+        "elastic_ip": True,
+        "cpu_credits": "standard",
+        "stream": stream | flush,
+        "use": {"crawls": 0, "analyses": 0, "queries": 10, "days_read": 1, "readers_outside": 0},
+    }
+    return document | changes
 
 
 def facts(**changes: Any) -> Facts:
@@ -52,7 +69,9 @@ def facts(**changes: Any) -> Facts:
         "market_data": [],
         "obstacles": [],
     }
-    return msgspec.convert(document | changes, Facts)
+    document |= changes
+    document.setdefault("costs", costs(instances=document["instances"], region=document["region"]))
+    return msgspec.convert(document, Facts)
 
 
 def nodes(*types: str) -> list[dict[str, Any]]:
@@ -135,16 +154,16 @@ def test_what_kafka_keeps_is_said_in_hours_and_what_would_keep_more() -> None:
 
 
 def test_the_bill_is_the_sum_of_its_items() -> None:
-    region = prices.load().regions["eu-central-1"]
-    three = prices.items(facts(instances=nodes("t3.small", "t3.small", "m5.xlarge")), region)
-    assert [(item.name, item.count) for item in three] == [
+    three = facts(instances=nodes("t3.small", "t3.small", "m5.xlarge"))
+    standing = bill.items(three.costs, prices.load())[:4]
+    assert [(item.name, item.count) for item in standing] == [
         ("instances m5.xlarge", 1),
         ("instances t3.small", 2),
         ("volumes gp3, 20 GiB each", 3),
         ("Elastic IPs", 3),
     ]
-    assert [item.hour for item in three] == pytest.approx([0.23, 0.048, 0.0952 * 60 / 730, 0.015])
-    said = screen.render(facts(instances=nodes("t3.small", "t3.small", "m5.xlarge")), prices.load(), [])
+    assert [item.hour for item in standing] == pytest.approx([0.23, 0.048, 0.0952 * 60 / 730, 0.015])
+    said = screen.render(three, prices.load(), [])
     assert f"{(0.23 + 0.048 + 0.015) * 730 + 0.0952 * 60:.2f}" in said
 
 
@@ -166,7 +185,7 @@ def test_every_region_prices_the_same_families_and_the_table_has_a_date() -> Non
 
 def test_the_answer_fits_on_one_screen() -> None:
     lines = screen.render(facts(instances=nodes(*["t3.small"] * 3)), prices.load(), ["Something."]).splitlines()
-    assert len(lines) < 40
+    assert len(lines) < 45
     assert max(map(len, lines)) <= 120
 
 
@@ -234,3 +253,30 @@ def test_a_rate_that_the_volume_cannot_hold_is_refused_and_one_that_it_can_is_to
     assert refused.returncode == 1
     assert "At 5000 records/s of about 102 bytes" in said
     assert "set a larger instances_volume_size, a lower stock_producer_rate" in said
+
+
+def test_a_budget_that_a_month_is_above_is_refused_in_one_sentence_by_plan_and_by_up() -> None:
+    low = ("-e", json.dumps({"stock_market_monthly_budget_usd": 10}))
+    done = plan("--", *low)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 1
+    assert "and stock_market_monthly_budget_usd is 10.00; most of it:" in said
+    assert plan("--", "-e", json.dumps({"stock_market_monthly_budget_usd": 10_000})).returncode == 0
+    wrong = plan("--", "-e", json.dumps({"stock_market_monthly_budget_usd": "ten"}))
+    assert wrong.returncode == 1
+    assert "it is a number of US dollars, such as 50" in " ".join(wrong.stdout.split())
+
+
+def test_an_alarm_needs_an_address_and_a_budget() -> None:
+    alone = plan("--", "-e", json.dumps({"stock_market_budget_email": "me@example.com"}))
+    assert alone.returncode == 1
+    assert "an alarm needs an address, such as me@example.com, and a budget above 0" in " ".join(alone.stdout.split())
+
+
+def test_up_compares_with_the_budget_before_it_makes_anything() -> None:
+    tasks = yaml.safe_load((ROOT / "playbooks" / "cloud.yml").read_text(encoding="utf-8"))[0]["tasks"]
+    roles = [task.get("ansible.builtin.import_role", {}) for task in tasks]
+    checks = [role["name"] for role in roles if role.get("tasks_from") == "preflight"]
+    assert "budget" in checks
+    made = [role["name"] for role in roles if role and "tasks_from" not in role]
+    assert roles.index({"name": "budget", "tasks_from": "preflight"}) < roles.index({"name": made[0]})

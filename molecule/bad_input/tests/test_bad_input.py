@@ -9,29 +9,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import MONEY, Case
 from conftest import DISTANT_BUCKET, FOREIGN_BUCKET, OTHERS_BUCKET, made
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = "molecule/bad_input"
 Done = subprocess.CompletedProcess[str]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A wrong input, and the sentence that a person gets; `{files}` in both stands for the directory of wrong files."""
-
-    name: str
-    sentence: str
-    wrong: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
-    playbook: str = "playbooks/cloud.yml"
-    options: tuple[str, ...] = ()
 
 
 def node(**changes: Any) -> dict[str, Any]:
@@ -349,7 +337,7 @@ SERVICES = [
     ),
 ]
 
-CASES = [*CALLER, *NETWORK, *STORAGE, *TOPOLOGY, *KAFKA, *UPGRADE, *SERVICES]
+CASES = [*CALLER, *NETWORK, *MONEY, *STORAGE, *TOPOLOGY, *KAFKA, *UPGRADE, *SERVICES]
 
 
 def run(case: Case, files: Path) -> Done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -90,3 +91,33 @@ def test_a_plan_of_what_runs_under_the_longest_name_has_nothing_in_its_way(deplo
     assert shown["deployment"] == deployment.facts["deployment"]
     assert len(shown["deployment"]) == 24
     assert shown["database_state"] == "own"
+
+
+def test_the_instance_buys_no_cpu_credits(deployment: Deployment) -> None:
+    asked = {"InstanceIds": [deployment.node["instance_id"]]}
+    found = deployment.client("ec2").describe_instance_credit_specifications(**asked)["InstanceCreditSpecifications"]
+    assert [entry["CpuCredits"] for entry in found] == ["standard"]
+
+
+def test_what_goes_to_s3_takes_an_endpoint_that_lets_nothing_else_pass(host: Any, deployment: Deployment) -> None:
+    ec2 = deployment.client("ec2")
+    reserved = ec2.describe_instances(InstanceIds=[deployment.node["instance_id"]])
+    subnet = reserved["Reservations"][0]["Instances"][0]["SubnetId"]
+    (table,) = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["RouteTables"]
+    (endpoint,) = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    assert endpoint["RouteTableIds"] == [table["RouteTableId"]]
+    assert endpoint["VpcEndpointId"] in [route.get("GatewayId") for route in table["Routes"]]
+    bucket, key = deployment.facts["data_bucket"], "local-cloud"
+    deployment.client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1)
+    # The same question with the same keys, asked from the instance.
+    ask = (
+        "import botocore.session as b, sys; "
+        f"b.Session().create_client('s3', 'us-east-1', endpoint_url=sys.argv[1], aws_access_key_id='{key}', "
+        f"aws_secret_access_key='{key}').list_objects_v2(Bucket='{bucket}')"
+    )
+    unit = host.check_output("systemctl show --property ExecStart --value stock-consumer")
+    python = unit.partition("path=")[2].split(" ", 1)[0]
+    config = host.check_output("cat /etc/stock-market/consumer.env /etc/stock-market/consumer.toml")
+    (endpoint_url,) = set(re.findall(r"http://[0-9.]+:4566", config))
+    asked = host.run(f'{python} -c "{ask}" {endpoint_url}')
+    assert "because no VPC endpoint policy allows the s3:ListBucket action" in asked.stderr

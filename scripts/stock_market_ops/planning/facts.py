@@ -84,6 +84,44 @@ class History(msgspec.Struct, frozen=True):
     rate: float
 
 
+class Stream(msgspec.Struct, frozen=True):
+    """What flows: `rate` is of all producers, in records per second; `bytes_per_record` on the wire and on disk."""
+
+    rate: float
+    bytes_per_record: int
+    partitions: int
+    replicas: int
+    flush_seconds: float
+    flush_records: int
+    flush_bytes: int
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What people do in a month; role `budget` says what it is reckoned with.
+
+    `analyses` are runs of all named analyses, of `queries` queries each over `days_read` days of objects;
+    `readers_outside` are clients outside AWS that read all of the topic.
+    """
+
+    crawls: int
+    analyses: int
+    queries: int
+    days_read: int
+    readers_outside: int
+
+
+class Costs(msgspec.Struct, frozen=True):
+    """What a month's bill follows from; `cpu_credits` is standard or unlimited."""
+
+    region: str
+    instances: list[Declared]
+    volume_gib: int
+    elastic_ip: bool
+    cpu_credits: str
+    stream: Stream
+    use: Use
+
+
 class Facts(msgspec.Struct, frozen=True):
     """All of it. Where the cloud does not answer (`cloud_answers`), everything that it would tell is empty.
 
@@ -114,6 +152,7 @@ class Facts(msgspec.Struct, frozen=True):
     resources: list[str]
     market_data: list[str]
     obstacles: list[str]
+    costs: Costs
     history: History | None = None
 
     def new(self) -> list[Declared]:

@@ -1,16 +1,10 @@
-"""What a deployment costs by AWS's list prices, item by item, from the table beside this module."""
+"""AWS's list prices, from the table beside this module."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import msgspec
-
-from stock_market_ops.planning.facts import Facts
-
-HOURS_A_MONTH = 730
-"""AWS's own convention: a twelfth of a year."""
 
 _TABLE = Path(__file__).with_name("prices.toml")
 # A size's price as a multiple of the family's .large.
@@ -27,7 +21,7 @@ _SIZES = {
 
 
 class RegionPrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A region's prices in US dollars; `large` is the hour of a .large by family."""
+    """A region's prices in US dollars; `large` is the hour of a .large by family. A GB of traffic has 10^9 bytes."""
 
     large: dict[str, float]
     gp3_gib_month: float
@@ -37,6 +31,10 @@ class RegionPrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     s3_get_thousand: float
     athena_tb: float
     glue_dpu_hour: float
+    cross_zone_gb: float
+    out_gb: float
+    logs_gb: float
+    surplus_vcpu_hour: float
 
     def instance_hour(self, instance_type: str) -> float | None:
         """Return what an instance of the type costs an hour; None where the table does not say."""
@@ -47,49 +45,34 @@ class RegionPrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole table: where it is from, of when it is, and the regions that it knows."""
+    """The whole table.
+
+    Attributes:
+        source: where it is from.
+        as_of: of when it is.
+        sources: the price page of each kind of price.
+        crawl_dpus: DPUs that a crawl is reckoned with.
+        crawl_hours: the least that a crawl is billed for.
+        crawl_log_bytes: what a crawl writes to its log.
+        surplus_vcpus: of a burstable size, the vCPUs above its baseline.
+        regions: prices by region.
+    """
 
     source: str
     as_of: str
+    sources: dict[str, str]
+    crawl_dpus: float
+    crawl_hours: float
+    crawl_log_bytes: int
+    surplus_vcpus: dict[str, float]
     regions: dict[str, RegionPrices]
 
-
-class Item(msgspec.Struct, frozen=True):
-    """A line of the bill: `hour` in US dollars for all `count` together, None where there is no price."""
-
-    name: str
-    count: int
-    hour: float | None
-
-    @property
-    def month(self) -> float | None:
-        """The same for a month of 730 hours."""
-        return None if self.hour is None else self.hour * HOURS_A_MONTH
+    def surplus_of(self, instance_type: str) -> float:
+        """Return the vCPUs above its baseline that a burstable type may use; 0 for every other."""
+        family, _, size = instance_type.partition(".")
+        return self.surplus_vcpus.get(size, 0.0) if family.startswith("t") else 0.0
 
 
 def load() -> Table:
     """Read the table."""
     return msgspec.toml.decode(_TABLE.read_bytes(), type=Table)
-
-
-def items(facts: Facts, prices: RegionPrices) -> list[Item]:
-    """Return what runs all the time: instances by type, their volumes, their public addresses."""
-    found = []
-    for name, count in sorted(Counter(instance.type for instance in facts.instances).items()):
-        hour = prices.instance_hour(name)
-        found.append(Item(f"instances {name}", count, None if hour is None else hour * count))
-    count = len(facts.instances)
-    volumes = prices.gp3_gib_month * facts.volume_gib * count / HOURS_A_MONTH
-    found.append(Item(f"volumes gp3, {facts.volume_gib} GiB each", count, volumes))
-    address = "Elastic IPs" if facts.elastic_ip else "public IPv4 addresses"
-    found.append(Item(address, count, prices.public_ipv4_hour * count))
-    return found
-
-
-def rates(prices: RegionPrices) -> str:
-    """Say what depends on use."""
-    return (
-        f"S3 {prices.s3_gib_month:g} a GiB and month, {prices.s3_put_thousand:g} a thousand PUTs, "
-        f"{prices.s3_get_thousand:g} a thousand GETs; Athena {prices.athena_tb:g} a TB scanned; "
-        f"Glue {prices.glue_dpu_hour:g} a DPU-hour, ten minutes a crawl at least; SSM's parameters are free"
-    )

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from stock_market_ops import tables
-from stock_market_ops.planning import judge, prices
+from stock_market_ops.planning import bill, judge, prices, usage
 from stock_market_ops.planning.facts import Declared, Facts, History
 
 _LABEL_WIDTH = 11
@@ -118,26 +118,26 @@ def _names(facts: Facts) -> Iterator[str]:
 
 
 def _cost(facts: Facts, table: prices.Table) -> Iterator[str]:
-    region = table.regions.get(facts.region)
-    if region is None:
+    costs = facts.costs
+    if costs.region not in table.regions:
         known = ", ".join(sorted(table.regions))
-        yield _line("cost", f"no price for {facts.region}: the table of {table.as_of} has {known} only")
+        yield _line("cost", f"no price for {costs.region}: the table of {table.as_of} has {known} only")
         return
     heading = "nothing here; on AWS it would be" if facts.endpoint_url else "by list prices"
-    yield _line("cost", f"{heading}, in US dollars of {table.as_of}, without tax and traffic")
-    found = prices.items(facts, region)
+    rate = f"at {costs.stream.rate:g} records/s"
+    yield _line("cost", f"{heading}, {costs.region}, US dollars of {table.as_of}, without tax, {rate}")
+    found = bill.items(costs, table)
     rows: list[dict[str, tables.Value]] = [
         {"item": item.name, "count": item.count, "an hour": _money(item.hour, 4), "a month": _money(item.month, 2)}
         for item in found
     ]
-    hour = sum(item.hour or 0.0 for item in found)
-    unpriced = [item.name for item in found if item.hour is None]
-    total = "sum without what has no price" if unpriced else "sum"
-    month = hour * prices.HOURS_A_MONTH
-    rows.append({"item": total, "count": None, "an hour": _money(hour, 4), "a month": _money(month, 2)})
+    month = bill.total(found)
+    name = "sum without what has no price" if bill.unpriced(found) else "sum"
+    hour = month / usage.HOURS_A_MONTH
+    rows.append({"item": name, "count": None, "an hour": _money(hour, 4), "a month": _money(month, 2)})
     for line in tables.render(["item", "count", "an hour", "a month"], rows).splitlines():
         yield " " * _LABEL_WIDTH + line
-    yield _line("and by use", prices.rates(region))
+    yield _line("", bill.FREE)
     yield _line("source", table.source)
 
 

@@ -1,0 +1,37 @@
+"""What a wrong input is, and those that are about money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """A wrong input, and the sentence that a person gets; `{files}` in both stands for the directory of wrong files."""
+
+    name: str
+    sentence: str
+    wrong: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    playbook: str = "playbooks/cloud.yml"
+    options: tuple[str, ...] = ()
+
+
+MONEY = [
+    Case(
+        "a month above the budget",
+        "and stock_market_monthly_budget_usd is 5.00; most of it: ",
+        {"stock_market_monthly_budget_usd": 5},
+    ),
+    Case(
+        "a budget that is no number",
+        "stock_market_monthly_budget_usd is 'ten': it is a number of US dollars, such as 50, or empty for no limit.",
+        {"stock_market_monthly_budget_usd": "ten"},
+    ),
+    Case(
+        "an alarm without a budget",
+        "an alarm needs an address, such as me@example.com, and a budget above 0.",
+        {"stock_market_budget_email": "me@example.com"},
+    ),
+]

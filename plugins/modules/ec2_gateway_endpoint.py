@@ -1,0 +1,177 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: a gateway endpoint of a VPC, with the policy and the route tables that are asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.ec2 import ensure_ec2_tags
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
+    boto3_tag_list_to_ansible_dict,
+    boto3_tag_specifications,
+)
+from botocore import exceptions as boto_errors
+
+DOCUMENTATION = r"""
+---
+module: ec2_gateway_endpoint
+short_description: Create or change a gateway endpoint of a VPC
+description:
+  - M(amazon.aws.ec2_vpc_endpoint) changes neither the policy nor the route tables of an endpoint that exists, and takes
+    one with other route tables for none; this module changes them.
+  - M(amazon.aws.ec2_vpc_endpoint) deletes it.
+options:
+  vpc_id:
+    description: The VPC.
+    type: str
+    required: true
+  service:
+    description: The service's name, which has the region in it.
+    type: str
+    required: true
+  route_table_ids:
+    description: The route tables that get a route to the endpoint, and no other.
+    type: list
+    elements: str
+    required: true
+  policy:
+    description: Who may do what through the endpoint.
+    type: json
+    required: true
+  tags:
+    description: The endpoint's tags; others are removed.
+    type: dict
+    required: true
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode: {description: Says what would change and changes nothing., support: full}
+  diff_mode: {description: Shows the endpoint before and after., support: full}
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Keep what goes to S3 within AWS
+  ec2_gateway_endpoint:
+    vpc_id: vpc-0123456789abcdef0
+    service: com.amazonaws.us-east-1.s3
+    route_table_ids: [rtb-0123456789abcdef0]
+    policy: {Statement: [{Effect: Allow, Principal: "*", Action: "s3:*", Resource: "*"}]}
+    tags: {Deployment: stock-market}
+"""
+
+RETURN = r"""
+endpoint_id: {description: The endpoint's id; empty in check mode where there is none yet., returned: always, type: str}
+"""
+
+
+class GatewayEndpoint:
+    """One endpoint, as it is and as it should be."""
+
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self.module = module
+        self.params: dict[str, Any] = module.params
+        self.client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
+        policy = self.params["policy"]
+        self.policy: dict[str, Any] = json.loads(policy) if isinstance(policy, str) else policy
+        self.identifier = ""
+
+    def current(self) -> dict[str, Any]:
+        """The endpoint as EC2 has it, empty if there is none."""
+        filters = [
+            {"Name": "vpc-id", "Values": [self.params["vpc_id"]]},
+            {"Name": "service-name", "Values": [self.params["service"]]},
+        ]
+        answer = self.client.describe_vpc_endpoints(Filters=filters, aws_retry=True)
+        for found in answer["VpcEndpoints"]:
+            if found["VpcEndpointType"] == "Gateway" and found["State"].lower() in {"available", "pending"}:
+                self.identifier = found["VpcEndpointId"]
+                return {
+                    "route_table_ids": sorted(found["RouteTableIds"]),
+                    "policy": json.loads(found["PolicyDocument"]),
+                    "tags": boto3_tag_list_to_ansible_dict(found.get("Tags", [])),
+                }
+        return {}
+
+    def wanted(self, current: dict[str, Any]) -> dict[str, Any]:
+        """The endpoint as it should be, with the words of the policy that it has where they mean the same."""
+        same = bool(current) and not compare_policies(current["policy"], self.policy)
+        return {
+            "route_table_ids": sorted(self.params["route_table_ids"]),
+            "policy": current["policy"] if same else self.policy,
+            "tags": {key: str(value) for key, value in self.params["tags"].items()},
+        }
+
+    def write(self, current: dict[str, Any], wanted: dict[str, Any]) -> None:
+        """Create it, or change what differs."""
+        if not current:
+            created = self.client.create_vpc_endpoint(
+                VpcId=self.params["vpc_id"],
+                VpcEndpointType="Gateway",
+                ServiceName=self.params["service"],
+                RouteTableIds=wanted["route_table_ids"],
+                PolicyDocument=json.dumps(wanted["policy"]),
+                TagSpecifications=boto3_tag_specifications(wanted["tags"], ["vpc-endpoint"]),
+                aws_retry=True,
+            )
+            self.identifier = created["VpcEndpoint"]["VpcEndpointId"]
+            return
+        tables, asked = set(current["route_table_ids"]), set(wanted["route_table_ids"])
+        changes: dict[str, Any] = {
+            "AddRouteTableIds": sorted(asked - tables),
+            "RemoveRouteTableIds": sorted(tables - asked),
+        }
+        changes = {name: ids for name, ids in changes.items() if ids}
+        if current["policy"] != wanted["policy"]:
+            changes["PolicyDocument"] = json.dumps(wanted["policy"])
+        if changes:
+            self.client.modify_vpc_endpoint(VpcEndpointId=self.identifier, aws_retry=True, **changes)
+        if current["tags"] != wanted["tags"]:
+            ensure_ec2_tags(
+                self.client, self.module, self.identifier, resource_type="vpc-endpoint", tags=wanted["tags"]
+            )
+
+
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Bring the endpoint to the state that is asked for; return the module's result."""
+    endpoint = GatewayEndpoint(module)
+    current = endpoint.current()
+    wanted = endpoint.wanted(current)
+    changed = current != wanted
+    if changed and not module.check_mode:
+        endpoint.write(current, wanted)
+    return {
+        "changed": changed,
+        "endpoint_id": endpoint.identifier,
+        "diff": {"before": current, "after": wanted},
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(
+        argument_spec={
+            "vpc_id": {"type": "str", "required": True},
+            "service": {"type": "str", "required": True},
+            "route_table_ids": {"type": "list", "elements": "str", "required": True},
+            "policy": {"type": "json", "required": True},
+            "tags": {"type": "dict", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+        module.fail_json_aws(error, msg="The gateway endpoint could not be made as it is declared")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
