@@ -91,6 +91,15 @@ EC2_KINDS = {
     "vpc": ("describe_vpcs", "Vpcs", "VpcId"),
     "key-pair": ("describe_key_pairs", "KeyPairs", "KeyPairId"),
 }
+# How Glue, Athena, IAM and S3 say that what a list has shown is gone; the lists go on to show it for some seconds.
+VANISHED = {
+    "EntityNotFoundException",
+    "ResourceNotFoundException",
+    "NoSuchEntity",
+    "NoSuchBucket",
+    "NoSuchTagSet",
+    "404",
+}
 NOT_TERMINATED = ["pending", "running", "stopping", "stopped", "shutting-down"]
 GONE = {"deleting", "deleted"}
 
@@ -129,6 +138,16 @@ def pages(client: Client, operation: str, key: str, **arguments: Any) -> Iterato
             arguments["NextToken"] = answer["NextToken"]
 
 
+def unless_vanished(call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+    """What a call tells of a resource; nothing if the resource is gone since it was listed."""
+    try:
+        return call(**arguments)
+    except boto_errors.ClientError as error:
+        if error.response["Error"]["Code"] in VANISHED:
+            return {}
+        raise
+
+
 def find_ec2(client: Client, tags: Tags) -> Iterator[Resource]:
     """Instances that are not terminated yet, and all that stands around them."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
@@ -164,7 +183,7 @@ def find_glue(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterator
     ):
         for entry in pages(client, operation, key):
             name = entry["Name"]
-            own = client.get_tags(ResourceArn=arn(f"{kind}/{name}")).get("Tags", {})
+            own = unless_vanished(client.get_tags, ResourceArn=arn(f"{kind}/{name}")).get("Tags", {})
             if carries(own, tags):
                 yield {"kind": f"glue-{kind}", "id": name, "name": name, "tags": own}
 
@@ -175,7 +194,8 @@ def find_athena(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterat
         name = entry["Name"]
         if name == "primary":
             continue  # every account has it from the start
-        own = as_dict(client.list_tags_for_resource(ResourceARN=arn(f"workgroup/{name}")).get("Tags"))
+        answer = unless_vanished(client.list_tags_for_resource, ResourceARN=arn(f"workgroup/{name}"))
+        own = as_dict(answer.get("Tags"))
         if carries(own, tags):
             yield {"kind": "athena-workgroup", "id": name, "name": name, "tags": own}
 
@@ -200,7 +220,7 @@ def find_iam(client: Client, tags: Tags, prefix: str) -> Iterator[Resource]:
             name = entry[identifier]
             if name.startswith(prefix):
                 parameter = {"PolicyArn": entry["Arn"]} if argument == "Arn" else {argument: name}
-                own = as_dict(getattr(client, getting)(**parameter)[key].get("Tags"))
+                own = as_dict(unless_vanished(getattr(client, getting), **parameter).get(key, {}).get("Tags"))
                 if carries(own, tags):
                     yield {"kind": kind, "id": name, "name": name, "tags": own}
 
@@ -216,12 +236,12 @@ def find_buckets(client: Client, tags: Tags, names: Iterable[str], account: str)
     """Those of the named buckets that exist, are the account's own and carry the tags."""
     for name in sorted(set(names)):
         try:
-            answer = client.get_bucket_tagging(Bucket=name, ExpectedBucketOwner=account)
+            answer = unless_vanished(client.get_bucket_tagging, Bucket=name, ExpectedBucketOwner=account)
         except boto_errors.ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchBucket", "NoSuchTagSet", "AccessDenied", "403", "404"}:
+            if error.response["Error"]["Code"] in {"AccessDenied", "403"}:
                 continue
             raise
-        own = as_dict(answer["TagSet"])
+        own = as_dict(answer.get("TagSet"))
         if carries(own, tags):
             yield {"kind": "bucket", "id": name, "name": name, "tags": own}
 

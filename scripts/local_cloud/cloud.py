@@ -10,7 +10,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import ec2_hooks, glue_crawler, hosts, iam_users, identities, names_refused, s3_versions
+from local_cloud import ec2_hooks, glue_crawler, hosts, iam_lag, iam_users, identities, names_refused, s3_versions
 from local_cloud.addresses import AddressPool
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
@@ -36,18 +36,24 @@ class QuietRequestHandler(MotoRequestHandler):
             LOG.debug("%s %s: %s %s", self.command, self.path, code, size)
 
 
+def install(machines: Machines, block: int) -> None:
+    """Put all in moto's place that stands in for AWS more truly than moto does, but for Athena."""
+    ec2_hooks.install(machines, AddressPool(block))
+    glue_crawler.install()
+    glue_api.install()
+    iam_users.install()
+    iam_lag.install()
+    s3_versions.install()
+    names_refused.install()
+
+
 class Cloud:
     """A running local cloud."""
 
     def __init__(self, settings: Settings, host_image: str) -> None:
         self._settings = settings
         self._machines = Machines(settings, host_image)
-        ec2_hooks.install(self._machines, AddressPool(settings.block))
-        glue_crawler.install()
-        glue_api.install()
-        iam_users.install()
-        s3_versions.install()
-        names_refused.install()
+        install(self._machines, settings.block)
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         self._trino.start()
         self._athena = athena.install(self._trino)

@@ -15,6 +15,7 @@ from moto.s3.models import FakeBucket, s3_backends
 
 from local_cloud import allowed
 from local_cloud.ec2_patch import replace
+from local_cloud.faults import Faults, FaultSettings
 from local_cloud.iam_callers import Caller, calling
 from local_cloud.incoming import Incoming
 from local_cloud.refusals import Refusal, RefusedError, answer, not_served, refuse
@@ -30,12 +31,20 @@ def known_regions() -> frozenset[str]:
 
 
 class Gate:
-    """A WSGI application before moto's. `admit` says who calls, or raises RefusedError."""
+    """A WSGI application before moto's. `admit` says who calls, or raises RefusedError; `faults` come before it."""
 
-    def __init__(self, settings: Settings, api: WSGIApplication, pid: int, admit: Callable[[Incoming], Caller]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        api: WSGIApplication,
+        pid: int,
+        admit: Callable[[Incoming], Caller],
+        faults: Faults | None = None,
+    ) -> None:
         self._health = {"deployment": settings.deployment, "state_dir": str(settings.state_dir), "pid": pid}
         self._api = api
         self._admit = admit
+        self._faults = faults or Faults(FaultSettings())
         self._regions = known_regions()
         # The buckets' policies are judged before moto is asked; its own judging takes every condition for unmet.
         replace(FakeBucket, "get_permission", lambda *_: PermissionResult.NEUTRAL)
@@ -48,12 +57,15 @@ class Gate:
         service = incoming.service
         try:
             self._check(incoming)
+            self._faults.meet(incoming)
             caller = self._admit(incoming)
             incoming.require_checksum()
             # moto takes the account from this header, whoever has sent it.
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account_id
             with calling(caller):
                 return self._api(environ, start_response)
+        except ConnectionResetError:
+            raise
         except RefusedError as error:
             LOG.warning("refused: %s", error)
             return refuse(environ, start_response, error.refusal, service)
