@@ -13,7 +13,7 @@ from botocore.session import Session
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket, s3_backends
 
-from local_cloud import allowed
+from local_cloud import allowed, tags_refused
 from local_cloud.ec2_patch import replace
 from local_cloud.faults import Faults, FaultSettings
 from local_cloud.iam_callers import Caller, calling
@@ -97,7 +97,9 @@ class Gate:
                 return Refusal("403 Forbidden", "AccessDenied", "Access Denied")
             wrong = allowed.refused_s3_query(incoming.method, names)
             return None if wrong is None else not_served("s3", f"{incoming.method} with '{wrong}'")
-        return None if allowed.is_allowed(service, incoming.action) else not_served(service, incoming.action)
+        if not allowed.is_allowed(service, incoming.action):
+            return not_served(service, incoming.action)
+        return tags_refused.refusal(incoming)
 
 
 def _is_somebody_elses(environ: WSGIEnvironment) -> bool:
