@@ -10,26 +10,10 @@ from __future__ import annotations
 import socket
 import threading
 from collections import Counter
-from dataclasses import dataclass
 
 from local_cloud.incoming import Incoming
 from local_cloud.refusals import JSON_SERVICES, Refusal, RefusedError, bad_key
-from local_cloud.settings import ADMINISTRATOR_SESSION
-
-
-@dataclass(frozen=True)
-class FaultSettings:
-    """What goes wrong, by counting, so that a run can be repeated; 0 is never.
-
-    Attributes:
-        throttle_every: of each action, every so many requests one is throttled.
-        drop_every: of each action, every so many requests one loses its connection before anything is done.
-        expire_after: so many requests the administrator's session is good for.
-    """
-
-    throttle_every: int = 0
-    drop_every: int = 0
-    expire_after: int = 0
+from local_cloud.settings import ADMINISTRATOR_SESSION, FaultSettings
 
 
 def throttled(service: str) -> Refusal:

@@ -15,7 +15,7 @@ from moto.s3.models import FakeBucket, s3_backends
 
 from local_cloud import allowed, tags_refused
 from local_cloud.ec2_patch import replace
-from local_cloud.faults import Faults, FaultSettings
+from local_cloud.faults import Faults
 from local_cloud.iam_callers import Caller, calling
 from local_cloud.incoming import Incoming
 from local_cloud.refusals import Refusal, RefusedError, answer, not_served, refuse
@@ -31,7 +31,7 @@ def known_regions() -> frozenset[str]:
 
 
 class Gate:
-    """A WSGI application before moto's. `admit` says who calls, or raises RefusedError; `faults` come before it."""
+    """A WSGI application before moto's. `admit` says who calls, or raises RefusedError."""
 
     def __init__(
         self,
@@ -39,12 +39,11 @@ class Gate:
         api: WSGIApplication,
         pid: int,
         admit: Callable[[Incoming], Caller],
-        faults: Faults | None = None,
     ) -> None:
         self._health = {"deployment": settings.deployment, "state_dir": str(settings.state_dir), "pid": pid}
         self._api = api
         self._admit = admit
-        self._faults = faults or Faults(FaultSettings())
+        self._faults = Faults(settings.faults)
         self._regions = known_regions()
         # The buckets' policies are judged before moto is asked; its own judging takes every condition for unmet.
         replace(FakeBucket, "get_permission", lambda *_: PermissionResult.NEUTRAL)

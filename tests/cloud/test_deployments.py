@@ -21,8 +21,8 @@ KINDS = {
     *("glue-crawler", "glue-database", "athena-workgroup", "instance", "elastic-ip", "volume", "security-group"),
     *("subnet", "route-table", "internet-gateway", "vpc", "key-pair", "instance-profile", "role", "bucket"),
 }
-# Each action's fourth request is throttled and its fifth loses its connection: one right after the other.
-FAULTS = {"throttle_every": 4, "drop_every": 5}
+# Each action's sixth request is throttled and its seventh loses its connection: one right after the other.
+FAULTS = {"throttle_every": 6, "drop_every": 7}
 
 
 def resources(cloud: HostlessCloud, deployment: str) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def details(cloud: HostlessCloud, deployment: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostlessCloud]:
     """A cloud that throttles and loses connections, with two deployments; one's name is how the other's begins."""
-    with hostless_cloud(tmp_path_factory.mktemp("faulty"), 4, FAULTS) as cloud:
+    with hostless_cloud(tmp_path_factory.mktemp("faulty"), 3, FAULTS) as cloud:
         with ThreadPoolExecutor() as pool:
             for done in pool.map(lambda name: cloud.play(CLOUD, name), ("lab", "lab-b")):
                 assert done.returncode == 0, done.stdout

@@ -18,10 +18,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from tests.local_cloud.enforcing import Quiet
 from werkzeug.serving import make_server
 
-from local_cloud.faults import Faults, FaultSettings
 from local_cloud.gate import Gate
 from local_cloud.guard import Guard
-from local_cloud.settings import ADMINISTRATOR, ADMINISTRATOR_SESSION, Settings
+from local_cloud.settings import ADMINISTRATOR, ADMINISTRATOR_SESSION, FaultSettings, Settings
 
 # A call that lists, of each protocol that AWS speaks, and how AWS refuses it to who asks too often and to who is late.
 CALLS = {
@@ -41,8 +40,8 @@ def cloud(directory: Path, **faults: int) -> Iterator[str]:
     """An empty cloud with faults; gives its address."""
     moto_api_backend.reset()
     api = DomainDispatcherApplication(create_backend_app)
-    settings = Settings("unit-test", 77, directory / "unit-test")
-    gate = Gate(settings, api, 4711, Guard().admit, Faults(FaultSettings(**faults)))
+    settings = Settings("unit-test", 77, directory / "unit-test", FaultSettings(**faults))
+    gate = Gate(settings, api, 4711, Guard().admit)
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

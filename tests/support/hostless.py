@@ -27,11 +27,10 @@ from werkzeug.serving import make_server
 
 from local_cloud import cloud, lag
 from local_cloud.athena import api as athena
-from local_cloud.faults import Faults, FaultSettings
 from local_cloud.gate import Gate
 from local_cloud.guard import Guard
 from local_cloud.machines import Machines, set_state
-from local_cloud.settings import Settings
+from local_cloud.settings import FaultSettings, Settings
 from local_cloud.trino.engine import TrinoEngine
 
 SECONDS_TO_CHANGE = 0.5
@@ -93,10 +92,10 @@ class NoHosts(Machines):
 def serve(directory: Path, lag_seconds: float, faults: FaultSettings) -> None:
     """Serve until the process is ended."""
     lag.SECONDS = lag_seconds
-    settings = Settings("unit-test", 77, directory / "unit-test")
+    settings = Settings("unit-test", 77, directory / "unit-test", faults)
     cloud.install(NoHosts(), settings.block)
     athena.install(TrinoEngine(directory / "trino"))
-    gate = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Guard().admit, Faults(faults))
+    gate = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Guard().admit)
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=cloud.QuietRequestHandler)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
