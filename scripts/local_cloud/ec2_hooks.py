@@ -14,7 +14,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 
-from local_cloud import ec2_address_lag, ec2_addresses, ec2_dependencies, ec2_instances
+from local_cloud import ec2_addresses, ec2_dependencies, ec2_instances, ec2_list_lag
 from local_cloud.addresses import AddressPool
 from local_cloud.ec2_patch import replace
 from local_cloud.machines import Machines
@@ -31,7 +31,7 @@ _FILTER_CALLS = (
 def install(machines: Machines, pool: AddressPool) -> None:
     """Tie moto's EC2 to the hosts."""
     ec2_addresses.install(machines, pool)
-    ec2_address_lag.install()
+    ec2_list_lag.install()
     ec2_dependencies.install()
     ec2_instances.install(machines)
     _install_groups(machines)

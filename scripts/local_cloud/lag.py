@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 # AWS names no limit; seconds are usual. This long shows a program that does not expect it, and costs `make` little.
 SECONDS = 2.0
+# How long a new instance is not known. amazon.aws.ec2_instance then looks again after 15 s, so only tests have it so.
+NEW_INSTANCE_SECONDS = 0.0
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")

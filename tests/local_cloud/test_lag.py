@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
-from moto.ec2.models.instances import Instance
+from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.models.internet_gateways import InternetGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.subnets import SubnetBackend
@@ -21,7 +21,7 @@ from moto.ec2.responses.instances import InstanceResponse
 from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse
 
-from local_cloud import ec2_address_lag, ec2_dependencies, iam_lag, lag
+from local_cloud import ec2_dependencies, ec2_list_lag, iam_lag, lag
 
 SECONDS = 0.2
 Clients = Callable[[str], Any]
@@ -34,10 +34,12 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     monkeypatch.setattr(lag, "SECONDS", SECONDS)
+    monkeypatch.setattr(lag, "NEW_INSTANCE_SECONDS", SECONDS)
     for owner, names in (
         (IAMBackend, ("delete_role", "delete_user", "delete_policy", "delete_instance_profile")),
         (IamResponse, ("list_roles", "list_users", "list_policies", "list_instance_profiles")),
         (ElasticAddressBackend, ("associate_address", "disassociate_address")),
+        (InstanceBackend, ("run_instances",)),
         (InstanceResponse, ("describe_instances",)),
         (SecurityGroupBackend, ("delete_security_group",)),
         (SubnetBackend, ("delete_subnet",)),
@@ -56,7 +58,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
     monkeypatch.setattr(Instance, "terminate", terminate)
     iam_lag.install()
-    ec2_address_lag.install()
+    ec2_list_lag.install()
     ec2_dependencies.install()
     with mock_aws():
         yield lambda service: boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]
@@ -146,6 +148,7 @@ def test_no_part_of_a_network_goes_while_an_instance_uses_it_and_for_a_while_aft
     assert network.refusals() == ["DependencyViolation"] * 4
     # It names itself, which is no hindrance.
     assert refusal(ec2.delete_security_group, GroupId=network.other) == ""
+    wait()
     ec2.terminate_instances(InstanceIds=[network.instance])
     state = ec2.describe_instances(InstanceIds=[network.instance])["Reservations"][0]["Instances"][0]["State"]["Name"]
     assert state == "terminated"
@@ -173,6 +176,7 @@ def test_an_instance_is_listed_with_its_earlier_address_for_a_moment(clients: Cl
         found = ec2.describe_instances(InstanceIds=[network.instance])["Reservations"][0]["Instances"][0]
         return found["PublicIpAddress"], found["NetworkInterfaces"][0]["Association"]["PublicIp"]
 
+    wait()
     first = told()
     elastic = ec2.allocate_address(Domain="vpc")
     ec2.associate_address(AllocationId=elastic["AllocationId"], InstanceId=network.instance)
@@ -180,3 +184,12 @@ def test_an_instance_is_listed_with_its_earlier_address_for_a_moment(clients: Cl
     assert told() == first
     wait()
     assert told() == (elastic["PublicIp"], elastic["PublicIp"])
+
+
+def test_a_new_instance_is_neither_known_nor_listed_for_a_moment(clients: Clients) -> None:
+    ec2 = clients("ec2")
+    instance = Network(ec2).instance
+    assert refusal(ec2.describe_instances, InstanceIds=[instance]) == "InvalidInstanceID.NotFound"
+    assert ec2.describe_instances()["Reservations"] == []
+    wait()
+    assert ec2.describe_instances()["Reservations"] == ec2.describe_instances(InstanceIds=[instance])["Reservations"]

@@ -92,6 +92,7 @@ class NoHosts(Machines):
 def serve(directory: Path, lag_seconds: float, faults: FaultSettings) -> None:
     """Serve until the process is ended."""
     lag.SECONDS = lag_seconds
+    lag.NEW_INSTANCE_SECONDS = min(1.0, lag_seconds)
     settings = Settings("unit-test", 77, directory / "unit-test", faults)
     cloud.install(NoHosts(), settings.block)
     athena.install(TrinoEngine(directory / "trino"))

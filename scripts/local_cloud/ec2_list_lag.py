@@ -1,4 +1,4 @@
-"""DescribeInstances tells an instance's earlier public address for a moment after an Elastic IP came or went.
+"""DescribeInstances does not know a new instance for a moment, and tells an earlier address after an Elastic IP moved.
 
 https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html; what AssociateAddress and DescribeAddresses
 answer is exact.
@@ -11,13 +11,17 @@ import functools
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressBackend
-from moto.ec2.models.instances import Instance, Reservation
+from moto.ec2.models.instances import Instance, InstanceBackend, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
+from local_cloud import lag
 from local_cloud.ec2_patch import replace
 from local_cloud.lag import Remembered
 
+# New instances by their ids.
+_hidden: Remembered[str, bool] = Remembered(lambda: lag.NEW_INSTANCE_SECONDS)
 # By the interface's id; "" is no address.
 _earlier: Remembered[str, str] = Remembered()
 
@@ -26,7 +30,15 @@ def install() -> None:
     """Have moto's EC2 lag."""
     associate_of_moto = ElasticAddressBackend.associate_address
     disassociate_of_moto = ElasticAddressBackend.disassociate_address
+    run_of_moto = InstanceBackend.run_instances
     describe_of_moto = InstanceResponse.describe_instances
+
+    @functools.wraps(run_of_moto)
+    def run_instances(self: Any, *args: Any, **options: Any) -> Reservation:
+        reservation: Reservation = run_of_moto(self, *args, **options)
+        for instance in reservation.instances:
+            _hidden.put(instance.id, True)
+        return reservation
 
     @functools.wraps(associate_of_moto)
     def associate_address(self: Any, *args: Any, **options: Any) -> ElasticAddress:
@@ -43,12 +55,17 @@ def install() -> None:
 
     @functools.wraps(describe_of_moto)
     def describe_instances(self: InstanceResponse) -> ActionResult:
+        unknown = [asked for asked in self._get_param("InstanceIds", []) if _hidden.get(asked)]
+        if unknown:
+            raise InvalidInstanceIdError(unknown)
         answer = describe_of_moto(self)
         result: dict[str, Any] = answer.result  # type: ignore[assignment]
-        return ActionResult({**result, "Reservations": [_as_before(found) for found in result["Reservations"]]})
+        shown = [_as_before(found) for found in result["Reservations"]]
+        return ActionResult({**result, "Reservations": [found for found in shown if found.instances]})
 
     replace(ElasticAddressBackend, "associate_address", associate_address)
     replace(ElasticAddressBackend, "disassociate_address", disassociate_address)
+    replace(InstanceBackend, "run_instances", run_instances)
     replace(InstanceResponse, "describe_instances", describe_instances)
 
 
@@ -65,7 +82,8 @@ def _remember(backend: Any, before: dict[str, str]) -> None:
 
 def _as_before(reservation: Reservation) -> Reservation:
     shown = copy.copy(reservation)
-    shown.instances = [_with_earlier_address(instance) for instance in reservation.instances]
+    there = [instance for instance in reservation.instances if not _hidden.get(instance.id)]
+    shown.instances = [_with_earlier_address(instance) for instance in there]
     return shown
 
 
