@@ -11,6 +11,8 @@ SECONDS = 2.0
 # How long a new instance is not known. amazon.aws.ec2_instance then looks again after 15 s, so only tests have it so.
 NEW_INSTANCE_SECONDS = 0.0
 
+clock: Callable[[], float] = time.monotonic
+
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
@@ -25,7 +27,7 @@ class Remembered(Generic[Key, Value]):
     def put(self, key: Key, value: Value) -> None:
         """Remember a value; an older one of the same key that is still remembered stays."""
         if self.get(key) is None:
-            self._held[key] = (time.monotonic() + self._seconds(), value)
+            self._held[key] = (clock() + self._seconds(), value)
 
     def get(self, key: Key) -> Value | None:
         """The value that is remembered for a key, if any."""
@@ -33,7 +35,7 @@ class Remembered(Generic[Key, Value]):
 
     def items(self) -> list[tuple[Key, Value]]:
         """All that is remembered."""
-        now = time.monotonic()
+        now = clock()
         for key, (end, _) in list(self._held.items()):
             if end <= now:
                 self._held.pop(key, None)

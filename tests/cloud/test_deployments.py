@@ -65,7 +65,7 @@ def details(cloud: HostlessCloud, deployment: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostlessCloud]:
     """A cloud that throttles and loses connections, with two deployments; one's name is how the other's begins."""
-    with hostless_cloud(tmp_path_factory.mktemp("faulty"), 3, FAULTS) as cloud:
+    with hostless_cloud(tmp_path_factory.mktemp("faulty"), FAULTS, lag_seconds=3) as cloud:
         with ThreadPoolExecutor() as pool:
             for done in pool.map(lambda name: cloud.play(CLOUD, name), ("lab", "lab-b")):
                 assert done.returncode == 0, done.stdout
@@ -108,7 +108,7 @@ def test_a_run_whose_credentials_expire_says_what_to_do_and_the_next_one_goes_on
     address = "ADDRESS {{ hostvars['node-1'].ansible_host }} {{ hostvars['node-1'].stock_market_public_address }}"
     play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": address}}]}
     show.write_text(json.dumps([{"ansible.builtin.import_playbook": str(CLOUD)}, play]))
-    with hostless_cloud(tmp_path, 60, {"expire_after": 100}) as cloud:
+    with hostless_cloud(tmp_path, {"expire_after": 100}, lag_seconds=60, unknown_seconds=1) as cloud:
         done = cloud.play(CLOUD, "lab", key=ADMINISTRATOR_SESSION)
         assert done.returncode == 2, done.stdout
         assert done.stdout.count("The AWS credentials have expired: get new ones") == 1

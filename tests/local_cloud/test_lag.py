@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,18 +22,17 @@ from moto.iam.responses import IamResponse
 
 from local_cloud import ec2_dependencies, ec2_list_lag, iam_lag, lag
 
-SECONDS = 0.2
 Clients = Callable[[str], Any]
 
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
-    """Clients of an empty cloud that lags by SECONDS, and thrice that for what terminated instances have used."""
+    """Clients of an empty cloud that lags by lag.SECONDS, and thrice that for what terminated instances have used."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    monkeypatch.setattr(lag, "SECONDS", SECONDS)
-    monkeypatch.setattr(lag, "NEW_INSTANCE_SECONDS", SECONDS)
+    monkeypatch.setattr(lag, "clock", CLOCK)
+    monkeypatch.setattr(lag, "NEW_INSTANCE_SECONDS", lag.SECONDS)
     for owner, names in (
         (IAMBackend, ("delete_role", "delete_user", "delete_policy", "delete_instance_profile")),
         (IamResponse, ("list_roles", "list_users", "list_policies", "list_instance_profiles")),
@@ -64,9 +62,21 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
         yield lambda service: boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]
 
 
+class Clock:
+    """A clock that stands until it is told to go on."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+CLOCK = Clock()
+
+
 def wait(multiple: int = 1) -> None:
     """Let the lag pass."""
-    time.sleep(multiple * SECONDS + 0.05)
+    CLOCK.now += multiple * lag.SECONDS
 
 
 def refusal(call: Any, **arguments: Any) -> str:

@@ -1,8 +1,8 @@
-"""The local cloud's API without hosts and without Trino, as a process: `... hostless DIRECTORY LAG FAULTS`.
+"""The local cloud's API without hosts and without Trino, as a process: `... hostless DIRECTORY LAG NEW FAULTS`.
 
 Instances are records whose states follow a clock, so the playbooks of the cloud run against it in seconds and without
-podman. It prints its address when it listens. LAG is how many seconds its lists are behind, FAULTS are the settings of
-local_cloud.faults as JSON.
+podman. It prints its address when it listens. LAG is how many seconds its lists are behind, NEW how many a new
+instance is not known, FAULTS are the settings of local_cloud.faults as JSON.
 """
 
 from __future__ import annotations
@@ -89,10 +89,8 @@ class NoHosts(Machines):
         """There is no host to tell."""
 
 
-def serve(directory: Path, lag_seconds: float, faults: FaultSettings) -> None:
+def serve(directory: Path, faults: FaultSettings) -> None:
     """Serve until the process is ended."""
-    lag.SECONDS = lag_seconds
-    lag.NEW_INSTANCE_SECONDS = min(1.0, lag_seconds)
     settings = Settings("unit-test", 77, directory / "unit-test", faults)
     cloud.install(NoHosts(), settings.block)
     athena.install(TrinoEngine(directory / "trino"))
@@ -103,4 +101,5 @@ def serve(directory: Path, lag_seconds: float, faults: FaultSettings) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), float(sys.argv[2]), FaultSettings(**json.loads(sys.argv[3])))
+    lag.SECONDS, lag.NEW_INSTANCE_SECONDS = float(sys.argv[2]), float(sys.argv[3])
+    serve(Path(sys.argv[1]), FaultSettings(**json.loads(sys.argv[4])))

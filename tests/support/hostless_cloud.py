@@ -70,9 +70,12 @@ class HostlessCloud:
 
 
 @contextmanager
-def hostless_cloud(folder: Path, lag_seconds: float, faults: Mapping[str, int]) -> Iterator[HostlessCloud]:
-    """Runs the cloud, with lists so many seconds behind and with faults."""
-    command = [sys.executable, "-m", "tests.support.hostless", str(folder), str(lag_seconds), json.dumps(faults)]
+def hostless_cloud(
+    folder: Path, faults: Mapping[str, int], *, lag_seconds: float, unknown_seconds: float = 0
+) -> Iterator[HostlessCloud]:
+    """Runs the cloud, with faults, with lists so many seconds behind, and with new instances unknown for some."""
+    command = [sys.executable, "-m", "tests.support.hostless", str(folder), str(lag_seconds), str(unknown_seconds)]
+    command.append(json.dumps(faults))
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'scripts'}:{ROOT}"}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
