@@ -30,7 +30,9 @@ options:
     type: str
     required: true
   buckets:
-    description: Buckets to look at besides those that the tagging API knows, which learns of a new one late.
+    description:
+      - Buckets to look at besides those that the tagging API knows, which learns of a new one late.
+      - One of them that has neither tags nor objects is reported too, as a run leaves it that ended after it was made.
     type: list
     elements: str
     default: []
@@ -233,7 +235,7 @@ def find_parameters(client: Client, tags: Tags) -> Iterator[Resource]:
 
 
 def find_buckets(client: Client, tags: Tags, names: Iterable[str], account: str) -> Iterator[Resource]:
-    """Those of the named buckets that exist, are the account's own and carry the tags."""
+    """Those of the named buckets that exist, are the account's own and carry the tags, or nothing at all."""
     for name in sorted(set(names)):
         try:
             answer = unless_vanished(client.get_bucket_tagging, Bucket=name, ExpectedBucketOwner=account)
@@ -242,8 +244,14 @@ def find_buckets(client: Client, tags: Tags, names: Iterable[str], account: str)
                 continue
             raise
         own = as_dict(answer.get("TagSet"))
-        if carries(own, tags):
+        if carries(own, tags) or (not own and is_empty(client, name, account)):
             yield {"kind": "bucket", "id": name, "name": name, "tags": own}
+
+
+def is_empty(client: Client, name: str, account: str) -> bool:
+    """Whether a bucket is there and holds no object, and no version of one either."""
+    held = unless_vanished(client.list_object_versions, Bucket=name, MaxKeys=1, ExpectedBucketOwner=account)
+    return bool(held) and not held.get("Versions") and not held.get("DeleteMarkers")
 
 
 def find_tagged(client: Client, tags: Tags) -> dict[str, Tags]:

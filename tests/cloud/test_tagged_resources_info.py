@@ -126,6 +126,15 @@ def test_a_bucket_is_found_by_its_name_before_the_tagging_api_knows_it(
     assert "bucket" in kinds(search.find(clients, TAGS, "mine-", ["mine-data", "no-such-bucket"]))
 
 
+def test_a_bucket_that_was_made_and_not_yet_tagged_is_found_unless_it_holds_anything(clients: Clients) -> None:
+    s3 = clients("s3")
+    for name in ("mine-data", "mine-results", "mine-other"):
+        s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket="mine-results", Key="of somebody's", Body=b"")
+    found = search.find(clients, TAGS, "mine-", ["mine-data", "mine-results"])
+    assert [(resource["kind"], resource["id"], resource["tags"]) for resource in found] == [("bucket", "mine-data", {})]
+
+
 def test_what_only_the_tagging_api_knows_is_reported_as_other(
     clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +174,10 @@ class Behind:
 
     def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
         def call(**_: Any) -> dict[str, Any]:
-            if operation.startswith(("list_tags", "get_")) and operation not in {"get_crawlers", "get_databases"}:
+            if operation.startswith(("list_tags", "list_object", "get_")) and operation not in {
+                "get_crawlers",
+                "get_databases",
+            }:
                 raise boto_errors.ClientError({"Error": {"Code": self._code, "Message": "gone"}}, operation)
             keys = ("Crawlers", "DatabaseList", "WorkGroups", "Roles", "Users", "Policies", "InstanceProfiles")
             return {key: [self.ENTRY] for key in keys}
