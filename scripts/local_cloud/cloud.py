@@ -10,7 +10,17 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import ec2_hooks, glue_crawler, hosts, iam_lag, iam_users, identities, names_refused, s3_versions
+from local_cloud import (
+    ec2_hooks,
+    glue_crawler,
+    hosts,
+    iam_lag,
+    iam_users,
+    identities,
+    names_refused,
+    s3_versions,
+    tagging_lag,
+)
 from local_cloud.addresses import AddressPool
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
@@ -43,6 +53,7 @@ def install(machines: Machines, block: int) -> None:
     glue_api.install()
     iam_users.install()
     iam_lag.install()
+    tagging_lag.install()
     s3_versions.install()
     names_refused.install()
 

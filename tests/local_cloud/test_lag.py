@@ -19,8 +19,9 @@ from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.instances import InstanceResponse
 from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse
+from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
 
-from local_cloud import ec2_dependencies, ec2_list_lag, iam_lag, lag
+from local_cloud import ec2_dependencies, ec2_list_lag, iam_lag, lag, tagging_lag
 
 Clients = Callable[[str], Any]
 
@@ -34,6 +35,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     monkeypatch.setattr(lag, "clock", CLOCK)
     monkeypatch.setattr(lag, "NEW_INSTANCE_SECONDS", lag.SECONDS)
     for owner, names in (
+        (ResourceGroupsTaggingAPIBackend, ("_get_resources_generator",)),
         (IAMBackend, ("delete_role", "delete_user", "delete_policy", "delete_instance_profile")),
         (IamResponse, ("list_roles", "list_users", "list_policies", "list_instance_profiles")),
         (ElasticAddressBackend, ("associate_address", "disassociate_address")),
@@ -56,6 +58,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
     monkeypatch.setattr(Instance, "terminate", terminate)
     iam_lag.install()
+    tagging_lag.install()
     ec2_list_lag.install()
     ec2_dependencies.install()
     with mock_aws():
@@ -203,3 +206,21 @@ def test_a_new_instance_is_neither_known_nor_listed_for_a_moment(clients: Client
     assert ec2.describe_instances()["Reservations"] == []
     wait()
     assert ec2.describe_instances()["Reservations"] == ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+
+
+def test_the_tagging_api_goes_on_to_show_what_it_has_shown(clients: Clients) -> None:
+    ec2, tagging = clients("ec2"), clients("resourcegroupstaggingapi")
+    tags = [{"Key": "Deployment", "Value": "mine"}]
+    specified = [{"ResourceType": "vpc", "Tags": tags}]
+    vpcs = [ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=specified)["Vpc"]["VpcId"] for _ in range(2)]
+
+    def listed() -> list[str]:
+        filters = [{"Key": "Deployment", "Values": ["mine"]}]
+        found = tagging.get_resources(TagFilters=filters)["ResourceTagMappingList"]
+        return sorted(entry["ResourceARN"].rpartition("/")[2] for entry in found)
+
+    assert listed() == sorted(vpcs)
+    ec2.delete_vpc(VpcId=vpcs[0])
+    assert listed() == sorted(vpcs)
+    wait(3)
+    assert listed() == vpcs[1:]
