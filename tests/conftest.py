@@ -10,6 +10,7 @@ _TESTS = Path(__file__).parent
 LONGEST = (
     "stock_market/test_consumer_faults.py",
     "stock_market/test_secured.py",
+    "cloud/test_deployments.py",
     "chaos/test_chaos.py",
     "soak/test_soak.py",
     "stock_market/test_group_member.py",

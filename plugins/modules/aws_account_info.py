@@ -20,7 +20,7 @@ short_description: Whose account the credentials open
 description:
   - Asks the token service who is calling, after it has looked the region up in botocore's own list.
   - Fails with one sentence that says what to do when the region is unknown, when credentials are missing or
-    refused, and when the API can't be reached. Waits ten seconds for an answer, not minutes.
+    refused, and when the API can't be reached. Asks three times and waits ten seconds for an answer, not minutes.
   - What botocore reads of its descriptions of services is kept for the modules that run in the same process after it,
     as they do under mitogen; each would read them anew.
 extends_documentation_fragment:
@@ -45,6 +45,7 @@ partition: {description: "The partition of AWS: aws, aws-cn, aws-us-gov.", retur
 
 SECONDS_TO_CONNECT = 3
 SECONDS_TO_ANSWER = 10
+ATTEMPTS = 3
 
 
 def keep_service_descriptions() -> None:
@@ -104,7 +105,9 @@ def main() -> None:
         client = module.client(
             "sts",
             aws_config=Config(
-                connect_timeout=SECONDS_TO_CONNECT, read_timeout=SECONDS_TO_ANSWER, retries={"total_max_attempts": 2}
+                connect_timeout=SECONDS_TO_CONNECT,
+                read_timeout=SECONDS_TO_ANSWER,
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             ),
         )
         caller: dict[str, Any] = client.get_caller_identity()

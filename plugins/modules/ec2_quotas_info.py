@@ -124,7 +124,9 @@ def ask(client_of: Callable[[str], Any]) -> dict[str, dict[str, Any]]:
 def main() -> None:
     """Run the module."""
     module = AnsibleAWSModule(argument_spec={}, supports_check_mode=True)
-    config = Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 2})
+    config = Config(
+        connect_timeout=SECONDS, read_timeout=SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
+    )
     try:
         quotas = ask(lambda service: module.client(service, aws_config=config))
     except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:

@@ -46,6 +46,23 @@ options:
     description: Whether a start that is due is made in check mode too.
     type: bool
     default: true
+  faults:
+    description: Faults that a start gives it, by counting requests; 0 is never. One that runs keeps those that it has.
+    type: dict
+    default: {}
+    suboptions:
+      throttle_every:
+        description: Of each action, throttle one request of so many.
+        type: int
+        default: 0
+      drop_every:
+        description: Of each action, lose the connection of one request of so many, before anything is done.
+        type: int
+        default: 0
+      expire_after:
+        description: End the credentials C(local-cloud-session) after so many requests.
+        type: int
+        default: 0
 author:
   - the maintainers
 """
@@ -81,11 +98,17 @@ kept:
 """
 
 
+FAULTS = ("throttle_every", "drop_every", "expire_after")
+
+
 def _ask(module: AnsibleModule, command: str) -> dict[str, Any]:
     """Run the local cloud's program; its one sentence is the module's if it fails."""
     options = module.params
     argv = [sys.executable, "-m", "local_cloud", command, "--deployment", options["deployment"]]
     argv += ["--block", str(options["block"]), "--state-dir", options["state_dir"]]
+    if command == "start":
+        for name in FAULTS:
+            argv += [f"--{name.replace('_', '-')}", str(options["faults"].get(name) or 0)]
     code, output, errors = module.run_command(argv, environ_update={"PYTHONPATH": options["scripts_dir"]})
     if code != 0:
         module.fail_json(msg=errors.strip() or f"The local cloud's program ended with code {code}.")
@@ -103,6 +126,11 @@ def main() -> None:
             "state_dir": {"type": "path", "required": True},
             "scripts_dir": {"type": "path", "required": True},
             "start_in_check_mode": {"type": "bool", "default": True},
+            "faults": {
+                "type": "dict",
+                "default": {},
+                "options": {name: {"type": "int", "default": 0} for name in FAULTS},
+            },
         },
         supports_check_mode=True,
     )

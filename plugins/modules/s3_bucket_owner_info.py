@@ -45,9 +45,10 @@ RETURN = r"""
 buckets:
   description: >-
     What is known of each bucket, by name: C(state) is absent, own or foreign; C(region) and C(tags) are an own one's.
+    C(bare) says of an own one that it has neither tags nor objects, as a run leaves it that ended after it was made.
   returned: always
   type: dict
-  sample: {my-bucket: {state: own, region: us-east-1, tags: {Deployment: stock-market}}}
+  sample: {my-bucket: {state: own, region: us-east-1, tags: {Deployment: stock-market}, bare: false}}
 """
 
 
@@ -58,15 +59,23 @@ def look_up(client: Any, name: str, account_id: str) -> dict[str, Any]:
     except boto_errors.ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 404:
-            return {"state": "absent", "region": "", "tags": {}}
+            return {"state": "absent", "region": "", "tags": {}, "bare": False}
         if status == 403:
-            return {"state": "foreign", "region": "", "tags": {}}
+            return {"state": "foreign", "region": "", "tags": {}, "bare": False}
         # A bucket of the caller's own in another region answers with a redirection that names it.
         region = error.response["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
         if status in {301, 400} and region:
-            return {"state": "own", "region": region, "tags": {}}
+            return {"state": "own", "region": region, "tags": {}, "bare": False}
         raise
-    return {"state": "own", "region": head.get("BucketRegion", client.meta.region_name), "tags": tags_of(client, name)}
+    tags = tags_of(client, name)
+    region = head.get("BucketRegion", client.meta.region_name)
+    return {"state": "own", "region": region, "tags": tags, "bare": not tags and is_empty(client, name)}
+
+
+def is_empty(client: Any, name: str) -> bool:
+    """Whether an own bucket holds no object, and no version of one either."""
+    held = client.list_object_versions(Bucket=name, MaxKeys=1)
+    return not held.get("Versions") and not held.get("DeleteMarkers")
 
 
 def tags_of(client: Any, name: str) -> dict[str, str]:

@@ -32,7 +32,9 @@ options:
     type: str
     required: true
   buckets:
-    description: Buckets to look at besides those that the tagging API knows, which learns of a new one late.
+    description:
+      - Buckets to look at besides those that the tagging API knows, which learns of a new one late.
+      - One of them that has neither tags nor objects is reported too, as a run leaves it that ended after it was made.
     type: list
     elements: str
     default: []
@@ -94,6 +96,15 @@ EC2_KINDS = {
     "vpc": ("describe_vpcs", "Vpcs", "VpcId"),
     "key-pair": ("describe_key_pairs", "KeyPairs", "KeyPairId"),
 }
+# How Glue, Athena, IAM and S3 say that what a list has shown is gone; the lists go on to show it for some seconds.
+VANISHED = {
+    "EntityNotFoundException",
+    "ResourceNotFoundException",
+    "NoSuchEntity",
+    "NoSuchBucket",
+    "NoSuchTagSet",
+    "404",
+}
 NOT_TERMINATED = ["pending", "running", "stopping", "stopped", "shutting-down"]
 GONE = {"deleting", "deleted"}
 
@@ -133,6 +144,16 @@ def pages(client: Client, operation: str, key: str, **arguments: Any) -> Iterato
             arguments["NextToken"] = answer["NextToken"]
 
 
+def unless_vanished(call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+    """What a call tells of a resource; nothing if the resource is gone since it was listed."""
+    try:
+        return call(**arguments)
+    except boto_errors.ClientError as error:
+        if error.response["Error"]["Code"] in VANISHED:
+            return {}
+        raise
+
+
 def find_ec2(client: Client, tags: Tags) -> Iterator[Resource]:
     """Instances that are not terminated yet, and all that stands around them."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
@@ -168,7 +189,7 @@ def find_glue(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterator
     ):
         for entry in pages(client, operation, key):
             name = entry["Name"]
-            own = client.get_tags(ResourceArn=arn(f"{kind}/{name}")).get("Tags", {})
+            own = unless_vanished(client.get_tags, ResourceArn=arn(f"{kind}/{name}")).get("Tags", {})
             if carries(own, tags):
                 yield {"kind": f"glue-{kind}", "id": name, "name": name, "tags": own}
 
@@ -179,7 +200,8 @@ def find_athena(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterat
         name = entry["Name"]
         if name == "primary":
             continue  # every account has it from the start
-        own = as_dict(client.list_tags_for_resource(ResourceARN=arn(f"workgroup/{name}")).get("Tags"))
+        answer = unless_vanished(client.list_tags_for_resource, ResourceARN=arn(f"workgroup/{name}"))
+        own = as_dict(answer.get("Tags"))
         if carries(own, tags):
             yield {"kind": "athena-workgroup", "id": name, "name": name, "tags": own}
 
@@ -204,7 +226,7 @@ def find_iam(client: Client, tags: Tags, prefix: str) -> Iterator[Resource]:
             name = entry[identifier]
             if name.startswith(prefix):
                 parameter = {"PolicyArn": entry["Arn"]} if argument == "Arn" else {argument: name}
-                own = as_dict(getattr(client, getting)(**parameter)[key].get("Tags"))
+                own = as_dict(unless_vanished(getattr(client, getting), **parameter).get(key, {}).get("Tags"))
                 if carries(own, tags):
                     yield {"kind": kind, "id": name, "name": name, "tags": own}
 
@@ -231,17 +253,23 @@ def find_budgets(client: Client, tags: Tags, account: str, name: str) -> Iterato
 
 
 def find_buckets(client: Client, tags: Tags, names: Iterable[str], account: str) -> Iterator[Resource]:
-    """Those of the named buckets that exist, are the account's own and carry the tags."""
+    """Those of the named buckets that exist, are the account's own and carry the tags, or nothing at all."""
     for name in sorted(set(names)):
         try:
-            answer = client.get_bucket_tagging(Bucket=name, ExpectedBucketOwner=account)
+            answer = unless_vanished(client.get_bucket_tagging, Bucket=name, ExpectedBucketOwner=account)
         except boto_errors.ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchBucket", "NoSuchTagSet", "AccessDenied", "403", "404"}:
+            if error.response["Error"]["Code"] in {"AccessDenied", "403"}:
                 continue
             raise
-        own = as_dict(answer["TagSet"])
-        if carries(own, tags):
+        own = as_dict(answer.get("TagSet"))
+        if carries(own, tags) or (not own and is_empty(client, name, account)):
             yield {"kind": "bucket", "id": name, "name": name, "tags": own}
+
+
+def is_empty(client: Client, name: str, account: str) -> bool:
+    """Whether a bucket is there and holds no object, and no version of one either."""
+    held = unless_vanished(client.list_object_versions, Bucket=name, MaxKeys=1, ExpectedBucketOwner=account)
+    return bool(held) and not held.get("Versions") and not held.get("DeleteMarkers")
 
 
 def find_tagged(client: Client, tags: Tags) -> dict[str, Tags]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local_cloud import image, supervisor
 from local_cloud.errors import LocalCloudError
-from local_cloud.settings import Settings
+from local_cloud.settings import FaultSettings, Settings
 from local_cloud.trino import aot, distribution
 
 
@@ -32,7 +32,18 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--deployment", required=True)
         command.add_argument("--block", type=int, required=True)
         command.add_argument("--state-dir", type=Path, required=True)
+        if name == "start":
+            _add_faults(command)
     return parser
+
+
+def _add_faults(command: argparse.ArgumentParser) -> None:
+    for name, help_ in (
+        ("--throttle-every", "of each action, throttle one request of so many; 0 is none"),
+        ("--drop-every", "of each action, lose one request's connection of so many; 0 is none"),
+        ("--expire-after", "end the key local-cloud-session after so many requests; 0 is never"),
+    ):
+        command.add_argument(name, type=int, default=0, metavar="N", help=help_)
 
 
 def _engine(*, check: bool, train: bool) -> int:
@@ -58,7 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         if options.command == "engine":
             return _engine(check=options.check, train=options.train)
-        settings = Settings(options.deployment, options.block, options.state_dir.absolute())
+        given = vars(options)
+        faults = FaultSettings(**{field.name: given.get(field.name, 0) for field in dataclasses.fields(FaultSettings)})
+        settings = Settings(options.deployment, options.block, options.state_dir.absolute(), faults)
         if options.command == "start":
             aot.prepare_beside()
         command = {"start": supervisor.start, "status": supervisor.status, "stop": supervisor.stop}[options.command]

@@ -13,8 +13,11 @@ OWNER = "136693071363"
 
 def write_list(settings: Settings, host_image: str) -> Path:
     """Write the list of AMIs that moto reads when it is imported, and return its path."""
-    key = host_image.rpartition(":")[2]
-    day = image.built_on(host_image)
+    return write(settings.directory / "amis.json", host_image.rpartition(":")[2], image.built_on(host_image))
+
+
+def write(path: Path, key: str, day: str) -> Path:
+    """Write the list of one AMI, that of the image with this key (hex digits), built on this day (YYYYMMDD)."""
     name = f"debian-12-amd64-{day}-{int(key[:8], 16) % 9000 + 1000}"
     description = {
         "ami_id": f"ami-0{key}",
@@ -33,7 +36,6 @@ def write_list(settings: Settings, host_image: str) -> Path:
         "root_device_name": "/dev/xvda",
         "sriov": "simple",
     }
-    path = settings.directory / "amis.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([description]))
     return path

@@ -17,10 +17,12 @@ from local_cloud import (
     glue_crawler,
     glue_propagation,
     hosts,
+    iam_lag,
     iam_users,
     identities,
     s3_keys,
     s3_versions,
+    tagging_lag,
 )
 from local_cloud.addresses import AddressPool
 from local_cloud.athena import api as athena
@@ -47,20 +49,27 @@ class QuietRequestHandler(MotoRequestHandler):
             LOG.debug("%s %s: %s %s", self.command, self.path, code, size)
 
 
+def install(machines: Machines, block: int) -> None:
+    """Put all in moto's place that stands in for AWS more truly than moto does, but for Athena."""
+    ec2_hooks.install(machines, AddressPool(block))
+    glue_crawler.install()
+    glue_api.install()
+    glue_propagation.install()
+    iam_users.install()
+    iam_lag.install()
+    tagging_lag.install()
+    budgets.install()
+    s3_keys.install()
+    s3_versions.install()
+
+
 class Cloud:
     """A running local cloud."""
 
     def __init__(self, settings: Settings, host_image: str) -> None:
         self._settings = settings
         self._machines = Machines(settings, host_image)
-        ec2_hooks.install(self._machines, AddressPool(settings.block))
-        glue_crawler.install()
-        glue_api.install()
-        glue_propagation.install()
-        iam_users.install()
-        s3_keys.install()
-        budgets.install()
-        s3_versions.install()
+        install(self._machines, settings.block)
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         self._trino.start()
         self._athena = athena.install(self._trino)

@@ -14,7 +14,14 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 
-from local_cloud import ec2_addresses, ec2_credits, ec2_endpoints, ec2_instances
+from local_cloud import (
+    ec2_addresses,
+    ec2_credits,
+    ec2_dependencies,
+    ec2_endpoints,
+    ec2_instances,
+    ec2_list_lag,
+)
 from local_cloud.addresses import AddressPool
 from local_cloud.ec2_patch import replace
 from local_cloud.machines import Machines
@@ -33,6 +40,8 @@ def install(machines: Machines, pool: AddressPool) -> None:
     ec2_addresses.install(machines, pool)
     ec2_credits.install()
     ec2_endpoints.install()
+    ec2_list_lag.install()
+    ec2_dependencies.install()
     ec2_instances.install(machines)
     _install_groups(machines)
 

@@ -14,6 +14,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
+from local_cloud import ec2_dependencies
 from local_cloud.ec2_addresses import elastic_address_of, forget
 from local_cloud.ec2_patch import Ec2Error, replace
 from local_cloud.machines import Machines
@@ -139,6 +140,7 @@ class OncePerToken:
 
 
 def _finish(instance: Instance, terminate_of_moto: Callable[[Instance], InstanceState]) -> None:
+    ec2_dependencies.linger(instance)
     for interface in instance.nics.values():
         elastic = elastic_address_of(interface)
         if elastic is not None:

@@ -13,8 +13,9 @@ from botocore.session import Session
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket, s3_backends
 
-from local_cloud import allowed, validation
+from local_cloud import allowed, tags_refused, validation
 from local_cloud.ec2_patch import replace
+from local_cloud.faults import Faults
 from local_cloud.iam_callers import Caller, calling
 from local_cloud.incoming import Incoming
 from local_cloud.refusals import Refusal, RefusedError, answer, not_served, refuse
@@ -32,10 +33,17 @@ def known_regions() -> frozenset[str]:
 class Gate:
     """A WSGI application before moto's. `admit` says who calls, or raises RefusedError."""
 
-    def __init__(self, settings: Settings, api: WSGIApplication, pid: int, admit: Callable[[Incoming], Caller]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        api: WSGIApplication,
+        pid: int,
+        admit: Callable[[Incoming], Caller],
+    ) -> None:
         self._health = {"deployment": settings.deployment, "state_dir": str(settings.state_dir), "pid": pid}
         self._api = api
         self._admit = admit
+        self._faults = Faults(settings.faults)
         self._regions = known_regions()
         # The buckets' policies are judged before moto is asked; its own judging takes every condition for unmet.
         replace(FakeBucket, "get_permission", lambda *_: PermissionResult.NEUTRAL)
@@ -48,6 +56,7 @@ class Gate:
         service = incoming.service
         try:
             self._check(incoming)
+            self._faults.meet(incoming)
             caller = self._admit(incoming)
             incoming.require_checksum()
             validation.require_valid(incoming)
@@ -55,6 +64,8 @@ class Gate:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account_id
             with calling(caller):
                 return self._api(environ, start_response)
+        except ConnectionResetError:
+            raise
         except RefusedError as error:
             LOG.warning("refused: %s", error)
             return refuse(environ, start_response, error.refusal, service)
@@ -86,7 +97,9 @@ class Gate:
                 return Refusal("403 Forbidden", "AccessDenied", "Access Denied")
             wrong = allowed.refused_s3_query(incoming.method, names)
             return None if wrong is None else not_served("s3", f"{incoming.method} with '{wrong}'")
-        return None if allowed.is_allowed(service, incoming.action) else not_served(service, incoming.action)
+        if not allowed.is_allowed(service, incoming.action):
+            return not_served(service, incoming.action)
+        return tags_refused.refusal(incoming)
 
 
 def _is_somebody_elses(environ: WSGIEnvironment) -> bool:

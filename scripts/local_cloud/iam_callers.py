@@ -14,7 +14,7 @@ from moto.s3.models import s3_backends
 from moto.sts.models import sts_backends
 
 from local_cloud.iam_policy import Context, Decision, Request, Statement, decide, statements_of
-from local_cloud.settings import ACCOUNT_ID, ADMINISTRATOR, NEIGHBOUR, NEIGHBOUR_ID
+from local_cloud.settings import ACCOUNT_ID, ADMINISTRATOR, ADMINISTRATOR_SESSION, NEIGHBOUR, NEIGHBOUR_ID
 
 PARTITION = "aws"
 
@@ -194,6 +194,7 @@ class Keys:
         self._sessions: dict[str, Key] = {}
         self._administrators = {
             ADMINISTRATOR: Key(administrator(), ADMINISTRATOR),
+            ADMINISTRATOR_SESSION: Key(administrator(), ADMINISTRATOR_SESSION, ADMINISTRATOR_SESSION),
             NEIGHBOUR: Key(administrator(NEIGHBOUR_ID), NEIGHBOUR),
         }
 

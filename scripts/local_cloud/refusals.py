@@ -96,7 +96,9 @@ def bad_key(service: str, problem: str) -> Refusal:
         return Refusal(status, *of_s3)
     if service in JSON_SERVICES:
         return Refusal("400 Bad Request", *of_json)
-    if service == "ec2" and problem != "expired":
+    if service == "ec2" and problem == "expired":
+        return Refusal("400 Bad Request", "RequestExpired", "Request has expired.")
+    if service == "ec2":
         message = "AWS was not able to validate the provided access credentials"
         return Refusal("401 Unauthorized", "AuthFailure", message)
     return Refusal("403 Forbidden", *of_query)

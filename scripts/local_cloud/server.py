@@ -1,4 +1,4 @@
-"""The local cloud's process: ``python -m local_cloud.server DEPLOYMENT BLOCK STATE_DIR IMAGE``, as ``start`` runs it.
+"""The local cloud's process, ``python -m local_cloud.server DEPLOYMENT BLOCK STATE_DIR IMAGE FAULTS``: `start` runs it.
 
 moto reads its settings from the environment when it is imported, so they are in this process's environment already.
 """
@@ -6,6 +6,7 @@ moto reads its settings from the environment when it is imported, so they are in
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import signal
@@ -17,7 +18,7 @@ from typing import TextIO
 from local_cloud import network
 from local_cloud.cloud import Cloud
 from local_cloud.errors import LocalCloudError
-from local_cloud.settings import Settings
+from local_cloud.settings import FaultSettings, Settings
 
 LOG = logging.getLogger(__name__)
 
@@ -62,9 +63,10 @@ def serve(settings: Settings, host_image: str) -> None:
 def main() -> int:
     """Run the server; returns its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    deployment, block, state_dir, host_image = sys.argv[1:]
+    deployment, block, state_dir, host_image, faults = sys.argv[1:]
     try:
-        serve(Settings(deployment, int(block), Path(state_dir)), host_image)
+        settings = Settings(deployment, int(block), Path(state_dir), FaultSettings(**json.loads(faults)))
+        serve(settings, host_image)
     except LocalCloudError:
         LOG.exception("the local cloud ends")
         return 1

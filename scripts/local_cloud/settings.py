@@ -16,12 +16,29 @@ ENGINE_PORT = 8080
 ACCOUNT_ID = "123456789012"
 # Access key id and secret of the operator, who is this account's administrator.
 ADMINISTRATOR = "local-cloud"
+# The same administrator by temporary credentials, id, secret and token alike; local_cloud.faults can have them expire.
+ADMINISTRATOR_SESSION = "local-cloud-session"
 # Somebody else: another account, which has nothing here but the buckets that its administrator makes.
 NEIGHBOUR_ID = "210987654321"
 NEIGHBOUR = "local-cloud-neighbour"
 FIRST_PUBLIC, LAST_PUBLIC = 10, 250
 
 _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
+
+
+@dataclass(frozen=True)
+class FaultSettings:
+    """What goes wrong, by counting, so that a run can be repeated; 0 is never.
+
+    Attributes:
+        throttle_every: of each action, every so many requests one is throttled.
+        drop_every: of each action, every so many requests one loses its connection before anything is done.
+        expire_after: so many requests the administrator's session is good for.
+    """
+
+    throttle_every: int = 0
+    drop_every: int = 0
+    expire_after: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,7 @@ class Settings:
     deployment: str
     block: int
     state_dir: Path
+    faults: FaultSettings = FaultSettings()
 
     def __post_init__(self) -> None:
         if not _DEPLOYMENT.fullmatch(self.deployment):

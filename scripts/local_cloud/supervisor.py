@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -152,6 +153,7 @@ def start(settings: Settings) -> Report:
 def _spawn(settings: Settings, host_image: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "local_cloud.server"]
     command += [settings.deployment, str(settings.block), str(settings.state_dir), host_image]
+    command.append(json.dumps(dataclasses.asdict(settings.faults)))
     # Nothing of the shell may lead moto's own clients elsewhere or, as podman hands proxies on, reach the hosts.
     environment = {key: value for key, value in os.environ.items() if _passes(key)}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)

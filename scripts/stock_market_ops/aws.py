@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 AWS_ERRORS = (BotoCoreError, ClientError)
 """All that a boto3 call raises when the API refuses or cannot be reached."""
+# S3's and IAM's, Glue's and Athena's, and EC2's.
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
 def session(deployment: Deployment) -> boto3.Session:
@@ -46,6 +48,8 @@ def sentence(error: Exception, deployment: Deployment) -> str:
     where = deployment.endpoint_url or f"AWS in {deployment.region}"
     if isinstance(error, ClientError):
         answer = error.response.get("Error", {})
+        if answer.get("Code") in _EXPIRED:
+            return "The AWS credentials have expired: get new ones (aws sso login, or new keys) and run it again."
         message = answer.get("Message") or "no reason given"
         return f"{error.operation_name} was refused: {answer.get('Code', 'unknown')}: {message}"
     if isinstance(error, (NoCredentialsError, CredentialRetrievalError)):

@@ -56,7 +56,10 @@ def test_a_bucket_that_does_not_exist_is_absent(clients: Clients) -> None:
 def test_an_own_bucket_tells_its_region_and_tags(clients: Clients) -> None:
     s3 = clients("s3")
     s3.create_bucket(Bucket="own")
-    untagged = {"state": "own", "region": "us-east-1", "tags": {}}
+    untagged = {"state": "own", "region": "us-east-1", "tags": {}, "bare": True}
+    assert owner_info.look_up(s3, "own", ACCOUNT) == untagged
+    s3.put_object(Bucket="own", Key="a", Body=b"")
+    untagged["bare"] = False
     assert owner_info.look_up(s3, "own", ACCOUNT) == untagged
     s3.put_bucket_tagging(Bucket="own", Tagging={"TagSet": [{"Key": "Deployment", "Value": "mine"}]})
     assert owner_info.look_up(s3, "own", ACCOUNT) == {**untagged, "tags": TAGS}
@@ -79,7 +82,7 @@ def test_an_own_bucket_elsewhere_tells_where() -> None:
             response_meta={"HTTPHeaders": {"x-amz-bucket-region": "eu-west-1"}},
         )
         found = owner_info.look_up(client, "far", ACCOUNT)
-    assert found == {"state": "own", "region": "eu-west-1", "tags": {}}
+    assert found == {"state": "own", "region": "eu-west-1", "tags": {}, "bare": False}
 
 
 def test_types_that_do_not_exist_are_left_out(clients: Clients) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore import exceptions as boto_errors
 from moto.budgets.responses import BudgetsResponse
 from tests.cloud.modules import load
 
@@ -148,6 +149,15 @@ def test_a_bucket_is_found_by_its_name_before_the_tagging_api_knows_it(
     assert "bucket" in kinds(search.find(clients, TAGS, "mine-", ["mine-data", "no-such-bucket"]))
 
 
+def test_a_bucket_that_was_made_and_not_yet_tagged_is_found_unless_it_holds_anything(clients: Clients) -> None:
+    s3 = clients("s3")
+    for name in ("mine-data", "mine-results", "mine-other"):
+        s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket="mine-results", Key="of somebody's", Body=b"")
+    found = search.find(clients, TAGS, "mine-", ["mine-data", "mine-results"])
+    assert [(resource["kind"], resource["id"], resource["tags"]) for resource in found] == [("bucket", "mine-data", {})]
+
+
 def test_what_only_the_tagging_api_knows_is_reported_as_other(
     clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,3 +182,50 @@ def test_a_subnet_tells_what_is_needed_to_delete_it(clients: Clients) -> None:
     assert (subnet["vpc_id"], subnet["cidr"]) == (vpc["id"], "10.1.1.0/24")
     gateway = next(resource for resource in found if resource["kind"] == "internet-gateway")
     assert gateway["vpc_id"] == vpc["id"]
+
+
+class Behind:
+    """Services whose lists still show one of each, `mine-gone`, of which nothing else is known any more."""
+
+    ENTRY = dict.fromkeys(("Name", "RoleName", "UserName", "PolicyName", "InstanceProfileName", "Arn"), "mine-gone")
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def can_paginate(self, _: str) -> bool:
+        return False
+
+    def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
+        def call(**_: Any) -> dict[str, Any]:
+            if operation.startswith(("list_tags", "list_object", "get_")) and operation not in {
+                "get_crawlers",
+                "get_databases",
+            }:
+                raise boto_errors.ClientError({"Error": {"Code": self._code, "Message": "gone"}}, operation)
+            keys = ("Crawlers", "DatabaseList", "WorkGroups", "Roles", "Users", "Policies", "InstanceProfiles")
+            return {key: [self.ENTRY] for key in keys}
+
+        return call
+
+
+def searches(code: str) -> list[Any]:
+    """What is found where lists are behind and each question about an entry is answered by an error."""
+    client = Behind(code)
+    return [
+        *search.find_glue(client, TAGS, lambda rest: rest),
+        *search.find_athena(client, TAGS, lambda rest: rest),
+        *search.find_iam(client, TAGS, "mine-"),
+        *search.find_buckets(client, TAGS, ["mine-gone"], "123456789012"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "code", ["EntityNotFoundException", "ResourceNotFoundException", "NoSuchEntity", "NoSuchBucket"]
+)
+def test_what_vanishes_between_the_list_and_the_question_is_gone(code: str) -> None:
+    assert searches(code) == []
+
+
+def test_a_question_that_fails_for_another_reason_ends_the_search() -> None:
+    with pytest.raises(boto_errors.ClientError, match="InternalFailure"):
+        searches("InternalFailure")

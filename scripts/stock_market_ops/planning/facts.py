@@ -57,6 +57,7 @@ class Bucket(msgspec.Struct, frozen=True):
 
     state: Literal["absent", "own", "foreign"]
     tags: dict[str, str]
+    bare: bool = False
 
 
 class Name(msgspec.Struct, frozen=True):

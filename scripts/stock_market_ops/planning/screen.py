@@ -102,7 +102,7 @@ def _names(facts: Facts) -> Iterator[str]:
         return
     states: dict[str, list[str]] = {}
     for name, bucket in facts.buckets.items():
-        own = bucket.tags.get("Deployment") == facts.deployment
+        own = bucket.bare or bucket.tags.get("Deployment") == facts.deployment
         state = "free" if bucket.state == "absent" else "this deployment's" if own else "taken"
         states.setdefault(state, []).append(f"bucket {name}")
     said = {"own": "this deployment's", "unknown": "not known"}

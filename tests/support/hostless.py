@@ -1,0 +1,105 @@
+"""The local cloud's API without hosts and without Trino, as a process: `... hostless DIRECTORY LAG NEW FAULTS`.
+
+Instances are records whose states follow a clock, so the playbooks of the cloud run against it in seconds and without
+podman. It prints its address when it listens. LAG is how many seconds its lists are behind, NEW how many a new
+instance is not known, FAULTS are the settings of local_cloud.faults as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from local_cloud import ami
+
+if __name__ == "__main__":  # moto reads them when it is imported
+    os.environ["MOTO_AMIS_PATH"] = str(ami.write(Path(sys.argv[1]) / "amis.json", "0123456789abcdef0", "20260101"))
+    os.environ |= {"MOTO_ENABLE_KEYPAIR_VALIDATION": "true", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true"}
+    os.environ |= {"MOTO_ENABLE_AMI_VALIDATION": "true", "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"}
+
+from moto.ec2.models.instances import Instance
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+from local_cloud import cloud, lag
+from local_cloud.athena import api as athena
+from local_cloud.gate import Gate
+from local_cloud.guard import Guard
+from local_cloud.machines import Machines, set_state
+from local_cloud.settings import FaultSettings, Settings
+from local_cloud.trino.engine import TrinoEngine
+
+SECONDS_TO_CHANGE = 0.5
+
+
+class NoHosts(Machines):
+    """Instances that come and go by the clock alone."""
+
+    def __init__(self) -> None:
+        self._finish: dict[str, tuple[Instance, Callable[[], None]]] = {}
+
+    def instances(self) -> list[Instance]:
+        """Every instance that is not terminated."""
+        return [instance for instance, _ in list(self._finish.values())]
+
+    def _later(self, work: Callable[[], None]) -> None:
+        timer = threading.Timer(SECONDS_TO_CHANGE, work)
+        timer.daemon = True
+        timer.start()
+
+    def launch(self, instance: Instance, memory_mib: int, public_key: str | None, finish: Callable[[], None]) -> None:
+        """Running, a moment later."""
+        del memory_mib, public_key
+        self._finish[instance.id] = (instance, finish)
+        self.start(instance)
+
+    def start(self, instance: Instance) -> None:
+        """Running, a moment later."""
+        set_state(instance, "pending")
+        self._later(lambda: set_state(instance, "running"))
+
+    def stop(self, instance: Instance, limit: float = 0) -> None:
+        """Stopped, a moment later."""
+        del limit
+        set_state(instance, "stopping")
+        self._later(lambda: set_state(instance, "stopped"))
+
+    def reboot(self, instance: Instance) -> None:
+        """Nothing that EC2 would show."""
+
+    def terminate(self, instance: Instance) -> None:
+        """Terminated, a moment later."""
+
+        def end() -> None:
+            _, finish = self._finish.pop(instance.id)
+            finish()
+            set_state(instance, "terminated")
+
+        set_state(instance, "shutting-down")
+        self._later(end)
+
+    def refresh_address(self, instance: Instance) -> None:
+        """There is no host to tell."""
+
+    def refresh_firewalls(self) -> None:
+        """There is no host to tell."""
+
+
+def serve(directory: Path, faults: FaultSettings) -> None:
+    """Serve until the process is ended."""
+    settings = Settings("unit-test", 77, directory / "unit-test", faults)
+    cloud.install(NoHosts(), settings.block)
+    athena.install(TrinoEngine(directory / "trino"))
+    gate = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Guard().admit)
+    server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=cloud.QuietRequestHandler)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    lag.SECONDS, lag.NEW_INSTANCE_SECONDS = float(sys.argv[2]), float(sys.argv[3])
+    serve(Path(sys.argv[1]), FaultSettings(**json.loads(sys.argv[4])))
