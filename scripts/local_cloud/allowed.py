@@ -77,6 +77,8 @@ WRITES: Mapping[str, frozenset[str]] = {
         }
     ),
     "tagging": frozenset({"TagResources", "UntagResources"}),
+    # The settings of a new account, which nobody can change here: IAM alone decides about the catalog.
+    "lakeformation": frozenset({"GetDataLakeSettings"}),
     # Parameter Store, the one part of SSM that is here; what it keeps lies in memory only.
     "ssm": frozenset(
         {

@@ -9,7 +9,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 from xml.sax.saxutils import escape
 
-JSON_SERVICES = ("glue", "athena", "tagging", "ssm", "servicequotas")
+JSON_SERVICES = ("glue", "athena", "tagging", "ssm", "servicequotas", "lakeformation")
 _DRAINED_BYTES = 256 * 1024 * 1024
 _PIECE = 1024 * 1024
 

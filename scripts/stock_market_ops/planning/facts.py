@@ -59,6 +59,13 @@ class Bucket(msgspec.Struct, frozen=True):
     tags: dict[str, str]
 
 
+class LakeFormation(msgspec.Struct, frozen=True):
+    """Whether IAM alone decides about Glue's catalog; None where that is not known, for the reason `unknown`."""
+
+    iam_alone: bool | None
+    unknown: str
+
+
 class Name(msgspec.Struct, frozen=True):
     """A name of IAM, EC2, Glue or Athena."""
 
@@ -114,6 +121,7 @@ class Facts(msgspec.Struct, frozen=True):
     resources: list[str]
     market_data: list[str]
     obstacles: list[str]
+    lake_formation: LakeFormation
     history: History | None = None
 
     def new(self) -> list[Declared]:
