@@ -85,6 +85,8 @@ WRITES: Mapping[str, frozenset[str]] = {
             *("DescribeNotificationsForBudget", "DescribeSubscribersForNotification"),
         }
     ),
+    # The settings of a new account, which nobody can change here: IAM alone decides about the catalog.
+    "lakeformation": frozenset({"GetDataLakeSettings"}),
     # Parameter Store, the one part of SSM that is here; what it keeps lies in memory only.
     "ssm": frozenset(
         {

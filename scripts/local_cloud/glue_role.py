@@ -9,6 +9,7 @@ from local_cloud.glue_objects import StoredObject
 from local_cloud.iam_actions import glue_database_arns, glue_table_arns
 from local_cloud.iam_callers import Caller, find_role, role_session, trusts
 from local_cloud.iam_policy import UnsupportedPolicyError
+from local_cloud.settings import ACCOUNT_ID
 
 SERVICE = "glue.amazonaws.com"
 
@@ -26,7 +27,7 @@ class CrawlerRole:
         """
         role = find_role(self._name)
         try:
-            trusted = role is not None and trusts(role, (SERVICE,))
+            trusted = role is not None and trusts(role, (SERVICE,), {"aws:sourceaccount": (ACCOUNT_ID,)})
         except UnsupportedPolicyError as error:
             return f"The local cloud can't judge a trust policy with {error}"
         if role is None or not trusted:

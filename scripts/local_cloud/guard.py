@@ -123,8 +123,7 @@ class Guard:
         if address := incoming.environ.get("REMOTE_ADDR"):
             context["aws:sourceip"] = (address,)
         if incoming.service == "s3":
-            query = iam_s3_actions.query_of(incoming.environ)
-            context |= {f"s3:{name}": (query[name],) for name in ("prefix", "delimiter", "max-keys") if name in query}
+            context |= iam_s3_actions.conditions_of(incoming.environ)
         return context
 
     def _authorize_s3(self, incoming: Incoming, caller: Caller) -> None:
@@ -178,7 +177,7 @@ class Guard:
         if not caller.is_administrator:
             caller.authorize("sts:AssumeRole", arn, self._context(incoming))
         role = find_role(arn)
-        if role is None or not trusts(role, caller.names):
+        if role is None or not trusts(role, caller.names, caller.context):
             message = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
             raise AccessDeniedError(message)
 

@@ -73,6 +73,9 @@ class Caller:
         own = {**self.context, "aws:securetransport": ("true",), **(context or {})}
         if self.via:
             own["aws:calledvia"] = self.via
+        if action == "s3:PutObject":
+            # A write that a service makes for the caller has no HTTP request here; it makes an object all the same.
+            own.setdefault("s3:objectcreationoperation", ("true",))
         request = Request(action, resource, own, self.names)
         owner, statements = _bucket_policy(action, resource)
         of_resource = decide(statements, request)
@@ -166,14 +169,17 @@ def _user(user: User) -> Caller:
     return Caller(user.arn, (user.arn, ACCOUNT_ID), holder, {**_context(user.arn), "aws:username": (user.name,)})
 
 
-def trusts(role: Role, caller_names: tuple[str, ...]) -> bool:
+def trusts(role: Role, caller_names: tuple[str, ...], context: Context | None = None) -> bool:
     """Whether a role's trust policy lets a principal take it on.
+
+    `context` are the condition keys of the request, beside aws:SecureTransport.
 
     Raises:
         UnsupportedPolicyError: if the trust policy can't be judged.
     """
     document = role.assume_role_policy_document
-    request = Request("sts:AssumeRole", role.arn, {"aws:securetransport": ("true",)}, caller_names)
+    own = {"aws:securetransport": ("true",), **(context or {})}
+    request = Request("sts:AssumeRole", role.arn, own, caller_names)
     return decide(statements_of(str(document)), request) is Decision.ALLOW
 
 

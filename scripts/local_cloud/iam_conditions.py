@@ -14,7 +14,8 @@ from typing import Any
 KEYS = frozenset(
     {
         *("aws:calledvia", "aws:principalaccount", "aws:principalarn", "aws:requestedregion", "aws:securetransport"),
-        *("aws:sourceip", "aws:username", "s3:delimiter", "s3:max-keys", "s3:prefix"),
+        *("aws:sourceaccount", "aws:sourceip", "aws:username", "s3:delimiter", "s3:max-keys", "s3:prefix"),
+        *("s3:if-none-match", "s3:objectcreationoperation"),
     }
 )
 """The keys that a request here carries where AWS's would. Another key is none that is absent, but one not known."""

@@ -85,6 +85,26 @@ def actions_of(environ: Mapping[str, Any], body: str) -> Pairs | None:
     return pairs
 
 
+def conditions_of(environ: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The condition keys of S3 that a request carries.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html and, for writes,
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html: the calls of a multipart
+    upload before its completion make no object.
+    """
+    query = query_of(environ)
+    found: dict[str, tuple[str, ...]] = {
+        f"s3:{name}": (query[name],) for name in ("prefix", "delimiter", "max-keys") if name in query
+    }
+    method = environ.get("REQUEST_METHOD", "GET")
+    if method in {"PUT", "POST"} and split_path(environ)[1]:
+        creates = "uploads" not in query and "partnumber" not in query
+        found["s3:objectcreationoperation"] = (str(creates).lower(),)
+        if "HTTP_IF_NONE_MATCH" in environ:
+            found["s3:if-none-match"] = (environ["HTTP_IF_NONE_MATCH"],)
+    return found
+
+
 def _deletions(arn: str, body: str) -> Pairs | None:
     try:
         objects = ElementTree.fromstring(body).findall("{*}Object")

@@ -96,6 +96,8 @@ class Incoming:
     @cached_property
     def action(self) -> str:
         """The call's name; S3's calls have none."""
+        if self.service == "lakeformation":  # names its calls in the path
+            return str(self.environ.get("PATH_INFO", "")).strip("/")
         if self.service in JSON_SERVICES:
             return str(self.environ.get("HTTP_X_AMZ_TARGET", "")).rpartition(".")[2]
         return self.form.get("Action") or f"{self.method} {self.environ.get('PATH_INFO')}"

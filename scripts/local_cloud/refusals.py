@@ -10,7 +10,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 from xml.sax.saxutils import escape
 
-JSON_SERVICES = ("glue", "athena", "tagging", "ssm", "servicequotas", "budgets")
+JSON_SERVICES = ("glue", "athena", "tagging", "ssm", "servicequotas", "budgets", "lakeformation")
 _DRAINED_BYTES = 256 * 1024 * 1024
 _PIECE = 1024 * 1024
 _NOT_OF_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -25,9 +25,9 @@ AWS_ERRORS = (BotoCoreError, ClientError)
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
-def session(deployment: Deployment) -> boto3.Session:
-    """Open a session with the deployment's own profile; the caller's AWS_PROFILE and keys play no part."""
-    core = botocore.session.Session(profile=deployment.aws_profile)
+def session(deployment: Deployment, profile: str = "") -> boto3.Session:
+    """Open a session with a profile of the deployment's own; the caller's AWS_PROFILE and keys play no part."""
+    core = botocore.session.Session(profile=profile or deployment.aws_profile)
     core.set_config_variable("config_file", deployment.aws_config_file)
     core.set_config_variable("credentials_file", deployment.aws_credentials_file)
     core.set_config_variable("region", deployment.region)

@@ -12,6 +12,7 @@ from tests.cloud.modules import load
 
 quotas_info = load("ec2_quotas_info")
 names_info = load("aws_names_info")
+lake_formation_info = load("lake_formation_info")
 
 Clients = Callable[[str], Any]
 TAGS = {"Project": "stock-market-kafka", "Deployment": "mine"}
@@ -129,3 +130,15 @@ def test_what_carries_the_deployments_tags_is_its_own(clients: Clients) -> None:
 def test_what_carries_other_tags_has_taken_the_name(clients: Clients) -> None:
     make_all(clients, {"Deployment": "theirs"})
     assert set(states(clients).values()) == {"taken"}
+
+
+def test_iam_alone_decides_about_a_new_accounts_catalog(clients: Clients) -> None:
+    assert lake_formation_info.ask(clients("lakeformation")) == (True, "")
+
+
+@pytest.mark.parametrize("name", ["CreateDatabaseDefaultPermissions", "CreateTableDefaultPermissions"])
+def test_lake_formation_decides_where_either_default_is_gone(clients: Clients, name: str) -> None:
+    client = clients("lakeformation")
+    settings = client.get_data_lake_settings()["DataLakeSettings"]
+    client.put_data_lake_settings(DataLakeSettings=settings | {name: []})
+    assert lake_formation_info.ask(client) == (False, "")

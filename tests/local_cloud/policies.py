@@ -28,6 +28,12 @@ DEPLOYMENT = {
     "stock_market_state_dir": "/nowhere",
     "stock_market_tags": {"Deployment": NAME},
 }
+CONTENTS = {DATA: "data", RESULTS: "results"}
+_TASKS = yaml.safe_load((ROOT / "roles" / "identity" / "tasks" / "main.yml").read_text(encoding="utf-8"))
+TRUSTED: dict[str, dict[str, Any]] = {
+    role["name"].rpartition("-")[2]: role for task in _TASKS if (role := task.get("vars", {}).get("__identity_role"))
+}
+"""The roles by the last part of their names, as the tasks of role identity have them."""
 ONLY_AWS = "AwsOnly"
 """How the Sid of a statement begins whose actions only AWS itself asks for."""
 
@@ -54,6 +60,16 @@ def render(role: str, template: str, **extra: Any) -> Policy:
     rendered = templar.template(trust_as_template(text))
     parsed: Policy = rendered if isinstance(rendered, dict) else json.loads(rendered)
     return json.loads(json.dumps(parsed))  # type: ignore[no-any-return]
+
+
+def bucket_policy(bucket: str) -> Policy:
+    """A bucket's policy, as the role storage gives it."""
+    return render("storage", "bucket_policy.json.j2", item={"name": bucket, "content": CONTENTS[bucket]})
+
+
+def trust(role: str) -> Policy:
+    """A role's trust policy, as the role identity gives it."""
+    return render("identity", "trust_policy.json.j2", __identity_role=_trusted(TRUSTED[role]))
 
 
 def proven(policy: Policy) -> Policy:

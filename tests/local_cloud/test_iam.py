@@ -355,3 +355,14 @@ def test_nobody_chooses_motos_account_by_a_header(cloud: Enforcing) -> None:
     client.meta.events.register("before-send.iam", choose)
     client.create_user(UserName="at-home")
     assert cloud.operator.iam.get_user(UserName="at-home")["User"]["Arn"].split(":")[4] == ACCOUNT
+
+
+def test_lake_formation_tells_the_settings_of_a_new_account_and_takes_no_others(cloud: Enforcing) -> None:
+    client = cloud.operator.client("lakeformation")
+    settings = client.get_data_lake_settings()["DataLakeSettings"]
+    everybody = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
+    for name in ("CreateDatabaseDefaultPermissions", "CreateTableDefaultPermissions"):
+        assert settings[name] == [{"Principal": everybody, "Permissions": ["ALL"]}]
+    assert error_of(client.put_data_lake_settings, DataLakeSettings=settings) == ("NotImplemented", 501)
+    nobody = cloud.user("no-lake")
+    assert error_of(nobody.client("lakeformation").get_data_lake_settings)[0] == "AccessDeniedException"

@@ -19,7 +19,19 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.local_cloud import workers
 from tests.local_cloud.enforcing import Enforcing, Quiet, Session, enforcing_cloud
-from tests.local_cloud.policies import DATA, DATABASE, NAME, RESULTS, WORKGROUP, Policy, proven, render, without_one
+from tests.local_cloud.policies import (
+    DATA,
+    DATABASE,
+    NAME,
+    RESULTS,
+    WORKGROUP,
+    Policy,
+    bucket_policy,
+    proven,
+    render,
+    trust,
+    without_one,
+)
 from tests.local_cloud.workers import CRAWLER, Refused
 from werkzeug.serving import make_server
 
@@ -105,11 +117,9 @@ def _build(cloud: Enforcing) -> None:
     operator = cloud.operator
     for bucket in (DATA, RESULTS):
         operator.s3.create_bucket(Bucket=bucket)
-        policy = render("storage", "bucket_policy.json.j2", item={"name": bucket})
-        operator.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-    for role, service in (("instance", "ec2"), ("glue", "glue")):
-        trust = render("identity", "trust_policy.json.j2", __identity_role={"service": f"{service}.amazonaws.com"})
-        operator.iam.create_role(RoleName=f"{NAME}-{role}", AssumeRolePolicyDocument=json.dumps(trust))
+        operator.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(bucket_policy(bucket)))
+    for role in ("instance", "glue"):
+        operator.iam.create_role(RoleName=f"{NAME}-{role}", AssumeRolePolicyDocument=json.dumps(trust(role)))
     operator.glue.create_database(DatabaseInput={"Name": DATABASE})
     operator.glue.create_crawler(
         Name=CRAWLER,
@@ -217,6 +227,7 @@ ANALYST_MAY_NOT: list[tuple[str, str, dict[str, Any]]] = [
     ("s3", "get_object", {"Bucket": DATA, "Key": "quarantine/a"}),
     ("s3", "list_objects_v2", {"Bucket": DATA}),
     ("s3", "list_objects_v2", {"Bucket": DATA, "Prefix": "quarantine/"}),
+    ("s3", "list_objects_v2", {"Bucket": RESULTS}),
     ("athena", "start_query_execution", {"QueryString": "SELECT 1", "WorkGroup": "another"}),
     ("athena", "delete_work_group", {"WorkGroup": WORKGROUP}),
     ("athena", "update_work_group", {"WorkGroup": WORKGROUP, "State": "DISABLED"}),

@@ -9,7 +9,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.local_cloud.policies import DATA, ONLY_AWS, ROOT, Policy, listed, render
+from tests.local_cloud.policies import (
+    DATA,
+    ONLY_AWS,
+    RESULTS,
+    ROOT,
+    TRUSTED,
+    Policy,
+    bucket_policy,
+    listed,
+    render,
+    trust,
+)
 
 
 def _parliament() -> Any:
@@ -33,13 +44,16 @@ TEMPLATES = {
     "instance": ("identity", "instance_policy.json.j2"),
     "glue": ("identity", "glue_policy.json.j2"),
     "analyst": ("identity", "analyst_policy.json.j2"),
-    "bucket": ("storage", "bucket_policy.json.j2"),
     "endpoint": ("network", "s3_endpoint_policy.json.j2"),
+    "replay": ("identity", "replay_policy.json.j2"),
+    "data bucket": ("storage", "bucket_policy.json.j2"),
+    "results bucket": ("storage", "bucket_policy.json.j2"),
 }
 
 
 def policy_of(name: str) -> Policy:
-    return render(*TEMPLATES[name], item={"name": DATA})
+    bucket = {"data bucket": DATA, "results bucket": RESULTS}.get(name)
+    return render(*TEMPLATES[name]) if bucket is None else bucket_policy(bucket)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -47,13 +61,13 @@ def test_a_policy_has_no_finding(name: str) -> None:
     assert findings(policy_of(name)) == []
 
 
-@pytest.mark.parametrize("service", ["ec2.amazonaws.com", "glue.amazonaws.com"])
-def test_a_trust_policy_has_no_finding_but_that_it_has_no_resource(service: str) -> None:
+@pytest.mark.parametrize("role", TRUSTED)
+def test_a_trust_policy_has_no_finding_but_that_it_has_no_resource(role: str) -> None:
     # A trust policy's resource is its role; parliament, which knows no trust policies, wants it named.
-    trust = render("identity", "trust_policy.json.j2", __identity_role={"service": service})
-    trust["Statement"][0]["Resource"] = "arn:aws:iam::123456789012:role/shop"
+    policy = trust(role)
+    policy["Statement"][0]["Resource"] = "arn:aws:iam::123456789012:role/shop"
     # The auditors take it for a policy that lets its holder get at credentials.
-    assert findings(trust, auditors=False) == []
+    assert findings(policy, auditors=False) == []
 
 
 def test_the_linter_does_find_what_is_wrong() -> None:

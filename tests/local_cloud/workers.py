@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from botocore.exceptions import ClientError
@@ -22,6 +23,9 @@ from stock_market.chain.store import Store, UnfinishedError
 from stock_market.kafka.identity import Identity
 from stock_market.service import Stop
 from stock_market.settings import Storage
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 CRAWLER = "shop"
 NOON_MS = 1_795_608_000_000  # 2026-11-25T12:00:00Z
@@ -39,8 +43,21 @@ class Refused(AssertionError):  # noqa: N818  # what is told of is not an error 
 
 def empty(cloud: Enforcing, bucket: str = DATA) -> None:
     """Deletes a bucket's objects."""
-    for entry in cloud.operator.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-        cloud.operator.s3.delete_object(Bucket=bucket, Key=entry["Key"])
+    with unguarded(cloud, bucket) as s3:
+        for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            s3.delete_object(Bucket=bucket, Key=entry["Key"])
+
+
+@contextmanager
+def unguarded(cloud: Enforcing, bucket: str = DATA) -> Iterator[S3Client]:
+    """The operator's client while the bucket has no policy, which would let it neither write nor delete quotes."""
+    s3 = cloud.operator.s3
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    try:
+        yield s3
+    finally:
+        s3.put_bucket_policy(Bucket=bucket, Policy=policy)
 
 
 def consume(first_offset: int) -> None:
@@ -76,7 +93,8 @@ def _segment(start: int) -> Segment:
 def _put(cloud: Enforcing, hour: int, sequences: range) -> None:
     body = gzip.compress("".join(json.dumps(quote(n)) + "\n" for n in sequences).encode())
     key = f"quotes/dt=2026-11-25/hour={hour:02d}/stock-quotes+AAAAAAAAAAAAAAAAAAAAAA+0+{sequences.start:020d}.json.gz"
-    cloud.operator.s3.put_object(Bucket=DATA, Key=key, Body=body)
+    with unguarded(cloud) as s3:
+        s3.put_object(Bucket=DATA, Key=key, Body=body)
 
 
 def crawl(cloud: Enforcing) -> None:
@@ -100,8 +118,9 @@ def crawl_through_all_changes(cloud: Enforcing) -> None:
     crawl(cloud)
     _put(cloud, 10, range(5, 9))
     crawl(cloud)
-    for entry in cloud.operator.s3.list_objects_v2(Bucket=DATA, Prefix="quotes/dt=2026-11-25/hour=09")["Contents"]:
-        cloud.operator.s3.delete_object(Bucket=DATA, Key=entry["Key"])
+    with unguarded(cloud) as s3:
+        for entry in s3.list_objects_v2(Bucket=DATA, Prefix="quotes/dt=2026-11-25/hour=09")["Contents"]:
+            s3.delete_object(Bucket=DATA, Key=entry["Key"])
     crawl(cloud)
     empty(cloud)
     crawl(cloud)
@@ -173,6 +192,8 @@ def analyse(analyst: Session) -> None:
     batch = _or_refused(analyst.athena.batch_get_query_execution, QueryExecutionIds=[query])
     location = batch["QueryExecutions"][0]["ResultConfiguration"]["OutputLocation"]
     bucket, _, key = location.removeprefix("s3://").partition("/")
+    found = _or_refused(analyst.s3.list_objects_v2, Bucket=bucket, Prefix=key.rpartition("/")[0] + "/")["Contents"]
+    assert key in [entry["Key"] for entry in found]
     assert _or_refused(analyst.s3.get_object, Bucket=bucket, Key=key)["Body"].read().endswith(b'"3"\n')
     _or_refused(analyst.athena.stop_query_execution, QueryExecutionId=query)
 

@@ -36,6 +36,8 @@ def variables(state: Path, **more: Any) -> dict[str, Any]:
         "stock_market_root": str(ROOT),
         "stock_market_state_dir": str(state),
         "stock_market_region": "eu-north-1",
+        "stock_market_account_id": "123456789012",
+        "stock_market_partition": "aws",
         "stock_market_endpoint_url": "",
         "stock_market_data_bucket": "shop-data",
         "stock_market_results_bucket": "shop-results",
@@ -117,6 +119,13 @@ def test_the_profile_leads_to_the_deployments_endpoint_and_region(state: Path) -
     client = boto3.Session(botocore_session=session_of(state)).client("s3")
     assert client.meta.endpoint_url == ENDPOINT
     assert client.meta.region_name == "eu-north-1"
+
+
+def test_a_replay_takes_on_its_role_with_the_deployments_own_keys(state: Path) -> None:
+    profile = session_of(state).full_config["profiles"]["shop-replay"]
+    assert profile["role_arn"] == "arn:aws:iam::123456789012:role/shop-replay"
+    assert profile["source_profile"] == deployment.load("shop", state.parent).aws_profile == "shop"
+    assert deployment.load("shop", state.parent).replay_profile == "shop-replay"
 
 
 def test_on_aws_the_profile_holds_no_secret_and_finds_the_users_keys(

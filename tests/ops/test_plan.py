@@ -68,6 +68,7 @@ def facts(**changes: Any) -> Facts:
         "resources": [],
         "market_data": [],
         "obstacles": [],
+        "lake_formation": {"iam_alone": True, "unknown": ""},
     }
     document |= changes
     document.setdefault("costs", costs(instances=document["instances"], region=document["region"]))
@@ -122,6 +123,16 @@ def test_a_running_deployment_needs_nothing_more_of_a_quota_that_is_used_up() ->
 def test_a_name_that_something_else_has_is_in_the_way() -> None:
     (sentence,) = judge.obstacles(facts(names=[{"kind": "key-pair", "name": "mine", "state": "taken"}]))
     assert sentence.startswith("The key pair mine is there already")
+
+
+def test_a_catalog_that_lake_formation_guards_is_in_the_way_of_a_new_database() -> None:
+    guarded = {"iam_alone": False, "unknown": ""}
+    (sentence,) = judge.obstacles(facts(lake_formation=guarded))
+    assert "Use only IAM access control" in sentence
+    assert judge.obstacles(facts(lake_formation=guarded, database_state="own")) == []
+    unknown = facts(lake_formation={"iam_alone": None, "unknown": "Lake Formation does not tell it: no"})
+    assert judge.obstacles(unknown) == []
+    assert "Lake Formation does not tell it: no" in screen.render(unknown, prices.load(), [])
 
 
 def test_what_the_roles_own_checks_say_comes_first() -> None:

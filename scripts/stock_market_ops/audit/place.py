@@ -64,6 +64,13 @@ class Place:
             return aws.session(self.deployment).client("s3", config=config)
         return boto3.client("s3", endpoint_url=self.endpoint_url or None, config=config)
 
+    def writer(self) -> S3Client:
+        """A client that may write quotes: by the deployment's replay profile where it has one."""
+        if self.deployment is None or not self.deployment.replay_profile:
+            return self.client()
+        found = aws.session(self.deployment, self.deployment.replay_profile)
+        return found.client("s3", config=aws.config(attempts=_ATTEMPTS))
+
     def quarantine_key(self, key: str) -> str:
         """Where the quarantined records of a main object's range are."""
         return self.quarantine_prefix + key.removeprefix(self.prefix)

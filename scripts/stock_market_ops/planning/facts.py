@@ -60,6 +60,13 @@ class Bucket(msgspec.Struct, frozen=True):
     bare: bool = False
 
 
+class LakeFormation(msgspec.Struct, frozen=True):
+    """Whether IAM alone decides about Glue's catalog; None where that is not known, for the reason `unknown`."""
+
+    iam_alone: bool | None
+    unknown: str
+
+
 class Name(msgspec.Struct, frozen=True):
     """A name of IAM, EC2, Glue or Athena."""
 
@@ -154,6 +161,7 @@ class Facts(msgspec.Struct, frozen=True):
     market_data: list[str]
     obstacles: list[str]
     costs: Costs
+    lake_formation: LakeFormation
     history: History | None = None
 
     def new(self) -> list[Declared]:

@@ -37,7 +37,7 @@ def needed(facts: Facts) -> dict[str, int | None]:
 
 def obstacles(facts: Facts) -> list[str]:
     """Return all that stands in the way; nothing where site.yml could go on."""
-    return [*facts.obstacles, *_memory(facts), *_quotas(facts), *_names(facts)]
+    return [*facts.obstacles, *_memory(facts), *_quotas(facts), *_names(facts), *_lake_formation(facts)]
 
 
 def _memory(facts: Facts) -> Iterator[str]:
@@ -73,3 +73,13 @@ def _names(facts: Facts) -> Iterator[str]:
                 f"The {kind} {name.name} is there already and does not carry the deployment's tags: remove it, or give "
                 "this deployment another name in STOCK_MARKET_DEPLOYMENT."
             )
+
+
+def _lake_formation(facts: Facts) -> Iterator[str]:
+    # What is there already keeps the rights that it was made with.
+    if facts.lake_formation.iam_alone is False and facts.database_state != "own":
+        yield (
+            f"Lake Formation, not IAM alone, decides about new databases and tables in {facts.region}, so Glue and "
+            "Athena would refuse what the roles here may do: in Lake Formation's console, Data Catalog settings, tick "
+            "'Use only IAM access control' for new databases and for new tables, or use another region or account."
+        )

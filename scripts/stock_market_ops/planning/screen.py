@@ -11,6 +11,7 @@ from stock_market_ops.planning.facts import Declared, Facts, History
 
 _LABEL_WIDTH = 11
 _WIDTH = 120
+_CATALOG = {True: "IAM alone decides about it", False: "Lake Formation decides about it too", None: ""}
 
 
 def render(facts: Facts, table: prices.Table, in_the_way: list[str]) -> str:
@@ -48,6 +49,8 @@ def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator
         yield _line("history", _history(facts.history))
     yield from _quotas(facts)
     yield from _names(facts)
+    if facts.cloud_answers:
+        yield _line("catalog", _CATALOG[facts.lake_formation.iam_alone] or facts.lake_formation.unknown)
     yield ""
     yield from _cost(facts, table)
     yield ""

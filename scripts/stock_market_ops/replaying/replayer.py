@@ -67,6 +67,7 @@ class Replayer:
     def __init__(self, place: Place, mend: Mend, reason: str = "", jobs: int = 1) -> None:
         self._place = place
         self._client: S3Client = place.client()
+        self._writer: S3Client = place.writer()
         self._mend = mend
         self._reason = reason
         self._jobs = jobs
@@ -162,7 +163,7 @@ class Replayer:
         while True:
             turn = _Turn(source, done)
             stay, full = self._fill(turn, source, done)
-            written = bool(turn.records) and turn.write(self._client, self._place, self._run)
+            written = bool(turn.records) and turn.write(self._writer, self._client, self._place, self._run)
             if written:
                 self.outcome.written.append(turn.key)
                 for one in turn.records:
@@ -211,7 +212,7 @@ class _Turn:
         self._lines.add(one.line + b"\n", 1)
         return True
 
-    def write(self, client: S3Client, place: Place, run: str) -> bool:
+    def write(self, writer: S3Client, client: S3Client, place: Place, run: str) -> bool:
         """Writes the object; False when another run has had this turn."""
         metadata = {
             "replayed-offsets": self._offsets.text,
@@ -222,7 +223,7 @@ class _Turn:
             "cluster-id": self._source.metadata.get("cluster-id", ""),
             "topic-id": self._source.metadata.get("topic-id", ""),
         }
-        if put_new(client, place.bucket, self.key, bytes(self._lines.finish()), metadata):
+        if put_new(writer, place.bucket, self.key, bytes(self._lines.finish()), metadata):
             return True
         # An attempt of ours whose answer got lost has stored it all the same.
         return metadata_of(client, place.bucket, self.key) == metadata
