@@ -12,6 +12,7 @@ LONGEST = (
     "stock_market/test_secured.py",
     "chaos/test_chaos.py",
     "soak/test_soak.py",
+    "local_cloud/test_first_boot.py",
     "stock_market/test_group_member.py",
     "stock_market/test_consumer_cut_logs.py",
     "stock_market/test_consumer_reading.py",

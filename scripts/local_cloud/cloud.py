@@ -10,7 +10,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import ec2_hooks, glue_crawler, hosts, iam_users, identities, names_refused, s3_versions
+from local_cloud import ami, ec2_hooks, glue_crawler, hosts, iam_users, identities, names_refused, s3_versions
 from local_cloud.addresses import AddressPool
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
@@ -39,9 +39,9 @@ class QuietRequestHandler(MotoRequestHandler):
 class Cloud:
     """A running local cloud."""
 
-    def __init__(self, settings: Settings, host_image: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._machines = Machines(settings, host_image)
+        self._machines = Machines(settings, ami.releases(settings))
         ec2_hooks.install(self._machines, AddressPool(settings.block))
         glue_crawler.install()
         glue_api.install()

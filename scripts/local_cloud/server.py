@@ -1,4 +1,4 @@
-"""The local cloud's process: ``python -m local_cloud.server DEPLOYMENT BLOCK STATE_DIR IMAGE``, as ``start`` runs it.
+"""The local cloud's process: ``python -m local_cloud.server DEPLOYMENT BLOCK STATE_DIR``, as ``start`` runs it.
 
 moto reads its settings from the environment when it is imported, so they are in this process's environment already.
 """
@@ -38,7 +38,7 @@ def hold_lock(settings: Settings) -> TextIO:
     return lock
 
 
-def serve(settings: Settings, host_image: str) -> None:
+def serve(settings: Settings) -> None:
     """Run the local cloud until SIGTERM or SIGINT; then end it with everything it made."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -47,7 +47,7 @@ def serve(settings: Settings, host_image: str) -> None:
         settings.pid_file.write_text(f"{os.getpid()}\n")
         try:
             network.up(settings)
-            cloud = Cloud(settings, host_image)
+            cloud = Cloud(settings)
             cloud.listen(_POLL_SECONDS)
             LOG.info("the local cloud of %s is ready at %s", settings.deployment, settings.endpoint_url)
             stop.wait()
@@ -62,9 +62,9 @@ def serve(settings: Settings, host_image: str) -> None:
 def main() -> int:
     """Run the server; returns its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    deployment, block, state_dir, host_image = sys.argv[1:]
+    deployment, block, state_dir = sys.argv[1:]
     try:
-        serve(Settings(deployment, int(block), Path(state_dir)), host_image)
+        serve(Settings(deployment, int(block), Path(state_dir)))
     except LocalCloudError:
         LOG.exception("the local cloud ends")
         return 1

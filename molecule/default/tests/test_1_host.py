@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -27,6 +28,12 @@ def test_a_service_has_a_user_of_its_own_without_a_shell(host: Any, service: str
     pid = host.check_output(f"systemctl show --property MainPID --value {service}")
     assert host.process.get(pid=int(pid)).user == user
     assert host.user(user).shell.endswith("nologin")
+
+
+def test_the_host_has_the_release_that_was_asked_for_and_that_releases_java(host: Any) -> None:
+    release = os.environ.get("STOCK_MARKET_DEBIAN_RELEASE") or "12"
+    assert host.system_info.release.split(".")[0] == release
+    assert f'version "{ {"12": 17, "13": 21}[release] }.' in host.run("java -version").stderr
 
 
 @pytest.mark.parametrize("service", ["zookeeper", "kafka"])
