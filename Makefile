@@ -50,7 +50,7 @@ PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
 test chaos soak: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
+.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -140,6 +140,9 @@ test-cluster: system venv-test  ## three brokers and a day in their life under l
 
 test-debian-13: system venv-test  ## the scenario default with instances of Debian 13 and Java 21, ten minutes
 	STOCK_MARKET_DEBIAN_RELEASE=13 $(BIN)/molecule test -s default
+
+test-operator: system venv-test  ## the operator's side on Debian 13 and Python 3.13, in a container, two minutes
+	tests/operator_side.sh
 
 test-shells: system venv-test  ## every command in every shell that people have, ten minutes: the scenario hostile_shell
 	$(BIN)/molecule test -s hostile_shell

@@ -39,7 +39,7 @@ def test_apt_is_used_by_the_role_packages_alone_which_waits_for_its_locks() -> N
         if re.search(r"\bapt(-get)?:? |\bapt:", path.read_text(encoding="utf-8")) and "/meta/" not in path.as_posix()
     }
     assert users == {"roles/packages/tasks/main.yml"}
-    (install,) = load(ROOT / "roles/packages/tasks/main.yml")
+    *_, install = load(ROOT / "roles/packages/tasks/main.yml")
     assert install["ansible.builtin.apt"]["lock_timeout"] == "{{ packages_lock_seconds }}"
     assert load(ROOT / "roles/packages/defaults/main.yml")["packages_lock_seconds"] >= 600
 
