@@ -66,6 +66,10 @@ PLAYBOOK = """
       ansible.builtin.command: systemctl is-active upgrade.service
       changed_when: false
 
+    - name: Look whether the image updates itself
+      ansible.builtin.command: systemctl is-active apt-daily.timer apt-daily-upgrade.timer
+      changed_when: false
+
     - name: Install a package
       ansible.builtin.import_role:
         name: packages
