@@ -138,7 +138,7 @@ test-cluster: system venv-test  ## three brokers and a day in their life under l
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to
 	$(BIN)/molecule test -s cluster
 
-test-debian-13: system venv-test  ## the scenario default with instances of Debian 13 and Java 21, ten minutes
+test-debian-13: system venv-test  ## the scenario default with instances of Debian 13 and Java 21, a quarter of an hour
 	STOCK_MARKET_DEBIAN_RELEASE=13 $(BIN)/molecule test -s default
 
 test-operator: system venv-test  ## the operator's side on Debian 13 and Python 3.13, in a container, two minutes
