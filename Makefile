@@ -45,12 +45,12 @@ LOCKS := bootstrap services operator local_cloud
 
 # What Debian has to provide: the operator's tools everywhere, the hosts and the build of Kafka's tarball only on this machine.
 PACKAGES_aws := ca-certificates git openssh-client python3-venv
-PACKAGES_local := $(PACKAGES_aws) iproute2 junit4 libmaven-dependency-plugin-java maven mmdebstrap nftables openjdk-17-jdk-headless podman procps runc uidmap
+PACKAGES_local := $(PACKAGES_aws) default-jdk-headless iproute2 junit4 libmaven-dependency-plugin-java maven mmdebstrap nftables podman procps runc uidmap
 PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
 test chaos soak: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
+.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -138,6 +138,12 @@ test-cluster: system venv-test  ## three brokers and a day in their life under l
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to
 	$(BIN)/molecule test -s cluster
 
+test-debian-13: system venv-test  ## the scenario default with instances of Debian 13 and Java 21, a quarter of an hour
+	STOCK_MARKET_DEBIAN_RELEASE=13 $(BIN)/molecule test -s default
+
+test-operator: system venv-test  ## the operator's side on Debian 13 and Python 3.13, in a container, two minutes
+	tests/operator_side.sh
+
 test-shells: system venv-test  ## every command in every shell that people have, ten minutes: the scenario hostile_shell
 	$(BIN)/molecule test -s hostile_shell
 
@@ -163,12 +169,12 @@ system: words check-env
 	  [ -n "$$missing" ] || exit 0; \
 	  command -v dpkg-query >/dev/null || { echo "ENV=$$ENV needs on this machine, and these are missing: $${missing//$$'\n'/, }. Install them." >&2; exit 2; }; \
 	fi; \
-	command -v dpkg-query >/dev/null || { echo "The local cloud's hosts and tools come from Debian's packages, and this machine has no dpkg: use Debian 12, or ENV=aws for a real account." >&2; exit 2; }; \
+	command -v dpkg-query >/dev/null || { echo "The local cloud's hosts and tools come from Debian's packages, and this machine has no dpkg: use Debian 12 or 13, or ENV=aws for a real account." >&2; exit 2; }; \
 	missing=$$(for package in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
 	[ -z "$$missing" ] && exit 0; \
 	[ "$$(id -u)" = 0 ] || { echo "These Debian packages are missing; install them as root: apt-get install" $$missing >&2; exit 2; }; \
 	echo "Installing Debian packages:" $$missing; \
-	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends $$missing >/dev/null
+	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends $$missing >/dev/null
 
 # The first Python that .venv can be made with, Debian's own before others.
 FIND_PYTHON = for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \

@@ -9,6 +9,8 @@ from pathlib import Path
 
 ORDER = ("bootstrap", "services", "operator", "local_cloud", "test", "clients")
 ALONE = ("bootstrap", "clients")
+# One version for every Python from 3.11 on; a package that only some of them need has a marker.
+EVERY_PYTHON = ("--universal", "--python-version", "3.11", "--fork-strategy", "fewest")
 HERE = Path(__file__).parent
 UV = Path(sys.executable).parent / "uv"
 
@@ -18,7 +20,7 @@ def main() -> None:
     for position, name in enumerate(ORDER):
         earlier = [] if name in ALONE else [one for one in ORDER[:position] if one not in ALONE]
         held = [argument for one in earlier for argument in ("-c", f"{one}.txt")]
-        options = ["--quiet", "--generate-hashes", "--python-version", "3.11", "--custom-compile-command", "make lock"]
+        options = ["--quiet", "--generate-hashes", "--custom-compile-command", "make lock", *EVERY_PYTHON]
         command = [str(UV), "pip", "compile", *options, *held, *sys.argv[1:], f"{name}.in", "-o", f"{name}.txt"]
         subprocess.run(command, cwd=HERE, check=True)
 

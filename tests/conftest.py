@@ -13,6 +13,7 @@ LONGEST = (
     "cloud/test_deployments.py",
     "chaos/test_chaos.py",
     "soak/test_soak.py",
+    "local_cloud/test_first_boot.py",
     "stock_market/test_group_member.py",
     "stock_market/test_consumer_cut_logs.py",
     "stock_market/test_consumer_reading.py",

@@ -38,6 +38,10 @@ options:
     description: The deployment's directory of state, whose last part is the deployment's name.
     type: path
     required: true
+  debian_release:
+    description: The release of Debian whose image is built before a start returns, if it is not there yet.
+    type: str
+    default: '12'
   scripts_dir:
     description: The repository's C(scripts), where the local cloud's program lies.
     type: path
@@ -109,6 +113,7 @@ def _ask(module: AnsibleModule, command: str) -> dict[str, Any]:
     if command == "start":
         for name in FAULTS:
             argv += [f"--{name.replace('_', '-')}", str(options["faults"].get(name) or 0)]
+        argv += ["--debian-release", options["debian_release"]]
     code, output, errors = module.run_command(argv, environ_update={"PYTHONPATH": options["scripts_dir"]})
     if code != 0:
         module.fail_json(msg=errors.strip() or f"The local cloud's program ended with code {code}.")
@@ -124,6 +129,7 @@ def main() -> None:
             "deployment": {"type": "str", "required": True},
             "block": {"type": "int", "required": True},
             "state_dir": {"type": "path", "required": True},
+            "debian_release": {"type": "str", "default": "12"},
             "scripts_dir": {"type": "path", "required": True},
             "start_in_check_mode": {"type": "bool", "default": True},
             "faults": {

@@ -26,13 +26,26 @@ LATEST: Final = "3.9.2"
 PINS: Final = "libs.sha512"
 _MAVEN_TIMEOUT_SECONDS: Final = 900
 MAVEN_SETTINGS: Final = HERE / "settings.xml"
-# Debian 12's, from its package; settings.xml says why.
-DEPENDENCY_PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.5.0"
-MAVEN_PACKAGES: Final = "maven, junit4, libmaven-dependency-plugin-java and openjdk-17-jdk-headless"
+MAVEN_PACKAGES: Final = "maven, junit4, libmaven-dependency-plugin-java and default-jdk-headless"
+_DEBIANS_PLUGINS: Final = Path("/usr/share/maven-repo/org/apache/maven/plugins")
 
 
 class BuildError(Exception):
     """The distribution can't be built; the message says why and what to do, in one sentence or two."""
+
+
+def dependency_plugin(plugins: Path = _DEBIANS_PLUGINS) -> str:
+    """Return the coordinates of Maven's plugin that fetches artifacts, in the version of Debian's package.
+
+    settings.xml says why it is Debian's.
+
+    Raises:
+        BuildError: the package is not installed.
+    """
+    # A directory without a jar is the name that other packages know the plugin by.
+    for jar in sorted((plugins / "maven-dependency-plugin").glob("*/*.jar")):
+        return f"org.apache.maven.plugins:maven-dependency-plugin:{jar.parent.name}"
+    raise BuildError(f"Maven's dependency plugin is not installed; install Debian's packages {MAVEN_PACKAGES}.")
 
 
 def sources(version: str) -> Path:
@@ -108,7 +121,7 @@ def fetch(libs: Path, pinned: Path) -> None:
 def _run_maven(pom: Path, target: Path, repository: Path) -> None:
     command = [
         *("mvn", "--batch-mode", "--quiet", "--global-settings", str(MAVEN_SETTINGS), "--file", str(pom)),
-        *(f"{DEPENDENCY_PLUGIN}:copy-dependencies", "-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true"),
+        *(f"{dependency_plugin()}:copy-dependencies", "-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true"),
         *(f"-DoutputDirectory={target}", f"-Dmaven.repo.local={repository}"),
     ]
     try:

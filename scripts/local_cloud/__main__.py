@@ -17,23 +17,21 @@ from local_cloud.trino import aot, distribution
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local_cloud", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("image", help="build the hosts' image if it is not there, and print its name")
+    host_image = commands.add_parser("image", help="build the hosts' image if it is not there, and print its name")
     engine = commands.add_parser(
         "engine", help="fetch Trino, which answers for Athena, if it is not there, and print its directory"
     )
     engine.add_argument("--train", action="store_true", help="make Java's ahead-of-time cache too, once a machine")
     engine.add_argument("--check", action="store_true", help="fetch nothing; exit code 1 if it is not there")
-    for name, help_ in (
-        ("start", "start the local cloud; does nothing if it runs"),
-        ("status", "say whether it runs"),
-        ("stop", "end it with all that it made"),
-    ):
-        command = commands.add_parser(name, help=help_)
+    start = commands.add_parser("start", help="start the local cloud; does nothing if it runs")
+    for command in (host_image, start):
+        command.add_argument("--debian-release", default=image.DEFAULT_RELEASE, help="default: %(default)s")
+    others = [("status", "say whether it runs"), ("stop", "end it with all that it made")]
+    for command in [start, *(commands.add_parser(name, help=help_) for name, help_ in others)]:
         command.add_argument("--deployment", required=True)
         command.add_argument("--block", type=int, required=True)
         command.add_argument("--state-dir", type=Path, required=True)
-        if name == "start":
-            _add_faults(command)
+    _add_faults(start)
     return parser
 
 
@@ -65,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "image":
-            print(image.ensure())
+            print(image.ensure(options.debian_release))
             return 0
         if options.command == "engine":
             return _engine(check=options.check, train=options.train)
@@ -74,8 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings(options.deployment, options.block, options.state_dir.absolute(), faults)
         if options.command == "start":
             aot.prepare_beside()
-        command = {"start": supervisor.start, "status": supervisor.status, "stop": supervisor.stop}[options.command]
-        report = command(settings)
+            report = supervisor.start(settings, options.debian_release)
+        else:
+            report = {"status": supervisor.status, "stop": supervisor.stop}[options.command](settings)
     except LocalCloudError as error:
         print(error, file=sys.stderr)
         return 2

@@ -11,6 +11,7 @@ from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_cloud import (
+    ami,
     budgets,
     ec2_endpoints,
     ec2_hooks,
@@ -66,9 +67,9 @@ def install(machines: Machines, block: int) -> None:
 class Cloud:
     """A running local cloud."""
 
-    def __init__(self, settings: Settings, host_image: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._machines = Machines(settings, host_image)
+        self._machines = Machines(settings, ami.releases(settings))
         install(self._machines, settings.block)
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         self._trino.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import functools
 import threading
@@ -14,11 +15,12 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
-from local_cloud import ec2_dependencies
+from local_cloud import ec2_dependencies, hosts
 from local_cloud.ec2_addresses import elastic_address_of, forget
 from local_cloud.ec2_patch import Ec2Error, replace
 from local_cloud.machines import Machines
 
+_USER_DATA_BYTES = 16384
 _SWITCHES = frozenset({"disable_api_termination", "disable_api_stop", "ebs_optimized", "source_dest_check"})
 
 
@@ -45,7 +47,11 @@ def install(machines: Machines) -> None:
     def run_instances(
         self: EC2Backend, image_id: str, count: int, user_data: Any, security_group_names: list[str], **kwargs: Any
     ) -> Reservation:
-        _refuse_what_hosts_have_not(user_data, kwargs)
+        _refuse_what_hosts_have_not(kwargs)
+        script = b"" if user_data is None else base64.b64decode(user_data.as_bytes())
+        if len(script) > _USER_DATA_BYTES:
+            # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
+            raise Ec2Error("InvalidParameterValue", f"User data is limited to {_USER_DATA_BYTES} bytes")
         memory = memory_of(str(kwargs["instance_type"]))
         key_name = kwargs.get("key_name")
         reservation = run_instances_of_moto(self, image_id, count, user_data, security_group_names, **kwargs)
@@ -56,7 +62,8 @@ def install(machines: Machines) -> None:
                 if specified.get(index, {}).get("DeleteOnTermination") is None:
                     interface.delete_on_termination = True
             public_key = self.key_pairs[key_name].public_key if key_name else None
-            machines.launch(instance, memory, public_key, functools.partial(_finish, instance, terminate_of_moto))
+            first_boot = hosts.FirstBoot(public_key, script)
+            machines.launch(instance, memory, first_boot, functools.partial(_finish, instance, terminate_of_moto))
         return reservation
 
     def modify_instance_attribute(self: EC2Backend, instance_id: str, key: str, value: Any) -> Instance:
@@ -158,9 +165,8 @@ def _state_for(instance: Instance, allowed: set[str], verb: str) -> InstanceStat
     return copy.copy(instance._state)
 
 
-def _refuse_what_hosts_have_not(user_data: Any, kwargs: dict[str, Any]) -> None:
+def _refuse_what_hosts_have_not(kwargs: dict[str, Any]) -> None:
     refused = {
-        "user data (there is no cloud-init)": user_data,
         "launch templates": kwargs.get("launch_template"),
         "IPv6": kwargs.get("ipv6_address_count"),
         "spot instances": kwargs.get("instance_market_options"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import select
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_cloud import meminfo
+from local_cloud import image, meminfo
 from local_cloud.commands import run
 from local_cloud.errors import LocalCloudError
 from local_cloud.settings import Settings
@@ -32,6 +33,14 @@ _RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")
 
 
 @dataclass(frozen=True)
+class FirstBoot:
+    """What RunInstances gives cloud-init to do at the first boot."""
+
+    public_key: str | None = None
+    user_data: bytes = b""
+
+
+@dataclass(frozen=True)
 class Body:
     """What a host is made of; ``memory_mib`` is that of the instance type."""
 
@@ -40,7 +49,7 @@ class Body:
     hostname: str
     private_address: str
     memory_mib: int
-    public_key: str | None
+    first_boot: FirstBoot
 
 
 def container_name(settings: Settings, instance_id: str) -> str:
@@ -63,7 +72,7 @@ def _limit(kind: int, wanted: int) -> str:
 
 
 def create(settings: Settings, body: Body) -> None:
-    """Make the container and lay into its root file system what cloud-init would: name, hosts file, key."""
+    """Make the container and lay into its root file system its names and what cloud-init asks EC2's metadata for."""
     memory_file = _meminfo_file(settings, body.instance_id)
     # podman would lay a tmpfs over the journal: it would be gone at each boot, and count as the host's memory.
     journal = _directory(settings, body.instance_id) / "journal"
@@ -99,16 +108,13 @@ def _lay_into(root: Path, body: Body) -> None:
         f"127.0.0.1 localhost\n{body.private_address} {names}\n::1 localhost ip6-localhost\n"
     )
     (root / "etc/resolv.conf").write_text(resolver_configuration())
-    if body.public_key is not None:
-        home = root / "home/admin"
-        owner = home.stat()
-        directory = home / ".ssh"
-        directory.mkdir(mode=0o700)
-        keys = directory / "authorized_keys"
-        keys.write_text(body.public_key.strip() + "\n")
-        keys.chmod(0o600)
-        for path in (directory, keys):
-            os.chown(path, owner.st_uid, owner.st_gid)
+    seed = root / image.SEED
+    seed.mkdir(parents=True)
+    keys = [body.first_boot.public_key.strip()] if body.first_boot.public_key else []
+    told = {"instance-id": body.instance_id, "local-hostname": body.hostname, "public-keys": keys}
+    for name, content in (("meta-data", json.dumps(told).encode()), ("user-data", body.first_boot.user_data)):
+        (seed / name).touch(mode=0o600)
+        (seed / name).write_bytes(content)
 
 
 def resolver_configuration(candidates: Sequence[Path] = _RESOLVERS) -> str:

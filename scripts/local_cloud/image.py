@@ -1,4 +1,4 @@
-"""The hosts' root file system: Debian 12 as on its AMI, built once a machine and kept."""
+"""The hosts' root file systems: Debian as on its AMIs, one a release, built once a machine and kept."""
 
 from __future__ import annotations
 
@@ -20,50 +20,58 @@ from local_cloud.errors import LocalCloudError
 LOG = logging.getLogger(__name__)
 
 REPOSITORY = "localhost/stock-market-host"
-RELEASE = "bookworm"
+RELEASES = {"12": "bookworm", "13": "trixie"}
+DEFAULT_RELEASE = "12"
 BUILD_LIMIT_SECONDS = 900
-_SUITES = (RELEASE, f"{RELEASE}-updates", f"{RELEASE}-security")
 _CA_DIRECTORY = Path("usr/local/share/ca-certificates")
 # Whatever else this machine's apt trusts: what goes into a host has Debian's own signature above its checksum.
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 PACKAGES = (
-    *("acl", "ca-certificates", "curl", "dbus", "iproute2", "iputils-ping", "less", "libpam-systemd", "netcat-openbsd"),
-    *("openssh-server", "procps", "python3", "python3-apt", "python3-venv", "sudo", "systemd", "systemd-sysv"),
+    *("acl", "ca-certificates", "cloud-init", "curl", "dbus", "iproute2", "iputils-ping", "less", "libpam-systemd"),
+    *("netcat-openbsd", "openssh-server", "procps", "python3", "python3-apt", "python3-venv", "sudo", "systemd"),
+    *("systemd-sysv", "unattended-upgrades"),
 )
 
-# What Debian's AMI has by cloud-init: the user, sudo without a password, host keys of the instance's own.
+# What differs from the AMI: the data source is a directory that the local cloud fills, and network, locale and apt's
+# sources are the local cloud's work. The user is the AMI's.
+_CLOUD_CONFIG = """\
+datasource_list: [NoCloud]
+network: {config: disabled}
+locale: false
+apt: {preserve_sources_list: true}
+ssh_genkeytypes: [rsa, ecdsa, ed25519]
+system_info:
+  default_user:
+    name: admin
+    gecos: Debian
+    groups: [adm, sudo]
+    lock_passwd: true
+    shell: /bin/bash
+    sudo: ["ALL=(ALL) NOPASSWD:ALL"]
+"""
+# Where cloud-init finds what EC2's metadata tells of an instance.
+SEED = Path("var/lib/cloud/seed/nocloud")
+
 FILES = {
-    "etc/sudoers.d/90-cloud-init-users": "admin ALL=(ALL) NOPASSWD:ALL\n",
+    "etc/cloud/cloud.cfg.d/95-local-cloud.cfg": _CLOUD_CONFIG,
     "etc/ssh/sshd_config.d/50-cloud-init.conf": "PasswordAuthentication no\n",
     "etc/default/locale": "LANG=C.UTF-8\n",
-    "etc/systemd/system/ssh-host-keys.service": (
-        "[Unit]\nDescription=Generate this host's SSH keys at its first boot\nBefore=ssh.service\n"
-        "ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key\n\n"
-        "[Service]\nType=oneshot\nExecStart=/usr/bin/ssh-keygen -A\n\n"
-        "[Install]\nWantedBy=multi-user.target\n"
-    ),
     # In a container under control groups of version 1 systemd does not learn that a scope has emptied: without this, a
     # power-off would now and then wait 90 s for a login that has long ended.
     "etc/systemd/system/session-.scope.d/50-stop.conf": "[Scope]\nTimeoutStopSec=1s\n",
     "etc/pip.conf": "[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n",
 }
 
-# Timers that would take apt's lock, or this machine's time, while a playbook works; and the users' own managers, whose
-# end systemd can't see in a container under control groups of version 1, so that a power-off would wait 120 s for it.
-_MASKED = (
-    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
-    "user@.service",
-)
+# Timers for disks, which a container does not have; and the users' own managers, whose end systemd can't see in a
+# container under control groups of version 1, so that a power-off would wait 120 s for it.
+_MASKED = ("e2scrub_all.timer", "fstrim.timer", "user@.service")
 
 CUSTOMIZE = f"""\
 set -eu
 root="$1"
 cp -a --no-preserve=ownership STAGING/. "$root"/
-chmod 0440 "$root/etc/sudoers.d/90-cloud-init-users"
 chroot "$root" update-ca-certificates >&2
-chroot "$root" useradd --create-home --shell /bin/bash --groups sudo,adm admin
-chroot "$root" systemctl enable ssh-host-keys.service
 chroot "$root" systemctl mask {" ".join(_MASKED)}
 mkdir -p "$root/usr/share/man/man1"
 chroot "$root" sh -c 'apt-cache show $(dpkg-query --show --showformat "\\${{Package}}=\\${{Version}} ")' > STANZAS
@@ -78,21 +86,27 @@ def cache_directory() -> Path:
     return Path(home) / "stock-market"
 
 
-def apt_sources() -> list[str]:
-    """The Debian 12 sources that this machine's own apt uses, as lines of a sources.list."""
+def apt_sources(release: str) -> list[str]:
+    """The release's apt sources, as lines of a sources.list, at the mirrors that this machine's own apt uses.
+
+    A machine with another release of Debian has mirrors for that one, where the wanted release is too.
+    """
     format_ = "$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)"
     targets = run(["apt-get", "indextargets", "--format", format_, "Created-By: Packages"]).stdout
-    lines = []
-    for target in sorted(set(targets.splitlines())):
-        uri, release, codename, component = target.split()
-        if release in _SUITES or codename in _SUITES:
-            suite = release if release in _SUITES else codename
-            lines.append(f"deb [signed-by={_KEYRING}] {uri} {suite} {component}")
-    if not any(f" {RELEASE} " in line for line in lines):
-        raise LocalCloudError(
-            f"This machine's apt has no source for Debian 12 ({RELEASE}), from which the hosts are built: add one."
-        )
-    return lines
+    listed = [target.split() for target in sorted(set(targets.splitlines()))]
+    wanted = RELEASES[release]
+    for name in [wanted, *(other for other in RELEASES.values() if other != wanted)]:
+        suites = {name, f"{name}-updates", f"{name}-security"}
+        lines = []
+        for uri, suite, codename, component in listed:
+            found = suite if suite in suites else codename
+            if found in suites:
+                lines.append(f"deb [signed-by={_KEYRING}] {uri} {found.replace(name, wanted, 1)} {component}")
+        if any(f" {wanted} " in line for line in lines):
+            return lines
+    raise LocalCloudError(
+        f"This machine's apt has no source for Debian {' or '.join(RELEASES)}, from which the hosts are built: add one."
+    )
 
 
 def trusted_certificates() -> dict[str, str]:
@@ -101,23 +115,25 @@ def trusted_certificates() -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted(directory.glob("*.crt"))}
 
 
-def recipe() -> tuple[str, dict[str, str], list[str]]:
+def recipe(release: str) -> tuple[str, dict[str, str], list[str]]:
     """Return the recipe's key, the files to lay over the root file system, and the apt sources."""
-    sources = apt_sources()
+    if release not in RELEASES:
+        raise LocalCloudError(f"There is no image of Debian {release}: the releases are {' and '.join(RELEASES)}.")
+    sources = apt_sources(release)
     files = dict(FILES)
     files["etc/apt/sources.list"] = "\n".join(sources) + "\n"
     files |= {str(_CA_DIRECTORY / name): text for name, text in trusted_certificates().items()}
-    parts = json.dumps([RELEASE, PACKAGES, CUSTOMIZE, sorted(files.items())])
+    parts = json.dumps([RELEASES[release], PACKAGES, CUSTOMIZE, sorted(files.items())])
     return hashlib.sha256(parts.encode()).hexdigest()[:16], files, sources
 
 
-def packages_file(key: str) -> Path:
-    """Where the packages of the image of this key are listed, once it has been built on this machine.
+def packages_file(release: str) -> Path:
+    """Where the packages of the release's image are listed, once it has been built on this machine.
 
     One package a line, its fields parted by tabs: name, version, architecture, source's name, source's version, and the
     SHA-256 of the .deb that apt checked it against, from Debian's signed index.
     """
-    return cache_directory() / f"host-{key}.packages"
+    return cache_directory() / f"host-{release}-{recipe(release)[0]}.packages"
 
 
 def package_lines(stanzas: str) -> list[str]:
@@ -141,40 +157,42 @@ def _builders_lock(directory: Path) -> Iterator[None]:
         yield
 
 
-def ensure() -> str:
-    """Return the name of the hosts' image in podman, built and imported if it is not there yet.
+def ensure(release: str) -> str:
+    """Return the name of the release's image in podman, built and imported if it is not there yet.
 
-    Takes about 30 s the first time on a machine, and milliseconds from then on.
+    Takes about 45 s the first time on a machine, and milliseconds from then on.
     """
     require()
-    key, files, sources = recipe()
-    name = f"{REPOSITORY}:{key}"
+    key, files, sources = recipe(release)
+    tag = f"{release}-{key}"
+    name = f"{REPOSITORY}:{tag}"
     if _exists(name):
         return name
     directory = cache_directory()
     with _builders_lock(directory):
         if _exists(name):
             return name
-        tarball = directory / f"host-{key}.tar"
+        tarball = directory / f"host-{tag}.tar"
         if not tarball.exists():
-            _build(tarball, files, sources)
+            _build(tarball, release, files, sources)
         run(["podman", "import", "--change", 'CMD ["/sbin/init"]', str(tarball), name], timeout=300)
-        _forget_others(key, directory)
+        _forget_others(release, tag, directory)
     return name
 
 
-def built_on(name: str) -> str:
-    """The day on which the image was made, as YYYYMMDD, for the AMI's name."""
-    created = run(["podman", "image", "inspect", "--format", "{{.Created.Unix}}", name]).stdout.strip()
-    return time.strftime("%Y%m%d", time.gmtime(int(created)))
+def built_on(release: str) -> str | None:
+    """The day on which the release's image was made, as YYYYMMDD, for the AMI's name; None before it is built."""
+    name = f"{REPOSITORY}:{release}-{recipe(release)[0]}"
+    found = run(["podman", "image", "inspect", "--format", "{{.Created.Unix}}", name], check=False)
+    return time.strftime("%Y%m%d", time.gmtime(int(found.stdout))) if found.returncode == 0 else None
 
 
 def _exists(name: str) -> bool:
     return run(["podman", "image", "exists", name], check=False).returncode == 0
 
 
-def _build(tarball: Path, files: dict[str, str], sources: list[str]) -> None:
-    LOG.info("building the hosts' root file system; this happens once a machine and takes about half a minute")
+def _build(tarball: Path, release: str, files: dict[str, str], sources: list[str]) -> None:
+    LOG.info("building the root file system of Debian %s; this happens once a machine and takes about 45 s", release)
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=tarball.parent))
     try:
         staging = work / "staging"
@@ -189,7 +207,7 @@ def _build(tarball: Path, files: dict[str, str], sources: list[str]) -> None:
         command = ["mmdebstrap", "--variant=apt", "--mode=root", f"--include={','.join(PACKAGES)}"]
         # Package lists stay in the image, so that the first apt-get install on a host need not fetch them.
         command += ["--skip=cleanup/apt/lists"]
-        command += [f'--customize-hook=sh {script} "$1"', RELEASE, str(unfinished), "-"]
+        command += [f'--customize-hook=sh {script} "$1"', RELEASES[release], str(unfinished), "-"]
         run(command, stdin="\n".join(sources) + "\n", timeout=BUILD_LIMIT_SECONDS)
         listed = tarball.with_suffix(".packages")
         listed.write_text("".join(f"{line}\n" for line in package_lines(stanzas.read_text())))
@@ -198,12 +216,12 @@ def _build(tarball: Path, files: dict[str, str], sources: list[str]) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _forget_others(key: str, directory: Path) -> None:
-    """Remove the images, tarballs and lists of earlier recipes; podman itself refuses one that a host still uses."""
-    for path in [*directory.glob("host-*.tar"), *directory.glob("host-*.packages")]:
-        if path.stem != f"host-{key}":
+def _forget_others(release: str, tag: str, directory: Path) -> None:
+    """Remove what earlier recipes of the release left; podman itself refuses an image that a host still uses."""
+    for path in [*directory.glob(f"host-{release}-*.tar"), *directory.glob(f"host-{release}-*.packages")]:
+        if path.stem != f"host-{tag}":
             path.unlink()
     listed = run(["podman", "images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY], check=False).stdout
     for name in listed.split():
-        if name != f"{REPOSITORY}:{key}":
+        if name.startswith(f"{REPOSITORY}:{release}-") and name != f"{REPOSITORY}:{tag}":
             run(["podman", "rmi", name], check=False)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance, StateReason
 
-from local_cloud import firewall, hosts, network
+from local_cloud import firewall, hosts, image, network
 from local_cloud.errors import LocalCloudError
 from local_cloud.settings import Settings
 
@@ -51,15 +51,15 @@ def set_state(instance: Instance, name: str, code: str = "", message: str = "") 
 
 
 class Machines:
-    """All hosts of the deployment.
+    """All hosts of the deployment; ``releases`` tells which release of Debian each AMI has.
 
     Each method returns at once and the work goes on in a thread, as EC2's calls do, except for addresses and packet
     filters, which are in force when the call returns.
     """
 
-    def __init__(self, settings: Settings, image: str) -> None:
+    def __init__(self, settings: Settings, releases: dict[str, str]) -> None:
         self._settings = settings
-        self._image = image
+        self._releases = releases
         self._machines: dict[str, Machine] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="host")
         self._watch = selectors.DefaultSelector()
@@ -72,14 +72,14 @@ class Machines:
         """Every instance that has a host."""
         return [machine.instance for machine in list(self._machines.values())]
 
-    def launch(self, instance: Instance, memory_mib: int, public_key: str | None, finish: Callable[[], None]) -> None:
+    def launch(
+        self, instance: Instance, memory_mib: int, first_boot: hosts.FirstBoot, finish: Callable[[], None]
+    ) -> None:
         """Give a new instance its host; it is running when the host is."""
         machine = Machine(instance, memory_mib, finish)
         self._machines[instance.id] = machine
         set_state(instance, "pending")
-        private = str(instance.private_ip_address)
-        body = hosts.Body(instance.id, self._image, f"ip-{private.replace('.', '-')}", private, memory_mib, public_key)
-        self._submit(machine, lambda: self._launch(machine, body))
+        self._submit(machine, lambda: self._launch(machine, first_boot))
 
     def start(self, instance: Instance) -> None:
         """Boot a stopped host again, on the root file system that it had."""
@@ -169,9 +169,14 @@ class Machines:
             hosts.cut_power(self._settings, instance.id)
             set_state(instance, "stopped", "Server.InternalError", sentence)
 
-    def _launch(self, machine: Machine, body: hosts.Body) -> None:
-        if machine.instance.state != "pending":
+    def _launch(self, machine: Machine, first_boot: hosts.FirstBoot) -> None:
+        instance = machine.instance
+        if instance.state != "pending":
             return
+        host_image = image.ensure(self._releases[instance.image_id])
+        private = str(instance.private_ip_address)
+        name = f"ip-{private.replace('.', '-')}"
+        body = hosts.Body(instance.id, host_image, name, private, machine.memory_mib, first_boot)
         hosts.create(self._settings, body)
         self._boot(machine)
 

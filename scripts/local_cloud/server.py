@@ -1,4 +1,4 @@
-"""The local cloud's process, ``python -m local_cloud.server DEPLOYMENT BLOCK STATE_DIR IMAGE FAULTS``: `start` runs it.
+"""The local cloud's process, ``python -m local_cloud.server DEPLOYMENT BLOCK STATE_DIR FAULTS``: `start` runs it.
 
 moto reads its settings from the environment when it is imported, so they are in this process's environment already.
 """
@@ -39,7 +39,7 @@ def hold_lock(settings: Settings) -> TextIO:
     return lock
 
 
-def serve(settings: Settings, host_image: str) -> None:
+def serve(settings: Settings) -> None:
     """Run the local cloud until SIGTERM or SIGINT; then end it with everything it made."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,7 +48,7 @@ def serve(settings: Settings, host_image: str) -> None:
         settings.pid_file.write_text(f"{os.getpid()}\n")
         try:
             network.up(settings)
-            cloud = Cloud(settings, host_image)
+            cloud = Cloud(settings)
             cloud.listen(_POLL_SECONDS)
             LOG.info("the local cloud of %s is ready at %s", settings.deployment, settings.endpoint_url)
             stop.wait()
@@ -63,10 +63,9 @@ def serve(settings: Settings, host_image: str) -> None:
 def main() -> int:
     """Run the server; returns its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    deployment, block, state_dir, host_image, faults = sys.argv[1:]
+    deployment, block, state_dir, faults = sys.argv[1:]
     try:
-        settings = Settings(deployment, int(block), Path(state_dir), FaultSettings(**json.loads(faults)))
-        serve(settings, host_image)
+        serve(Settings(deployment, int(block), Path(state_dir), FaultSettings(**json.loads(faults))))
     except LocalCloudError:
         LOG.exception("the local cloud ends")
         return 1

@@ -124,14 +124,14 @@ def status(settings: Settings) -> Report:
     return Report(running=True, changed=False, pid=pid, endpoint_url=settings.endpoint_url)
 
 
-def start(settings: Settings) -> Report:
-    """Start the local cloud if it does not run; returns when it answers.
+def start(settings: Settings, debian_release: str = image.DEFAULT_RELEASE) -> Report:
+    """Start the local cloud if it does not run; returns when it answers, and has the hosts' image of the release ready.
 
     What a killed one has left (hosts, bridge, rules) is removed first. Raises LocalCloudError with the log's last
     lines if it does not answer within START_LIMIT_SECONDS.
     """
     require()
-    host_image = image.ensure()
+    image.ensure(debian_release)
     with _alone():
         _refuse_another(settings)
         pid = live_pid(settings)
@@ -139,7 +139,7 @@ def start(settings: Settings) -> Report:
             _wait_until_ready(settings, pid, None)
             return Report(running=True, changed=False, pid=pid, endpoint_url=settings.endpoint_url)
         removed = _clean(settings)
-        process = _spawn(settings, host_image)
+        process = _spawn(settings)
         try:
             _wait_until_ready(settings, process.pid, process)
         except LocalCloudError:
@@ -150,15 +150,15 @@ def start(settings: Settings) -> Report:
         return Report(running=True, changed=True, pid=process.pid, endpoint_url=settings.endpoint_url, removed=removed)
 
 
-def _spawn(settings: Settings, host_image: str) -> subprocess.Popen[bytes]:
+def _spawn(settings: Settings) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "local_cloud.server"]
-    command += [settings.deployment, str(settings.block), str(settings.state_dir), host_image]
+    command += [settings.deployment, str(settings.block), str(settings.state_dir)]
     command.append(json.dumps(dataclasses.asdict(settings.faults)))
     # Nothing of the shell may lead moto's own clients elsewhere or, as podman hands proxies on, reach the hosts.
     environment = {key: value for key, value in os.environ.items() if _passes(key)}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
     environment |= {
-        "MOTO_AMIS_PATH": str(ami.write_list(settings, host_image)),
+        "MOTO_AMIS_PATH": str(ami.write_list(settings)),
         "MOTO_ENABLE_AMI_VALIDATION": "true",
         "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
         "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",

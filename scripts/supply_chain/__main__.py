@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 EXIT_CLEAN, EXIT_VULNERABLE, EXIT_UNKNOWN = 0, 1, 2
-_DEBIAN: Final = "12"
 
 
 def sources() -> dict[str, Callable[[], set[Pin]]]:
@@ -40,8 +39,21 @@ def sources() -> dict[str, Callable[[], set[Pin]]]:
             ROOT / "benchmarks/connect_sink/libs.sha512"
         ),
         "Trino, scripts/local_cloud/trino": lambda: maven_pins(distribution.PINS),
-        "Debian packages of the local hosts": lambda: debian_pins(image.packages_file(image.recipe()[0]), _DEBIAN),
+        **{
+            f"packages of the local hosts, Debian {release}": partial(_host_packages, release)
+            for release in _releases()
+        },
     }
+
+
+def _releases() -> list[str]:
+    """The default release of the hosts, and each other one that has been built on this machine."""
+    others = {path.name.split("-")[1] for path in image.cache_directory().glob("host-*-*.packages")}
+    return sorted({image.DEFAULT_RELEASE} | others)
+
+
+def _host_packages(release: str) -> set[Pin]:
+    return debian_pins(image.packages_file(release), release)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

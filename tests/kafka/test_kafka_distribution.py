@@ -161,3 +161,12 @@ def test_the_official_environment_variables_are_honoured(home: Path) -> None:
     assert "-Dcom.sun.management.jmxremote.port=9999" in words
     assert "-XX:+UseG1GC" not in words
     assert (home / "logs-here").is_dir()
+
+
+def test_mavens_plugin_is_of_the_version_that_debians_package_has(tmp_path: Path) -> None:
+    for version, file in (("2.8", "maven-dependency-plugin-2.8.pom"), ("3.8.1", "maven-dependency-plugin-3.8.1.jar")):
+        (tmp_path / "maven-dependency-plugin" / version).mkdir(parents=True)
+        (tmp_path / "maven-dependency-plugin" / version / file).touch()
+    assert building.dependency_plugin(tmp_path) == "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
+    with pytest.raises(building.BuildError, match="install Debian's packages maven, junit4,"):
+        building.dependency_plugin(tmp_path / "nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,43 @@ def test_a_machine_without_a_usable_resolver_says_so(tmp_path: Path) -> None:
 
 
 def test_the_images_key_changes_with_its_recipe_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image, "apt_sources", lambda: ["deb mirror bookworm main"])
+    monkeypatch.setattr(image, "apt_sources", lambda _: ["deb mirror bookworm main"])
     monkeypatch.setattr(image, "trusted_certificates", lambda: {"a.crt": "one"})
-    first = image.recipe()[0]
-    assert image.recipe()[0] == first
+    first = image.recipe("12")[0]
+    assert image.recipe("12")[0] == first
+    assert image.recipe("13")[0] != first
     monkeypatch.setattr(image, "trusted_certificates", lambda: {"a.crt": "two"})
-    assert image.recipe()[0] != first
+    assert image.recipe("12")[0] != first
+
+
+def test_a_release_that_has_no_image_is_refused() -> None:
+    with pytest.raises(LocalCloudError, match="no image of Debian 11: the releases are 12 and 13"):
+        image.recipe("11")
+
+
+@pytest.mark.parametrize(("own", "other"), [("bookworm", "trixie"), ("trixie", "bookworm")])
+def test_a_machine_of_either_release_has_sources_of_both(monkeypatch: pytest.MonkeyPatch, own: str, other: str) -> None:
+    indexes = (
+        f"http://mirror/debian stable {own} main\nhttp://mirror/debian stable-updates {own}-updates main\n"
+        f"http://mirror/security {own}-security {own}-security main\nhttps://deb.example.com nodistro nodistro main\n"
+    )
+    answer = subprocess.CompletedProcess([], 0, stdout=indexes)
+    monkeypatch.setattr(image, "run", lambda _: answer)
+    numbers = {suite: number for number, suite in image.RELEASES.items()}
+    for suite in (own, other):
+        sources = [line.partition("] ")[2] for line in image.apt_sources(numbers[suite])]
+        assert sources == [
+            f"http://mirror/debian {suite} main",
+            f"http://mirror/debian {suite}-updates main",
+            f"http://mirror/security {suite}-security main",
+        ]
+
+
+def test_a_machine_without_debians_sources_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = subprocess.CompletedProcess([], 0, stdout="http://mirror/ubuntu noble noble main\n")
+    monkeypatch.setattr(image, "run", lambda _: answer)
+    with pytest.raises(LocalCloudError, match="no source for Debian 12 or 13"):
+        image.apt_sources("12")
 
 
 def test_hosts_reach_api_and_metadata_of_this_machine_and_nothing_else_of_it(settings: Settings) -> None:

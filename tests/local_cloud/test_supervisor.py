@@ -51,7 +51,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     touched: list[str] = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(supervisor, "require", lambda: None)
-    monkeypatch.setattr(image, "ensure", lambda: "localhost/host:0123456789abcdef")
+    monkeypatch.setattr(image, "ensure", lambda _: "localhost/host:12-0123456789abcdef")
     monkeypatch.setattr(image, "built_on", lambda _: "20260101")
 
     def down(_: Settings) -> list[str]:

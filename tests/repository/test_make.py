@@ -165,7 +165,7 @@ def test_aws_needs_no_debian_where_python_ssh_and_git_are_there(checkout: Path, 
     )
     local = make(checkout, "up", PATH=path)
     assert local.returncode == 2
-    assert "this machine has no dpkg: use Debian 12, or ENV=aws" in local.stderr
+    assert "this machine has no dpkg: use Debian 12 or 13, or ENV=aws" in local.stderr
 
 
 @pytest.mark.parametrize("name", ["a'b", 'a"b', "a:b", "a%b", "a$b", "a#b"])

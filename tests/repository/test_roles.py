@@ -1,5 +1,6 @@
 """Promises about the roles' form: what a role takes is written down once, and checked at the door."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,19 @@ def test_argument_specs_and_defaults_name_the_same_options(role: Path) -> None:
 def test_public_options_carry_the_roles_name(role: Path) -> None:
     options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     assert [name for name in options if not name.startswith(f"{role.name}_")] == []
+
+
+def test_apt_is_used_by_the_role_packages_alone_which_waits_for_its_locks() -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for directory in ("roles", "playbooks")
+        for path in (ROOT / directory).rglob("*.yml")
+        if re.search(r"\bapt(-get)?:? |\bapt:", path.read_text(encoding="utf-8")) and "/meta/" not in path.as_posix()
+    }
+    assert users == {"roles/packages/tasks/main.yml"}
+    *_, install = load(ROOT / "roles/packages/tasks/main.yml")
+    assert install["ansible.builtin.apt"]["lock_timeout"] == "{{ packages_lock_seconds }}"
+    assert load(ROOT / "roles/packages/defaults/main.yml")["packages_lock_seconds"] >= 600
 
 
 @pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.name)

@@ -17,7 +17,8 @@ from pathlib import Path
 from local_cloud import ami
 
 if __name__ == "__main__":  # moto reads them when it is imported
-    os.environ["MOTO_AMIS_PATH"] = str(ami.write(Path(sys.argv[1]) / "amis.json", "0123456789abcdef0", "20260101"))
+    IMAGES = {"12": ("0123456789abcdef0", "20260101")}
+    os.environ["MOTO_AMIS_PATH"] = str(ami.write(Path(sys.argv[1]) / "amis.json", IMAGES))
     os.environ |= {"MOTO_ENABLE_KEYPAIR_VALIDATION": "true", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true"}
     os.environ |= {"MOTO_ENABLE_AMI_VALIDATION": "true", "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"}
 
@@ -29,6 +30,7 @@ from local_cloud import cloud, lag
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
 from local_cloud.guard import Guard
+from local_cloud.hosts import FirstBoot
 from local_cloud.machines import Machines, set_state
 from local_cloud.settings import FaultSettings, Settings
 from local_cloud.trino.engine import TrinoEngine
@@ -51,9 +53,9 @@ class NoHosts(Machines):
         timer.daemon = True
         timer.start()
 
-    def launch(self, instance: Instance, memory_mib: int, public_key: str | None, finish: Callable[[], None]) -> None:
+    def launch(self, instance: Instance, memory_mib: int, first_boot: FirstBoot, finish: Callable[[], None]) -> None:
         """Running, a moment later."""
-        del memory_mib, public_key
+        del memory_mib, first_boot
         self._finish[instance.id] = (instance, finish)
         self.start(instance)
 

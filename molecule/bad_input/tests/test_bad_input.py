@@ -175,6 +175,11 @@ TOPOLOGY = [
         topology(node(zone="eu-west-1a")),
     ),
     Case(
+        "unsupported Debian",
+        "stock_market_debian_release is '11': the instances run Debian 12 or 13.",
+        {"stock_market_debian_release": "11"},
+    ),
+    Case(
         "two instances with one id",
         "stock_market_instances has the ids 1, 1: every instance needs an id of its own between 1 and 255.",
         topology(node(), node(name="node-2")),

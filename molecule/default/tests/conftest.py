@@ -19,6 +19,9 @@ import testinfra
 ROOT = Path(__file__).resolve().parents[3]
 STATE = ROOT / ".state" / os.environ["STOCK_MARKET_DEPLOYMENT"]
 Answer = TypeVar("Answer")
+RELEASE = os.environ.get("STOCK_MARKET_DEBIAN_RELEASE") or "12"
+JAVA = {"12": 17, "13": 21}[RELEASE]
+"""The Java that the release of Debian has."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import testinfra
-from conftest import Deployment, make, play
+from conftest import JAVA, RELEASE, Deployment, make, play
 
 SERVICES = {
     "zookeeper": "zookeeper",
@@ -28,6 +28,11 @@ def test_a_service_has_a_user_of_its_own_without_a_shell(host: Any, service: str
     pid = host.check_output(f"systemctl show --property MainPID --value {service}")
     assert host.process.get(pid=int(pid)).user == user
     assert host.user(user).shell.endswith("nologin")
+
+
+def test_the_host_has_the_release_that_was_asked_for_and_that_releases_java(host: Any) -> None:
+    assert host.system_info.release.split(".")[0] == RELEASE
+    assert f'version "{JAVA}.' in host.run("java -version").stderr
 
 
 @pytest.mark.parametrize("service", ["zookeeper", "kafka"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import STATE, Deployment, changes, eventually, login, play, read_deployment, secrets
+from conftest import JAVA, STATE, Deployment, changes, eventually, login, play, read_deployment, secrets
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import (
     ACL,
@@ -46,7 +46,7 @@ def test_logs_are_collected_from_every_service_and_nothing_changes_on_the_host(
         assert f"node-1/journal/{unit}.service.log" in files
         assert b"active (running)" in files[f"node-1/status/{unit}.service.txt"]
     assert b"broker.id=1" in files["node-1/config/etc/kafka/server.properties"]
-    assert b"17." in files["node-1/versions/java.txt"]
+    assert f"{JAVA}.".encode() in files["node-1/versions/java.txt"]
     assert b'"stock-consumer"' in files["cluster.json"]
     assert files["problems.txt"] == b""
 

