@@ -24,7 +24,13 @@ def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(BudgetsResponse, "create_budget", BudgetsResponse.create_budget)
     budgets.install()
     get_backend("budgets").reset()
-    yield boto3.client("budgets", "us-east-1", endpoint_url=endpoint, aws_access_key_id="x", aws_secret_access_key="x")
+    yield boto3.client(
+        "budgets",
+        "us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="local-cloud",
+        aws_secret_access_key="local-cloud",
+    )
     get_backend("budgets").reset()
 
 
@@ -58,11 +64,18 @@ def test_it_is_removed_once(aws: Any, run: Run) -> None:
     assert not run("aws_budget", name="mine", state="absent")["changed"]
 
 
-@pytest.mark.parametrize("wrong", [{"name": "a:b"}, {"limit_usd": 0}, {"email": "nobody"}])
-def test_what_aws_refuses_is_said(aws: Any, run: Run, wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"name": "a:b"}, "ValidationException"),
+        ({"limit_usd": 0}, "InvalidParameterException"),
+        ({"email": "nobody"}, "InvalidParameterException"),
+    ],
+)
+def test_what_aws_refuses_is_said(aws: Any, run: Run, wrong: dict[str, Any], code: str) -> None:
     failed = run("aws_budget", **(WANTED | wrong))
     assert failed["failed"]
-    assert "InvalidParameterException" in failed["msg"]
+    assert code in failed["msg"]
     assert listed(aws) == []
 
 

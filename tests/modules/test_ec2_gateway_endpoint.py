@@ -40,7 +40,9 @@ def ec2(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setattr(owner, name, getattr(owner, name))
     ec2_endpoints.install()
     get_backend("ec2").reset()
-    yield boto3.client("ec2", "us-east-1", endpoint_url=endpoint, aws_access_key_id="x", aws_secret_access_key="x")
+    yield boto3.client(
+        "ec2", "us-east-1", endpoint_url=endpoint, aws_access_key_id="local-cloud", aws_secret_access_key="local-cloud"
+    )
     get_backend("ec2").reset()
 
 

@@ -23,10 +23,16 @@ TYPES = {column["name"]: column["type"] for column in DECLARED["columns"]}
 BIG = 2**40 + 1
 
 
+def crawler_task(module: str) -> Any:
+    """A module's options in the role's block about the crawler."""
+    tasks = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))
+    (found,) = [task[module] for block in tasks for task in block.get("block", []) if module in task]
+    return found
+
+
 def crawler_settings() -> dict[str, Any]:
     """The crawler's settings, as the role's own tasks have them."""
-    tasks = {task["name"]: task for task in yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))}
-    policy = tasks["Create the crawler"]["community.aws.glue_crawler"]["schema_change_policy"]
+    policy = crawler_task("community.aws.glue_crawler")["schema_change_policy"]
     return {
         "Targets": {"CatalogTargets": [{"DatabaseName": "market", "Tables": ["quotes"]}]},
         "SchemaChangePolicy": {
@@ -37,9 +43,7 @@ def crawler_settings() -> dict[str, Any]:
 
 
 def configuration() -> dict[str, Any]:
-    tasks = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))
-    (found,) = [task["glue_crawler_configuration"] for task in tasks if "glue_crawler_configuration" in task]
-    return {"name": "quotes", "configuration": found["configuration"]}
+    return {"name": "quotes", "configuration": crawler_task("glue_crawler_configuration")["configuration"]}
 
 
 def follow_the_role(lake: Lake, run: Run) -> None:
