@@ -19,7 +19,17 @@ search = load("tagged_resources_info")
 CLOUD, TEARDOWN = ROOT / "playbooks" / "cloud.yml", ROOT / "playbooks" / "teardown.yml"
 KINDS = {
     *("glue-crawler", "glue-database", "athena-workgroup", "instance", "elastic-ip", "volume", "security-group"),
-    *("subnet", "route-table", "internet-gateway", "vpc", "key-pair", "instance-profile", "role", "bucket"),
+    *(
+        "subnet",
+        "route-table",
+        "internet-gateway",
+        "vpc-endpoint",
+        "vpc",
+        "key-pair",
+        "instance-profile",
+        "role",
+        "bucket",
+    ),
 }
 # Each action's sixth request is throttled and its seventh loses its connection: one right after the other.
 FAULTS = {"throttle_every": 6, "drop_every": 7}
@@ -65,7 +75,7 @@ def details(cloud: HostlessCloud, deployment: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostlessCloud]:
     """A cloud that throttles and loses connections, with two deployments; one's name is how the other's begins."""
-    with hostless_cloud(tmp_path_factory.mktemp("faulty"), FAULTS, lag_seconds=3) as cloud:
+    with hostless_cloud(tmp_path_factory.mktemp("faulty"), FAULTS, lag_seconds=6) as cloud:
         with ThreadPoolExecutor() as pool:
             for done in pool.map(lambda name: cloud.play(CLOUD, name), ("lab", "lab-b")):
                 assert done.returncode == 0, done.stdout
