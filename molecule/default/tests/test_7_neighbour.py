@@ -48,8 +48,12 @@ def test_a_second_deployment_comes_and_goes_and_the_first_stays_as_it_is(deploym
     assert belongings(deployment, first) == before
     gone = ("-e", "teardown_confirm=true", "-e", "purge_data=true")
     printed("teardown.yml", *settings, *gone, STOCK_MARKET_DEPLOYMENT=NEIGHBOUR)
-    # IAM's lists show a deleted role for some seconds, and the tagging API shows everything that is gone.
-    eventually(
-        lambda: not any(belongings(deployment, NEIGHBOUR).values()), seconds=30, what="nothing of the neighbour is left"
-    )
+    kinds = ("roles", "databases", "buckets", "running")
+
+    def is_gone() -> bool:
+        after = belongings(deployment, NEIGHBOUR)
+        return not any(after[kind] for kind in kinds)
+
+    # IAM's lists show a deleted role for some seconds.
+    eventually(is_gone, seconds=30, what="nothing of the neighbour is left")
     assert belongings(deployment, first) == before
