@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +34,7 @@ KINDS = {
 }
 # Each action's sixth request is throttled and its seventh loses its connection: one right after the other.
 FAULTS = {"throttle_every": 6, "drop_every": 7}
+LAG_SECONDS = 6
 
 
 def resources(cloud: HostlessCloud, deployment: str) -> list[dict[str, Any]]:
@@ -75,7 +77,7 @@ def details(cloud: HostlessCloud, deployment: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostlessCloud]:
     """A cloud that throttles and loses connections, with two deployments; one's name is how the other's begins."""
-    with hostless_cloud(tmp_path_factory.mktemp("faulty"), FAULTS, lag_seconds=6) as cloud:
+    with hostless_cloud(tmp_path_factory.mktemp("faulty"), FAULTS, lag_seconds=LAG_SECONDS) as cloud:
         with ThreadPoolExecutor() as pool:
             for done in pool.map(lambda name: cloud.play(CLOUD, name), ("lab", "lab-b")):
                 assert done.returncode == 0, done.stdout
@@ -83,6 +85,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostlessCloud]:
 
 
 def test_a_teardown_among_faults_removes_one_deployment_and_changes_nothing_of_another(faulty: HostlessCloud) -> None:
+    time.sleep(LAG_SECONDS)  # until the lists show what was made last
     before = details(faulty, "lab-b")
     assert {resource["kind"] for resource in before["resources"]} == KINDS
     assert {resource["kind"] for resource in resources(faulty, "lab")} == KINDS

@@ -21,7 +21,8 @@ from local_cloud.glue import api as glue_api
 
 # Hours of work, in next to no memory.
 ENDLESS = (
-    "SELECT count(*) FROM UNNEST(sequence(1, 4000000)) AS a(x), UNNEST(sequence(1, 4000000)) AS b(y) WHERE x % 7 = y"
+    "SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a(x), UNNEST(sequence(1, 10000)) AS b(y), "
+    "UNNEST(sequence(1, 10000)) AS c(z) WHERE (x + z) % 7 = y"
 )
 
 

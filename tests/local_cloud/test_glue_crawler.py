@@ -289,7 +289,7 @@ def test_a_crawl_of_new_folders_only_is_refused_unless_it_changes_nothing_known(
     with pytest.raises(ClientError, match="not supported by the local cloud"):
         lake.glue.update_crawler(Name="quotes", RecrawlPolicy=new_only, SchemaChangePolicy=log)
     tables: Any = {"CatalogTargets": [{"DatabaseName": "market", "Tables": ["quotes"]}]}
-    with pytest.raises(ClientError, match="is for Amazon S3 targets"):
+    with pytest.raises(ClientError, match="can only apply to Amazon S3 target"):
         lake.glue.update_crawler(Name="quotes", Targets=tables, RecrawlPolicy=new_only, SchemaChangePolicy=log)
 
 
