@@ -53,7 +53,7 @@ SECONDS = 10
 
 
 def is_iam_alone(settings: Mapping[str, Any]) -> bool:
-    """Whether new databases and new tables are both open to everybody whom IAM allows."""
+    """Whether new databases and new tables are both open to every caller that IAM allows."""
     return all(
         any(
             grant["Principal"].get("DataLakePrincipalIdentifier") == EVERYBODY and "ALL" in grant["Permissions"]

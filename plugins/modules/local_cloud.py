@@ -56,15 +56,15 @@ options:
     default: {}
     suboptions:
       throttle_every:
-        description: Of each action, throttle one request of so many.
+        description: Of each action, throttle every Nth request.
         type: int
         default: 0
       drop_every:
-        description: Of each action, lose the connection of one request of so many, before anything is done.
+        description: Of each action, drop the connection of every Nth request, before anything is done.
         type: int
         default: 0
       expire_after:
-        description: End the credentials C(local-cloud-session) after so many requests.
+        description: End the credentials C(local-cloud-session) after N requests.
         type: int
         default: 0
 author:

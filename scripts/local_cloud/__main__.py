@@ -37,9 +37,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_faults(command: argparse.ArgumentParser) -> None:
     for name, help_ in (
-        ("--throttle-every", "of each action, throttle one request of so many; 0 is none"),
-        ("--drop-every", "of each action, lose one request's connection of so many; 0 is none"),
-        ("--expire-after", "end the key local-cloud-session after so many requests; 0 is never"),
+        ("--throttle-every", "of each action, throttle every Nth request; 0 is none"),
+        ("--drop-every", "of each action, drop the connection of every Nth request; 0 is none"),
+        ("--expire-after", "end the key local-cloud-session after N requests; 0 is never"),
     ):
         command.add_argument(name, type=int, default=0, metavar="N", help=help_)
 
