@@ -1,39 +1,23 @@
 -- Record high: each symbol's highest price, and when it was first reached
-WITH recent AS (
+WITH highs AS (
     SELECT
         symbol,
         high,
-        close,
-        event_time
+        min(event_time) AS reached_at,
+        max(event_time) AS newest,
+        max_by(close, event_time) AS last_close
     FROM quotes
     WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
-),
-
-ranked AS (
-    SELECT
-        symbol,
-        high,
-        event_time,
-        row_number() OVER (PARTITION BY symbol ORDER BY high DESC, event_time) AS place
-    FROM recent
-),
-
-latest AS (
-    SELECT
-        symbol,
-        max_by(close, event_time) AS last_close
-    FROM recent
-    GROUP BY symbol
+    GROUP BY symbol, high
 )
 
 SELECT
-    ranked.symbol,
-    ranked.high AS record_high,
-    ranked.event_time AS reached_at,
-    latest.last_close,
-    round(1e2 * (latest.last_close - ranked.high) / nullif(ranked.high, 0), 2) AS below_record_percent
-FROM ranked
-INNER JOIN latest ON ranked.symbol = latest.symbol
-WHERE ranked.place = 1
-ORDER BY below_record_percent DESC, ranked.symbol
+    symbol,
+    max(high) AS record_high,
+    max_by(reached_at, high) AS reached_at,
+    max_by(last_close, newest) AS last_close,
+    round(1e2 * (max_by(last_close, newest) - max(high)) / nullif(max(high), 0), 2) AS below_record_percent
+FROM highs
+GROUP BY symbol
+ORDER BY below_record_percent DESC, symbol
 LIMIT 10
