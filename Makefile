@@ -114,12 +114,13 @@ topics: venv  ## has the declared topics, and shows each difference
 
 test: system venv-test lint unit molecule  ## lint, unit tests, molecule bad_input and default: what CI runs
 
-lint: venv-test  ## ansible-lint, yamllint, ruff, mypy
+lint: venv-test  ## ansible-lint, yamllint, ruff, import-linter, mypy
 	@$(MAKE) --jobs 2 --output-sync=target lint-python lint-ansible
 
 lint-python: venv-test
 	$(BIN)/ruff check scripts tests plugins molecule benchmarks
 	$(BIN)/ruff format --check scripts tests plugins molecule benchmarks
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 lint-ansible: venv-test
