@@ -1,4 +1,4 @@
-"""What docs/aws.md promises is tested where it says so."""
+"""What docs/aws.md promises is tested where it says so, and links between pages hold."""
 
 from __future__ import annotations
 
@@ -30,3 +30,20 @@ def test_every_row_names_a_source_and_a_test() -> None:
         assert behaviour.strip(), row
         assert source.strip(), row
         assert "`" in test or test.strip() == "the same", row
+
+
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading_here() -> None:
+    broken = []
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        for link in re.findall(r"\]\((?!https?:)([^)]*)\)", page.read_text(encoding="utf-8")):
+            path, _, heading = link.partition("#")
+            target = page.parent / path if path else page
+            if not target.exists() or (heading and heading not in anchors(target)):
+                broken.append(f"{page.name}: {link}")
+    assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """A page's headings as GitHub makes links of them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
