@@ -46,7 +46,7 @@ def test_zookeeper_starts_again_after_a_full_disk_left_an_empty_log(host: Any) -
 
 def test_check_mode_says_what_would_be_started_and_waits_for_none_of_it(host: Any, deployment: Deployment) -> None:
     host.run_expect([0], "systemctl stop kafka zookeeper")
-    would_start = ["zookeeper : Start ZooKeeper, now and at boot", "kafka : Start the broker, now and at boot"]
+    would_start = ["zookeeper : Start and enable ZooKeeper", "kafka : Start and enable the broker"]
     assert changes(site("--check")) == [(deployment.node["name"], task) for task in would_start]
     host.run_expect([0], "systemctl start zookeeper kafka")
     assert_the_stream_goes_on(since=newest())
@@ -91,7 +91,7 @@ def test_a_change_that_needs_no_restart_causes_none(host: Any) -> None:
     running = main_pid()
     for arguments in (("-e", "kafka_log_retention_hours=24"), ()):
         changed = changes(play("kafka.yml", *arguments))
-        assert [task for _, task in changed] == ["kafka : Set what all brokers have in common"]
+        assert [task for _, task in changed] == ["kafka : Set the cluster-wide properties"]
     assert main_pid() == running
 
 

@@ -128,7 +128,7 @@ def test_what_is_lost_comes_back_from_the_backup_and_the_second_run_changes_noth
 
     forget(admin)
     restored = changes(play("restore.yml", "-e", "backup=latest"))
-    assert [task for _, task in restored] == ["Create what is missing", "Create missing users"]
+    assert [task for _, task in restored] == ["Create what the cluster lacks", "Create the missing users"]
     own = login(deployment) | {"sasl_plain_username": KEPT, "sasl_plain_password": PASSWORD}
     with KafkaConsumer(**own) as consumer:
         assert consumer.partitions_for_topic(KEPT) == {0, 1}
