@@ -3,20 +3,20 @@ SHELL := /bin/bash
 # -p: bash reads no BASH_ENV, SHELLOPTS, CDPATH or function of the environment.
 .SHELLFLAGS := -peuo pipefail -c
 .DEFAULT_GOAL := help
-# Whoever exports -j has not asked for it here; only the two halves of lint run side by side.
+# An exported -j does not apply here; only the two halves of lint run in parallel.
 ifeq ($(filter lint-%,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-# Words choose; text is handed on as it was typed. All are read from the command line only, but for ENV: what a shell exports under
-# such a name (HOST, USER, FORMAT) was meant for somebody else.
+# Words are choices; texts are passed on unchanged. Except for ENV, all are read only from the command line: a shell's variables
+# of these names (HOST, USER, FORMAT) are meant for other programs.
 WORDS := ANALYSIS BACKUP CONFIRM DAYS FAULTS FORMAT HOST INSTANCE MAY MINUTES PART PURGE REMOVE ROUND SEED STEP USER WHAT
 TEXTS := ARGS COMMAND SQL
-# make expands what stands on its command line, and again for the environment of each recipe: a `$(shell ...)` in SQL would run.
+# make expands its command line, and again for the environment of each recipe: a `$(shell ...)` in SQL would run.
 $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 $(foreach name,$(WORDS) $(TEXTS),$(if $(findstring environment,$(origin $(name))),$(eval override $(name) :=)))
-# sh's start-up file has the same name: a path in the environment is that.
+# sh's start-up file has the same name: a path in the environment means that file.
 ifneq ($(findstring environment,$(origin ENV)),)
 ifneq ($(findstring /,$(value ENV))$(findstring ~,$(value ENV)),)
 override ENV :=
@@ -29,7 +29,7 @@ STOCK_MARKET_DEPLOYMENT ?= stock-market
 override STOCK_MARKET_DEPLOYMENT := $(value STOCK_MARKET_DEPLOYMENT)
 export STOCK_MARKET_DEPLOYMENT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# scripts/operator_shell.py decides what of the shell reaches our programs; these would act before it, on pip, uv, python and bash.
+# scripts/operator_shell.py decides what of the shell reaches our programs. These variables would act before it, on pip, uv, python and bash.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE PYTHONINSPECT
 unexport BASH_ENV CDPATH GREP_OPTIONS POSIXLY_CORRECT
 unexport PIP_CONSTRAINT PIP_DRY_RUN PIP_NO_DEPS PIP_PREFIX PIP_PYTHON PIP_REQUIREMENT PIP_REQUIRE_VIRTUALENV PIP_ROOT PIP_TARGET PIP_USER
@@ -38,12 +38,12 @@ unexport ANSIBLE_STDOUT_CALLBACK
 export LC_ALL := C.UTF-8
 
 BIN := .venv/bin
-# A program, and behind its words those of ARGS.
+# A program with its arguments, and those of ARGS after them.
 WITH_ARGS := $(BIN)/python -m make_arguments
 PLAYBOOK := $(WITH_ARGS) $(BIN)/ansible-playbook -i "inventory/$$ENV"
 LOCKS := bootstrap services operator local_cloud
 
-# What Debian has to provide: the operator's tools everywhere, the hosts and the build of Kafka's tarball only on this machine.
+# Debian packages: the operator's tools in both clouds; those for the hosts and the build of Kafka's tarball only for the local cloud.
 PACKAGES_aws := ca-certificates git openssh-client python3-venv
 PACKAGES_local := $(PACKAGES_aws) default-jdk-headless iproute2 junit4 libmaven-dependency-plugin-java maven mmdebstrap nftables podman procps runc uidmap
 PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
@@ -52,69 +52,69 @@ test chaos soak: PACKAGES += gcc libc6-dev
 
 .PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
 
-help:  ## this list
+help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
-plan: venv  ## what site.yml would make, what it costs, and what stands in its way (ENV=aws); creates nothing
+plan: venv  ## shows what site.yml would create, its cost, and what prevents it (ENV=aws); creates nothing
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.plan --inventory "$$ENV" --
 
-up: system venv  ## the whole pipeline, and Athena's answer over what it streamed (ENV=aws: on your account)
+up: system venv  ## creates the pipeline, and prints Athena's answers over its data (ENV=aws: on your account)
 	$(PLAYBOOK) playbooks/site.yml
 
-down: venv  ## removes it all again (CONFIRM=yes: asks nothing; PURGE=yes: the data bucket too)
+down: venv  ## removes the deployment (CONFIRM=yes: asks nothing; PURGE=yes: the data bucket, too)
 	$(PLAYBOOK) playbooks/teardown.yml -e teardown_confirm=$(if $(filter yes,$(CONFIRM)),true,false) -e purge_data=$(if $(filter yes,$(PURGE)),true,false)
 	$(if $(filter local,$(ENV)),ARGS= $(PLAYBOOK) playbooks/local_cloud_stop.yml)
 
-status: venv  ## one screen; exit code 0 only where all is well
+status: venv  ## shows the deployment's state on one screen; exit code 0 only if all is well
 	@$(BIN)/python -m stock_market_ops.status --format "$${FORMAT:-table}"
 
-query: venv  ## SQL='select ...' in Athena, FORMAT=table|json|csv; without SQL the named analyses of the newest day (DAYS=7, DAYS=all)
+query: venv  ## runs SQL='select ...' in Athena, FORMAT=table|json|csv; without SQL the named analyses of the newest day (DAYS=7, DAYS=all)
 	@$(BIN)/python -m stock_market_ops.query --format "$${FORMAT:-table}" $${DAYS:+"--days=$$DAYS"} $${SQL:+"--sql=$$SQL"} $$ANALYSIS
 
-verify: venv  ## from S3 alone: is every record there exactly once? FORMAT=table|json; ARGS='--at-rest' when nothing is written
+verify: venv  ## proves from S3 alone that every record is there exactly once: FORMAT=table|json; ARGS='--at-rest' when nothing is written
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.verify --format "$${FORMAT:-table}"
 
-replay-quarantine: venv  ## quarantined records become quotes, once, when their cause is mended; ARGS='--dry-run', '--filter COMMAND'
+replay-quarantine: venv  ## turns quarantined records into quotes, once, after their cause is fixed; ARGS='--dry-run', '--filter COMMAND'
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.replay_quarantine --format "$${FORMAT:-table}"
 
-ssh: venv  ## a shell on the instance (HOST=node-1; COMMAND='...' runs one command)
+ssh: venv  ## opens a shell on the instance (HOST=node-1; COMMAND='...' runs one command)
 	@[ -f ".state/$$STOCK_MARKET_DEPLOYMENT/ssh_config" ] || { echo "There is no deployment '$$STOCK_MARKET_DEPLOYMENT' here: run make up first." >&2; exit 3; }
 	@ssh -F ".state/$$STOCK_MARKET_DEPLOYMENT/ssh_config" "$${HOST:-default}" $${COMMAND:+"$$COMMAND"}
 
-client: venv  ## ready client files of a Kafka user, who is made if there is none: USER=alice, MAY=read|write|both|nothing
+client: venv  ## writes client files of a Kafka user, and creates the user: USER=alice, MAY=read|write|both|nothing
 	@[ -n "$$USER" ] || { echo "Say whose: make client USER=alice" >&2; exit 2; }
 	$(PLAYBOOK) playbooks/client.yml -e "client_user=$$USER" -e "client_may=$${MAY:-read}"
 
-rotate: venv  ## replaces secrets while the stream goes on: WHAT=passwords|certificates|authority|all
+rotate: venv  ## replaces secrets while the stream continues: WHAT=passwords|certificates|authority|all
 	$(PLAYBOOK) playbooks/rotate.yml -e "rotate=$$WHAT"
 
-logs: venv  ## one archive for whoever looks for a fault: configuration without secrets, journals, cluster, versions
+logs: venv  ## writes one archive for debugging: configuration without secrets, journals, cluster, versions
 	$(PLAYBOOK) playbooks/collect_logs.yml
 
-backup: venv  ## topics, ACLs, users' names, consumer offsets and the inventory, as one object in the data bucket
+backup: venv  ## writes topics, ACLs, users' names, consumer offsets and the inventory as one object in the data bucket
 	$(PLAYBOOK) playbooks/backup.yml
 
 restore: venv  ## creates what a backup has and the cluster lacks: BACKUP=latest|20260131T120000Z; deletes nothing
 	$(PLAYBOOK) playbooks/restore.yml -e "backup=$$BACKUP"
 
-restart: venv  ## restarts what runs, one after the other, through a gate: WHAT=both|kafka|zookeeper
+restart: venv  ## restarts the servers, one after the other, through a gate: WHAT=both|kafka|zookeeper
 	$(PLAYBOOK) playbooks/restart.yml -e "restart=$${WHAT:-both}"
 
-upgrade: venv  ## another kafka_version: STEP=software, then STEP=protocol; between them STEP=rollback ARGS='-e kafka_version=3.8.1'
+upgrade: venv  ## changes the kafka_version: STEP=software, then STEP=protocol; between them STEP=rollback ARGS='-e kafka_version=3.8.1'
 	$(PLAYBOOK) playbooks/upgrade.yml -e "upgrade=$$STEP"
 
-scale: venv  ## adds the brokers that the inventory declares and moves partitions to them; REMOVE=kafka-4 drains one that it declares no more
+scale: venv  ## adds the brokers that the inventory declares and moves partitions to them; REMOVE=kafka-4 drains one that is no longer declared
 	$(PLAYBOOK) playbooks/scale.yml -e "scale_remove=$$REMOVE"
 
-replace: venv  ## a new instance in the place of one that is gone: INSTANCE=kafka-2
+replace: venv  ## replaces an instance that is gone by a new one: INSTANCE=kafka-2
 	$(PLAYBOOK) playbooks/replace.yml -e "instance=$$INSTANCE"
 
-topics: venv  ## has the declared topics, and shows each difference
+topics: venv  ## applies the declared topics, and shows each difference
 	$(PLAYBOOK) playbooks/topics.yml
 
-test: system venv-test lint unit molecule  ## lint, unit tests, molecule bad_input and default: what CI runs
+test: system venv-test lint unit molecule  ## runs lint, unit tests, molecule bad_input and default, as CI does
 
-lint: venv-test  ## ansible-lint, yamllint, ruff, import-linter, mypy
+lint: venv-test  ## runs ansible-lint, yamllint, ruff, import-linter, mypy
 	@$(MAKE) --jobs 2 --output-sync=target lint-python lint-ansible
 
 lint-python: venv-test
@@ -127,40 +127,40 @@ lint-ansible: venv-test
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline
 
-# Half of a test's time goes by while it waits for a broker or a process; so one more worker than CI has cores.
-unit: venv-test venv-clients  ## the unit tests
+# Tests wait half of their time for a broker or a process, hence one worker more than CI has cores.
+unit: venv-test venv-clients  ## runs the unit tests
 	$(BIN)/pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-molecule: venv-test  ## the scenarios bad_input and default, one after the other
+molecule: venv-test  ## runs the scenarios bad_input and default, one after the other
 	$(BIN)/molecule test -s bad_input
 	$(BIN)/molecule test -s default
 
-test-cluster: system venv-test  ## three brokers and a day in their life under load, half an hour: the scenario cluster
+test-cluster: system venv-test  ## runs the scenario cluster, half an hour: three brokers and the events of a day under load
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to
 	$(BIN)/molecule test -s cluster
 
-test-debian-13: system venv-test  ## the scenario default with instances of Debian 13 and Java 21, a quarter of an hour
+test-debian-13: system venv-test  ## runs the scenario default with instances of Debian 13 and Java 21, a quarter of an hour
 	STOCK_MARKET_DEBIAN_RELEASE=13 $(BIN)/molecule test -s default
 
-test-operator: system venv-test  ## the operator's side on Debian 13 and Python 3.13, in a container, two minutes
+test-operator: system venv-test  ## tries the operator's side on Debian 13 and Python 3.13, in a container, two minutes
 	tests/operator_side.sh
 
-test-shells: system venv-test  ## every command in every shell that people have, ten minutes: the scenario hostile_shell
+test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 32 shells
 	$(BIN)/molecule test -s hostile_shell
 
-audit: venv  ## pinned versions with known vulnerabilities, by asking OSV; exit code 2 where they can't be looked up
+audit: venv  ## looks for known vulnerabilities of pinned versions in OSV; exit code 2 if it cannot
 	@$(WITH_ARGS) $(BIN)/python -m supply_chain
 
-bench: system venv-test  ## the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|history|stream|replay|outage|profile)
+bench: system venv-test  ## runs the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|history|stream|replay|outage|profile)
 	$(WITH_ARGS) $(BIN)/python -m benchmarks.run --part "$${PART:-all}"
 
-chaos: system venv-test  ## fault trials: SEED=123 repeats a schedule, FAULTS=500 is how many, ROUND=3 plays one round of it
+chaos: system venv-test  ## runs fault trials: SEED=123 repeats a schedule, FAULTS=500 is the number, ROUND=3 runs one round of it
 	@$(WITH_ARGS) $(BIN)/python -m tests.chaos --faults "$${FAULTS:-500}" $${SEED:+--seed "$$SEED"} $${ROUND:+--round "$$ROUND"}
 
-soak: system venv-test  ## a week around the end of a year on a fast clock: MINUTES=6 is how long it takes beside start and verdict
+soak: system venv-test  ## runs a week around the end of a year on a fast clock, in MINUTES=6, plus start and verdict
 	@$(WITH_ARGS) $(BIN)/python -m tests.soak --minutes "$${MINUTES:-6}"
 
-lock: venv-test  ## writes requirements/*.txt anew from requirements/*.in
+lock: venv-test  ## writes requirements/*.txt from requirements/*.in
 	cd requirements && ../$(BIN)/python lock.py
 
 system: words check-env
@@ -177,7 +177,7 @@ system: words check-env
 	echo "Installing Debian packages:" $$missing; \
 	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends $$missing >/dev/null
 
-# The first Python that .venv can be made with, Debian's own before others.
+# The first Python that can create .venv, Debian's own before others.
 FIND_PYTHON = for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
 	  "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done | grep .
 
@@ -196,7 +196,7 @@ venv: words .venv/locked
 venv-test: words .venv/locked-test
 venv-clients: venv-test .venv/clients/locked
 
-# Programs of .venv name it by its path: after a move or a copy of the checkout it is made again.
+# Programs of .venv contain its path: after a move or a copy of the checkout it is created again.
 ifneq ($(wildcard .venv/locked),)
 ifneq ($(file <.venv/checkout),$(CURDIR))
 .venv/locked: moved
@@ -217,7 +217,7 @@ moved:
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes $(LOCKS:%=-r requirements/%.txt) -r requirements/test.txt >&2
 	@touch $@
 
-# Other people's programs for Athena, which the test of them runs: with versions of their own, so in an environment of their own.
+# Third-party programs for Athena, for their test. They need other versions, hence a separate environment.
 .venv/clients/locked: .venv/locked-test requirements/clients.txt
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/clients >&2
 	@$(BIN)/uv pip install --quiet --python .venv/clients/bin/python --require-hashes -r requirements/clients.txt >&2
