@@ -177,3 +177,11 @@ def test_a_path_that_other_programs_cannot_take_is_refused_in_a_sentence(
     done = make(folder, "status")
     assert done.returncode == 2
     assert "which Python, ssh or make can't take: move it." in done.stderr.splitlines()[0]
+
+
+def test_help_lists_every_target_that_has_a_help_text(checkout: Path) -> None:
+    texts = [
+        line.split(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if ":" in line and " ## " in line
+    ]
+    listed = [line.split()[1] for line in make(checkout, "help").stdout.splitlines()]
+    assert [name for name in texts if not name.startswith("\t")] == listed
