@@ -1,6 +1,7 @@
 """Promises about the roles' form: what a role takes is written down once, and checked at the door."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,37 @@ def test_both_inventories_share_one_file_of_common_values() -> None:
     for cloud in ("local", "aws"):
         link = ROOT / "inventory" / cloud / "group_vars" / "all" / "common.yml"
         assert link.resolve() == ROOT / "inventory" / "common.yml"
+
+
+def entry_points(tasks: Any) -> Iterator[tuple[str, str]]:
+    """The roles that tasks include by `tasks_from`, with the names of the files; what a loop names is followed."""
+    for task in tasks if isinstance(tasks, list) else []:
+        if not isinstance(task, dict):
+            continue
+        for part in ("block", "rescue", "always", "tasks", "pre_tasks", "post_tasks"):
+            yield from entry_points(task.get(part))
+        loop = task.get("loop") if isinstance(task.get("loop"), list) else []
+        # tasks/obstacle.yml includes what the loops of plan.yml name.
+        yield from ((item["role"], item["tasks"]) for item in loop if isinstance(item, dict) and "tasks" in item)
+        for action in ("include_role", "import_role"):
+            included = task.get(f"ansible.builtin.{action}", {})
+            if included.get("tasks_from") == "{{ item }}":
+                yield from ((included["name"], item) for item in loop)
+            elif "tasks_from" in included and included["name"] != "{{ __plan_check.role }}":
+                yield included["name"], included["tasks_from"]
+
+
+def test_every_entry_point_that_is_used_is_declared() -> None:
+    used = {
+        (role, name, path.relative_to(ROOT).as_posix())
+        for directory in ("roles", "playbooks", "molecule")
+        for path in (ROOT / directory).rglob("*.yml")
+        for role, names in entry_points(load(path))
+        for name in (re.findall(r"'(\w+)'", names) if "{{" in names else [names])
+    }
+    assert {("kafka", "gate"), ("zookeeper", "ready"), ("instances", "topology")} <= {use[:2] for use in used}
+    declared = {
+        (role.name, name) for role in ROLES for name in load(role / "meta/argument_specs.yml")["argument_specs"]
+    }
+    assert [use for use in sorted(used) if use[:2] not in declared] == []
+    assert [name for name in sorted(declared) if not (ROOT / "roles" / name[0] / f"tasks/{name[1]}.yml").exists()] == []
