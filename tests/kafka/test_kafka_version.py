@@ -24,7 +24,7 @@ VERSION: dict[str, Any] = {
     },
 }
 SAY: dict[str, Any] = {
-    "ansible.builtin.debug": {"msg": "{{ inventory_hostname }} is to speak {{ __kafka_change.protocol }}"}
+    "ansible.builtin.debug": {"msg": "{{ inventory_hostname }} is to speak {{ kafka_result_change.protocol }}"}
 }
 
 
