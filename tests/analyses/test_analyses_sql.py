@@ -124,7 +124,7 @@ def test_each_analysis_leaves_out_earlier_hours(name: str, ask: Ask) -> None:
     assert hour == day
 
 
-def test_hours_are_told_apart_within_a_day(ask: Ask) -> None:
+def test_hours_within_a_day_are_distinguished(ask: Ask) -> None:
     assert ask("freshness", "2026-03-02 23")[0]["records"] == 11
     assert ask("freshness", "2026-03-03 00")[0]["records"] == 6
     assert ask("freshness", "2026-03-03 01")[0]["records"] == 0
@@ -250,7 +250,7 @@ def test_daily_range_spans_low_and_high_of_each_day(ask: Ask) -> None:
     assert ask("daily_range")[0]["day"] == "2026-03-03"
 
 
-def test_quality_tells_lost_records_from_those_on_their_way(ask: Ask) -> None:
+def test_quality_distinguishes_lost_records_from_pending_ones(ask: Ask) -> None:
     first, second = ask("quality")
     assert first == {
         "producer_id": "p2",

@@ -114,7 +114,7 @@ def test_a_network_that_stays_in_use_ends_the_teardown_with_the_name_of_what_use
     assert left.isdisjoint({"instance", "elastic-ip", "security-group"})
 
 
-def test_a_run_whose_credentials_expire_says_what_to_do_and_the_next_one_goes_on_with_the_right_addresses(
+def test_a_run_whose_credentials_expire_says_what_to_do_and_the_next_run_continues_with_the_right_addresses(
     tmp_path: Path,
 ) -> None:
     show = tmp_path / "show.yml"

@@ -51,7 +51,7 @@ def test_used_vcpus_are_those_of_running_instances_by_their_types(clients: Clien
     assert quotas_info.used_vcpus(ec2) == 2 * 2
 
 
-def test_what_service_quotas_knows_is_told_and_what_it_does_not_know_is_not_made_up(clients: Clients) -> None:
+def test_known_quotas_are_returned_and_unknown_ones_are_not_invented(clients: Clients) -> None:
     clients("ec2").allocate_address(Domain="vpc")
     found = quotas_info.ask(clients)
     assert (found["vpcs"]["limit"], found["vpcs"]["used"], found["vpcs"]["unknown"]) == (5, 1, "")
@@ -86,7 +86,7 @@ def test_a_quota_that_was_never_raised_is_awss_own() -> None:
     assert quotas_info.limit_of(ServiceQuotas("NoSuchResource"), "ec2", "L-1216C47A") == (32, "")
 
 
-def test_a_caller_who_may_not_ask_is_told_so() -> None:
+def test_a_caller_without_the_right_gets_a_message() -> None:
     limit, why = quotas_info.limit_of(ServiceQuotas("AccessDenied"), "ec2", "L-1216C47A")
     assert limit is None
     assert why == "Service Quotas does not tell it: AccessDenied!"

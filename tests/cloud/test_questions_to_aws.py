@@ -53,7 +53,7 @@ def test_a_bucket_that_does_not_exist_is_absent(clients: Clients) -> None:
     assert owner_info.look_up(clients("s3"), "free-name", ACCOUNT)["state"] == "absent"
 
 
-def test_an_own_bucket_tells_its_region_and_tags(clients: Clients) -> None:
+def test_an_own_bucket_is_found_with_region_and_tags(clients: Clients) -> None:
     s3 = clients("s3")
     s3.create_bucket(Bucket="own")
     untagged = {"state": "own", "region": "us-east-1", "tags": {}, "bare": True}
@@ -72,7 +72,7 @@ def test_a_bucket_that_s3_forbids_is_foreign() -> None:
         assert owner_info.look_up(client, "theirs", ACCOUNT)["state"] == "foreign"
 
 
-def test_an_own_bucket_elsewhere_tells_where() -> None:
+def test_an_own_bucket_in_another_region_is_found_with_its_region() -> None:
     client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stub:
         stub.add_client_error(
@@ -122,7 +122,7 @@ def test_no_image_is_an_empty_answer() -> None:
     assert offers_info.newest_image(Images(), "owner", "*") == {}
 
 
-def test_only_living_instances_of_the_deployment_are_told(clients: Clients) -> None:
+def test_only_existing_instances_of_the_deployment_are_returned(clients: Clients) -> None:
     ec2 = clients("ec2")
     ids = {}
     for name, deployment in (("node-1", "mine"), ("node-2", "mine"), ("node-3", "theirs")):

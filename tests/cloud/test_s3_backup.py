@@ -45,7 +45,7 @@ def test_check_mode_writes_nothing(s3: Any) -> None:
     assert keys(s3) == []
 
 
-def test_the_newest_is_found_among_others_and_among_what_is_no_backup(s3: Any) -> None:
+def test_the_newest_backup_is_found_among_others_and_other_objects(s3: Any) -> None:
     run(s3, SECOND, {**DOCUMENT, "newest": True})
     run(s3, FIRST, DOCUMENT)
     s3.put_object(Bucket="data", Key="backups/notes.json", Body=b"{}")

@@ -174,7 +174,7 @@ def test_what_only_the_tagging_api_knows_is_reported_as_other(
     ]
 
 
-def test_a_subnet_tells_what_is_needed_to_delete_it(clients: Clients) -> None:
+def test_a_subnet_is_found_with_what_is_needed_to_delete_it(clients: Clients) -> None:
     make(clients, "mine", TAGS)
     found = search.find(clients, TAGS, "mine-", [])
     subnet = next(resource for resource in found if resource["kind"] == "subnet")

@@ -119,7 +119,7 @@ def test_a_broker_in_a_rack_that_had_one_halves_that_ones_load() -> None:
     assert Counter(broker for replicas in target.values() for broker in replicas) == {1: 6, 2: 12, 3: 12, 4: 6}
 
 
-def test_an_even_assignment_comes_back_as_it_is() -> None:
+def test_an_even_assignment_does_not_change() -> None:
     current = even_topic(9)
     assert plan(current, {1: "a", 2: "b", 3: "c"}) == current
 

@@ -26,7 +26,7 @@ def commit(admin: KafkaAdminClient, group: str, partition: TopicPartition, offse
     eventually(done, "a coordinator")
 
 
-def test_topics_partitions_and_lag_are_told(kafka: Broker, run: Run) -> None:
+def test_topics_partitions_and_lag_are_described(kafka: Broker, run: Run) -> None:
     topic, group = f"topic-{uuid.uuid4().hex[:8]}", f"group-{uuid.uuid4().hex[:8]}"
     with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
         admin.create_topics({topic: {"num_partitions": 2, "replication_factor": 1}})

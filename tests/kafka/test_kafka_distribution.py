@@ -133,7 +133,7 @@ def called(home: Path, tool: str, *arguments: str, **environment: str) -> list[s
     return subprocess.run(command, env=settings, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
-def test_a_launcher_passes_its_class_and_every_argument_on_as_it_is(home: Path) -> None:
+def test_a_launcher_passes_on_its_class_and_every_argument_unchanged(home: Path) -> None:
     words = called(home, "kafka-topics", "--topic", "a b", "*")
     assert words[-4:] == ["org.apache.kafka.tools.TopicCommand", "--topic", "a b", "*"]
     assert words[words.index("-cp") + 1] == f"{home}/libs/*"

@@ -55,14 +55,14 @@ def test_the_list_is_what_kafka_itself_says_can_change_while_brokers_run() -> No
     assert sorted(name for name, mode in modes.items() if mode == "cluster-wide") == CLUSTER_WIDE
 
 
-def test_no_property_of_the_roles_that_kafka_changes_while_it_runs_stands_in_the_file_but_two() -> None:
+def test_only_two_cluster_wide_properties_of_the_role_are_in_the_file() -> None:
     assert set(ROLE["__kafka_cluster_properties"]) <= set(CLUSTER_WIDE)
     properties = [part for name, part in ROLE.items() if name.endswith("_properties") and isinstance(part, dict)]
     written = {name for part in properties if part is not ROLE["__kafka_cluster_properties"] for name in part}
     assert written & set(CLUSTER_WIDE) == {"min.insync.replicas", "log.cleaner.dedupe.buffer.size"}
 
 
-def test_an_override_that_kafka_takes_while_it_runs_is_the_clusters_and_any_other_the_brokers() -> None:
+def test_a_cluster_wide_override_is_set_for_the_cluster_and_any_other_for_the_broker() -> None:
     overrides = {"num.io.threads": 16, "log.segment.bytes": 7, "num.partitions": 3}
     assert place(overrides, overrides) == {
         "cluster": {"log.retention.ms": 1000, "log.segment.bytes": 7, "num.io.threads": 16},
@@ -82,7 +82,7 @@ def test_hours_and_minutes_become_milliseconds_and_the_finest_counts() -> None:
     }
 
 
-def test_a_flush_interval_that_stands_in_for_another_is_said_to_the_running_broker_too() -> None:
+def test_a_flush_interval_by_another_property_is_also_set_in_the_running_brokers() -> None:
     placed = place({"log.flush.scheduler.interval.ms": 9})
     assert placed["broker"] == {"log.flush.scheduler.interval.ms": 9}
     assert placed["cluster"]["log.flush.interval.ms"] == 9

@@ -141,9 +141,7 @@ def test_a_rolling_restart_passes_gate_after_gate(brokers: Brokers, run: Run) ->
     assert (back["alive"], back["under_replicated"]) == (True, [])
 
 
-def test_brokers_that_tell_clients_an_address_which_they_no_longer_have_are_asked_where_they_are(
-    brokers: Brokers, run: Run
-) -> None:
+def test_brokers_that_advertise_an_outdated_address_are_asked_at_their_current_one(brokers: Brokers, run: Run) -> None:
     brokers.topic("elsewhere", [[1, 2, 3], [2, 3, 1]])
     ready = run("kafka_gate", **options(brokers, 2, "before") | brokers.moved)
     assert ready["msg"] == "Broker 2 may be stopped."

@@ -142,7 +142,7 @@ def test_a_broker_is_drained_and_its_readiness_topic_goes(brokers: Brokers, spre
     assert (again["changed"], again["remaining"]) == (False, [])
 
 
-def test_what_a_broker_still_carries_is_told(brokers: Brokers, spread: Any) -> None:
+def test_the_partitions_that_a_broker_still_has_are_reported(brokers: Brokers, spread: Any) -> None:
     brokers.topic("kept", [[3], [1]], min_insync_replicas=1)
     brokers.topic("left", [[3]], min_insync_replicas=1)
     assert spread(1, 2, _check=True, topics=["kept"])["remaining"] == [{"id": 3, "partitions": 2}]

@@ -160,7 +160,7 @@ def test_the_offsets_of_a_running_group_are_refused(scene: Scene) -> None:
     assert f"The offsets of the group {scene.group}: it is running" in done["not_restored"][0]
 
 
-def test_acls_without_an_authorizer_are_told_of(scene: Scene) -> None:
+def test_acls_without_an_authorizer_are_reported(scene: Scene) -> None:
     snapshot = scene.own()
     assert snapshot["acls"] is None
     snapshot["acls"] = [{"principal": "User:a"}]

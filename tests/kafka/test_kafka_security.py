@@ -70,7 +70,7 @@ def test_the_exchange_is_the_one_of_rfc_7677() -> None:
         ("r=mine2,s=AAAA,i=4096", "v=AAAA", "could not prove"),
     ],
 )
-def test_a_server_that_is_no_broker_is_found_out(first: str, final: str, words: str) -> None:
+def test_a_server_that_is_not_a_broker_is_recognized(first: str, final: str, words: str) -> None:
     client = scram.ScramClient("user", "pencil", "mine")
     with pytest.raises(scram.ScramError, match=words):
         client.verify(client.final(first) and final)
@@ -223,7 +223,7 @@ def test_what_is_wrong_with_a_users_options_is_said_in_a_sentence(
     assert words in answer["msg"]
 
 
-def test_a_user_who_is_no_operator_makes_no_users(secured_kafka: Broker, run: Run) -> None:
+def test_only_the_operator_creates_users(secured_kafka: Broker, run: Run) -> None:
     answer = run("kafka_user", name="x", password="a-password", **as_user(secured_kafka, "producer"))
     assert "the user producer may not do this on the cluster" in answer["msg"]
 
@@ -272,7 +272,7 @@ def test_a_principal_without_bindings_may_nothing(secured_kafka: Broker, run: Ru
         assert name not in admin.list_topics()
 
 
-def test_brokers_without_an_authorizer_are_told_apart(kafka: Broker, run: Run) -> None:
+def test_brokers_without_an_authorizer_are_recognized(kafka: Broker, run: Run) -> None:
     answer = run("kafka_acl", principal="User:x", bindings=[], bootstrap_servers=[kafka.address])
     assert "no authorizer" in answer["msg"]
 

@@ -55,7 +55,7 @@ def test_all_keep_the_newest_protocol_that_any_of_them_speaks(asked: Run) -> Non
 
 
 @pytest.mark.parametrize("asked", [""], indirect=True)
-def test_no_other_playbook_goes_on_with_two_versions(asked: Run) -> None:
+def test_no_other_playbook_continues_with_two_versions(asked: Run) -> None:
     said = " ".join(asked.output.split())
     assert asked.code == 2, said
     assert (

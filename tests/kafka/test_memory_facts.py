@@ -16,7 +16,9 @@ def test_the_fact_is_the_memory_of_this_machine(run: Run) -> None:
     assert facts == {"ansible_memtotal_mb": pages // 2**20}
 
 
-def test_a_machine_that_does_not_say_it_is_told_of(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_does_not_report_its_memory_is_an_error(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "meminfo").write_text("nothing\n")
     monkeypatch.setattr(memory_facts, "MEMINFO", tmp_path / "meminfo")
     assert "does not say how much memory" in run("memory_facts")["msg"]

@@ -60,7 +60,7 @@ def names(lake: Lake, **arguments: Any) -> list[str]:
         ("", ""),
     ],
 )
-def test_one_pair_of_backticks_or_quotes_is_no_part_of_a_name(given: str, plain: str) -> None:
+def test_one_pair_of_backticks_or_quotes_is_not_part_of_a_name(given: str, plain: str) -> None:
     assert plain_name(given) == plain
 
 
@@ -84,7 +84,7 @@ def test_a_catalog_that_does_not_exist_is_an_error(lake: Lake, call: str, argume
     assert (code, message) == ("InvalidRequestException", "DataCatalog hive was not found")
 
 
-def test_a_database_is_told_with_its_description(lake: Lake) -> None:
+def test_a_database_is_returned_with_its_description(lake: Lake) -> None:
     found = lake.athena.get_database(CatalogName=CATALOG, DatabaseName="`market`")["Database"]
     assert found == {"Name": "market", "Description": "Quotes"}
     lake.glue.create_database(DatabaseInput={"Name": "archive", "Parameters": {"owner": "ops"}})
@@ -137,7 +137,7 @@ def test_a_request_beyond_the_limits_is_refused(lake: Lake, call: str, arguments
     assert text in message
 
 
-def test_a_table_is_told_with_columns_keys_and_storage(lake: Lake) -> None:
+def test_a_table_is_returned_with_columns_keys_and_storage(lake: Lake) -> None:
     found = lake.athena.get_table_metadata(CatalogName=CATALOG, DatabaseName="`market`", TableName="QUOTES")
     table = found["TableMetadata"]
     created = lake.glue.get_table(DatabaseName="market", Name="quotes")["Table"]["CreateTime"]
@@ -163,7 +163,7 @@ def test_a_table_is_told_with_columns_keys_and_storage(lake: Lake) -> None:
     }
 
 
-def test_an_iceberg_table_and_a_view_are_told_for_what_they_are(lake: Lake) -> None:
+def test_an_iceberg_table_and_a_view_are_returned_with_their_types(lake: Lake) -> None:
     found = {
         name: lake.athena.get_table_metadata(CatalogName=CATALOG, DatabaseName="market", TableName=name)[
             "TableMetadata"

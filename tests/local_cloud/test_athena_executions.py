@@ -120,7 +120,7 @@ def limited(**limits: Any) -> Iterator[Lake]:
         athena.install(engine())
 
 
-def test_a_query_waits_while_there_is_no_room_and_can_be_cancelled_meanwhile() -> None:
+def test_a_query_can_be_cancelled_while_it_is_queued() -> None:
     with limited(concurrent_queries=1) as lake:
         running = lake.start(ENDLESS)
         wait_for_state(lake, running, "RUNNING")
@@ -235,7 +235,7 @@ def test_the_same_token_starts_a_query_once(lake: Lake) -> None:
     assert "Idempotent parameters" in refusal(lake.start, sql="SELECT 2", ClientRequestToken=token)
 
 
-def test_a_workgroup_with_history_goes_only_recursively_and_takes_its_history_along(lake: Lake) -> None:
+def test_a_workgroup_with_history_is_deleted_only_recursively_and_with_its_history(lake: Lake) -> None:
     query_id = lake.run("SELECT 1")["QueryExecutionId"]
     assert lake.athena.list_query_executions(WorkGroup="market")["QueryExecutionIds"] == [query_id]
     assert "is not empty" in refusal(lake.athena.delete_work_group, WorkGroup="market")

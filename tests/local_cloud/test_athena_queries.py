@@ -76,7 +76,7 @@ def test_objects_of_partitions_that_the_catalog_does_not_know_are_not_seen(quote
     assert quotes.rows("SELECT count(*) FROM quotes") == [["7"]]
 
 
-def test_a_replaced_object_is_read_anew_and_a_deleted_one_no_more(quotes: Lake) -> None:
+def test_a_replaced_object_is_read_again_and_a_deleted_one_is_not(quotes: Lake) -> None:
     key = quotes.put_quotes(9, [quote(10), quote(11), quote(12)], start=0)
     assert quotes.rows("SELECT count(*) FROM quotes WHERE hour = '09'") == [["3"]]
     quotes.s3.delete_object(Bucket=DATA, Key=key)

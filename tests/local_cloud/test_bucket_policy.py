@@ -82,7 +82,7 @@ def test_an_upload_in_parts_is_judged_at_its_completion(consumer: Session, more:
         assert error_of(consumer.s3.complete_multipart_upload, **upload, **parts) == DENIED
 
 
-def test_nobody_else_writes_quotes_the_account_itself_included(cloud: Enforcing, admin: Session) -> None:
+def test_no_other_caller_writes_quotes_not_even_the_account_itself(cloud: Enforcing, admin: Session) -> None:
     for session in (admin, cloud.operator):
         assert error_of(session.s3.put_object, Bucket=DATA, Key="quotes/c", Body=b"x", IfNoneMatch="*") == DENIED
 

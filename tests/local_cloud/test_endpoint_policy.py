@@ -58,7 +58,7 @@ def test_a_role_that_may_do_more_is_held_by_the_endpoint(cloud: Enforcing) -> No
     assert user.sts.get_caller_identity()["Account"] == "123456789012"
 
 
-def test_a_cloud_without_an_endpoint_holds_nobody(tmp_path: Path) -> None:
+def test_a_cloud_without_an_endpoint_refuses_nothing(tmp_path: Path) -> None:
     with enforcing_cloud(tmp_path) as running:
         running.operator.s3.create_bucket(Bucket=DATA)
         user = running.user("somebody", allow("s3:*"))

@@ -293,7 +293,7 @@ def test_a_crawl_of_new_folders_only_is_refused_unless_it_changes_nothing_known(
         lake.glue.update_crawler(Name="quotes", Targets=tables, RecrawlPolicy=new_only, SchemaChangePolicy=log)
 
 
-def test_empty_texts_of_a_crawler_are_not_told(lake: Lake) -> None:
+def test_empty_strings_of_a_crawler_are_left_out(lake: Lake) -> None:
     lake.glue.update_crawler(Name="quotes", TablePrefix="", Description="")
     crawler = lake.glue.get_crawler(Name="quotes")["Crawler"]
     assert not {"TablePrefix", "Description"} & set(crawler)

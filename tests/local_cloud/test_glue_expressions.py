@@ -97,7 +97,7 @@ def test_an_expression_finds_the_partitions_that_meet_it(expression: str, found:
         ("(" * 1000 + "dt" + ")" * 1000 + " = 'a'", "Unsupported expression"),
     ],
 )
-def test_what_is_no_expression_of_the_keys_is_refused(expression: str, text: str) -> None:
+def test_an_invalid_expression_is_refused(expression: str, text: str) -> None:
     with pytest.raises(JsonRESTError) as caught:
         compile_expression(expression, KEYS)
     assert caught.value.error_type == "InvalidInputException"

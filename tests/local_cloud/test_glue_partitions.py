@@ -90,7 +90,7 @@ def test_a_batch_gets_the_partitions_that_exist(lake: Lake) -> None:
     assert answer["UnprocessedKeys"] == []
 
 
-def test_a_batch_creates_what_it_can_and_tells_the_rest(lake: Lake) -> None:
+def test_a_batch_creates_what_it_can_and_reports_the_rest(lake: Lake) -> None:
     lake.glue.create_partition(**TABLE, PartitionInput=partition(HOURS[0]))
     given = [partition(HOURS[0]), partition(["2026-11-23"]), partition(HOURS[1])]
     errors = lake.glue.batch_create_partition(**TABLE, PartitionInputList=given)["Errors"]

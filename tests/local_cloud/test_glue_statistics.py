@@ -84,7 +84,7 @@ def test_statistics_of_a_column_that_the_table_has_not_are_refused(lake: Lake) -
     assert of_table(lake, "absent") == ([], ["absent"])
 
 
-def test_deleted_statistics_are_gone_and_deleting_none_is_no_error(lake: Lake) -> None:
+def test_deleted_statistics_are_gone_and_deleting_none_is_accepted(lake: Lake) -> None:
     for _ in range(2):
         lake.glue.update_column_statistics_for_table(**TABLE, ColumnStatisticsList=[of_close()])
         lake.glue.delete_column_statistics_for_table(**TABLE, ColumnName="close")

@@ -302,7 +302,7 @@ def test_what_athena_does_not_have_is_refused_by_kind(text: str) -> None:
         ("DESC t", ("UTILITY", "DESCRIBE_TABLE")),
     ],
 )
-def test_a_statement_has_the_types_that_athena_tells(text: str, kinds: tuple[str, str]) -> None:
+def test_a_statement_has_athenas_statement_types(text: str, kinds: tuple[str, str]) -> None:
     statement = parse_ddl(text)
     assert statement is not None
     assert (statement.statement_type, statement.substatement_type) == kinds

@@ -159,7 +159,7 @@ def test_names_in_backticks_may_be_reserved_words(lake: DdlLake) -> None:
         "STORED AS INPUTFORMAT 'a.In' OUTPUTFORMAT 'a.Out'",
     ],
 )
-def test_what_show_create_table_tells_creates_the_same_table(lake: DdlLake, clauses: str) -> None:
+def test_the_output_of_show_create_table_creates_the_same_table(lake: DdlLake, clauses: str) -> None:
     table = "`t`(a string COMMENT 'tab\\there', `b-c` struct<x:int,y:array<decimal(9,2)>>, d map<string,char(3)>)"
     lake.run(
         f"CREATE EXTERNAL TABLE {table} {clauses} LOCATION 's3://{BUCKET}/t/' "
@@ -221,7 +221,7 @@ def described(lake: DdlLake, sql: str) -> list[list[str]]:
     return [[value.strip() for value in line.split("\t")] for line in lake.lines(sql)]
 
 
-def test_describe_formatted_tells_all_that_the_catalog_knows(lake: DdlLake) -> None:
+def test_describe_formatted_shows_everything_in_the_catalog(lake: DdlLake) -> None:
     rows = described(lake, "DESCRIBE FORMATTED quotes")
     assert rows[:2] == [["symbol", "string", "from deserializer"], ["close", "double", "from deserializer"]]
     assert [row[0] for row in rows[2:8]] == ["", "# Partition Information", "# col_name", "", "dt", "hour"]
@@ -234,7 +234,7 @@ def test_describe_formatted_tells_all_that_the_catalog_knows(lake: DdlLake) -> N
     assert ["", "EXTERNAL", "TRUE"] in rows
 
 
-def test_describe_tells_of_a_partition(lake: DdlLake) -> None:
+def test_describe_shows_a_partition(lake: DdlLake) -> None:
     rows = described(lake, f"DESCRIBE FORMATTED quotes {SPEC}")
     assert ["Partition Value:", "[2026-11-23, 9]", ""] in rows
     assert ["Location:", f"s3://{BUCKET}/quotes/dt=2026-11-23/hour=9/", ""] in rows

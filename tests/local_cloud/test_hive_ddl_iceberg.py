@@ -167,7 +167,7 @@ def test_a_change_becomes_trinos_statements(lake: DdlLake, sql: str, statements:
     assert lake.engine(sql) == statements
 
 
-def test_vacuum_takes_the_age_that_the_table_tells(lake: DdlLake) -> None:
+def test_vacuum_uses_the_age_in_the_tables_properties(lake: DdlLake) -> None:
     lake.iceberg(**{"history.expire.max-snapshot-age-ms": "0"})
     assert [statement.rpartition("=> ")[2] for statement in lake.engine("VACUUM trades")] == ["'0s')", "'0s')"]
 
@@ -199,7 +199,7 @@ def test_what_athena_does_not_do_with_iceberg_is_refused(lake: DdlLake, sql: str
     assert text == why or (why.startswith("is not") and text.endswith(why))
 
 
-def test_describe_tells_columns_and_transforms(lake: DdlLake) -> None:
+def test_describe_shows_columns_and_transforms(lake: DdlLake) -> None:
     lake.iceberg()
     columns = [
         "# Table schema:\t\t",

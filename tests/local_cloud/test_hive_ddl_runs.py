@@ -53,7 +53,7 @@ def test_databases_come_change_and_go(lake: DdlLake) -> None:
     assert reason(lake, "SHOW TABLES IN `my-data`") == gone
 
 
-def test_a_database_with_tables_goes_only_with_cascade(quotes: DdlLake) -> None:
+def test_a_database_with_tables_is_dropped_only_with_cascade(quotes: DdlLake) -> None:
     assert "Database market is not empty. One or more tables exist." in reason(quotes, "DROP DATABASE market")
     quotes.run("DROP DATABASE market CASCADE")
     assert quotes.lines("SHOW DATABASES") == []
@@ -333,7 +333,7 @@ def test_repair_adds_what_is_in_s3_and_removes_nothing(quotes: DdlLake) -> None:
     ]
 
 
-def test_repair_tells_of_a_table_without_objects(quotes: DdlLake) -> None:
+def test_repair_reports_a_table_without_objects(quotes: DdlLake) -> None:
     assert quotes.lines("MSCK REPAIR TABLE quotes") == ["Tables missing on filesystem:\tquotes"]
 
 
@@ -361,7 +361,7 @@ def test_columns_are_padded_as_hive_does(quotes: DdlLake) -> None:
     assert quotes.lines("SHOW COLUMNS IN quotes") == [f"{name:<20}" for name in ("symbol", "close", "dt", "hour")]
 
 
-def test_describe_tells_the_columns_and_the_partition_keys(lake: DdlLake) -> None:
+def test_describe_shows_the_columns_and_the_partition_keys(lake: DdlLake) -> None:
     lake.run(f"CREATE EXTERNAL TABLE t (n int) PARTITIONED BY (p string) LOCATION 's3://{BUCKET}/t/'")
     blank = " " * 19
     expected = [
@@ -378,7 +378,7 @@ def test_describe_tells_the_columns_and_the_partition_keys(lake: DdlLake) -> Non
     assert lake.lines("DESCRIBE t P") == [expected[1]]
 
 
-def test_properties_are_listed_and_told(quotes: DdlLake) -> None:
+def test_properties_are_listed_and_shown(quotes: DdlLake) -> None:
     quotes.run("ALTER TABLE quotes SET TBLPROPERTIES ('has_encrypted_data'='true', 'EXTERNAL'='TRUE')")
     listed = quotes.lines("SHOW TBLPROPERTIES quotes")
     assert listed[:2] == ["EXTERNAL\tTRUE", "has_encrypted_data\ttrue"]

@@ -12,7 +12,7 @@ from local_cloud.errors import LocalCloudError
 from local_cloud.settings import Settings
 
 
-def test_a_reboot_is_told_from_a_power_off_by_the_containers_end() -> None:
+def test_a_reboot_is_distinguished_from_a_power_off_by_the_containers_exit_code() -> None:
     assert hosts.asked_for_restart(129)
     assert hosts.asked_for_restart(133)
     assert not hosts.asked_for_restart(130)

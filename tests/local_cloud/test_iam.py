@@ -95,7 +95,7 @@ def test_a_deny_wins() -> None:
         allow("*", Principal={"Federated": "x"}),
     ],
 )
-def test_what_cannot_be_judged_is_no_allow_but_an_error(statement: dict[str, Any]) -> None:
+def test_a_policy_that_cannot_be_evaluated_is_an_error_and_not_an_allow(statement: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedPolicyError):
         judge(statement, "s3:GetObject")
 
@@ -126,7 +126,7 @@ def body(session: Session, key: str = "mine/a") -> bytes:
     return session.s3.get_object(Bucket="data", Key=key)["Body"].read()
 
 
-def test_a_user_does_what_his_policy_says_and_no_more(user: Session) -> None:
+def test_a_user_may_do_only_what_the_policy_allows(user: Session) -> None:
     assert body(user) == b"a"
     assert error_of(user.s3.put_object, Bucket="data", Key="mine/a", Body=b"x" * 3_000_000) == ("AccessDenied", 403)
     assert error_of(user.s3.head_object, Bucket="data", Key="yours/a") == ("403", 403)
@@ -139,7 +139,7 @@ def test_the_message_names_who_what_and_where(user: Session) -> None:
         user.s3.put_object(Bucket="data", Key="mine/a", Body=b"")
 
 
-def test_who_may_not_list_is_not_told_that_an_object_is_missing(cloud: Enforcing) -> None:
+def test_a_caller_without_the_right_to_list_does_not_learn_that_an_object_is_missing(cloud: Enforcing) -> None:
     session = cloud.user("finder", READ)
     assert error_of(session.s3.head_object, Bucket="data", Key="mine/none") == ("403", 403)
     cloud.let("finder", READ, allow("s3:ListBucket", "arn:aws:s3:::data"))
@@ -164,7 +164,7 @@ def test_an_unknown_key_opens_nothing(cloud: Enforcing, service: str, call: str,
     ("service", "call", "code"),
     [("s3", "list_buckets", "SignatureDoesNotMatch"), ("glue", "get_databases", "InvalidSignatureException")],
 )
-def test_the_operators_name_without_his_secret_opens_nothing(
+def test_the_operators_key_id_without_the_secret_is_refused(
     cloud: Enforcing, service: str, call: str, code: str
 ) -> None:
     assert error_of(getattr(cloud.session("local-cloud", "guessed").client(service), call))[0] == code
@@ -220,7 +220,7 @@ def test_credentials_without_their_token_or_after_their_end_open_nothing(cloud: 
     assert error_of(late.s3.list_buckets) == ("ExpiredToken", 400)
 
 
-def test_a_role_made_anew_gives_nothing_to_the_sessions_of_the_old_one(cloud: Enforcing) -> None:
+def test_sessions_of_a_deleted_role_get_no_rights_from_a_new_one_of_the_same_name(cloud: Enforcing) -> None:
     session = role_session(cloud, "twice", READ)
     assert body(session) == b"a"
     cloud.operator.iam.delete_role_policy(RoleName="twice", PolicyName="p")
@@ -270,7 +270,7 @@ def test_a_tls_only_bucket_is_open_through_the_local_clouds_own_endpoint_and_shu
         cloud.operator.s3.put_object(Bucket="data", Key="a", Body=b"a")
 
 
-def test_a_buckets_policy_allows_whom_it_names(cloud: Enforcing) -> None:
+def test_a_buckets_policy_allows_the_principals_that_it_names(cloud: Enforcing) -> None:
     session = cloud.user("guest", allow("s3:ListBucket", "arn:aws:s3:::data"))
     guest = {"AWS": f"arn:aws:iam::{ACCOUNT}:user/guest"}
     policy = {"Statement": {**READ, "Principal": guest}}
@@ -346,7 +346,7 @@ def test_another_accounts_bucket_is_shut_even_to_the_administrator(cloud: Enforc
     assert error_of(neighbour.iam.list_users) == ("NotImplemented", 501)
 
 
-def test_nobody_chooses_motos_account_by_a_header(cloud: Enforcing) -> None:
+def test_no_caller_can_choose_motos_account_by_a_header(cloud: Enforcing) -> None:
     client = cloud.session("local-cloud", "local-cloud").iam
 
     def choose(request: Any, **_: object) -> None:
@@ -357,7 +357,7 @@ def test_nobody_chooses_motos_account_by_a_header(cloud: Enforcing) -> None:
     assert cloud.operator.iam.get_user(UserName="at-home")["User"]["Arn"].split(":")[4] == ACCOUNT
 
 
-def test_lake_formation_tells_the_settings_of_a_new_account_and_takes_no_others(cloud: Enforcing) -> None:
+def test_lake_formation_returns_the_settings_of_a_new_account_and_accepts_no_others(cloud: Enforcing) -> None:
     client = cloud.operator.client("lakeformation")
     settings = client.get_data_lake_settings()["DataLakeSettings"]
     everybody = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}

@@ -26,7 +26,7 @@ def test_objects_become_plain_files_under_their_keys(tmp_path: Path) -> None:
     assert kept.sentence() == f"Bucket data still held 2 objects (8 bytes): kept in {tmp_path / 'data'}"
 
 
-def test_the_listing_tells_keys_and_metadata(tmp_path: Path) -> None:
+def test_the_listing_contains_keys_and_metadata(tmp_path: Path) -> None:
     save_bucket("data", [Item("x//y", b"1", {"end-offset": "7"})], tmp_path)
     listing = json.loads((tmp_path / "data.json").read_text())
     assert listing == [{"key": "x//y", "file": "x/%/y", "size": 1, "metadata": {"end-offset": "7"}}]

@@ -208,7 +208,7 @@ def test_a_new_instance_is_neither_known_nor_listed_for_a_moment(clients: Client
     assert ec2.describe_instances()["Reservations"] == ec2.describe_instances(InstanceIds=[instance])["Reservations"]
 
 
-def test_the_tagging_api_goes_on_to_show_what_it_has_shown(clients: Clients) -> None:
+def test_the_tagging_api_still_shows_deleted_resources_for_a_while(clients: Clients) -> None:
     ec2, tagging = clients("ec2"), clients("resourcegroupstaggingapi")
     tags = [{"Key": "Deployment", "Value": "mine"}]
     specified = [{"ResourceType": "vpc", "Tags": tags}]

@@ -101,7 +101,7 @@ def test_a_host_learns_who_it_is(path: str, answer: str) -> None:
     assert Host(service()).get(f"/latest/meta-data/{path}") == answer
 
 
-def test_without_a_token_nothing_is_told() -> None:
+def test_without_a_token_nothing_is_answered() -> None:
     host = Host(service())
     assert "i-1" not in host.ask("/latest/meta-data/instance-id")
     assert host.status.startswith("401")
@@ -127,7 +127,7 @@ def test_a_forwarded_request_gets_no_token() -> None:
     assert host.status.startswith("403")
 
 
-def test_the_answer_to_a_token_request_tells_its_lifetime() -> None:
+def test_the_answer_to_a_token_request_contains_its_lifetime() -> None:
     host = Host(service())
     host.token("61")
     assert host.headers["X-aws-ec2-metadata-token-ttl-seconds"] == "61"
@@ -152,7 +152,7 @@ def test_a_role_that_does_not_trust_ec2_is_said_to_be_refused() -> None:
     assert "AccessKeyId" not in answer
 
 
-def test_an_address_that_is_no_instances_gets_nothing() -> None:
+def test_an_address_without_an_instance_gets_nothing() -> None:
     stranger = Host(service(), "198.18.77.99")
     stranger.token()
     assert stranger.status.startswith("403")

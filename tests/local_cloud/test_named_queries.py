@@ -92,7 +92,7 @@ def test_an_update_changes_name_statement_and_description(lake: Lake) -> None:
     assert "Description" not in lake.athena.get_named_query(NamedQueryId=query)["NamedQuery"]
 
 
-def test_a_batch_tells_which_ids_are_unknown(lake: Lake) -> None:
+def test_a_batch_reports_unknown_ids(lake: Lake) -> None:
     query = create(lake)
     answer = lake.athena.batch_get_named_query(NamedQueryIds=[query, "absent"])
     assert [one["NamedQueryId"] for one in answer["NamedQueries"]] == [query]

@@ -70,7 +70,7 @@ def test_a_name_is_unique_in_its_workgroup_only(lake: Lake) -> None:
     assert (text(lake), text(lake, "other")) == (SQL, "SELECT ?")
 
 
-def test_a_statement_that_does_not_exist_is_told_by_aws_name(lake: Lake) -> None:
+def test_a_missing_statement_is_refused_with_awss_error_name(lake: Lake) -> None:
     expected = ("ResourceNotFoundException", "PreparedStatement by_symbol was not found in workGroup market")
     assert refusal(lake.athena.get_prepared_statement, **NAMED) == expected
     assert refusal(lake.athena.delete_prepared_statement, **NAMED) == expected
@@ -98,7 +98,7 @@ def test_statements_are_listed_by_name_in_pages(lake: Lake) -> None:
     assert "QueryStatement" not in first["PreparedStatements"][0]
 
 
-def test_a_batch_tells_which_names_are_unknown(lake: Lake) -> None:
+def test_a_batch_reports_unknown_names(lake: Lake) -> None:
     lake.athena.create_prepared_statement(**NAMED, QueryStatement=SQL)
     answer = lake.athena.batch_get_prepared_statement(
         WorkGroup="market", PreparedStatementNames=["by_symbol", "absent"]

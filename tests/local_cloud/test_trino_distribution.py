@@ -275,7 +275,9 @@ def test_of_two_at_once_one_fetches_and_both_tell_of_the_progress(machine: Machi
     assert machine.call_count() == 1
 
 
-def test_another_choice_of_files_lies_beside_the_old_one(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_selection_of_files_is_stored_beside_the_old_one(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = distribution.ensure()
     monkeypatch.setattr(distribution, "DROPPED", (*distribution.DROPPED, "plugin/hive/s3.jar"))
     new = distribution.ensure()

@@ -37,7 +37,7 @@ def post(headers: dict[str, str]) -> int:
     return requests.post(url, data=ONE_ROW, headers=headers, timeout=30).status_code
 
 
-def test_trino_answers_nobody_without_a_token_of_this_process() -> None:
+def test_trino_answers_only_with_a_token_of_this_process() -> None:
     user = {"X-Trino-User": "local-cloud"}
     forwarded = user | {"X-Forwarded-Proto": "https"}
     foreign = client.token(b"x" * 48, "local-cloud")

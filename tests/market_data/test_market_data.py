@@ -409,13 +409,13 @@ def test_packed_files_are_read(tmp_path: Path) -> None:
         (row() + "\n", "has no column for date, open, high, low, close"),
     ],
 )
-def test_what_can_not_be_replayed_is_told_in_one_sentence(tmp_path: Path, content: str, words: str) -> None:
+def test_data_that_cannot_be_replayed_gives_one_sentence(tmp_path: Path, content: str, words: str) -> None:
     sentence = refused(tmp_path, content)
     assert words in sentence
     assert "\n" not in sentence
 
 
-def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_gives_one_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "none.csv", tmp_path / "*.csv"):
         with pytest.raises(MarketDataError, match="there is no such file or directory"):
             prepare(Options(path=str(path)), tmp_path)

@@ -79,7 +79,7 @@ def test_the_module_changes_what_differs_and_rests_then(ec2: Any, run: Run) -> N
     assert not run("ec2_cpu_credits", instance_ids=[], cpu_credits="standard")["changed"]
 
 
-def test_an_instance_on_its_way_is_told_by_name(ec2: Any, run: Run) -> None:
+def test_an_instance_in_the_wrong_state_is_named(ec2: Any, run: Run) -> None:
     identifier = launch(ec2)
     ec2.terminate_instances(InstanceIds=[identifier])
     result = run("ec2_cpu_credits", instance_ids=[identifier], cpu_credits="standard")

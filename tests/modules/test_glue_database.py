@@ -54,7 +54,7 @@ def test_tags_are_replaced_or_added_to(lake: Lake, run: Run) -> None:
     assert not run("glue_database", name="quotes", tags={"Team": "b"})["changed"]
 
 
-def test_a_database_with_tables_goes_only_by_force(lake: Lake, run: Run) -> None:
+def test_a_database_with_tables_is_deleted_only_by_force(lake: Lake, run: Run) -> None:
     run("glue_database", **WANTED)
     lake.glue.create_table(DatabaseName="quotes", TableInput={"Name": "ticks"})
     refused = run("glue_database", name="quotes", state="absent")

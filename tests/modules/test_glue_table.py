@@ -110,7 +110,7 @@ def test_the_first_declaration_is_made_once_and_check_mode_makes_nothing(lake: L
     assert lake.rows("SELECT count(*) FROM quotes") == [["0"]]
 
 
-def test_what_a_crawl_adds_is_no_change_for_the_declaration(lake: Lake, run: Run) -> None:
+def test_what_a_crawl_adds_does_not_change_the_declared_table(lake: Lake, run: Run) -> None:
     follow_the_role(lake, run)
     lake.put_quotes(9, [quote(0)])
     lake.crawl()

@@ -51,7 +51,7 @@ def account(endpoint: str) -> Iterator[Account]:
     _empty()
 
 
-def test_the_key_lies_in_parameter_store_with_its_tags_and_nowhere_else(run: Run, account: Account) -> None:
+def test_the_key_is_only_in_parameter_store_with_its_tags(run: Run, account: Account) -> None:
     result = run("iam_user_key", **OPTIONS)
     assert result["changed"]
     kept = account.kept()

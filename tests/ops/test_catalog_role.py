@@ -134,7 +134,7 @@ def test_a_role_that_glue_never_takes_is_said_with_what_to_look_at(account: Acco
     assert "Look at the trust policy and the policies of the role shop-glue" in text
 
 
-def test_a_refusal_that_time_does_not_mend_is_not_repeated(
+def test_a_refusal_that_time_does_not_change_is_not_retried(
     account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account.make_role()

@@ -106,7 +106,7 @@ def test_a_quota_that_is_used_up_is_in_the_way(name: str, full: dict[str, Any]) 
     assert "Service Quotas" in sentence
 
 
-def test_a_quota_that_is_not_known_is_shown_as_that_and_is_in_nobodys_way() -> None:
+def test_an_unknown_quota_is_shown_as_unknown_and_prevents_nothing() -> None:
     found = facts(quotas={"vpcs": quota(None, 1)})
     assert judge.obstacles(found) == []
     said = screen.render(found, prices.load(), [])
@@ -244,7 +244,7 @@ def test_without_credentials_it_is_one_sentence_and_exit_code_1() -> None:
     )
 
 
-def test_a_local_cloud_that_does_not_run_is_in_nobodys_way_and_wrong_settings_are() -> None:
+def test_a_local_cloud_that_does_not_run_prevents_nothing_and_wrong_settings_do() -> None:
     wrong = {"stock_market_operator_cidr": "0.0.0.0/0", "instances_volume_size": 4, "identity_quotes_prefix": "quotes"}
     done = plan("--", "-e", json.dumps(wrong))
     assert done.returncode == 1, done.stderr
@@ -254,7 +254,7 @@ def test_a_local_cloud_that_does_not_run_is_in_nobodys_way_and_wrong_settings_ar
     assert "'quotes' is no folder in a bucket" in done.stdout
 
 
-def test_a_rate_that_the_volume_cannot_hold_is_refused_and_one_that_it_can_is_told_in_hours() -> None:
+def test_a_rate_that_the_volume_cannot_hold_is_refused_and_another_is_shown_in_hours() -> None:
     bounded = plan("--", "-e", json.dumps({"stock_producer_rate": 1000}))
     said = " ".join(bounded.stdout.split())
     assert bounded.returncode == 0, bounded.stdout + bounded.stderr

@@ -193,9 +193,7 @@ def test_no_deployment_ends_with_3_and_says_what_to_do(cloud: SmallCloud, capsys
     assert "run `make up` first" in capsys.readouterr().err
 
 
-def test_a_table_that_is_not_there_yet_is_no_riddle(
-    cloud: SmallCloud, run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_table_is_explained(cloud: SmallCloud, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.glue.delete_table(DatabaseName=cloud.deployment.database, Name=cloud.deployment.table)
     try:
         assert run() == 1

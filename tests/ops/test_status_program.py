@@ -57,7 +57,9 @@ def test_an_empty_bucket_is_said_in_a_sentence(cloud: SmallCloud, monkeypatch: p
         probe_cloud.look_at_storage(aws.session(cloud.deployment), cloud.deployment)
 
 
-def test_a_part_that_hangs_is_reported_and_holds_up_nobody(cloud: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_hangs_is_reported_and_does_not_delay_the_others(
+    cloud: SmallCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ended = threading.Event()
 
     def hang(_: Deployment) -> KafkaView:

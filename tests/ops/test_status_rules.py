@@ -139,7 +139,7 @@ def test_a_deployment_without_instances_is_not_well() -> None:
     assert any("no instances" in problem for problem in verdict.problems(empty, report(instances=[])))
 
 
-def test_lag_counts_what_nobody_has_reached_and_never_goes_below_zero() -> None:
+def test_lag_counts_records_that_no_consumer_has_reached_and_is_never_negative() -> None:
     assert lag({0: 10, 1: 5, 2: 3}, {0: 4, 1: 9}) == 6 + 0 + 3
 
 
@@ -210,7 +210,7 @@ def test_only_the_log_that_was_written_last_is_shown(
     assert probe_cloud.newest_log([unnamed, after]) == [after, unnamed]
 
 
-def test_one_object_tells_no_rate(stored: Callable[[int, int, float], probe_cloud.StoredObject]) -> None:
+def test_one_object_gives_no_rate(stored: Callable[[int, int, float], probe_cloud.StoredObject]) -> None:
     assert probe_cloud.rate([stored(0, 0, 0), stored(1, 0, 5)]) is None
 
 
@@ -277,7 +277,7 @@ def test_the_screen_and_the_json_tell_of_disks() -> None:
     assert document["kafka"]["value"]["log_dirs"][0]["bytes_to_bound"] == 9 * GIB
 
 
-def test_df_tells_each_file_system_once() -> None:
+def test_df_lists_each_file_system_once() -> None:
     said = (
         "Mounted on       1B-blocks        Avail\n/            21474836480  12884901888\n"
         "/            21474836480  12884901888\n/var/lib/kafka  104857600  0\n"

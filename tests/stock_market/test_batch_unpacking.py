@@ -77,7 +77,7 @@ def test_nothing_and_more_than_a_mebibyte_are_unpacked(codec: int, size: int) ->
 
 
 @pytest.mark.parametrize("plain", [PLAIN, b"short"])
-def test_the_wrong_header_checksum_of_old_lz4_clients_is_mended(plain: bytes) -> None:
+def test_the_wrong_header_checksum_of_old_lz4_clients_is_corrected(plain: bytes) -> None:
     packed = kafka_codec.lz4_encode_old_kafka(plain)
     with pytest.raises(UnpackError, match="lz4"):
         unpack(3, packed)
@@ -150,7 +150,7 @@ def test_a_bomb_gives_a_sentence_and_takes_no_more_than_the_limit(pack: tuple[in
     assert peak < len(packed) * 2 + (8 << 20)
 
 
-def test_a_frame_that_lies_about_its_size_gives_a_sentence() -> None:
+def test_a_frame_with_a_wrong_size_gives_a_message() -> None:
     packed = bytearray(lz4.frame.compress(b"few bytes"))
     struct.pack_into("<Q", packed, 6, 1 << 50)
     with pytest.raises(UnpackError, match="lz4"):

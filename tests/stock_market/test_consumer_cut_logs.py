@@ -87,7 +87,7 @@ def stored(bench: Workbench, *ends: int) -> None:
     eventually(lambda: bench.bucket.check_chain() == expected, f"objects up to {expected}")
 
 
-def test_a_log_cut_while_the_consumer_is_stopped_is_told_with_its_range(bench: Workbench, ask: Ask) -> None:
+def test_a_log_cut_while_the_consumer_is_stopped_is_reported_with_its_range(bench: Workbench, ask: Ask) -> None:
     send(bench, 0, 50)
     bench.send([*(quote(number, "r") for number in range(9)), (b"HSI", b"no quote")], partition=1, time_ms=MOMENT)
     first = bench.consumer(seconds=0.2)
@@ -124,7 +124,7 @@ def test_a_log_cut_while_the_consumer_is_stopped_is_told_with_its_range(bench: W
     assert "log_cut_back" not in third.log()
 
 
-def test_a_new_epoch_is_no_cut_and_a_log_that_is_too_short_ends_the_consumer_once_it_stored_what_it_held(
+def test_a_new_epoch_is_not_a_cut_and_a_log_that_is_too_short_ends_the_consumer_after_it_has_stored_its_records(
     bench: Workbench,
 ) -> None:
     send(bench, 0, 20)

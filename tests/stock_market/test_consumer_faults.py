@@ -169,7 +169,7 @@ def cut_log(broker: Broker, topic: str, offset: int) -> None:
     broker.start()
 
 
-def test_a_log_that_was_cut_and_has_grown_again_is_told_with_its_range(workbench: Workbench) -> None:
+def test_a_log_that_was_cut_and_has_grown_again_is_reported_with_its_range(workbench: Workbench) -> None:
     workbench.create_topic()
     for first in (0, 20, 40):
         workbench.send(quotes(first, first + 20))

@@ -66,7 +66,7 @@ def test_names_and_metadata_have_the_topics_id_as_kafka_shows_it(workbench: Work
     assert workbench.bucket.keys("quarantine/") == [one.key.replace("quotes/", "quarantine/", 1)]
 
 
-def test_a_topic_created_again_while_the_consumer_is_stopped_goes_on(workbench: Workbench, ask: Ask) -> None:
+def test_a_topic_created_again_while_the_consumer_is_stopped_continues(workbench: Workbench, ask: Ask) -> None:
     workbench.create_topic()
     workbench.send(quotes(0, 50))
     old = topic_id(workbench)
@@ -116,7 +116,7 @@ def test_a_topic_created_again_while_it_is_read_never_mixes_two_logs(
     assert ask().code == 0
 
 
-def test_a_rebuilt_cluster_over_a_kept_bucket_goes_on(workbench: Workbench, ask: Ask, tmp_path: Path) -> None:
+def test_a_rebuilt_cluster_over_a_kept_bucket_continues(workbench: Workbench, ask: Ask, tmp_path: Path) -> None:
     workbench.create_topic()
     workbench.send(quotes(0, 40))
     old = topic_id(workbench)

@@ -105,7 +105,7 @@ def test_a_block_of_nothing_but_poison_keeps_the_chain_going(workbench: Workbenc
     assert [len(one.lines) for one in workbench.bucket.objects("quarantine/")] == [20]
 
 
-def test_a_missing_quarantine_object_is_made_again_before_the_chain_goes_on(workbench: Workbench) -> None:
+def test_a_missing_quarantine_object_is_written_again_before_the_chain_continues(workbench: Workbench) -> None:
     workbench.create_topic()
     workbench.send([quote(0), (b"k", b"rubbish"), quote(1), (b"k", b"more")])
     first = workbench.consumer(seconds=0.3)

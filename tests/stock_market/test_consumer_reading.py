@@ -89,7 +89,9 @@ def test_what_an_outside_java_producer_compresses_is_read(workbench: Workbench) 
     assert workbench.bucket.objects("quarantine/") == []
 
 
-def test_a_batch_that_is_too_large_unpacked_goes_to_the_quarantine_and_the_stream_goes_on(workbench: Workbench) -> None:
+def test_a_batch_that_is_too_large_unpacked_goes_to_the_quarantine_and_the_stream_continues(
+    workbench: Workbench,
+) -> None:
     workbench.create_topic()
     bomb = batch(0, [(b"k", bytes(9 << 20)), quote(0)], compression=4)
     assert len(bomb) < 4000

@@ -177,7 +177,7 @@ def refusal(code: str, status: int, seconds: float | None = 0.0) -> ClientError:
         (("403", -7200.0), False, True, r"this host's clock is 720[01] s ahead of S3's"),
     ],
 )
-def test_what_s3_answers_is_told_for_what_it_is(
+def test_answers_of_s3_are_classified(
     error: Exception | tuple[str, float], *, lacks: bool, curable: bool, words: str
 ) -> None:
     if isinstance(error, tuple):  # Made now, for it carries the time.

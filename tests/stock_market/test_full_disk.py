@@ -88,7 +88,7 @@ def sequences(bench: Bench) -> list[int]:
     return [record["sequence"] for record in bench.records_in_topic()]
 
 
-def test_the_stream_goes_on_by_itself_once_a_full_disk_has_room(
+def test_the_stream_continues_by_itself_once_a_full_disk_has_room(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The shell stands in for ssh: it runs on this machine what status would run on the instance.

@@ -154,7 +154,7 @@ def test_a_leader_that_has_begun_to_join_again_goes_through_with_it(workbench: W
 
 
 @pytest.mark.parametrize("flaw", ["pause", "claim", "round"])
-def test_kafka_python_still_needs_mending(workbench: Workbench, flaw: str) -> None:
+def test_kafka_python_still_needs_the_patch(workbench: Workbench, flaw: str) -> None:
     if flaw == "pause":
         rest, _other = _read_around_a_pause(workbench, KafkaConsumer)
         mended = rest > 0

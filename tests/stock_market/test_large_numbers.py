@@ -20,7 +20,7 @@ _FAR = 3_000_000_000
 
 
 @WRITERS
-def test_kafkas_numbering_of_a_producer_goes_on_with_0_after_its_31_bits(workbench: Workbench, writer: str) -> None:
+def test_kafkas_numbering_of_a_producer_continues_with_0_after_its_31_bits(workbench: Workbench, writer: str) -> None:
     workbench.create_topic(partitions=2)
     sender = publisher(workbench, writer)
     manager = sender._producer._transaction_manager  # type: ignore[union-attr]

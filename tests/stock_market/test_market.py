@@ -188,7 +188,7 @@ def test_a_rate_to_dollars_of_any_size_makes_a_number_without_an_exponent(usd: f
 
 
 @pytest.mark.parametrize("usd", [math.nan, math.inf, -math.inf, -1.0])
-def test_a_rate_to_dollars_that_is_no_number_of_json_is_refused(usd: float) -> None:
+def test_a_rate_to_dollars_that_is_not_a_json_number_is_refused(usd: float) -> None:
     with pytest.raises(ValueError, match="NYA has the rate"):
         _writer(usd)
 

@@ -84,7 +84,7 @@ def test_without_the_c_checksum_the_services_refuse_to_start(monkeypatch: pytest
         client.require_accelerators()
 
 
-def test_an_objects_name_tells_hour_partition_and_start() -> None:
+def test_an_objects_name_contains_hour_partition_and_start() -> None:
     name = ObjectName("stock-quotes", "_B11x7ONRViS0Y89BB1XwA", 7, 1234)
     key = object_key("quotes/", name, 1_767_225_599_999)
     assert key == "quotes/dt=2025-12-31/hour=23/stock-quotes+_B11x7ONRViS0Y89BB1XwA+7+00000000000000001234.json.gz"
@@ -94,7 +94,7 @@ def test_an_objects_name_tells_hour_partition_and_start() -> None:
     assert parse_key("quotes/dt=2025-12-31/readme.txt") is None
 
 
-def test_lines_become_one_gzip_file_whose_checksum_is_told() -> None:
+def test_lines_become_one_gzip_file_with_a_checksum() -> None:
     lines = Lines()
     lines.add(b"one\n", 1)
     lines.add(b"two\n", 1)
@@ -192,7 +192,7 @@ def test_one_bad_record_among_thousands_costs_no_second_look_at_each(monkeypatch
     assert len(judged) <= 16
 
 
-def test_after_a_standstill_only_a_second_is_made_up_for() -> None:
+def test_after_a_pause_only_one_second_is_caught_up() -> None:
     pace = Pace(100, 0.0)
     assert pace.due(0.5) == 50
     pace.sent(50)
@@ -201,7 +201,7 @@ def test_after_a_standstill_only_a_second_is_made_up_for() -> None:
     assert pace.due(60.5) == 50
 
 
-def test_pauses_grow_up_to_their_limit_and_start_anew_after_success() -> None:
+def test_pauses_grow_up_to_their_limit_and_start_again_after_success() -> None:
     pauses = Backoff(first=1, limit=8)
     bounds = [1, 2, 4, 8, 8]
     assert all(bound * 0.75 <= pauses.pause() <= bound for bound in bounds)

@@ -38,7 +38,7 @@ def symbols(lines: list[bytes]) -> list[int]:
     return [int(msgspec.json.decode(line)["symbol"][1:]) for line in lines]
 
 
-def test_a_file_is_read_in_its_order_or_shuffled_anew_each_round(tmp_path: Path) -> None:
+def test_a_file_is_read_in_its_order_or_shuffled_again_each_round(tmp_path: Path) -> None:
     rows = 3000
     kept = ReplayFile(str(write(tmp_path / "kept", rows)))
     assert kept.rows == rows

@@ -56,7 +56,7 @@ def python(text: str) -> str:
 MEND_PRICES = python("answer=json.loads(line['value']); answer['open']=1.5")
 
 
-def test_mended_records_reach_quotes_once_and_the_stream_goes_on(workbench: Workbench, run: Run) -> None:
+def test_corrected_records_reach_quotes_once_and_the_stream_continues(workbench: Workbench, run: Run) -> None:
     workbench.create_topic()
     dear = [quote(number, open="dear") for number in (1, 4, 5)]
     workbench.send([quote(0), dear[0], quote(2), quote(3), dear[1], dear[2], (b"k", b"rubbish"), quote(6)])
@@ -143,7 +143,7 @@ def test_a_run_that_is_cut_off_is_finished_by_the_next(lake: Lake, run: Run) -> 
     assert verified(run)["code"] == 0
 
 
-def test_an_answer_that_got_lost_is_no_second_replay(lake: Lake, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_answer_causes_no_second_replay(lake: Lake, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.main(0, lines([0]), poisons=[poison(1, line(1).decode().strip())])
     really = source.put_new
 
@@ -164,7 +164,7 @@ def test_an_answer_that_got_lost_is_no_second_replay(lake: Lake, run: Run, monke
         ("/no/such/program", "cannot be run: No such file or directory"),
     ],
 )
-def test_a_filter_that_fails_leaves_everything_as_it_is(lake: Lake, run: Run, command: str, words: str) -> None:
+def test_a_filter_that_fails_changes_nothing(lake: Lake, run: Run, command: str, words: str) -> None:
     lake.main(0, lines([0]), poisons=[poison(1), poison(2)])
     before = lake.bucket.keys("")
     answer = run("--filter", command)
@@ -172,7 +172,7 @@ def test_a_filter_that_fails_leaves_everything_as_it_is(lake: Lake, run: Run, co
     assert words in answer["error"]
 
 
-def test_a_record_that_the_filter_cannot_mend_stays(lake: Lake, run: Run) -> None:
+def test_a_record_that_the_filter_cannot_correct_stays(lake: Lake, run: Run) -> None:
     lake.main(0, lines([0]), poisons=[poison(1), poison(2)])
     answer = run("--filter", python("answer={'symbol':'HSI'} if line['offset']==1 else None"))
     assert (answer["stay"], answer["replayed"]) == (2, 0)

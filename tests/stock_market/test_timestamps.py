@@ -89,7 +89,7 @@ NONSENSE = {
 }
 
 
-def test_timestamps_that_are_no_times_go_to_the_quarantine_and_the_stream_goes_on(
+def test_records_with_invalid_timestamps_go_to_the_quarantine_and_the_stream_continues(
     workbench: Workbench,
 ) -> None:
     workbench.create_topic(timestamps="CreateTime")

@@ -89,7 +89,7 @@ def send(address: str, topic: str, producer_id: str, first: int, last: int) -> N
     producer.close()
 
 
-def test_a_running_consumer_tells_what_an_unclean_election_took(
+def test_a_running_consumer_reports_the_records_lost_in_an_unclean_election(
     pair: tuple[Broker, Follower], bucket: Bucket, tmp_path: Path
 ) -> None:
     leader, follower = pair

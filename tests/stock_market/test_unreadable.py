@@ -138,7 +138,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_cannot_be_read_is_told_offset_by_offset_and_the_next_batch_is_read(reader: str, name: str) -> None:
+def test_an_unreadable_batch_is_reported_offset_by_offset_and_the_next_batch_is_read(reader: str, name: str) -> None:
     data, reason = UNREADABLE[name]
     before, after = batch(0, [*QUOTES, *QUOTES[:2]]), batch(12, QUOTES)
     blocks, position = read_with(reader, before + data + after)
@@ -181,7 +181,7 @@ def test_the_quarantine_gets_the_reason_and_the_whole_batch() -> None:
     assert [line["value"] for line in lines[1:]] == [None] * 4
 
 
-def test_a_damaged_message_of_an_old_format_is_told_and_the_next_is_read() -> None:
+def test_a_damaged_message_of_an_old_format_is_reported_and_the_next_is_read() -> None:
     data = bytearray(batch(0, QUOTES, magic=1, compression=1))
     data[-40:-30] = b"\xff" * 10
     struct.pack_into(">q", data, 0, 4)  # As a broker does: the offset of its last record.
@@ -195,7 +195,7 @@ def test_a_damaged_message_of_an_old_format_is_told_and_the_next_is_read() -> No
     assert position == 10
 
 
-def test_a_header_of_a_producers_own_is_no_flaw() -> None:
+def test_a_custom_header_of_a_producer_is_accepted() -> None:
     assert kafka_codec.has_zstd()
     data = batch(0, QUOTES, headers=((single_records._FLAW, b"made up"),))
     records, _ = read(Fetcher.PartitionRecords, Case(data))

@@ -195,7 +195,7 @@ def test_a_recorded_gap_is_a_lie_unless_it_is_accepted(lake: Lake, ask: Ask) -> 
     assert ask("--accept-gaps").kinds == ["missing"]
 
 
-def test_a_chain_that_does_not_begin_with_the_log_is_told(lake: Lake, ask: Ask) -> None:
+def test_a_chain_that_does_not_begin_with_the_log_is_reported(lake: Lake, ask: Ask) -> None:
     lake.main(100, lines(range(5)))
     answer = ask()
     assert (answer.code, answer.kinds) == (1, ["begins-late"])
@@ -209,7 +209,7 @@ def test_offsets_without_records_are_a_lie_unless_transactions_are_expected(lake
     assert ask("--accept-holes").code == 0
 
 
-def test_a_topic_made_anew_is_a_second_chain(lake: Lake, ask: Ask) -> None:
+def test_a_topic_that_was_created_again_is_a_second_chain(lake: Lake, ask: Ask) -> None:
     lake.main(0, lines(range(5)))
     lake.main(0, lines(range(4), "q"), identity=Identity("cluster", "another"))
     answer = ask()
@@ -228,7 +228,7 @@ def test_a_name_of_another_log_than_the_metadatas_is_a_lie(lake: Lake, ask: Ask)
     assert "says in its metadata that it is of the topic id another" in answer.sentences[0]
 
 
-def test_names_of_the_old_form_are_one_chain_with_those_of_the_new_and_are_told(lake: Lake, ask: Ask) -> None:
+def test_names_of_the_old_form_continue_in_the_new_form_and_are_reported(lake: Lake, ask: Ask) -> None:
     topic_id = "fc1d75c7-b38d-4558-92d1-8f3d041d57c0"
     old = object_key("quotes/", ObjectName(TOPIC, "", 0, 0), NOON)
     lake.main(0, lines(range(5)), identity=Identity("cluster", topic_id), key=old)
@@ -240,7 +240,7 @@ def test_names_of_the_old_form_are_one_chain_with_those_of_the_new_and_are_told(
     ]
 
 
-def test_a_cut_of_the_log_is_told_with_its_range(lake: Lake, ask: Ask) -> None:
+def test_a_cut_of_the_log_is_reported_with_its_range(lake: Lake, ask: Ask) -> None:
     lake.main(0, lines(range(5)))
     lake.main(5, lines(range(7, 9)), cut_start=3)
     answer = ask()
@@ -261,7 +261,7 @@ def test_a_cut_that_is_not_before_its_object_is_a_lie_and_excuses_nothing(lake: 
     assert f"names a cut from offset {cut_start} on, which is not before its start" in answer.sentences[0]
 
 
-def test_a_quarantined_number_is_told_from_a_missing_one(lake: Lake, ask: Ask) -> None:
+def test_a_quarantined_number_is_distinguished_from_a_missing_one(lake: Lake, ask: Ask) -> None:
     damaged = line(3).decode().strip().replace('"volume": 7', '"volume": "dear"')
     lake.main(0, lines([0, 1, 2, 4]), poisons=[poison(3, damaged)])
     answer = ask()

@@ -87,7 +87,7 @@ def test_processes_come_to_the_same_as_threads(lake: Lake, ask: Ask, monkeypatch
     assert ask("--jobs", "2").document == alone
 
 
-def test_a_connection_that_breaks_within_a_body_is_no_lie(
+def test_a_connection_that_breaks_within_a_body_is_not_a_violation(
     lake: Lake, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.three()

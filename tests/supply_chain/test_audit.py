@@ -90,9 +90,7 @@ def test_more_pins_than_a_question_holds_are_all_asked_for(service: Osv) -> None
 
 
 @pytest.mark.usefixtures("two_sources")
-def test_a_known_vulnerability_is_told_and_ends_with_exit_code_1(
-    service: Osv, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_known_vulnerability_is_reported_with_exit_code_1(service: Osv, capsys: pytest.CaptureFixture[str]) -> None:
     assert audit.main(["--osv", url(service)]) == 1
     table = capsys.readouterr().out
     assert "org.example:bad" in table
@@ -118,7 +116,7 @@ def test_a_service_out_of_reach_is_said_and_prints_no_result(capsys: pytest.Capt
 
 @pytest.mark.usefixtures("two_sources")
 @pytest.mark.parametrize(("attribute", "value"), [("status", 503), ("forgetful", True)])
-def test_half_an_answer_is_no_answer(
+def test_an_incomplete_answer_is_an_error(
     service: Osv, attribute: str, value: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     setattr(service, attribute, value)

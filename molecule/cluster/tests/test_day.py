@@ -75,7 +75,7 @@ def test_0_each_producer_has_symbols_of_its_own() -> None:
     assert [each["mine"] for each in query(sql)] == [50, 50]
 
 
-def test_1_an_upgrade_pauses_nobody_and_can_be_taken_back(pauses: Pauses) -> None:
+def test_1_an_upgrade_does_not_pause_the_stream_and_can_be_rolled_back(pauses: Pauses) -> None:
     """Comes early: the scenario sets up yesterday's version. Judges last, so that the day goes on with today's."""
     assert versions() == {"3.8.1"}
     play("upgrade.yml", "-e", "upgrade=software")
@@ -91,7 +91,7 @@ def test_1_an_upgrade_pauses_nobody_and_can_be_taken_back(pauses: Pauses) -> Non
     assert max(found) <= MOST_AT_A_RESTART
 
 
-def test_2_a_rolling_restart_pauses_nobody(pauses: Pauses) -> None:
+def test_2_a_rolling_restart_does_not_pause_the_stream(pauses: Pauses) -> None:
     before = processes()
     play("restart.yml")
     after = processes()
@@ -99,7 +99,7 @@ def test_2_a_rolling_restart_pauses_nobody(pauses: Pauses) -> None:
     assert told(pauses, "rolling restart") <= MOST_AT_A_RESTART
 
 
-def test_2_new_certificates_pause_nobody(pauses: Pauses) -> None:
+def test_2_new_certificates_do_not_pause_the_stream(pauses: Pauses) -> None:
     before = processes()
     play("rotate.yml", "-e", "rotate=certificates")
     after = processes()

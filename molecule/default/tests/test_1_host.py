@@ -51,7 +51,7 @@ def test_kafkas_tools_are_on_the_path(host: Any, deployment: Deployment) -> None
     assert make("ssh", "COMMAND=true; echo $SSH_CONNECTION $(hostname)").stdout.split()[-1].startswith("ip-")
 
 
-def test_kafka_lies_in_a_versioned_directory_behind_a_link(host: Any) -> None:
+def test_kafka_is_in_a_versioned_directory_behind_a_link(host: Any) -> None:
     link = host.file("/opt/kafka")
     assert link.is_symlink
     assert link.linked_to.startswith("/opt/kafka_2.13-3.9.")

@@ -69,7 +69,7 @@ def test_athena_counts_what_the_bucket_holds(deployment: Deployment) -> None:
     assert row["symbols"] >= 5
 
 
-def test_the_stream_goes_on_into_athena() -> None:
+def test_the_stream_continues_into_athena() -> None:
     (first,) = query("select max(event_time) as newest from quotes")
     eventually(
         lambda: query("select max(event_time) as newest from quotes")[0]["newest"] > first["newest"],
@@ -136,7 +136,7 @@ def test_check_mode_on_a_running_deployment_changes_nothing() -> None:
     assert changes(site("--check")) == []
 
 
-def test_no_private_key_lies_on_the_instance(host: Any) -> None:
+def test_the_operators_private_key_is_not_on_the_instance(host: Any) -> None:
     key = (STATE / "ssh" / "id_ed25519").read_text(encoding="utf-8").splitlines()[-2]
     assert host.run(f"grep -rl --binary-files=without-match '{key}' /home /root /etc /opt/stock-market").stdout == ""
 

@@ -44,7 +44,7 @@ def test_zookeeper_starts_again_after_a_full_disk_left_an_empty_log(host: Any) -
     assert_the_stream_goes_on(since=newest())
 
 
-def test_check_mode_says_what_would_be_started_and_waits_for_none_of_it(host: Any, deployment: Deployment) -> None:
+def test_check_mode_shows_what_would_start_and_does_not_wait_for_it(host: Any, deployment: Deployment) -> None:
     host.run_expect([0], "systemctl stop kafka zookeeper")
     would_start = ["zookeeper : Start and enable ZooKeeper", "kafka : Start and enable the broker"]
     assert changes(site("--check")) == [(deployment.node["name"], task) for task in would_start]

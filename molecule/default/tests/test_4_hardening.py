@@ -96,9 +96,7 @@ def test_a_services_memory_has_a_bound_that_it_keeps(host: Any, service: str, mo
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_journal_tells_of_nothing_that_a_service_was_refused_or_that_systemd_passed_over(
-    host: Any, service: str
-) -> None:
+def test_the_journal_has_no_refusal_of_a_service_and_no_line_that_systemd_ignored(host: Any, service: str) -> None:
     refusals = ("not permitted", "PermissionError", "EPERM", "ermission denied", "Read-only file system", "ignoring")
     lines = host.check_output(f"journalctl --unit {service} --output cat --no-pager").splitlines()
     assert lines != []

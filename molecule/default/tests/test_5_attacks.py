@@ -93,7 +93,7 @@ def test_a_wrong_password_is_refused(deployment: Deployment, said: Said) -> None
     eventually(lambda: said(r"Failed authentication with .*SCRAM-SHA-512"), seconds=10, what="a line in the log")
 
 
-def test_nobody_does_what_is_anothers(deployment: Deployment, said: Said) -> None:
+def test_no_user_can_use_the_rights_of_another(deployment: Deployment, said: Said) -> None:
     topic = deployment.facts["topic"]
     with KafkaProducer(**login(deployment, "consumer"), enable_idempotence=False) as consumer:
         sent = consumer.send(topic, b"{}")
@@ -115,7 +115,7 @@ def test_a_broker_that_another_authority_vouches_for_hears_no_password(deploymen
 
 
 @pytest.mark.parametrize("kind", ["none", "foreign", "expired"])
-def test_zookeeper_takes_nobody_without_a_valid_certificate(host: Any, deployment: Deployment, kind: str) -> None:
+def test_zookeeper_refuses_clients_without_a_valid_certificate(host: Any, deployment: Deployment, kind: str) -> None:
     forged = "/run/forged.pem"
     if kind != "none":
         host.run_expect([0], f"cat > {forged} <<'END'\n{client_pem(deployment, expired=kind == 'expired')}END")
@@ -142,7 +142,7 @@ def test_an_oversized_request_is_not_read(deployment: Deployment, said: Said) ->
     eventually(lambda: said("invalid receive size"), seconds=10, what="a line in the log")
 
 
-def test_hundreds_of_connections_that_are_left_open_keep_nobody_out(deployment: Deployment) -> None:
+def test_hundreds_of_open_connections_do_not_block_others(deployment: Deployment) -> None:
     with ExitStack() as held:
         for _ in range(500):
             held.enter_context(external(deployment))

@@ -57,7 +57,7 @@ def test_no_secret_is_in_the_archive(deployment: Deployment, logs: tuple[dict[st
     assert [name for name, value in secrets(deployment).items() if value.encode() in everything] == []
 
 
-def test_a_host_that_is_away_is_told_of_and_the_rest_is_collected() -> None:
+def test_a_host_that_does_not_answer_is_reported_and_the_others_are_collected() -> None:
     play("collect_logs.yml", "-e", "ansible_port=9", "-e", "ansible_control_path=none", "-e", "ansible_timeout=3")
     files = newest_archive()
     assert files["problems.txt"] == b"node-1: the host does not answer over SSH, so nothing of it was collected."

@@ -21,7 +21,7 @@ def rotation() -> tuple[dict[str, str], dict[str, Any], str]:
     return before, old_login, printed("rotate.yml", "-vvv", "--diff", "-e", "rotate=all")
 
 
-def test_every_secret_is_replaced_while_the_stream_goes_on(
+def test_every_secret_is_replaced_while_the_stream_continues(
     host: Any, deployment: Deployment, rotation: tuple[dict[str, str], dict[str, Any], str]
 ) -> None:
     before, old_login, _ = rotation

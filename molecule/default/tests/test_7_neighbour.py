@@ -35,7 +35,7 @@ def belongings(deployment: Deployment, name: str) -> dict[str, Any]:
     }
 
 
-def test_a_second_deployment_comes_and_goes_and_the_first_stays_as_it_is(deployment: Deployment) -> None:
+def test_a_second_deployment_is_created_and_removed_and_the_first_does_not_change(deployment: Deployment) -> None:
     first = os.environ["STOCK_MARKET_DEPLOYMENT"]
     before = belongings(deployment, first)
     # Both ask one endpoint, whose block this is; VPCs share a bridge in the local cloud, so they get other addresses.
