@@ -87,12 +87,13 @@ WRITES: Mapping[str, frozenset[str]] = {
     ),
     # The settings of a new account, which nobody can change here: IAM alone decides about the catalog.
     "lakeformation": frozenset({"GetDataLakeSettings"}),
-    # Parameter Store, the one part of SSM that is here; what it keeps lies in memory only.
+    # Parameter Store, whose values lie in memory only, and which instances run the agent; there are no sessions.
     "ssm": frozenset(
         {
             *("PutParameter", "GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory"),
             *("DescribeParameters", "DeleteParameter", "DeleteParameters"),
             *("AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource"),
+            "DescribeInstanceInformation",
         }
     ),
 }

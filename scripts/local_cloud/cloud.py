@@ -23,6 +23,7 @@ from local_cloud import (
     identities,
     s3_keys,
     s3_versions,
+    ssm_instances,
     tagging_lag,
 )
 from local_cloud.addresses import AddressPool
@@ -62,6 +63,7 @@ def install(machines: Machines, block: int) -> None:
     budgets.install()
     s3_keys.install()
     s3_versions.install()
+    ssm_instances.install(machines)
 
 
 class Cloud:

@@ -27,6 +27,7 @@ from local_cloud.iam_callers import (
     AccessDeniedError,
     Caller,
     Keys,
+    anonymous,
     find_role,
     trusts,
 )
@@ -74,7 +75,10 @@ class Guard:
         Raises:
             RefusedError: if it is nobody, or may not.
         """
-        caller = self._identify(incoming)
+        try:
+            caller = self._identify(incoming)
+        except AccessDeniedError as error:
+            raise RefusedError(access_denied(incoming.service, str(error))) from error
         if caller.account_id != ACCOUNT_ID and incoming.service != "s3":
             raise RefusedError(not_served(incoming.service, incoming.action, "another account has buckets alone here"))
         self._check_documents(incoming)
@@ -90,8 +94,7 @@ class Guard:
     def _identify(self, incoming: Incoming) -> Caller:
         signed = incoming.signed
         if signed is None:
-            # Nothing here is public, so an anonymous request is refused whatever it asks for.
-            raise RefusedError(access_denied(incoming.service, "Access Denied"))
+            return anonymous(iam_s3_actions.split_path(incoming.environ)[0])
         key = self._keys.find(signed.access_key_id)
         if key is None:
             raise RefusedError(bad_key(incoming.service, "unknown"))

@@ -185,6 +185,12 @@ def is_alive(pid: int) -> bool:
     return state not in ("Z", "X")
 
 
+def runs(settings: Settings, instance_id: str, service: str) -> bool:
+    """Whether a host's systemd has the service active."""
+    command = ["podman", "exec", container_name(settings, instance_id), "systemctl", "--quiet", "is-active", service]
+    return run(command, check=False).returncode == 0
+
+
 def exit_code(settings: Settings, instance_id: str) -> int:
     """Wait for the end that podman has recorded for a host that went down, and return its code."""
     return int(run(["podman", "wait", container_name(settings, instance_id)], timeout=30).stdout)

@@ -136,6 +136,22 @@ def administrator(account_id: str = ACCOUNT_ID) -> Caller:
     return Caller(arn, (arn, account_id), None, context, (), account_id)
 
 
+def anonymous(bucket: str) -> Caller:
+    """Whoever has not signed a request to S3: may do what the policy of a bucket that may be public lets everybody do.
+
+    A new bucket may not be public: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+
+    Raises:
+        AccessDeniedError: the bucket may not be public.
+    """
+    _, owner = s3_backends.bucket_accounts.get(bucket, ("", ""))
+    held = s3_backends[owner][PARTITION].buckets.get(bucket) if owner else None
+    block = held.public_access_block if held is not None else None
+    if block is None or str(block.restrict_public_buckets).lower() != "false":
+        raise AccessDeniedError("Access Denied")
+    return Caller("anonymous", ("anonymous",), lambda: None)
+
+
 def _context(arn: str) -> dict[str, tuple[str, ...]]:
     return {"aws:principalarn": (arn,), "aws:principalaccount": (ACCOUNT_ID,)}
 

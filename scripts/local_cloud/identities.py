@@ -27,7 +27,8 @@ def identify(machines: Machines, address: str) -> Identity | None:
     return None
 
 
-def _profile(instance: Instance) -> InstanceProfile | None:
+def profile_of(instance: Instance) -> InstanceProfile | None:
+    """The instance profile of an instance, None where it has none or that is gone."""
     held = instance.iam_instance_profile
     if not held:
         return None
@@ -39,7 +40,7 @@ def _profile(instance: Instance) -> InstanceProfile | None:
 
 
 def _identity(instance: Instance) -> Identity:
-    profile = _profile(instance)
+    profile = profile_of(instance)
     role = profile.roles[0] if profile is not None and profile.roles else None
     pair = instance.ec2_backend.key_pairs.get(instance.key_name)
     shows_tags = instance.metadata_options.instance_metadata_tags == "enabled"

@@ -106,6 +106,11 @@ class Machines:
         set_state(instance, "shutting-down")
         self._submit(machine, lambda: self._terminate(machine))
 
+    def runs(self, instance: Instance, service: str) -> bool:
+        """Whether a host runs a service of systemd's at this moment."""
+        machine = self._machines.get(instance.id)
+        return machine is not None and machine.pid is not None and hosts.runs(self._settings, instance.id, service)
+
     def refresh_address(self, instance: Instance) -> None:
         """Bring a running host's public address in line with what EC2 says."""
         machine = self._machines.get(instance.id)

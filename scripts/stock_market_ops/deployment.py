@@ -19,13 +19,14 @@ class DeploymentError(Exception):
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """An EC2 instance as the inventory saw it when `cloud.yml` last ran."""
+    """An EC2 instance as the inventory saw it when `cloud.yml` last ran. `access` is how SSH reaches it: ssh or ssm."""
 
     name: str
     instance_id: str
     public_address: str
     private_address: str
     services: list[str]
+    access: str = "ssh"
 
 
 class Deployment(msgspec.Struct, frozen=True):

@@ -17,11 +17,17 @@ from local_cloud.iam_policy import Decision, Request, decide, statements_of
 ROLE = f"arn:aws:iam::123456789012:role/{NAME}-instance"
 BUCKET = f"arn:aws:s3:::{DATA}"
 POLICY = json.dumps(render("network", "s3_endpoint_policy.json.j2"))
+WITH_AGENT = json.dumps(render("network", "s3_endpoint_policy.json.j2", stock_market_access="ssm"))
+AGENT = "arn:aws:s3:::amazon-ssm-us-east-1/3.3.1345.0/debian_amd64/amazon-ssm-agent.deb"
 
 
-def asked(action: str, resource: str, role: str = ROLE) -> Decision:
+def asked(action: str, resource: str, role: str = ROLE, policy: str = POLICY) -> Decision:
     context = {"aws:principalarn": (role,)}
-    return decide(statements_of(POLICY), Request(action, resource, context, (role, "123456789012")))
+    return decide(statements_of(policy), Request(action, resource, context, (role, "123456789012")))
+
+
+def asked_by_nobody(action: str, resource: str, policy: str) -> Decision:
+    return decide(statements_of(policy), Request(action, resource, {}, ("anonymous",)))
 
 
 def test_all_that_the_consumers_role_may_do_in_s3_passes_the_endpoint() -> None:
@@ -39,6 +45,15 @@ def test_nothing_else_passes_it() -> None:
     assert asked("s3:PutObject", "arn:aws:s3:::somebody-elses/quotes/x") is Decision.SILENT
     assert asked("s3:DeleteObject", f"{BUCKET}/quotes/x") is Decision.SILENT
     assert asked("s3:GetObject", f"{BUCKET}/quotes/x", ROLE.replace(NAME, "another")) is Decision.SILENT
+
+
+def test_with_session_manager_everybody_fetches_the_agent_and_nothing_more_passes() -> None:
+    assert asked_by_nobody("s3:GetObject", AGENT, WITH_AGENT) is Decision.ALLOW
+    assert asked_by_nobody("s3:GetObject", AGENT, POLICY) is Decision.SILENT
+    assert asked_by_nobody("s3:GetObject", f"{BUCKET}/quotes/x", WITH_AGENT) is Decision.SILENT
+    assert asked_by_nobody("s3:GetObject", AGENT.replace("us-east-1", "eu-west-1"), WITH_AGENT) is Decision.SILENT
+    assert asked("s3:PutObject", AGENT, policy=WITH_AGENT) is Decision.SILENT
+    assert asked("s3:PutObject", f"{BUCKET}/quotes/x", policy=WITH_AGENT) is Decision.ALLOW
 
 
 @pytest.fixture

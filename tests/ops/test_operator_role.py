@@ -22,6 +22,7 @@ NODE = {
     "stock_market_public_address": "203.0.113.7",
     "stock_market_private_address": "10.0.0.7",
     "stock_market_instance_id": "i-1",
+    "stock_market_instance_access": "ssh",
 }
 AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 PASSWORD = "0123456789abcdefghijABCDEFGHIJ01"
@@ -111,7 +112,7 @@ def test_every_file_is_its_owners_only(state: Path) -> None:
 def test_query_and_status_read_what_the_role_wrote(state: Path) -> None:
     known = deployment.load("shop", state.parent)
     assert known.bootstrap_servers == "203.0.113.7:9092"
-    assert known.instances == [Instance("node-1", "i-1", "203.0.113.7", "10.0.0.7", ["kafka", "stock_consumer"])]
+    assert known.instances == [Instance("node-1", "i-1", "203.0.113.7", "10.0.0.7", ["kafka", "stock_consumer"], "ssh")]
     assert known.carrying("stock_producer") == []
 
 
@@ -195,6 +196,42 @@ def test_ssh_takes_the_configuration_for_each_instance_and_by_default(state: Pat
         assert options["hostkeyalias"] == "i-1"
         assert options["identityfile"] == str(state / "ssh" / "id_ed25519")
         assert options["userknownhostsfile"] == str(state / "known_hosts")
+
+
+def test_ssh_goes_through_session_manager_with_the_deployments_own_profile_and_endpoint(folder: Path) -> None:
+    """Whatever the shell says; ssh itself runs the command, with a stand-in for aws that tells how it was called."""
+    state, tools = folder / "it's there" / "closed", folder / "tools"
+    tools.mkdir()
+    asked = folder / "asked"
+    (tools / "aws").write_text(
+        f'#!/bin/sh\nprintf \'%s\\n\' "$@" "$AWS_PROFILE" "$AWS_CONFIG_FILE" "$AWS_ENDPOINT_URL" >\'{asked}\'\nexit 1\n'
+    )
+    (tools / "aws").chmod(0o755)
+    session = "aws ssm start-session --target i-1 --parameters portNumber=%p --endpoint-url http://127.0.0.1:1"
+    node = NODE | {"stock_market_instance_access": "ssm", "stock_market_session_command": session}
+    given = variables(state, stock_market_endpoint_url=ENDPOINT)
+    nodes = {"node-1": node, "node-2": NODE}
+    done = playbook.run(folder, PLAY, playbook.local_inventory(given, stock_market=nodes, kafka=nodes))
+    assert done.code == 0, done.output
+    shell = {"PATH": f"{tools}:{os.environ['PATH']}", "AWS_PROFILE": "other", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    tried = subprocess.run(
+        ["ssh", "-F", str(state / "ssh_config"), "node-1", "true"],
+        env=os.environ | shell,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tried.returncode == 255
+    *arguments, profile, config, endpoint = asked.read_text().splitlines()
+    assert arguments == session.replace("%p", "22").split()[1:]
+    assert (profile, config, endpoint) == ("shop", str(state / "aws" / "config"), ENDPOINT)
+    known = deployment.load("closed", state.parent)
+    assert [instance.access for instance in known.instances] == ["ssm", "ssh"]
+    told = subprocess.run(
+        ["ssh", "-G", "-F", str(state / "ssh_config"), "node-2"], capture_output=True, text=True, check=True
+    )
+    assert "proxycommand" not in told.stdout
 
 
 def test_a_shell_that_sources_the_environment_talks_to_the_deployment(state: Path) -> None:

@@ -194,6 +194,13 @@ def test_every_region_prices_the_same_families_and_the_table_has_a_date() -> Non
     assert table.source
 
 
+def test_instances_without_an_open_port_for_ssh_are_said_to_be_so() -> None:
+    assert "no inbound port" not in screen.render(facts(), prices.load(), [])
+    said = screen.render(facts(access="ssm"), prices.load(), [])
+    assert "access" in said
+    assert "SSH through Session Manager; no inbound port for it" in said
+
+
 def test_the_answer_fits_on_one_screen() -> None:
     lines = screen.render(facts(instances=nodes(*["t3.small"] * 3)), prices.load(), ["Something."]).splitlines()
     assert len(lines) < 45

@@ -36,6 +36,7 @@ from local_cloud.settings import FaultSettings, Settings
 from local_cloud.trino.engine import TrinoEngine
 
 SECONDS_TO_CHANGE = 0.5
+REGION, VERSION = "us-east-1", "3.3.1345.0"
 
 
 class NoHosts(Machines):
@@ -43,6 +44,7 @@ class NoHosts(Machines):
 
     def __init__(self) -> None:
         self._finish: dict[str, tuple[Instance, Callable[[], None]]] = {}
+        self._first_boots: dict[str, FirstBoot] = {}
 
     def instances(self) -> list[Instance]:
         """Every instance that is not terminated."""
@@ -55,7 +57,8 @@ class NoHosts(Machines):
 
     def launch(self, instance: Instance, memory_mib: int, first_boot: FirstBoot, finish: Callable[[], None]) -> None:
         """Running, a moment later."""
-        del memory_mib, first_boot
+        del memory_mib
+        self._first_boots[instance.id] = first_boot
         self._finish[instance.id] = (instance, finish)
         self.start(instance)
 
@@ -83,6 +86,11 @@ class NoHosts(Machines):
 
         set_state(instance, "shutting-down")
         self._later(end)
+
+    def runs(self, instance: Instance, service: str) -> bool:
+        """Whether the first boot of a running instance fetched the service's package from AWS."""
+        package = f"amazonaws.com/amazon-ssm-{REGION}/{VERSION}/debian_amd64/{service}.deb".encode()
+        return instance.state == "running" and package in self._first_boots[instance.id].user_data
 
     def refresh_address(self, instance: Instance) -> None:
         """There is no host to tell."""

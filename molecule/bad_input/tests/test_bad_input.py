@@ -94,6 +94,11 @@ CALLER = [
 
 NETWORK = [
     Case(
+        "an access that there is not",
+        "stock_market_access is 'telnet': the instances are reached by ssh or by ssm (Session Manager).",
+        {"stock_market_access": "telnet"},
+    ),
+    Case(
         "open CIDR",
         "stock_market_operator_cidr is '0.0.0.0/0', which would open SSH and Kafka to the whole internet: "
         "give your own address (203.0.113.7/32), or set network_allow_the_whole_internet=true if that is really meant.",

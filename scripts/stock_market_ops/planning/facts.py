@@ -135,7 +135,7 @@ class Facts(msgspec.Struct, frozen=True):
 
     `resources` are the kinds of what the deployment has already, one a resource; `obstacles` what the roles' own checks
     have found in the way; `market_data` the report on what is to be replayed, a line each; `volume_gib` is the
-    size of each instance's volume.
+    size of each instance's volume; `access` is how the operator reaches them, ssh or ssm.
     """
 
     deployment: str
@@ -163,6 +163,7 @@ class Facts(msgspec.Struct, frozen=True):
     costs: Costs
     lake_formation: LakeFormation
     history: History | None = None
+    access: str = "ssh"
 
     def new(self) -> list[Declared]:
         """Return the instances that are still to be made."""

@@ -41,6 +41,8 @@ def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator
     for instance in facts.instances:
         yield _line(label, _instance(facts, instance))
         label = ""
+    if facts.access == "ssm":
+        yield _line("access", "SSH through Session Manager; no inbound port for it")
     label = "replay"
     for line in facts.market_data:
         yield _line(label, line)

@@ -1,0 +1,96 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: which instances Session Manager reaches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from botocore import exceptions as boto_errors
+
+DOCUMENTATION = r"""
+---
+module: ssm_instances_info
+short_description: Which instances Session Manager reaches
+description:
+  - Asks Systems Manager for the instances whose agent answers (PingStatus Online). Only reads.
+  - An instance is not known to Systems Manager before its agent has registered it.
+options:
+  instance_ids:
+    description: The instances to ask about.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds to go on asking until all of them are reached; 0 asks once.
+    type: int
+    default: 0
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode: {description: Only reads., support: full}
+  diff_mode: {description: Has nothing to show., support: none}
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Wait until Session Manager reaches the instances
+  ssm_instances_info:
+    region: us-east-1
+    instance_ids: [i-0123456789abcdef0]
+    timeout: 300
+  register: reached
+"""
+
+RETURN = r"""
+online: {description: The instances that are reached., returned: always, type: list, elements: str, sample: []}
+missing: {description: The others., returned: always, type: list, elements: str, sample: [i-0123456789abcdef0]}
+"""
+
+SECONDS_BETWEEN_QUESTIONS = 3
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_InstanceInformationStringFilter.html
+MOST_AT_ONCE = 100
+
+
+def online(client: Any, instance_ids: Sequence[str]) -> set[str]:
+    """Those of the instances that Session Manager reaches."""
+    found: set[str] = set()
+    pages = client.get_paginator("describe_instance_information")
+    for start in range(0, len(instance_ids), MOST_AT_ONCE):
+        asked = [{"Key": "InstanceIds", "Values": list(instance_ids[start : start + MOST_AT_ONCE])}]
+        for page in pages.paginate(Filters=asked):
+            entries = page["InstanceInformationList"]
+            found |= {entry["InstanceId"] for entry in entries if entry["PingStatus"] == "Online"}
+    return found
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(
+        argument_spec={
+            "instance_ids": {"type": "list", "elements": "str", "required": True},
+            "timeout": {"type": "int", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    wanted = module.params["instance_ids"]
+    give_up = time.monotonic() + module.params["timeout"]
+    client = module.client("ssm")
+    try:
+        reached = online(client, wanted)
+        while set(wanted) - reached and time.monotonic() < give_up:
+            time.sleep(SECONDS_BETWEEN_QUESTIONS)
+            reached = online(client, wanted)
+    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+        module.fail_json_aws(error, msg="Systems Manager could not be asked for its instances")
+    missing = [identifier for identifier in wanted if identifier not in reached]
+    module.exit_json(changed=False, online=sorted(reached), missing=missing)
+
+
+if __name__ == "__main__":
+    main()
