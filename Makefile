@@ -7,6 +7,8 @@ SHELL := /bin/bash
 ifeq ($(filter lint-%,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
+# -e gives variables of this file the shell's values, -i goes on after errors, -t only pretends.
+$(foreach flag,e i t,$(if $(findstring $(flag),$(firstword -$(MAKEFLAGS))),$(error make's flag -$(flag), from MAKEFLAGS or the command line, can't be used here: unset MAKEFLAGS)))
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Words are choices; texts are passed on unchanged. Except for ENV, all are read only from the command line: a shell's variables
@@ -145,7 +147,7 @@ test-debian-13: system venv-test  ## runs the scenario default with instances of
 test-operator: system venv-test  ## tries the operator's side on Debian 13 and Python 3.13, in a container, two minutes
 	tests/operator_side.sh
 
-test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 32 shells
+test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 35 shells
 	$(BIN)/molecule test -s hostile_shell
 
 audit: venv  ## looks for known vulnerabilities of pinned versions in OSV; exit code 2 if it cannot
