@@ -50,13 +50,16 @@ PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
 test chaos soak: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
+.PHONY: help plan policies up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 plan: venv  ## what site.yml would make, what it costs, and what stands in its way (ENV=aws); creates nothing
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.plan --inventory "$$ENV" --
+
+policies: venv  ## the IAM policies of whoever runs this, a file a verb, filled in for the deployment (ENV=aws)
+	$(PLAYBOOK) playbooks/policies.yml
 
 up: system venv  ## the whole pipeline, and Athena's answer over what it streamed (ENV=aws: on your account)
 	$(PLAYBOOK) playbooks/site.yml
