@@ -152,6 +152,7 @@ def do_everything(operators: Operators) -> None:
     operators.play("up", "cloud.yml")
     with ThreadPoolExecutor() as beside:
         planned = beside.submit(operators.play, "plan", "plan.yml")
+        operators.play("plan", "policies.yml")
         operators.play("up", "secrets.yml")
         put_quotes(cloud)
         operators.play("up", "analysis.yml", analyses_names=["freshness"])

@@ -104,6 +104,13 @@ def test_a_policy_of_the_longest_name_fits_into_a_managed_policy(name: str) -> N
     assert len("".join(json.dumps(policy).split())) <= MOST_CHARACTERS
 
 
+def test_make_policies_writes_these_policies(world: World) -> None:
+    folder = world.operators.folder / NAME / "policies"
+    assert {file.name: json.loads(file.read_text()) for file in folder.iterdir()} == {
+        f"operator_{name}.json": document for name, document in DOCUMENTS.items()
+    }
+
+
 def test_an_operator_touches_no_other_deployment(world: World) -> None:
     session = world.user("everything", *DOCUMENTS.values())
     ec2, administrator = session.ec2, world.operators.cloud.operator
