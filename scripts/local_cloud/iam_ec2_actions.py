@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -78,7 +79,7 @@ _NAMED: Mapping[str, tuple[str, ...]] = {
     "DisassociateRouteTable": ("AssociationId",),
     "ImportKeyPair": ("KeyName",),
     "ModifyInstanceAttribute": ("InstanceId",),
-    "ModifyInstanceCreditSpecification": ("InstanceCreditSpecification.1.InstanceId",),
+    "ModifyInstanceCreditSpecification": ("InstanceCreditSpecification.*.InstanceId",),
     "ModifyInstanceMetadataOptions": ("InstanceId",),
     "ModifyNetworkInterfaceAttribute": ("NetworkInterfaceId",),
     "ModifySubnetAttribute": ("SubnetId",),
@@ -92,12 +93,16 @@ _NAMED: Mapping[str, tuple[str, ...]] = {
     "RevokeSecurityGroupIngress": ("GroupId",),
     "RunInstances": (
         *("ImageId", "SubnetId", "SecurityGroupId", "KeyName"),
-        *("NetworkInterface.1.SubnetId", "NetworkInterface.1.SecurityGroupId", "NetworkInterface.1.Groups"),
+        *("NetworkInterface.*.SubnetId", "NetworkInterface.*.SecurityGroupId", "NetworkInterface.*.Groups"),
     ),
     "StartInstances": ("InstanceId",),
     "StopInstances": ("InstanceId",),
     "TerminateInstances": ("InstanceId",),
 }
+# What names resources by anything but their ids; nobody but the administrator may do that here.
+_BY_OTHER_NAMES = re.compile(
+    r"PublicIp|SecurityGroup\.\d+|NetworkInterface\.\d+\.NetworkInterfaceId|LaunchTemplate\..+"
+)
 _READS = ("Describe", "Get", "Search")
 
 
@@ -105,10 +110,13 @@ def checks_of(action: str, form: Form, region: str) -> list[Check] | None:
     """All that has to be allowed for a call; None if that is not known here."""
     if action not in _NAMED and action not in _MADE:
         return [Check(f"ec2:{action}", "*")] if action.startswith(_READS) else None
+    identifiers = list(_identifiers(action, form))
+    if (action in _NAMED and not identifiers) or any(map(_BY_OTHER_NAMES.fullmatch, form)):
+        return None
     asked = dict(_tags(form, "Tag."))
     given = _specified(form)
     found = []
-    for identifier in _identifiers(action, form):
+    for identifier in identifiers:
         resource, own = _resource(region, identifier)
         wanted = asked if action in {"CreateTags", "DeleteTags"} else given.get(_kind(identifier), {})
         found.append(Check(f"ec2:{action}", resource, tag_conditions(own, wanted)))
@@ -125,10 +133,8 @@ def checks_of(action: str, form: Form, region: str) -> list[Check] | None:
 
 
 def _numbered(form: Form, name: str) -> Iterator[str]:
-    for key, value in form.items():
-        head, _, tail = key.rpartition(".")
-        if key == name or (head == name and tail.isdigit()):
-            yield value
+    pattern = re.compile(rf"{re.escape(name)}(\.\d+)?".replace(r"\*", r"\d+"))
+    return (value for key, value in form.items() if pattern.fullmatch(key))
 
 
 def _tags(form: Form, prefix: str) -> Iterator[tuple[str, str]]:
