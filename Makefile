@@ -52,13 +52,16 @@ PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
 test chaos soak: PACKAGES += gcc libc6-dev
 
-.PHONY: help plan up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
+.PHONY: help plan policies up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 plan: venv  ## shows what site.yml would create, its cost, and what prevents it (ENV=aws); creates nothing
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.plan --inventory "$$ENV" --
+
+policies: venv  ## writes the IAM policies that the operator needs, one file per verb, filled in for the deployment (ENV=aws)
+	$(PLAYBOOK) playbooks/policies.yml
 
 up: system venv  ## creates the pipeline, and prints Athena's answers over its data (ENV=aws: on your account)
 	$(PLAYBOOK) playbooks/site.yml

@@ -56,6 +56,7 @@ WRITES: Mapping[str, frozenset[str]] = {
             *("AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile"),
             *("CreateUser", "DeleteUser", "TagUser", "UntagUser", "PutUserPolicy", "DeleteUserPolicy"),
             *("AttachUserPolicy", "DetachUserPolicy", "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey"),
+            "SimulatePrincipalPolicy",
         }
     ),
     "sts": frozenset({"AssumeRole"}),

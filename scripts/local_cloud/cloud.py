@@ -19,6 +19,7 @@ from local_cloud import (
     glue_propagation,
     hosts,
     iam_lag,
+    iam_simulation,
     iam_users,
     identities,
     s3_keys,
@@ -59,6 +60,7 @@ def install(machines: Machines, block: int) -> None:
     glue_propagation.install()
     iam_users.install()
     iam_lag.install()
+    iam_simulation.install()
     tagging_lag.install()
     budgets.install()
     s3_keys.install()

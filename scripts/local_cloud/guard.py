@@ -3,8 +3,8 @@
 The operator's own key is the account itself and may do everything. Everybody else (an instance's role through the
 metadata service, the analyst) may do what IAM's and the buckets' policies allow, and is refused as AWS refuses.
 
-Calls whose resources are not known here (all but S3's, Glue's catalog, Athena's queries and sts:AssumeRole) are
-refused to everybody else by name, unless they only read and are allowed on every resource. Session policies and
+Calls whose resources are not known here (iam_actions, iam_control_actions, iam_ec2_actions, iam_s3_actions) are refused
+to everybody else by name, unless they only read and are allowed on every resource. Session policies and
 permissions boundaries are refused when they come in, since they are not judged.
 
 `aws:SecureTransport` is true for every request here, though the endpoint speaks plain HTTP: it listens on a loopback
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from moto.athena.models import athena_backends
 from moto.s3.models import s3_backends
 
-from local_cloud import iam_actions, iam_s3_actions, sigv4
+from local_cloud import iam_actions, iam_control_actions, iam_ec2_actions, iam_s3_actions, sigv4
 from local_cloud.iam_callers import (
     PARTITION,
     AccessDeniedError,
@@ -31,9 +31,10 @@ from local_cloud.iam_callers import (
     find_role,
     trusts,
 )
+from local_cloud.iam_check import Check
 from local_cloud.iam_policy import Decision, Request, UnsupportedPolicyError, check, decide, statements_of
 from local_cloud.incoming import Incoming
-from local_cloud.refusals import RefusedError, access_denied, bad_key, not_served
+from local_cloud.refusals import JSON_SERVICES, RefusedError, access_denied, bad_key, not_served
 from local_cloud.settings import ACCOUNT_ID
 
 _DOCUMENTS = ("PolicyDocument", "AssumeRolePolicyDocument")
@@ -188,21 +189,17 @@ class Guard:
         if caller.is_administrator:
             return
         service = incoming.service
-        region = incoming.region
-        parameters = incoming.parameters if service in {"glue", "athena"} else {}
-        place = iam_actions.Place(region, ACCOUNT_ID, lambda query: _workgroup_of(region, query))
-        pairs = iam_actions.actions_of(service, incoming.action, parameters, place)
         context = self._context(incoming)
-        if pairs is None:
-            prefix = {"tagging": "tag"}.get(service, service)
-            pairs = [(f"{prefix}:{incoming.action}", "*")]
-            problem = caller.problem(*pairs[0], context)
+        checks = _checks_of(incoming)
+        if checks is None:
+            checks = [Check(f"{service}:{incoming.action}", "*")]
+            problem = caller.problem(checks[0].action, "*", context)
             readable = incoming.action.startswith(_READS)
-            if (problem and caller.may_somewhere(pairs[0][0])) or (not problem and not readable):
+            if (problem and caller.may_somewhere(checks[0].action)) or (not problem and not readable):
                 why = "it knows only for the administrator that it is allowed"
                 raise RefusedError(not_served(service, incoming.action, why))
-        for action, resource in pairs:
-            caller.authorize(action, resource, context)
+        for one in checks:
+            caller.authorize(one.action, one.resource, {**context, **one.context})
 
     @staticmethod
     def _check_documents(incoming: Incoming) -> None:
@@ -221,6 +218,20 @@ class Guard:
             except UnsupportedPolicyError as error:
                 why = f"it can't judge a policy with {error}"
                 raise RefusedError(not_served(incoming.service, incoming.action, why)) from error
+
+
+def _checks_of(incoming: Incoming) -> list[Check] | None:
+    """All that has to be allowed for a call of others than S3 and STS; None if that is not known here."""
+    service, action, region = incoming.service, incoming.action, incoming.region
+    if service == "ec2":
+        return iam_ec2_actions.checks_of(action, incoming.form, region)
+    parameters = incoming.parameters if service in JSON_SERVICES else incoming.form
+    if service in {"glue", "athena"}:
+        place = iam_actions.Place(region, ACCOUNT_ID, lambda query: _workgroup_of(region, query))
+        pairs = iam_actions.actions_of(service, action, parameters, place)
+        if pairs is not None:
+            return [Check(*pair) for pair in pairs]
+    return iam_control_actions.checks_of(service, action, parameters, region)
 
 
 def _workgroup_of(region: str, query: str) -> str | None:

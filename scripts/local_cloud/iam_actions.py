@@ -13,7 +13,7 @@ from typing import Any
 Pairs = list[tuple[str, str]]
 Parameters = Mapping[str, Any]
 
-_DATABASE_CALLS = frozenset({"GetDatabase", "UpdateDatabase", "DeleteDatabase"})
+_DATABASE_CALLS = frozenset({"GetDatabase", "UpdateDatabase"})
 _TABLE_CALLS = frozenset({"GetTable", "DeleteTable"})
 _TABLE_INPUT_CALLS = frozenset({"CreateTable", "UpdateTable"})
 _PARTITION_CALLS = frozenset(
@@ -83,6 +83,15 @@ def glue_database_arns(region: str, account_id: str, database: str) -> list[str]
     return glue_table_arns(region, account_id, database, "*")[:2]
 
 
+def glue_database_deletion_arns(region: str, account_id: str, database: str) -> list[str]:
+    """The ARNs on which the deletion of a database has to be allowed: all that is in it with it.
+
+    https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
+    """
+    functions = f"arn:aws:glue:{region}:{account_id}:userDefinedFunction/{database.lower()}/*"
+    return [*glue_table_arns(region, account_id, database, "*"), functions]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a call is made.
@@ -120,6 +129,8 @@ def actions_of(service: str, action: str, parameters: Parameters, place: Place) 
 
 def _glue_arns(action: str, parameters: Parameters, place: Place) -> list[str] | None:
     region, account_id = place.region, place.account_id
+    if action == "DeleteDatabase":
+        return glue_database_deletion_arns(region, account_id, str(parameters.get("Name", "")))
     if action in _DATABASE_CALLS:
         return glue_database_arns(region, account_id, str(parameters.get("Name", "")))
     if action == "CreateDatabase":

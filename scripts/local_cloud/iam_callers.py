@@ -23,6 +23,10 @@ class AccessDeniedError(Exception):
     """A caller may not do something; the text is AWS's."""
 
 
+WATCHERS: list[Callable[[Caller, Request], None]] = []
+"""Told of all that somebody has to be allowed, before it is judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A principal, as policies mean it.
@@ -64,19 +68,23 @@ class Caller:
             version = next(version for version in policy.versions if version.is_default)
             yield from statements_of(version.document)
 
-    def problem(self, action: str, resource: str, context: Context | None = None) -> str:
-        """Why the caller may not do this, in AWS's words; empty if it may.
-
-        Raises:
-            UnsupportedPolicyError: if one of its policies can't be judged.
-        """
+    def request(self, action: str, resource: str, context: Context | None = None) -> Request:
+        """What is judged, with all condition keys that it carries."""
         own = {**self.context, "aws:securetransport": ("true",), **(context or {})}
         if self.via:
             own["aws:calledvia"] = self.via
         if action == "s3:PutObject":
             # A write that a service makes for the caller has no HTTP request here; it makes an object all the same.
             own.setdefault("s3:objectcreationoperation", ("true",))
-        request = Request(action, resource, own, self.names)
+        return Request(action, resource, own, self.names)
+
+    def problem(self, action: str, resource: str, context: Context | None = None) -> str:
+        """Why the caller may not do this, in AWS's words; empty if it may.
+
+        Raises:
+            UnsupportedPolicyError: if one of its policies can't be judged.
+        """
+        request = self.request(action, resource, context)
         owner, statements = _bucket_policy(action, resource)
         of_resource = decide(statements, request)
         # Another account's bucket is open to nobody whom its own policy does not let in.
@@ -107,6 +115,8 @@ class Caller:
             UnsupportedPolicyError: if one of its policies can't be judged.
         """
         for resource in [resources] if isinstance(resources, str) else resources:
+            for watch in WATCHERS:
+                watch(self, self.request(action, resource, context))
             problem = self.problem(action, resource, context)
             if problem:
                 raise AccessDeniedError(problem)
@@ -183,6 +193,17 @@ def _user(user: User) -> Caller:
         return user
 
     return Caller(user.arn, (user.arn, ACCOUNT_ID), holder, {**_context(user.arn), "aws:username": (user.name,)})
+
+
+def find_principal(arn: str) -> Caller | None:
+    """The user or the role of that ARN, as who makes a request."""
+    backend = iam_backends[ACCOUNT_ID][PARTITION]
+    users: dict[str, User] = backend.users
+    for user in list(users.values()):
+        if user.arn == arn:
+            return _user(user)
+    role = next((role for role in list(backend.roles.values()) if role.arn == arn), None)
+    return None if role is None else role_session(role.arn, "simulated")
 
 
 def trusts(role: Role, caller_names: tuple[str, ...], context: Context | None = None) -> bool:

@@ -16,11 +16,13 @@ KEYS = frozenset(
         *("aws:calledvia", "aws:principalaccount", "aws:principalarn", "aws:requestedregion", "aws:securetransport"),
         *("aws:sourceaccount", "aws:sourceip", "aws:username", "s3:delimiter", "s3:max-keys", "s3:prefix"),
         *("s3:if-none-match", "s3:objectcreationoperation"),
+        *("aws:tagkeys", "ec2:createaction", "iam:passedtoservice", "iam:policyarn"),
     }
 )
 """The keys that a request here carries where AWS's would. Another key is none that is absent, but one not known."""
 
-_MULTIPLE = frozenset({"aws:calledvia"})
+_BY_TAG = ("aws:requesttag/", "aws:resourcetag/")
+_MULTIPLE = frozenset({"aws:calledvia", "aws:tagkeys"})
 _QUANTIFIERS = ("ForAnyValue:", "ForAllValues:")
 
 
@@ -101,7 +103,7 @@ def _condition(operator: str, key: str, values: Any) -> Condition:
     name = name.removesuffix("IfExists")
     if name not in _OPERATORS and name != "Null":
         raise UnsupportedPolicyError(f"the condition operator {operator}")
-    if key.lower() not in KEYS:
+    if key.lower() not in KEYS and not key.lower().startswith(_BY_TAG):
         raise UnsupportedPolicyError(f"the condition key {key}")
     if bool(quantifier) != (key.lower() in _MULTIPLE) and name != "Null":
         raise UnsupportedPolicyError(f"{operator} with the condition key {key}")

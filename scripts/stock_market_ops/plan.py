@@ -20,10 +20,11 @@ import msgspec
 import operator_shell
 from stock_market_ops.deployment import ROOT
 from stock_market_ops.planning import judge, prices, screen
-from stock_market_ops.planning.facts import Facts
+from stock_market_ops.planning.facts import Facts, Rights
 
 EXIT_IN_THE_WAY = 1
 _LAST_TASK = "Show the answer"
+_RIGHTS_TASK = "Ask what of them IAM denies"
 _LIMIT_SECONDS = 300
 
 
@@ -77,14 +78,18 @@ def facts_of(output: str, errors: str) -> Facts:
         # A command line that is wrong is answered with all of the usage, and one line of what is wrong.
         wrong = [line for line in said if "error" in line.lower()] or said or ["it said nothing"]
         raise PlanError(f"playbooks/plan.yml could not be run: {' '.join(wrong[-1].split())}") from error
-    failure = "playbooks/plan.yml ended early and did not say why"
+    failure, lines = "playbooks/plan.yml ended early and did not say why", []
     for task in (task for play in document["plays"] for task in play["tasks"]):
         result: dict[str, Any] = task["hosts"].get("localhost", {})
+        if task["task"]["name"] == _RIGHTS_TASK and result.get("denied"):
+            rights = msgspec.convert(result, Rights)
+            lines = [*screen.rights(rights), *judge.rights(rights)]
         if result.get("failed"):
             failure = str(result.get("msg", failure))
         elif task["task"]["name"] == _LAST_TASK and "msg" in result:
             return msgspec.convert(result["msg"], Facts, strict=False)
-    raise PlanError(failure)
+    raise PlanError("
+".join([*lines, failure]))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from tests.support.engine import engine
 from werkzeug.serving import make_server
 
-from local_cloud import glue_crawler, iam_users
+from local_cloud import glue_crawler, iam_simulation, iam_users
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
 from local_cloud.glue import api as glue_api
@@ -142,6 +142,7 @@ def enforcing_cloud(directory: Path, guard: Guard | None = None) -> Iterator[Enf
     moto_api_backend.reset()
     glue_crawler.install()
     glue_api.install()
+    iam_simulation.install()
     iam_users.install()
     executor = athena.install(engine())
     settings = Settings("unit-test", 77, directory / "unit-test")

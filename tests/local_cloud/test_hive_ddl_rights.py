@@ -84,3 +84,10 @@ def test_a_database_goes_with_all_its_tables_only_for_who_may_delete_them(lake: 
     with pytest.raises(AccessDeniedError, match="glue:DeleteTable"):
         lake.run("DROP DATABASE market CASCADE", caller=lake.analyst(allowed, denied))
     assert lake.lines("SHOW TABLES") == ["quotes"]
+
+
+def test_a_database_goes_only_for_who_may_delete_its_functions_too(lake: DdlLake) -> None:
+    allowed = {"Effect": "Allow", "Action": "glue:*", "Resource": TABLE[:2] + EVERY_TABLE}
+    with pytest.raises(AccessDeniedError, match=r"glue:DeleteDatabase on resource: .*:userDefinedFunction/market/\*"):
+        lake.run("DROP DATABASE market", caller=lake.analyst(allowed))
+    assert lake.lines("SHOW TABLES") == []

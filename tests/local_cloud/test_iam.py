@@ -306,9 +306,9 @@ def test_boundaries_and_session_policies_are_refused(cloud: Enforcing) -> None:
 
 
 def test_what_is_known_of_the_administrator_alone_is_refused_by_name_to_others(cloud: Enforcing) -> None:
-    session = cloud.user("builder", allow(["ec2:DescribeVpcs", "ec2:CreateVpc"]))
+    session = cloud.user("builder", allow(["ec2:DescribeVpcs", "ec2:CreateKeyPair"]))
     assert session.ec2.describe_vpcs()["Vpcs"]
-    assert error_of(session.ec2.create_vpc, CidrBlock="10.0.0.0/16") == ("NotImplemented", 501)
+    assert error_of(session.ec2.create_key_pair, KeyName="k") == ("NotImplemented", 501)
     assert error_of(session.ec2.describe_subnets) == ("UnauthorizedOperation", 403)
 
 

@@ -17,6 +17,11 @@ TABLE = [f"{GLUE}:catalog", f"{GLUE}:database/market", f"{GLUE}:table/market/quo
     ("call", "parameters", "resources"),
     [
         ("glue:CreateDatabase", {"DatabaseInput": {"Name": "market"}}, TABLE[:2]),
+        (
+            "glue:DeleteDatabase",
+            {"Name": "market"},
+            [*TABLE[:2], f"{GLUE}:table/market/*", f"{GLUE}:userDefinedFunction/market/*"],
+        ),
         ("glue:GetTableVersion", {"DatabaseName": "market", "TableName": "quotes"}, TABLE),
         ("athena:CreateNamedQuery", {"WorkGroup": "market"}, [f"{ATHENA}:workgroup/market"]),
         ("athena:CreateNamedQuery", {}, [f"{ATHENA}:workgroup/primary"]),

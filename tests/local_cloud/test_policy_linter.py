@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.local_cloud.operator_work import operator_policy
 from tests.local_cloud.policies import (
     DATA,
     ONLY_AWS,
@@ -60,6 +61,52 @@ def policy_of(name: str) -> Policy:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_policy_has_no_finding(name: str) -> None:
     assert findings(policy_of(name)) == []
+
+
+# What whoever makes and removes a deployment can't be without; docs/iam.md tells what each of them means.
+INHERENT: dict[str, set[str]] = {
+    "plan": set(),
+    "up": {
+        *("CREDENTIALS_EXPOSURE", "PERMISSIONS_MANAGEMENT_ACTIONS", "PRIVILEGE_ESCALATION"),
+        "RESOURCE_POLICY_PRIVILEGE_ESCALATION",
+    },
+    "day2": {"CREDENTIALS_EXPOSURE"},
+    "down": {"PERMISSIONS_MANAGEMENT_ACTIONS"},
+}
+# All of EC2's kinds of resources that the operator's policies mean by */*.
+EC2_KINDS = (
+    *("elastic-ip", "instance", "internet-gateway", "key-pair", "network-interface", "route-table", "security-group"),
+    *("subnet", "volume", "vpc", "vpc-endpoint"),
+)
+# Of their kinds of resources the call names one, and the linter asks for all of them.
+ONE_OF_SEVERAL = {"athena:ListTagsForResource", "athena:TagResource"}
+
+
+def by_action(policy: Policy) -> Policy:
+    """The policy with one statement an action, about all its resources: the linter looks at each statement alone."""
+    resources: dict[str, list[str]] = {}
+    for statement in policy["Statement"]:
+        for action in set(listed(statement["Action"])) - ONE_OF_SEVERAL:
+            for resource in listed(statement["Resource"]):
+                own = (
+                    resource == "*" or resource.split(":")[2] == action.partition(":")[0] or action == "sts:AssumeRole"
+                )
+                kinds = EC2_KINDS if resource.endswith(":*/*") else ("",)
+                found = [resource.replace(":*/*", f":{kind}/*") for kind in kinds]
+                resources.setdefault(action, []).extend(found if own else [])
+    statements = [{"Effect": "Allow", "Action": action, "Resource": arns} for action, arns in resources.items()]
+    return {"Version": policy["Version"], "Statement": statements}
+
+
+@pytest.mark.parametrize("name", INHERENT)
+def test_an_operators_policy_has_no_finding_but_those_that_are_inherent(name: str) -> None:
+    policy = operator_policy(name)
+    found = {finding.partition(" ")[0] for finding in findings(policy)} - {"RESOURCE_MISMATCH"}
+    assert found == INHERENT[name]
+    mismatches = [finding for finding in findings(by_action(policy), auditors=False) if "RESOURCE_MISMATCH" in finding]
+    assert mismatches == []
+    text = (ROOT / "docs" / "iam.md").read_text(encoding="utf-8")
+    assert all(f"`{one}`" in text for one in INHERENT[name])
 
 
 @pytest.mark.parametrize("role", TRUSTED)

@@ -97,6 +97,11 @@ def _put(cloud: Enforcing, hour: int, sequences: range) -> None:
         s3.put_object(Bucket=DATA, Key=key, Body=body)
 
 
+def put_quotes(cloud: Enforcing, hour: int = 9) -> None:
+    """An object of quotes, as the consumer writes them."""
+    _put(cloud, hour, range(3))
+
+
 def crawl(cloud: Enforcing) -> None:
     """One crawl to its end."""
     glue = cloud.operator.glue

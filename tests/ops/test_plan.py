@@ -69,6 +69,7 @@ def facts(**changes: Any) -> Facts:
         "market_data": [],
         "obstacles": [],
         "lake_formation": {"iam_alone": True, "unknown": ""},
+        "rights": {"principal": "arn:aws:iam::123456789012:user/me", "denied": [], "unknown": []},
     }
     document |= changes
     document.setdefault("costs", costs(instances=document["instances"], region=document["region"]))
@@ -207,6 +208,39 @@ def test_the_answer_fits_on_one_screen() -> None:
     assert max(map(len, lines)) <= 120
 
 
+USER = "arn:aws:iam::123456789012:user/me"
+DENIED = {"policy": "up", "action": "iam:CreateRole", "resource": "arn:aws:iam::123456789012:role/mine-glue"}
+DENIED_LINE = "rights     denied: iam:CreateRole on arn:aws:iam::123456789012:role/mine-glue"
+
+
+def test_what_iam_denies_is_in_the_way_and_named_a_line_each_with_the_command_that_helps() -> None:
+    found = facts(rights={"principal": USER, "denied": [DENIED], "unknown": []})
+    (sentence,) = judge.obstacles(found)
+    assert "`make policies`" in sentence
+    assert f"attach operator_up.json to {USER}" in sentence
+    assert DENIED_LINE in screen.render(found, prices.load(), [sentence]).splitlines()
+
+
+def test_of_very_many_denied_rights_the_screen_shows_forty_and_says_how_many_more() -> None:
+    said = screen.render(facts(rights={"principal": USER, "denied": [DENIED] * 50, "unknown": []}), prices.load(), [])
+    assert said.count("denied:") == 40
+    assert "and 10 more" in said
+
+
+@pytest.mark.parametrize(
+    ("principal", "unknown", "line"),
+    [
+        (USER, [], "IAM allows all that make up needs"),
+        ("arn:aws:iam::123456789012:root", [], "the account itself may do everything"),
+        (USER, ["IAM does not tell it: no"], "not all is known: IAM does not tell it: no"),
+    ],
+)
+def test_what_is_not_denied_is_in_nobodys_way(principal: str, unknown: list[str], line: str) -> None:
+    found = facts(rights={"principal": principal, "denied": [], "unknown": unknown})
+    assert judge.obstacles(found) == []
+    assert f"rights     {line}" in screen.render(found, prices.load(), []).splitlines()
+
+
 def output(*tasks: tuple[str, dict[str, Any]]) -> str:
     found = [{"task": {"name": name}, "hosts": {"localhost": result}} for name, result in tasks]
     return "task times\n" + json.dumps({"plays": [{"tasks": found}]}, indent=1) + "\ntask times"
@@ -216,6 +250,17 @@ def test_a_playbook_that_ends_early_gives_its_last_sentence() -> None:
     first, last = {"failed": True, "msg": "rescued"}, {"failed": True, "msg": "No AWS credentials were found."}
     with pytest.raises(PlanError, match="No AWS credentials"):
         facts_of(output(("Check", first), ("Ask", last)), "")
+
+
+def test_a_playbook_that_iam_stops_says_all_that_is_denied_and_what_helps() -> None:
+    rights = {"principal": USER, "denied": [DENIED], "unknown": []}
+    last = {"failed": True, "msg": "EC2 does not tell which types there are."}
+    with pytest.raises(PlanError) as told:
+        facts_of(output(("Ask what of them IAM denies", rights), ("Ask", last)), "")
+    first, helps, *_, end = str(told.value).splitlines()
+    assert first == DENIED_LINE
+    assert "`make policies`" in helps
+    assert end == "EC2 does not tell which types there are."
 
 
 def test_a_playbook_that_did_not_start_is_said_with_its_own_words() -> None:

@@ -1,14 +1,17 @@
-"""The local cloud's API without hosts and without Trino, as a process: `... hostless DIRECTORY LAG NEW FAULTS`.
+"""The local cloud's API without hosts, as a process: `... hostless DIRECTORY LAG NEW FAULTS [engine]`.
 
 Instances are records whose states follow a clock, so the playbooks of the cloud run against it in seconds and without
 podman. It prints its address when it listens. LAG is how many seconds its lists are behind, NEW how many a new
-instance is not known, FAULTS are the settings of local_cloud.faults as JSON.
+instance is not known, FAULTS are the settings of local_cloud.faults as JSON. With a fifth argument, `engine`, Athena
+answers. All that others than the administrator have to be allowed is noted in DIRECTORY/rights.jsonl.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -26,11 +29,13 @@ from moto.ec2.models.instances import Instance
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from local_cloud import cloud, lag
+from local_cloud import allowed, cloud, iam_callers, lag
 from local_cloud.athena import api as athena
 from local_cloud.gate import Gate
 from local_cloud.guard import Guard
 from local_cloud.hosts import FirstBoot
+from local_cloud.iam_callers import Caller
+from local_cloud.iam_policy import Request
 from local_cloud.machines import Machines, set_state
 from local_cloud.settings import FaultSettings, Settings
 from local_cloud.trino.engine import TrinoEngine
@@ -99,11 +104,38 @@ class NoHosts(Machines):
         """There is no host to tell."""
 
 
-def serve(directory: Path, faults: FaultSettings) -> None:
+class Rights:
+    """Notes each right that a call of a user's or a role's needs, once."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._noted, self._lock = file, set[str](), threading.Lock()
+
+    def __call__(self, caller: Caller, one: Request) -> None:
+        """Note one."""
+        if caller.is_administrator:
+            return
+        told = {"caller": caller.arn, "action": one.action, "resource": one.resource, "context": dict(one.context)}
+        line = json.dumps(told, sort_keys=True)
+        with self._lock:
+            if line not in self._noted:
+                self._noted.add(line)
+                with self._file.open("a") as file:
+                    file.write(f"{line}\n")
+
+
+def serve(directory: Path, faults: FaultSettings, *, with_engine: bool) -> None:
     """Serve until the process is ended."""
     settings = Settings("unit-test", 77, directory / "unit-test", faults)
     cloud.install(NoHosts(), settings.block)
-    athena.install(TrinoEngine(directory / "trino"))
+    iam_callers.WATCHERS.append(Rights(directory / "rights.jsonl"))
+    # What a person makes beside a deployment; the bundle itself never does.
+    allowed.WRITES = {**allowed.WRITES, "ec2": allowed.WRITES["ec2"] | {"CreateVolume", "CreateNetworkInterface"}}
+    engine = TrinoEngine(directory / "trino")
+    if with_engine:
+        engine.start()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        atexit.register(engine.close)
+    athena.install(engine)
     gate = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Guard().admit)
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=cloud.QuietRequestHandler)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
@@ -112,4 +144,4 @@ def serve(directory: Path, faults: FaultSettings) -> None:
 
 if __name__ == "__main__":
     lag.SECONDS, lag.NEW_INSTANCE_SECONDS = float(sys.argv[2]), float(sys.argv[3])
-    serve(Path(sys.argv[1]), FaultSettings(**json.loads(sys.argv[4])))
+    serve(Path(sys.argv[1]), FaultSettings(**json.loads(sys.argv[4])), with_engine=sys.argv[5:] == ["engine"])

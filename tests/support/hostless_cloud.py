@@ -37,21 +37,24 @@ class HostlessCloud:
         )
 
     def play(
-        self, playbook: Path, deployment: str, *options: str, key: str = ADMINISTRATOR
+        self, playbook: Path, deployment: str, *options: str, key: str = ADMINISTRATOR, secret: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run a playbook over inventory/aws, with all that it prints in stdout. A session's key is its token, too."""
+        """Run a playbook over inventory/aws, with all that it prints in stdout.
+
+        A key without a secret is its own secret and, unless it is the administrator's, its session's token.
+        """
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_"))}
         environment = {
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": key,
-            "AWS_SECRET_ACCESS_KEY": key,
+            "AWS_SECRET_ACCESS_KEY": secret or key,
             "AWS_REGION": REGION,
             "STOCK_MARKET_DEPLOYMENT": deployment,
             "STOCK_MARKET_OPERATOR_CIDR": "203.0.113.7/32",
         }
-        if key != ADMINISTRATOR:
+        if key != ADMINISTRATOR and not secret:
             environment["AWS_SESSION_TOKEN"] = key
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory/aws", str(playbook)]
         # Without hosts there is nothing behind SSH.
@@ -71,11 +74,21 @@ class HostlessCloud:
 
 @contextmanager
 def hostless_cloud(
-    folder: Path, faults: Mapping[str, int], *, lag_seconds: float, unknown_seconds: float = 0
+    folder: Path,
+    faults: Mapping[str, int],
+    *,
+    lag_seconds: float,
+    unknown_seconds: float = 0,
+    with_engine: bool = False,
 ) -> Iterator[HostlessCloud]:
-    """Runs the cloud, with faults, with lists so many seconds behind, and with new instances unknown for some."""
+    """Runs the cloud, with faults, with lists that many seconds behind, and with new instances unknown for some.
+
+    `with_engine` starts Trino, so that Athena answers.
+    """
     command = [sys.executable, "-m", "tests.support.hostless", str(folder), str(lag_seconds), str(unknown_seconds)]
     command.append(json.dumps(faults))
+    if with_engine:
+        command.append("engine")
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'scripts'}:{ROOT}"}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -87,5 +100,6 @@ def hostless_cloud(
         assert endpoint, (folder / "log").read_text()
         yield HostlessCloud(endpoint, folder)
     finally:
-        process.kill()
-        process.wait()
+        # With SIGTERM it ends its engine, too.
+        process.terminate()
+        process.wait(timeout=30)

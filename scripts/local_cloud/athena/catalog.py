@@ -10,7 +10,7 @@ from moto.glue.models import FakeTable, GlueBackend, glue_backends
 
 from local_cloud.athena.errors import QueryError
 from local_cloud.glue_objects import NoSuchBucketError, ObjectStore, folder_of, is_hidden, split_s3_url
-from local_cloud.iam_actions import glue_database_arns, glue_table_arns
+from local_cloud.iam_actions import glue_database_arns, glue_database_deletion_arns, glue_table_arns
 from local_cloud.iam_callers import Caller, administrator
 
 CATALOG = "awsdatacatalog"
@@ -96,6 +96,10 @@ class Catalog:
     def authorize_database(self, action: str, database: str) -> None:
         """Judges a call of Glue's about a database."""
         self._caller.authorize(action, glue_database_arns(*self._place, database))
+
+    def authorize_database_deletion(self, database: str) -> None:
+        """Judges a call of Glue's that deletes a database."""
+        self._caller.authorize("glue:DeleteDatabase", glue_database_deletion_arns(*self._place, database))
 
     def authorize_table(self, action: str, database: str, table: str) -> None:
         """Judges a call of Glue's about a table."""

@@ -67,6 +67,22 @@ class LakeFormation(msgspec.Struct, frozen=True):
     unknown: str
 
 
+class Denied(msgspec.Struct, frozen=True):
+    """What IAM denies to the caller: an action on a resource, and the policy of docs/iam.md that allows it."""
+
+    policy: str
+    action: str
+    resource: str
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """What of site.yml IAM denies to `principal`, the caller's user or role; `unknown` says why some is not known."""
+
+    principal: str
+    denied: list[Denied]
+    unknown: list[str]
+
+
 class Name(msgspec.Struct, frozen=True):
     """A name of IAM, EC2, Glue or Athena."""
 
@@ -162,6 +178,7 @@ class Facts(msgspec.Struct, frozen=True):
     obstacles: list[str]
     costs: Costs
     lake_formation: LakeFormation
+    rights: Rights
     history: History | None = None
     access: str = "ssh"
 

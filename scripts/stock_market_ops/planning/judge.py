@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stock_market_ops.planning.facts import Facts
+from stock_market_ops.planning.facts import Facts, Rights
 
 MOST_HEAP_SHARE = 0.5
 """Share of an instance's memory that heaps may take; page cache, the JVMs, services and Debian need the rest."""
@@ -37,7 +37,24 @@ def needed(facts: Facts) -> dict[str, int | None]:
 
 def obstacles(facts: Facts) -> list[str]:
     """Return all that stands in the way; nothing where site.yml could go on."""
-    return [*facts.obstacles, *_memory(facts), *_quotas(facts), *_names(facts), *_lake_formation(facts)]
+    return [
+        *rights(facts.rights),
+        *facts.obstacles,
+        *_memory(facts),
+        *_quotas(facts),
+        *_names(facts),
+        *_lake_formation(facts),
+    ]
+
+
+def rights(found: Rights) -> Iterator[str]:
+    """Return what to do about what IAM denies; nothing where it denies nothing."""
+    if found.denied:
+        names = ", ".join(f"operator_{name}.json" for name in dict.fromkeys(one.policy for one in found.denied))
+        yield (
+            f"IAM denies {len(found.denied)} rights that make up needs, listed above: write the policies that give "
+            f"them with `make policies`, and have an administrator attach {names} to {found.principal} (docs/iam.md)."
+        )
 
 
 def _memory(facts: Facts) -> Iterator[str]:

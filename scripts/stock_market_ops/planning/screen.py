@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from stock_market_ops import tables
 from stock_market_ops.planning import bill, judge, prices, usage
-from stock_market_ops.planning.facts import Declared, Facts, History
+from stock_market_ops.planning.facts import Declared, Facts, History, Rights
 
 _LABEL_WIDTH = 11
 _WIDTH = 120
+_MOST_DENIED = 40
 _CATALOG = {True: "IAM alone decides about it", False: "Lake Formation decides about it too", None: ""}
 
 
@@ -31,6 +32,7 @@ def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator
     yield _line("plan", f"{facts.deployment} on {where}; nothing is created or changed")
     if facts.cloud_answers:
         yield _line("identity", f"account {facts.account}, {facts.caller}")
+        yield from rights(facts.rights)
         yield _line("region", f"{facts.region}: {', '.join(facts.zones) or 'zones unknown'}")
         image = facts.image
         told = f"{image['name']}, {image['id']}, {image['architecture']}" if image else "none"
@@ -62,6 +64,23 @@ def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator
     yield "In the way:"
     for sentence in in_the_way:
         yield textwrap.fill(f"  - {sentence}", _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+
+
+def rights(found: Rights) -> Iterator[str]:
+    """Lay out what IAM denies, a line each."""
+    label = "rights"
+    if not found.denied and not found.unknown:
+        root = found.principal.endswith(":root")
+        yield _line(label, "the account itself may do everything" if root else "IAM allows all that make up needs")
+        return
+    for one in found.denied[:_MOST_DENIED]:
+        yield f"{label:<{_LABEL_WIDTH}}denied: {one.action} on {one.resource}"
+        label = ""
+    if len(found.denied) > _MOST_DENIED:
+        yield f"{'':<{_LABEL_WIDTH}}and {len(found.denied) - _MOST_DENIED} more"
+    for reason in found.unknown:
+        yield _line(label, f"not all is known: {reason}")
+        label = ""
 
 
 def _instance(facts: Facts, instance: Declared) -> str:

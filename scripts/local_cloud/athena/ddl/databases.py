@@ -68,7 +68,7 @@ class DropDatabase:
             )
         for table in list(tables):
             catalog.authorize_table("glue:DeleteTable", self.name, table)
-        catalog.authorize_database("glue:DeleteDatabase", self.name)
+        catalog.authorize_database_deletion(self.name)
         catalog.backend.delete_database(self.name)
         return nothing()
 
