@@ -63,7 +63,8 @@ def entry_points(tasks: Any) -> Iterator[tuple[str, str]]:
             continue
         for part in ("block", "rescue", "always", "tasks", "pre_tasks", "post_tasks"):
             yield from entry_points(task.get(part))
-        loop = task.get("loop") if isinstance(task.get("loop"), list) else []
+        named = task.get("loop")
+        loop: list[Any] = named if isinstance(named, list) else []
         # tasks/obstacle.yml includes what the loops of plan.yml name.
         yield from ((item["role"], item["tasks"]) for item in loop if isinstance(item, dict) and "tasks" in item)
         for action in ("include_role", "import_role"):
