@@ -88,8 +88,7 @@ def facts_of(output: str, errors: str) -> Facts:
             failure = str(result.get("msg", failure))
         elif task["task"]["name"] == _LAST_TASK and "msg" in result:
             return msgspec.convert(result["msg"], Facts, strict=False)
-    raise PlanError("
-".join([*lines, failure]))
+    raise PlanError("\n".join([*lines, failure]))
 
 
 def _parser() -> argparse.ArgumentParser:
