@@ -1,4 +1,4 @@
-"""Importing this puts the project's module_utils where Ansible's modules look for them."""
+"""On import, makes the project's module_utils available to Ansible's modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ansible's modules, which are no package, as Python modules under test."""
+"""Imports Ansible's modules, which are not a package, as Python modules under test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The playbooks of the cloud against a cloud that is behind, throttles, loses connections and ends credentials."""
+"""The playbooks of the cloud against a cloud that lags, throttles, drops connections and expires credentials."""
 
 from __future__ import annotations
 

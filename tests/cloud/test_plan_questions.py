@@ -1,4 +1,4 @@
-"""What `make plan` asks: quotas and what is used of them, and whose names are taken."""
+"""What `make plan` asks: quotas and their use, and which names are taken."""
 
 from __future__ import annotations
 

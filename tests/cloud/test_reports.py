@@ -1,4 +1,4 @@
-"""What `make logs` collects holds no secret and says what it could not have."""
+"""The archive of `make logs` contains no secret and lists what could not be collected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Teardown's search finds all that carries a deployment's tags, and nothing else."""
+"""The teardown's search finds all resources with a deployment's tags, and no others."""
 
 from __future__ import annotations
 

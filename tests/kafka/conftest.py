@@ -1,4 +1,4 @@
-"""Brokers of these tests' own, and a way to run the modules that talk to them."""
+"""Brokers for these tests, and a way to run the modules that use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises of the module kafka_broker_config, on real brokers: what they have in common changes while they run."""
+"""Promises of the module kafka_broker_config, on real brokers: cluster-wide properties change while they run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Topics stay within the brokers' volumes: what they are bounded to, what is refused, and how much history is left."""
+"""Topics stay within the brokers' volumes: their bounds, what is refused, and how much history remains."""
 
 from __future__ import annotations
 

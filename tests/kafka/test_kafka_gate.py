@@ -1,4 +1,4 @@
-"""Promises of the gate: a broker is only stopped where the cluster stands it, and is back when the gate says so."""
+"""Promises of the gate: a broker stops only if the cluster can lose it, and is back when the gate says so."""
 
 from __future__ import annotations
 

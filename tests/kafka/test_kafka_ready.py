@@ -1,4 +1,4 @@
-"""Promises of the readiness probe: it speaks the protocol as others do, and passes only when a record went round."""
+"""Promises of the readiness probe: it speaks the protocol as others do, and passes only after a record's round trip."""
 
 from __future__ import annotations
 

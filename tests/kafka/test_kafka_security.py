@@ -1,4 +1,4 @@
-"""Promises of the modules on a broker that takes nobody without a password, and of their own TLS and SCRAM."""
+"""Promises of the modules on a broker that requires a password, and of their own TLS and SCRAM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises of the role kafka: what one broker may become is decided by what all of them are."""
+"""Promises of the role kafka: the versions of all brokers decide to which version one may change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""athena_workgroup brings a workgroup to the state that is asked for, says what it changes, and rests then."""
+"""athena_workgroup brings a workgroup to the requested state, reports its changes, and is idempotent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""aws_budget has a monthly budget with alarms to an address; the local cloud keeps and refuses as AWS does."""
+"""aws_budget creates a monthly budget with alarms to an address; the local cloud stores and refuses it as AWS does."""
 
 from __future__ import annotations
 

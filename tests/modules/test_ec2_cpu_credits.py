@@ -1,4 +1,4 @@
-"""ec2_cpu_credits sets the credit option of instances that exist; the local cloud keeps it and refuses as EC2 does."""
+"""ec2_cpu_credits sets the credit option of existing instances; the local cloud stores and refuses it as EC2 does."""
 
 from __future__ import annotations
 

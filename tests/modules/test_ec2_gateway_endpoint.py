@@ -1,4 +1,4 @@
-"""ec2_gateway_endpoint brings S3's endpoint to what is declared; the local cloud keeps and refuses as EC2 does."""
+"""ec2_gateway_endpoint applies the declared endpoint of S3; the local cloud stores and refuses it as EC2 does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""glue_crawl runs a crawler to its end and tells what that changed."""
+"""glue_crawl runs a crawler to its end and reports its changes."""
 
 from __future__ import annotations
 

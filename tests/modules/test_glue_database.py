@@ -1,4 +1,4 @@
-"""glue_database brings a database to the state that is asked for, says what it changes, and rests then."""
+"""glue_database brings a database to the requested state, reports its changes, and is idempotent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""parameter_secrets makes what is missing, keeps what is there, and gives a new secret only where it is asked for."""
+"""parameter_secrets creates missing secrets, keeps existing ones, and replaces one only on request."""
 
 from __future__ import annotations
 

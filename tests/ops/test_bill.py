@@ -1,4 +1,4 @@
-"""What a month comes to: each item follows from the declared rate, the topology and the declared use."""
+"""The cost of a month: each item follows from the declared rate, the topology and the declared use."""
 
 from __future__ import annotations
 

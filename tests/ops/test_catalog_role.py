@@ -1,4 +1,4 @@
-"""The role catalog against a Glue to which a new role comes late, and which leaves out empty texts, as AWS does."""
+"""The role catalog against a Glue that knows a new role late and leaves out empty strings, as AWS does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make query`: what stands on standard output, what on standard error, and the exit code."""
+"""`make query`: standard output, standard error, and the exit code."""
 
 from __future__ import annotations
 

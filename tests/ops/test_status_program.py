@@ -1,4 +1,4 @@
-"""`make status` against a deployment that is only half there: a report in time, never a hang."""
+"""`make status` against an incomplete deployment: a report in time, never a hang."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make status`: what counts as well, what as not, and what stands on the screen."""
+"""`make status`: what counts as well, what does not, and what the screen shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises about the roles' form: what a role takes is written down once, and checked at the door."""
+"""Promises about the roles' form: options, entry points and results are declared."""
 
 import re
 from collections.abc import Iterator

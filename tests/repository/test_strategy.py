@@ -1,4 +1,4 @@
-"""Promises of plugins/strategy: it does what `linear` does, and does not fork for what only computes."""
+"""Promises of plugins/strategy: it works like `linear`, and does not fork for tasks that only compute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises of `make audit`: every pin is asked for, what is known is told, and silence never passes for safety."""
+"""Promises of `make audit`: it looks up every pin, reports every vulnerability, and never takes a missing answer for safety."""
 
 from __future__ import annotations
 

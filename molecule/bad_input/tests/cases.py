@@ -1,4 +1,4 @@
-"""What a wrong input is, and those that are about money."""
+"""The form of a case of wrong input, and the cases about costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scenario's cloud: what was made in it, and what others have there."""
+"""The scenario's cloud: what the tests create in it, and what belongs to others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The running cluster, the playbooks, and what has to hold after each of a day's events."""
+"""The running cluster, the playbooks, and the checks after each event of the day."""
 
 from __future__ import annotations
 

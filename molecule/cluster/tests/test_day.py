@@ -1,4 +1,4 @@
-"""A day in the life of a cluster under 5,000 records/s: nothing is lost, nothing doubled, and writes pause shortly."""
+"""The events of a day at 5,000 records/s: nothing is lost or duplicated, and writes pause only briefly."""
 
 from __future__ import annotations
 

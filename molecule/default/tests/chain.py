@@ -1,4 +1,4 @@
-"""Reads the data bucket by DESIGN.md's S3 contract alone: no line of the consumer is used to judge the consumer."""
+"""Reads the data bucket only by DESIGN.md's S3 contract, without the consumer's code."""
 
 from __future__ import annotations
 

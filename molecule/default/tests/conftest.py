@@ -1,4 +1,4 @@
-"""What every test of the scenario holds in its hands: the deployment, its cloud, a host, and make."""
+"""Fixtures and helpers of the scenario: the deployment, its cloud, a host, and make."""
 
 from __future__ import annotations
 

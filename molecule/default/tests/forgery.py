@@ -1,4 +1,4 @@
-"""Certificates that nobody should take: of another authority, or past their end."""
+"""Certificates that must be refused: of another authority, or expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The instance: what runs on it, as whom, and what a person finds there."""
+"""The instance: its services, their users, and its files."""
 
 from __future__ import annotations
 

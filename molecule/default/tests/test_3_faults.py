@@ -1,4 +1,4 @@
-"""What goes wrong in a day: each fault passes by itself or with the next site.yml, and leaves no gap in the stream."""
+"""Faults: the deployment recovers from each by itself or with the next site.yml, without a gap in the stream."""
 
 from __future__ import annotations
 

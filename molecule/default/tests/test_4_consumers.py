@@ -1,4 +1,4 @@
-"""Several consumers on a host: they share the partitions, and no restart of one moves any."""
+"""Several consumers on a host share the partitions, and the restart of one moves none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attacks from outside: each is refused, logged once in words that an operator can read, and harms nobody's stream."""
+"""Attacks from outside: each is refused, logged once in clear words, and does not affect the stream."""
 
 from __future__ import annotations
 

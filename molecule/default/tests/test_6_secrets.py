@@ -1,4 +1,4 @@
-"""Secrets: all of them are replaced while the stream goes on, and none is ever seen."""
+"""Secrets: all of them are replaced while the stream continues, and none is ever shown."""
 
 from __future__ import annotations
 

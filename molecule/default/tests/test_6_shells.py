@@ -1,4 +1,4 @@
-"""On inventory/aws, too, nothing of the shell changes what runs but what a real account takes from it."""
+"""With inventory/aws, the shell changes nothing except the settings that a real account uses."""
 
 from __future__ import annotations
 

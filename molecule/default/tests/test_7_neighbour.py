@@ -1,4 +1,4 @@
-"""A second deployment in the same account comes and goes, and nothing of the first changes."""
+"""A second deployment in the same account is created and removed, and the first does not change."""
 
 from __future__ import annotations
 
