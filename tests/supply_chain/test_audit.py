@@ -1,4 +1,4 @@
-"""Promises of `make audit`: it looks up every pin, reports every vulnerability, and never takes a missing answer for safety."""
+"""Promises of `make audit`: it looks up every pin, reports what is known, and a missing answer is never safety."""
 
 from __future__ import annotations
 
