@@ -78,11 +78,11 @@ class Operators:
         self._keys: dict[str, tuple[str, str]] = {}
         iam = self.cloud.operator.iam
         for name, policy in policies.items():
-            iam.create_policy(PolicyName=f"may-{name}", PolicyDocument=json.dumps(policy))
+            iam.create_policy(PolicyName=f"{NAME}-operator-{name}", PolicyDocument=json.dumps(policy))
         for verb, names in VERBS.items():
             iam.create_user(UserName=user_of(verb))
             for name in names:
-                arn = f"arn:aws:iam::{ACCOUNT}:policy/may-{name}"
+                arn = f"arn:aws:iam::{ACCOUNT}:policy/{NAME}-operator-{name}"
                 iam.attach_user_policy(UserName=user_of(verb), PolicyArn=arn)
             key = iam.create_access_key(UserName=user_of(verb))["AccessKey"]
             self._keys[verb] = (key["AccessKeyId"], key["SecretAccessKey"])
@@ -149,30 +149,40 @@ def told(program: Callable[[list[str]], int], arguments: Iterable[str]) -> tuple
 def do_everything(operators: Operators) -> None:
     """A deployment's life: looked at, made, made again after changes, used, and removed with what was left over."""
     cloud = operators.cloud
+    neighbours(cloud)
     operators.play("up", "cloud.yml")
     with ThreadPoolExecutor() as beside:
+        written = beside.submit(operators.play, "plan", "policies.yml")
         planned = beside.submit(operators.play, "plan", "plan.yml")
-        operators.play("plan", "policies.yml")
         operators.play("up", "secrets.yml")
         put_quotes(cloud)
         operators.play("up", "analysis.yml", analyses_names=["freshness"])
         use(operators)
+        written.result()
         assert "ec2:RunInstances" in planned.result(), "plan.yml does not say that it is denied"
-    operators.play("without analyst", ANALYST, identity_analyst=False)
     made_by_an_older_version(cloud)
+    another_key(cloud)
     changes = {"stock_market_operator_cidr": "203.0.113.9/32", "instances_elastic_ip": False}
+    changes |= {"identity_results_prefix": "answers/"}
     changes |= {"catalog_scan_limit_bytes": 20_000_000_000, "stock_market_monthly_budget_usd": 600}
     operators.play("up", "cloud.yml", **changes)
     # make replace and make scale terminate instances.
     session = operators.session("up")
     code, _ = error_of(session.ec2.terminate_instances, InstanceIds=[instance_of(cloud)], DryRun=True)
     assert code == "DryRunOperation"
-    another_key(cloud)
-    operators.play("up", ANALYST, identity_results_prefix="answers/")
+    operators.play("without analyst", ANALYST, identity_analyst=False)
+    an_analyst(cloud)
     leftovers(cloud)
     operators.play(
         "down", "teardown.yml", teardown_confirm=True, purge_data=True, teardown_lift_termination_protection=True
     )
+
+
+def neighbours(cloud: Enforcing) -> None:
+    """Other people's identities, whose names begin as the deployment's do: the search has to look at each."""
+    iam = cloud.operator.iam
+    iam.create_user(UserName=f"{NAME}-bob", Path="/staff/")
+    iam.create_instance_profile(InstanceProfileName=f"{NAME}-theirs", Path="/staff/")
 
 
 def made_by_an_older_version(cloud: Enforcing) -> None:
@@ -237,6 +247,17 @@ def use(operators: Operators) -> None:
     ssm.put_parameter(Name=name, Value="secret", Type="SecureString", Tags=tags)
     ssm.get_parameters_by_path(Path=f"/{NAME}", Recursive=True, WithDecryption=True)
     ssm.delete_parameter(Name=name)
+
+
+def an_analyst(cloud: Enforcing) -> None:
+    """An analyst again, as an earlier run left it."""
+    iam, name = cloud.operator.iam, f"{NAME}-analyst"
+    tags: Any = [{"Key": key, "Value": value} for key, value in TAGS.items()]
+    document = json.dumps(render("identity", "analyst_policy.json.j2"))
+    made = iam.create_policy(PolicyName=name, PolicyDocument=document, Tags=tags)["Policy"]
+    iam.create_user(UserName=name, Tags=tags)
+    iam.attach_user_policy(UserName=name, PolicyArn=made["Arn"])
+    iam.create_access_key(UserName=name)
 
 
 def leftovers(cloud: Enforcing) -> None:
