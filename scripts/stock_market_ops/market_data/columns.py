@@ -16,6 +16,9 @@ from stock_market_ops.market_data.report import MarketDataError
 FIELDS = ("symbol", "date", "time", "open", "high", "low", "close", "adj_close", "volume", "close_usd")
 PRICES = ("open", "high", "low", "close", "adj_close")
 _FILE = {"file": True}
+_MOST_SHOWN, _LONGEST_SHOWN = 16, 40
+# What stands in a row, not in a header: a number, or a date in numbers.
+_VALUE = re.compile(r"[-+]?\d[\d.,:/ -]*")
 
 
 class Layout(NamedTuple):
@@ -76,7 +79,10 @@ LAYOUTS = (
 # Any other header: the first of these names that it has.
 _COMMON = {
     "symbol": ("symbol", "ticker", "index", "name", "code", "stock", "instrument", "isin"),
-    "date": ("date", "datetime", "timestamp", "day", "tradedate", "tradingday", "time", "unix", "opentime"),
+    "date": (
+        *("date", "datetime", "timestamp", "day", "tradedate", "tradingday", "time", "unix", "opentime"),
+        *("windowstart", "t"),
+    ),
     "time": ("time", "timeofday"),
     "open": ("open", "openprice", "o"),
     "high": ("high", "highprice", "h"),
@@ -111,7 +117,7 @@ class Mapping(NamedTuple):
 
 def plain(name: str) -> str:
     """A column's name without what differs from file to file: case, blanks, marks."""
-    return re.sub(r"[^0-9a-z%]", "", name.lower())
+    return re.sub(r"[^\w%]|_", "", name.casefold())
 
 
 def _check(given: dict[str, Any]) -> None:
@@ -122,33 +128,88 @@ def _check(given: dict[str, Any]) -> None:
             f" are {', '.join(FIELDS)}"
         )
     for field, said in given.items():
-        keys = {"value"} | ({"file"} if field == "symbol" else {"rate"} if field == "close_usd" else set())
-        fits = isinstance(said, str) or (isinstance(said, dict) and len(said) == 1 and set(said) <= keys)
+        keys = set() if field in ("date", "time") else {"value"}
+        keys |= {"file"} if field == "symbol" else {"rate"} if field == "close_usd" else set()
+        fits = isinstance(said, str) or _is_number(said, int)
+        if isinstance(said, dict) and len(said) == 1 and set(said) <= keys:
+            (value,) = said.values()
+            rates = value.values() if "rate" in said and isinstance(value, dict) else [value]
+            fits = field == "symbol" or all(_is_number(each, int, float) for each in rates)
         nothing = said is None and field not in _REQUIRED and field != "symbol"
         if not (fits or nothing):
             raise MarketDataError(
-                f"stock_producer_csv_columns has {said!r} for {field}: it takes a column's name, or one of"
-                f" {', '.join(f'{{{key}: ...}}' for key in sorted(keys))}"
+                f"stock_producer_csv_columns has {said!r} for {field}: it takes a column's name or number"
+                f"{', or one of ' if keys else ''}{', '.join(f'{{{key}: ...}}' for key in sorted(keys))}"
             )
 
 
-def _layout(file: str, header: dict[str, int], given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _is_number(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _shown(header: tuple[str, ...]) -> str:
+    """The columns' names as they stand in the file, shortened where they are many or long."""
+    names = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}...") for name in header]
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return ", ".join(names[:_MOST_SHOWN]) + more
+
+
+def _layout(
+    file: DataFile, header: dict[str, list[int]], given: dict[str, Any]
+) -> tuple[str, dict[str, tuple[int, str]]]:
+    """The layout's name, and for each field that it has the column's number and name."""
     for layout in LAYOUTS:
         if set(layout.needs) <= header.keys():
-            return layout.name, {field: header[name] for field, name in layout.columns.items() if name in header}
-    found: dict[str, Any] = {}
+            return layout.name, {
+                field: (header[name][0], name) for field, name in layout.columns.items() if name in header
+            }
+    found: dict[str, tuple[int, str]] = {}
     for field, names in _COMMON.items():
-        column = next((header[name] for name in names if name in header), None)
+        column = next(((header[name][0], name) for name in names if name in header), None)
         if column is not None and column not in found.values():
             found[field] = column
     missing = [field for field in _REQUIRED if field not in found and field not in given]
     if missing:
-        raise MarketDataError(
-            f"the CSV file {file} has no column for {', '.join(missing)}: its first line has"
-            f" {', '.join(map(repr, header)) or 'none'}; say in stock_producer_csv_columns which column holds what"
+        values = sum(bool(_VALUE.fullmatch(name)) for name in file.header) >= len(_REQUIRED) - 1
+        what = (
+            f"its first line holds values in place of names ({_shown(file.header)}): put a line with the columns' names"
+            " above it"
+            if values
+            else f"its first line has {_shown(file.header)}; say in stock_producer_csv_columns which column holds what"
         )
+        raise MarketDataError(f"the CSV file {file.path} has no column for {', '.join(missing)}: {what}")
     yahoo = {"adj_close", "volume"} <= found.keys() and "symbol" not in found
     return ("Yahoo" if yahoo else "common names"), found
+
+
+def _said(file: DataFile, header: dict[str, list[int]], field: str, said: Any) -> Any:
+    """Where a field comes from by the operator's word."""
+    if isinstance(said, str):
+        if plain(said) not in header:
+            raise MarketDataError(
+                f"stock_producer_csv_columns says that {field} is in the column {said}, but {file.path}"
+                f" has {_shown(file.header)}"
+            )
+        _require_one(file, header, field, plain(said))
+        return header[plain(said)][0]
+    if isinstance(said, int):
+        if not 1 <= said <= len(file.header):
+            raise MarketDataError(
+                f"stock_producer_csv_columns says that {field} is in the column number {said}, but {file.path} has"
+                f" {len(file.header)} columns, counted from 1"
+            )
+        return said - 1
+    return said
+
+
+def _require_one(file: DataFile, header: dict[str, list[int]], field: str, name: str) -> None:
+    places = header[name]
+    if len(places) > 1:
+        raise MarketDataError(
+            f"the CSV file {file.path} has {len(places)} columns for {field} with the name {file.header[places[0]]!r}:"
+            f" say in stock_producer_csv_columns which one by its number, counted from 1, as in"
+            f" {{{field}: {places[-1] + 1}}}"
+        )
 
 
 def choose(file: DataFile, given: dict[str, Any], symbol: str, rate: Any) -> Mapping:
@@ -164,23 +225,17 @@ def choose(file: DataFile, given: dict[str, Any], symbol: str, rate: Any) -> Map
         MarketDataError: a field has no column, or the operator names one that is not there.
     """
     _check(given)
-    header: dict[str, int] = {}
+    header: dict[str, list[int]] = {}
     for number, name in enumerate(file.header):
-        header.setdefault(plain(name), number)
-    layout, found = _layout(str(file.path), header, given)
-    fields = DEFAULTS | found
+        header.setdefault(plain(name), []).append(number)
+    layout, found = _layout(file, header, given)
+    fields: dict[str, Any] = DEFAULTS | {field: place for field, (place, _) in found.items()}
     if symbol or file.symbol:
         fields["symbol"] = {"value": symbol or file.symbol}
     if rate is not None:
         fields["close_usd"] = {"rate": rate}
-    for field, said in given.items():
-        if isinstance(said, str):
-            if plain(said) not in header:
-                raise MarketDataError(
-                    f"stock_producer_csv_columns says that {field} is in the column {said}, but {file.path}"
-                    f" has {', '.join(file.header)}"
-                )
-            fields[field] = header[plain(said)]
-        else:
-            fields[field] = said
+    for field, (_, name) in found.items():
+        if field not in given and isinstance(fields[field], int):
+            _require_one(file, header, field, name)
+    fields |= {field: _said(file, header, field, said) for field, said in given.items()}
     return Mapping(f"{layout} and your own" if given else layout, fields)

@@ -17,9 +17,9 @@ from stock_market_ops.market_data import columns, lines, reading
 from stock_market_ops.market_data.canonical import RowFile
 from stock_market_ops.market_data.report import MarketDataError, Report, Tally, as_json
 
-_VERSION = 1
+_VERSION = 2
 """Part of the cached files' names: another version of this program reads everything again."""
-_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".txt.gz", ".zip")
+_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".txt.gz", ".csv.bz2", ".csv.xz", ".zip")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,7 +30,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         columns: see `columns.choose`.
         symbol: of all rows; none when empty.
         usd_rate: see `columns.choose`.
-        dates: order of day and month.
+        dates: order of day, month and year.
         numbers: what stands before the decimals.
         time_zone: of times that name none, as IANA calls it.
         order: in which the rows are replayed.
@@ -41,7 +41,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     columns: dict[str, Any] = {}
     symbol: str = ""
     usd_rate: Annotated[float, Meta(gt=0)] | dict[str, Annotated[float, Meta(gt=0)]] | None = None
-    dates: Literal["auto", "day_first", "month_first"] = "auto"
+    dates: Literal["auto", "day_first", "month_first", "year_first"] = "auto"
     numbers: Literal["auto", "point", "comma"] = "auto"
     time_zone: str = "UTC"
     order: Order = "random"
@@ -74,9 +74,19 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
 
 
 def _sources(options: Options) -> Iterator[tuple[lines.DataFile, columns.Mapping]]:
+    def mapping(file: lines.DataFile) -> columns.Mapping:
+        return columns.choose(file, options.columns, options.symbol, options.usd_rate)
+
+    def is_header(file: lines.DataFile) -> bool:
+        try:
+            mapping(file)
+        except MarketDataError:
+            return False
+        return True
+
     for path in _files(options.path):
-        file = lines.inspect(path)
-        yield file, columns.choose(file, options.columns, options.symbol, options.usd_rate)
+        file = lines.inspect(path, is_header)
+        yield file, mapping(file)
 
 
 def convert(options: Options, sink: RowFile) -> Report:
@@ -96,7 +106,7 @@ def convert(options: Options, sink: RowFile) -> Report:
         if problem:
             raise MarketDataError(f"the CSV file {options.path} is ambiguous: {problem}")
     tally = Tally()
-    converter = reading.Converter(reading.Formats(order, mark, found.dates.timed, zone), tally)
+    converter = reading.Converter(reading.Formats(order, mark, found.dates.timed, zone, found.dates.epoch()), tally)
     for file, mapping in sources:
         for row in converter.rows(file, mapping):
             sink.add(row)

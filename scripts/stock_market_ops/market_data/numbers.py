@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 NULLS = frozenset({"", "null", "nan", "none", "n/a", "#n/a", "na", "nil", "-", "--"})
-_SUFFIXES = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000, "t": 1_000_000_000_000}
+_SCALES = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12} | {"mn": 10**6, "mln": 10**6, "bn": 10**9, "tn": 10**12}
+_SCALES |= {"lakh": 10**5, "lac": 10**5, "cr": 10**7, "crore": 10**7}
+_SUFFIX = re.compile(f"({'|'.join(sorted(_SCALES, key=len, reverse=True))})$", re.IGNORECASE)
 _MARKS = re.compile("[\\s'\u2019_$\u20ac\u00a3\u00a5\u20b9%]")
-_GROUPED = re.compile(r"[-+]?\d{1,3}([.,])\d{3}(?:\1\d{3})*")
+# In groups of three; or as in India, where the last has three digits and those before it two: 12,34,567.
+_GROUPED = re.compile(r"[-+]?(?:\d{1,3}([.,])\d{3}(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3})")
+_MINUS = "\u2212"
 
 POINT, COMMA = "point", "comma"
 LARGEST = 2**63 - 1
@@ -31,7 +35,7 @@ class Evidence:
 
     def look(self, text: str, where: str) -> None:
         """Takes a number's text; `where` says where it stands."""
-        text = _MARKS.sub("", text).strip("()").rstrip("kKmMbBtT")
+        text = _bare(text)[0]
         commas, points = text.count(","), text.count(".")
         if commas and points:
             comma_last = text.rindex(",") > text.rindex(".")
@@ -70,6 +74,19 @@ class Evidence:
         return (COMMA if self.comma else POINT), ""
 
 
+def _bare(text: str) -> tuple[str, bool, int]:
+    """A number's digits and marks, whether it is negative in another way than by a sign before it, and its scale."""
+    text = _MARKS.sub("", text).replace(_MINUS, "-")
+    inside = text.strip("()")
+    negative = text.startswith("(") and text.endswith(")")
+    if inside.endswith("-"):
+        inside, negative = inside[:-1], True
+    suffix = _SUFFIX.search(inside)
+    if suffix is None:
+        return inside, negative, 1
+    return inside[: suffix.start()], negative, _SCALES[suffix[1].lower()]
+
+
 def parse(text: str, mark: str) -> Decimal | None:
     """Reads a number; None where it is none, or not finite.
 
@@ -77,12 +94,7 @@ def parse(text: str, mark: str) -> Decimal | None:
         text: the text.
         mark: what stands before the decimals, `point` or `comma`.
     """
-    text = _MARKS.sub("", text)
-    negative = text.startswith("(") and text.endswith(")")
-    text = text.strip("()")
-    scale = _SUFFIXES.get(text[-1:].lower(), 1)
-    if scale != 1:
-        text = text[:-1]
+    text, negative, scale = _bare(text)
     decimal, thousands = (".", ",") if mark == POINT else (",", ".")
     if thousands in text:
         whole, _, _ = text.partition(decimal)
@@ -91,7 +103,7 @@ def parse(text: str, mark: str) -> Decimal | None:
         text = text.replace(thousands, "")
     try:
         number = Decimal(text.replace(decimal, ".")) * scale
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond what Decimal holds
         return None
     if not number.is_finite() or abs(number) > Decimal(10) ** 300:
         return None

@@ -24,6 +24,11 @@ _BLOCK_BYTES = 1 << 20
 _LONGEST_SYMBOL = 64
 _TELLING_POINT = r"^[-+]?(0\.|\d{4,}\.|\d{1,3}\.(\d{1,2}|\d{4,})$)"
 _BAD = object()
+_DATE_ORDERS = {
+    dates.DAY_FIRST: "date as DD/MM/YYYY",
+    dates.MONTH_FIRST: "date as MM/DD/YYYY",
+    dates.YEAR_FIRST: "date as YY-MM-DD",
+}
 _ENCODER = msgspec.json.Encoder()
 _EXACT = 2.0**53
 _RATE_TOLERANCE = 0.01
@@ -33,16 +38,18 @@ class Formats(NamedTuple):
     """What has been decided for all files of a market.
 
     Attributes:
-        order: `day_first` or `month_first`.
+        order: `day_first`, `month_first` or `year_first`.
         mark: `point` or `comma`.
         timed: whether rows have times of day.
         zone: of times that name none.
+        epoch: what numbers in place of dates count, see `dates.parse`.
     """
 
     order: str
     mark: str
     timed: bool
     zone: tzinfo
+    epoch: int | None = None
 
 
 @dataclass(slots=True)
@@ -165,7 +172,7 @@ class Converter:
     def __init__(self, formats: Formats, tally: Tally) -> None:
         self._formats = formats
         self._tally = tally
-        self._moments: dict[tuple[str, str], tuple[str, int, str] | None] = {}
+        self._moments: dict[tuple[str, str], tuple[str, int, str] | str] = {}
         self._rates: dict[str, float] = {}
 
     def rows(self, file: DataFile, mapping: Mapping) -> Iterator[Row]:
@@ -193,26 +200,26 @@ class Converter:
             for number, null in zip(parsed, nulls.to_pylist(), strict=True)
         ]
 
-    def _moment(self, text: str, clock_text: str) -> tuple[str, int, str] | None:
-        """Event time as text and in milliseconds, and what was mended of the date; None where it is no date."""
+    def _moment(self, text: str, clock_text: str) -> tuple[str, int, str] | str:
+        """Event time as text and in milliseconds, and what was mended of the date; or why it is none."""
         key = (text, clock_text)
-        if key in self._moments:
-            return self._moments[key]
-        if len(self._moments) > 100_000:
-            self._moments.clear()
-        found = None
-        moment = dates.parse(text, self._formats.order)
+        if key not in self._moments:
+            if len(self._moments) > 100_000:
+                self._moments.clear()
+            self._moments[key] = self._read_moment(text, clock_text)
+        return self._moments[key]
+
+    def _read_moment(self, text: str, clock_text: str) -> tuple[str, int, str] | str:
+        moment = dates.parse(text, self._formats.order, self._formats.epoch)
         if moment is not None and clock_text and clock_text.lower() not in numbers.NULLS:
             clock = dates.parse_clock(clock_text)
             moment = None if clock is None else moment._replace(clock=clock[0], zone=clock[1])
-        if moment is not None:
-            mended = {dates.DAY_FIRST: "date as DD/MM/YYYY", dates.MONTH_FIRST: "date as MM/DD/YYYY"}.get(
-                moment.order, ""
-            )
-            told = dates.event_time(moment, self._formats.zone, timed=self._formats.timed)
-            found = told, round(datetime.fromisoformat(told).timestamp() * 1000), mended
-        self._moments[key] = found
-        return found
+        if moment is None:
+            return "unreadable date"
+        told = dates.event_time(moment, self._formats.zone, timed=self._formats.timed)
+        if told is None:
+            return f"time in {moment.zone}, which is not what stock_producer_csv_time_zone is called then"
+        return told, round(datetime.fromisoformat(told).timestamp() * 1000), _DATE_ORDERS.get(moment.order, "")
 
     def _symbols(self, file: DataFile, said: Any, block: pa.RecordBatch) -> list[str]:
         if isinstance(said, int):
@@ -256,8 +263,8 @@ class Converter:
         if len(symbol) > _LONGEST_SYMBOL or not symbol.isprintable():
             return f"symbol of more than {_LONGEST_SYMBOL} characters, or with one that can't be printed"
         moment = self._moment(day, clock)
-        if moment is None:
-            return "unreadable date"
+        if isinstance(moment, str):
+            return moment
         if _BAD in values:
             return "unreadable number"
         if None in values[:4]:
