@@ -103,3 +103,9 @@ def test_the_journal_tells_of_nothing_that_a_service_was_refused_or_that_systemd
     lines = host.check_output(f"journalctl --unit {service} --output cat --no-pager").splitlines()
     assert lines != []
     assert [line for line in lines if any(refusal in line for refusal in refusals)] == []
+
+
+def test_the_journal_has_a_bound_that_the_volume_holds(host: Any) -> None:
+    # journald says at its start what it may take of which directory.
+    said = host.check_output("journalctl --identifier systemd-journald --output cat --no-pager --grep 'System Journal'")
+    assert "max 512.0M" in said.splitlines()[-1]
