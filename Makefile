@@ -7,6 +7,8 @@ SHELL := /bin/bash
 ifeq ($(filter lint-%,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
+# -e gives variables of this file the shell's values, -i goes on after errors, -t only pretends.
+$(foreach flag,e i t,$(if $(findstring $(flag),$(firstword -$(MAKEFLAGS))),$(error make's flag -$(flag), from MAKEFLAGS or the command line, can't be used here: unset MAKEFLAGS)))
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Words choose; text is handed on as it was typed. All are read from the command line only, but for ENV: what a shell exports under

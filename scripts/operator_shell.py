@@ -13,7 +13,8 @@ with make or without. The Makefile only keeps away what would stop its recipes b
   files get the modes that were tested; secrets have their modes by name.
 - PYTHON*: put aside, and the program starts again where Python has read them already. They put other modules before the
   pinned ones.
-- HOME, TMPDIR: set where they are missing or no directory, as in CI.
+- HOME, TMPDIR: set where they are missing, no directory or (HOME) not writable, as in CI. A long TMPDIR is put aside:
+  mitogen makes sockets there, whose paths Linux bounds at 107 bytes (unix(7)), and would wait for them without end.
 - BASH_ENV, ENV, CDPATH, exported functions, CONTAINER_HOST: put aside. They change what shells and podman do.
 - ~/.ssh/config: inventory/stock_market.yml and `make ssh` give ssh a file of the deployment, or none, with -F.
 - PIP_*, UV_*, certificates: pass. They say where the pinned, hashed packages come from.
@@ -81,6 +82,7 @@ TEST_MODULES = frozenset({"pytest", "tests.chaos", "tests.soak", "benchmarks.run
 OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 DEFAULT_DEPLOYMENT = "stock-market"
 UTF_8 = "C.UTF-8"
+LONGEST_TMPDIR = 107 - len("/mitogen_unix_xxxxxxxx.sock")
 # How each line begins that says what was put aside.
 SAYING = "This shell's "
 
@@ -330,9 +332,11 @@ def settle_shell(environment: Environment) -> None:
     """Keep away what changes shells and podman; give a home, a place for temporary files and a umask."""
     for name in [name for name in environment if name in NEVER or name.startswith("BASH_FUNC_")]:
         del environment[name]
-    if not Path(environment.get("HOME", "")).is_absolute():
+    home = environment.get("HOME", "")
+    if not (Path(home).is_absolute() and Path(home).is_dir() and os.access(home, os.W_OK | os.X_OK)):
         environment["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
-    if "TMPDIR" in environment and not _resolved(environment["TMPDIR"]).is_dir():
+    place = environment.get("TMPDIR", "")
+    if place and (len(os.fsencode(Path.cwd() / place)) > LONGEST_TMPDIR or not _resolved(place).is_dir()):
         del environment["TMPDIR"]
     # Secrets are given their modes by name; all else gets the mode with which it was tested.
     os.umask(0o022)

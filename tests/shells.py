@@ -131,7 +131,9 @@ SHELLS = [
     Shell("umask 077", before="umask 077"),
     Shell("TZ", {"TZ": "Asia/Kolkata"}),
     Shell("no HOME", without=("HOME",)),
+    Shell("HOME that is a file", {"HOME": "/etc/passwd"}),
     Shell("TMPDIR that is gone", {"TMPDIR": "/nowhere"}),
+    Shell("a long TMPDIR", {"TMPDIR": "{home}/" + "long" * 25}, {"long" * 25 + "/file": ""}),
     Shell(
         "PYTHON*",
         {
@@ -170,9 +172,10 @@ def together(*names: str) -> Shell:
 # The same, all but the plain one, in a few: what a test can afford that runs each time.
 GATHERED = [
     together(
-        "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "keys of an account", "files of an account", "other AWS settings", "TZ"
+        *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "keys of an account", "files of an account", "other AWS settings"),
+        *("TZ", "HOME that is a file"),
     ),
-    together("LocalStack", "proxies", "umask 077", "a locale that is not there"),
+    together("LocalStack", "proxies", "umask 077", "a locale that is not there", "a long TMPDIR"),
     together("~/.aws", "an older collection", "plugins in ~/.ansible", "~/.ansible.cfg", "~/.ssh/config", "LC_ALL=C"),
     together(
         *(

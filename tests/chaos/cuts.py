@@ -114,6 +114,7 @@ class LogCutter:
         self._folder = folder
         self._topic = name
         self.alone = threading.Lock()
+        self._one = threading.Lock()
         self.cuts: list[LogCut] = []
 
     def cut(self, records: Mapping[int, int], down_seconds: float) -> None:
@@ -127,15 +128,17 @@ class LogCutter:
         Raises:
             TimeoutError: the broker does not start, or the logs do not grow.
         """
-        with self.alone:
-            begun = time.monotonic()
-            with self._broker.held():
-                if self._broker.running is not None:
-                    self._broker.kill(0.0)
-                made = [self._cut(partition, count, begun) for partition, count in records.items()]
-                time.sleep(down_seconds)
-            self._wait(lambda: answers(self._address), "the broker does not start with logs that were cut")
-        self._wait(lambda: self._overtaken(made), "logs that were cut do not grow", _OVERTAKE_SECONDS)
+        # The next cut would kill the broker before others have taken the offsets of this one.
+        with self._one:
+            with self.alone:
+                begun = time.monotonic()
+                with self._broker.held():
+                    if self._broker.running is not None:
+                        self._broker.kill(0.0)
+                    made = [self._cut(partition, count, begun) for partition, count in records.items()]
+                    time.sleep(down_seconds)
+                self._wait(lambda: answers(self._address), "the broker does not start with logs that were cut")
+            self._wait(lambda: self._overtaken(made), "logs that were cut do not grow", _OVERTAKE_SECONDS)
 
     def _cut(self, partition: int, count: int, begun: float) -> LogCut:
         folder = self._folder / f"{self._topic}-{partition}"

@@ -143,6 +143,15 @@ def test_start_up_files_and_functions_of_the_shell_run_in_no_recipe(checkout: Pa
     assert not (checkout / "hit").exists()
 
 
+@pytest.mark.parametrize("flag", ["e", "i", "t"])
+def test_flags_of_make_that_change_what_runs_are_refused(checkout: Path, flag: str) -> None:
+    refused = make(checkout, "topics", MAKEFLAGS=f"k{flag}", BIN="/nowhere")
+    assert refused.returncode == 2
+    assert f"make's flag -{flag}, from MAKEFLAGS or the command line, can't be used here" in refused.stderr
+    assert refused.stdout == ""
+    assert make(checkout, "topics", MAKEFLAGS="k --trace", BIN="/nowhere").returncode == 0
+
+
 def tools(folder: Path, *names: str) -> str:
     """A folder with these programs only, as PATH."""
     folder.mkdir()
