@@ -80,10 +80,10 @@ def facts_of(output: str, errors: str) -> Facts:
     failure = "playbooks/plan.yml ended early and did not say why"
     for task in (task for play in document["plays"] for task in play["tasks"]):
         result: dict[str, Any] = task["hosts"].get("localhost", {})
-        if task["task"]["name"] == _LAST_TASK and "msg" in result:
-            return msgspec.convert(result["msg"], Facts, strict=False)
         if result.get("failed"):
             failure = str(result.get("msg", failure))
+        elif task["task"]["name"] == _LAST_TASK and "msg" in result:
+            return msgspec.convert(result["msg"], Facts, strict=False)
     raise PlanError(failure)
 
 

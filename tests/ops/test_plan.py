@@ -254,6 +254,20 @@ def test_a_local_cloud_that_does_not_run_is_in_nobodys_way_and_wrong_settings_ar
     assert "'quotes' is no folder in a bucket" in done.stdout
 
 
+def test_a_size_that_is_not_at_hand_is_one_sentence_and_exit_code_1() -> None:
+    done = plan(STOCK_MARKET_SIZE="huge")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "stock_market_size is 'huge': it is single or cluster (STOCK_MARKET_SIZE=...); any other topology stands in"
+        " stock_market_instances.\n"
+    )
+
+
+def test_a_last_task_that_fails_is_no_answer() -> None:
+    with pytest.raises(PlanError, match="has no attribute"):
+        facts_of(output(("Show the answer", {"failed": True, "msg": "object has no attribute 'x'"})), "")
+
+
 def test_a_rate_that_the_volume_cannot_hold_is_refused_and_one_that_it_can_is_told_in_hours() -> None:
     bounded = plan("--", "-e", json.dumps({"stock_producer_rate": 1000}))
     said = " ".join(bounded.stdout.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -96,9 +97,12 @@ def test_sql_and_command_arrive_as_they_were_typed(checkout: Path) -> None:
 def test_args_are_words_with_quotes_and_nothing_else(checkout: Path) -> None:
     text = "-e 'a=two words' -e \"b=$(shell touch hit)\" -e c=$(touch hit) `touch hit` ; touch hit"
     done = make(checkout, "topics", f"ARGS={text}", OTHER="$(shell touch hit)")
-    words = "[-e][a=two words][-e][b=$(shell touch hit)][-e][c=$(touch][hit)][`touch][hit`][;][touch][hit]"
+    words = '[-e][{"a": "two words"}][-e][{"b": "$(shell touch hit)"}]'
+    words += "[-e][c=$(touch][hit)][`touch][hit`][;][touch][hit]"
     assert f"[-i][inventory/local][playbooks/topics.yml]{words}\n" in done.stdout, done
     assert not (checkout / "hit").exists()
+    for kept in ("a=1 b=2", "a='two words'", '{"a": "two words"}', "a=one"):
+        assert f"[-e][{kept}]\n" in make(checkout, "topics", f"ARGS=-e {shlex.quote(kept)}").stdout
     refused = make(checkout, "topics", "ARGS=-e 'a")
     assert refused.returncode == 2
     assert "ARGS can't be split into words (No closing quotation)" in refused.stderr

@@ -73,6 +73,11 @@ CALLER = [
         environment={"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
     ),
     Case(
+        "size that is not at hand",
+        "stock_market_size is 'huge': it is single or cluster (STOCK_MARKET_SIZE=...); any other topology stands in",
+        environment={"STOCK_MARKET_SIZE": "huge"},
+    ),
+    Case(
         "deployment's name with capitals and an underscore",
         "The deployment's name 'Bad_Name' can't be used: it is 3 to 24 lower-case letters, digits and hyphens",
         environment={"STOCK_MARKET_DEPLOYMENT": "Bad_Name"},

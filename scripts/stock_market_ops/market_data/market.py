@@ -60,7 +60,10 @@ def _files(text: str) -> list[Path]:
     pattern = Path(text.lstrip("/"))
     found = sorted(each for each in Path("/").glob(str(pattern)) if each.is_file()) if set(text) & set("*?[") else []
     if not found:
-        raise MarketDataError(f"cannot read the CSV file {path}: there is no such file or directory")
+        raise MarketDataError(
+            f"cannot read the CSV file {path}: there is no such file or directory (a path with a blank takes quotation"
+            """ marks of its own: -e "stock_producer_csv_path='My Data/quotes.csv'")"""
+        )
     return found
 
 
