@@ -6,6 +6,7 @@ import logging
 import resource
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -17,8 +18,11 @@ from tests.stock_market import raw_produce
 from tests.stock_market.services import Workbench, eventually, quote
 
 from stock_market.chain.segment import Segment
+from stock_market.chain.totals import Totals
+from stock_market.consumer import rates
 from stock_market.kafka.record_block import Record, RecordBlock
 from stock_market.kafka.topic_settings import tell_timestamps
+from stock_market.service import Systemd
 from stock_market.settings import Kafka, KafkaSecurity
 
 _NOON_MS = 1_795_608_000_000  # 2026-11-25T12:00:00Z
@@ -34,7 +38,7 @@ def stamped(records: Sequence[tuple[int, bytes | None, bytes | None]]) -> bytes:
     return bytes(builder.buffer())
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[tuple[int, dict[str, Any]]]:
+def told_of(caplog: pytest.LogCaptureFixture) -> list[tuple[int, dict[str, Any]]]:
     """Level and fields of what was said of the timestamps."""
     return [(each.levelno, getattr(each, "event_fields", {})) for each in caplog.records if each.msg == "%s"]
 
@@ -49,7 +53,7 @@ def test_who_sets_the_timestamps_is_said(
     workbench.create_topic(timestamps=kind)
     caplog.set_level(logging.INFO, "stock_market")
     tell_timestamps(Kafka(bootstrap_servers=[workbench.broker.address], topic=workbench.topic))
-    ((found, fields),) = told(caplog)
+    ((found, fields),) = told_of(caplog)
     assert found == level
     assert (fields["timestamp_type"], fields["set_by"], fields["topic"]) == (kind, set_by, workbench.topic)
 
@@ -69,7 +73,7 @@ def test_one_right_more_than_reading_is_needed_and_its_lack_is_said(
         admin.create_topics({unknown: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
         secured.allow(admin, "consumer", ResourceType.TOPIC, unknown, ACLOperation.READ)
     tell_timestamps(msgspec.structs.replace(settings, topic=unknown))
-    first, second = told(caplog)
+    first, second = told_of(caplog)
     assert first[1]["timestamp_type"] == "LogAppendTime"
     assert second[0] == logging.WARNING
     assert second[1]["timestamp_type"] == "unknown"
@@ -122,6 +126,21 @@ def test_timestamps_that_go_to_and_fro_between_hours_keep_the_chain(workbench: W
     objects = workbench.bucket.objects()
     assert [one.hour for one in objects] == ["12", "13"] * 12
     assert [line["sequence"] for one in objects for line in one.lines] == list(range(24))
+
+
+@pytest.mark.parametrize(("ended", "told"), [(20, False), (21, True)])
+def test_more_hours_than_time_has_are_told_each_minute(
+    ended: int, told: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rates, "_SECONDS", 1e-9)
+    totals = Totals(records=1000, hours_ended=5)
+    report = rates.Rates(totals, Systemd())
+    writers: dict[Any, Any] = dict.fromkeys("ab", SimpleNamespace(growing_bytes=0, sealed_bytes=0))
+    report.report(writers, lambda: "0")
+    totals.hours_ended += ended
+    report.report(writers, lambda: "0")
+    said = [fields for level, fields in told_of(caplog) if level == logging.WARNING]
+    assert said == ([{"hours_ended": ended, "records": 0}] if told else [])
 
 
 def test_many_closed_segments_of_one_record_take_little_memory() -> None:

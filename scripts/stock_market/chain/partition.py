@@ -13,6 +13,7 @@ from typing import NamedTuple
 from stock_market.chain.naming import ObjectInfo
 from stock_market.chain.objects import Objects, Outcome
 from stock_market.chain.segment import Segment
+from stock_market.chain.totals import Totals
 from stock_market.hours import hour_of
 from stock_market.kafka.record_block import RecordBlock
 from stock_market.logs import Log
@@ -39,18 +40,6 @@ class LastRecord(NamedTuple):
 
 def _last_record(info: ObjectInfo | None) -> LastRecord | None:
     return None if info is None else LastRecord(info.leader_epoch, info.end - 1, info.last_timestamp)
-
-
-@dataclass(slots=True)
-class Totals:
-    """What all partitions have done since the service started."""
-
-    records: int = 0
-    bytes: int = 0
-    objects: int = 0
-    stored: int = 0
-    quarantined: int = 0
-    skipped_objects: int = 0
 
 
 @dataclass(slots=True)
@@ -286,6 +275,7 @@ class PartitionWriter:
                 self._context.objects.probe, self.partition, segment.start, segment.first_timestamp
             )
         full = segment.records >= self._context.cut.records or segment.plain_bytes >= self._context.cut.bytes
+        self._context.totals.hours_ended += last < limit
         if full or last < limit:
             self.seal()
         return last

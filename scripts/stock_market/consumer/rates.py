@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 
 from kafka import TopicPartition
 
-from stock_market.chain.partition import PartitionWriter, Totals
+from stock_market.chain.partition import PartitionWriter
+from stock_market.chain.totals import Totals
 from stock_market.logs import Log
 from stock_market.service import Every, Systemd
 
 _log = Log("consumer")
 _SECONDS = 60.0
+_MOST_HOURS = 10
+"""Hours of a partition that may end within a minute; a broker's clock ends one, a producer that catches up some."""
 
 
 class Rates:
@@ -53,5 +56,8 @@ class Rates:
             held_bytes=sum(writer.growing_bytes + writer.sealed_bytes for writer in writers.values()),
             lag=behind,
         )
+        hours = now.hours_ended - before.hours_ended
+        if hours > _MOST_HOURS * max(1, len(writers)):
+            _log.warning("hours_alternate", hours_ended=hours, records=now.records - before.records)
         self._systemd.status(f"{len(writers)} partitions, {rate:.0f} records/s, lag {behind}")
         self._before = Totals(**{name: getattr(now, name) for name in Totals.__slots__})

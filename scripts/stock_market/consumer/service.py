@@ -18,9 +18,10 @@ from kafka.errors import (
 from stock_market import cli
 from stock_market.allocator import keep_freed_memory
 from stock_market.chain.objects import Objects
-from stock_market.chain.partition import Context, PartitionWriter, Progress, Totals
+from stock_market.chain.partition import Context, PartitionWriter, Progress
 from stock_market.chain.s3_connection import S3Connection
 from stock_market.chain.store import Store, UnfinishedError
+from stock_market.chain.totals import Totals
 from stock_market.consumer.group_member import Membership, Rebalance, make_consumer, make_reader, note_end
 from stock_market.consumer.log_bounds import LogBounds
 from stock_market.consumer.log_identity import IdentityCheck, RecreatedError
