@@ -16,6 +16,7 @@ with make or without. The Makefile only keeps away what would stop its recipes b
 - HOME, TMPDIR: set where they are missing, no directory or (HOME) not writable, as in CI. A long TMPDIR is put aside:
   mitogen makes sockets there, whose paths Linux bounds at 107 bytes (unix(7)), and would wait for them without end.
 - BASH_ENV, ENV, CDPATH, exported functions, CONTAINER_HOST: put aside. They change what shells and podman do.
+- SSLKEYLOGFILE: put aside. The keys of our connections are written nowhere.
 - ~/.ssh/config: inventory/stock_market.yml and `make ssh` give ssh a file of the deployment, or none, with -F.
 - PIP_*, UV_*, certificates: pass. They say where the pinned, hashed packages come from.
 
@@ -69,11 +70,11 @@ PASSING_ANSIBLE = frozenset(
 # Callbacks of the pinned packages, which programs ask for to read Ansible's answer.
 PASSING_CALLBACKS = ("ansible.builtin.", "ansible.posix.")
 PASSING_PYTHON = frozenset({"PYTHONUNBUFFERED", "PYTHONFAULTHANDLER", "PYTHONPYCACHEPREFIX", "PYTHONNOUSERSITE"})
-# They change what a shell or podman below does.
+# They change what a shell or podman below does, or write down the keys of connections.
 NEVER = frozenset(
     {"BASH_ENV", "BASHOPTS", "CDPATH", "CONTAINER_CONNECTION", "CONTAINER_HOST", "ENV", "GLOBIGNORE", "IFS"}
 )
-NEVER |= {"NOTIFY_SOCKET", "POSIXLY_CORRECT", "SHELLOPTS"}
+NEVER |= {"NOTIFY_SOCKET", "POSIXLY_CORRECT", "SHELLOPTS", "SSLKEYLOGFILE"}
 
 # What a program of .venv is, by its name or its module's first part.
 ANSIBLE, MOLECULE, TESTS, OWN = "ansible", "molecule", "tests", "own"

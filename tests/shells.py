@@ -152,6 +152,7 @@ SHELLS = [
         "make's own",
         {"MAKEFLAGS": "-j8", "HOST": "laptop", "FORMAT": "xml", "SQL": "select", "ARGS": "-e x", "WHAT": "y"},
     ),
+    Shell("SSLKEYLOGFILE", {"SSLKEYLOGFILE": "/nowhere/keys"}),
     Shell("podman elsewhere", {"CONTAINER_HOST": "ssh://nowhere.invalid/x"}),
 ]
 
@@ -187,6 +188,6 @@ GATHERED = [
         ),
         *("other ANSIBLE_*", "make's own"),
     ),
-    together("PYTHON*", "Latin-1", "TMPDIR that is gone", "podman elsewhere"),
+    together("PYTHON*", "Latin-1", "TMPDIR that is gone", "podman elsewhere", "SSLKEYLOGFILE"),
     together("start-up files", "exported functions", "no HOME", "ANSIBLE_* that show"),
 ]

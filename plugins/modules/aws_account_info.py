@@ -88,6 +88,11 @@ def sentence(error: Exception, region: str, endpoint: str | None) -> str:
             f"The AWS API does not answer at {where}: "
             "check the network, stock_market_region and stock_market_endpoint_url."
         )
+    if isinstance(error, OSError):
+        return (
+            f"The AWS credentials can't be read ({error.strerror}: {error.filename}): correct"
+            " AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONFIG_FILE or the profile that names it."
+        )
     return f"The AWS API at {where} gave no usable answer ({' '.join(str(error).split())[:200]})."
 
 
@@ -111,7 +116,7 @@ def main() -> None:
             ),
         )
         caller: dict[str, Any] = client.get_caller_identity()
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
+    except (boto_errors.BotoCoreError, boto_errors.ClientError, OSError) as error:
         module.fail_json(msg=sentence(error, region, endpoint))
     module.exit_json(
         changed=False, account=caller["Account"], arn=caller["Arn"], partition=str(caller["Arn"]).split(":")[1]

@@ -34,6 +34,7 @@ def refused(code: str) -> boto_errors.ClientError:
         (boto_errors.EndpointConnectionError(endpoint_url="x"), "http://cloud:4566"),
         (boto_errors.ConnectTimeoutError(endpoint_url="x"), "does not answer"),
         (boto_errors.ReadTimeoutError(endpoint_url="x"), "does not answer"),
+        (FileNotFoundError(2, "No such file or directory", "/nowhere"), "correct AWS_WEB_IDENTITY_TOKEN_FILE"),
     ],
 )
 def test_a_failed_question_is_answered_with_one_sentence_of_advice(error: Exception, advice: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -353,6 +354,9 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
             prepare(Options(path=str(path)), tmp_path)
     with pytest.raises(MarketDataError, match=r"has no file that ends with \.csv"):
         prepare(Options(path=str(tmp_path)), tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MarketDataError, match="it is neither a file nor a directory"):
+        prepare(Options(path=str(tmp_path / "pipe")), tmp_path)
     with pytest.raises(MarketDataError, match="which is no time zone"):
         read(tmp_path, table(row()), time_zone="Mars")
 

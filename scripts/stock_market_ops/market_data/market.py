@@ -57,6 +57,10 @@ def _files(text: str) -> list[Path]:
         if not found:
             raise MarketDataError(f"the directory {path} has no file that ends with {', '.join(_ENDINGS)}")
         return [each for each in found if not each.name.startswith(".")]
+    if path.exists():
+        raise MarketDataError(
+            f"cannot read the CSV file {path}: it is neither a file nor a directory, but a pipe or a device"
+        )
     pattern = Path(text.lstrip("/"))
     found = sorted(each for each in Path("/").glob(str(pattern)) if each.is_file()) if set(text) & set("*?[") else []
     if not found:
