@@ -31,6 +31,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import md5
 from pathlib import Path
@@ -333,14 +334,29 @@ def settle_shell(environment: Environment) -> None:
     """Keep away what changes shells and podman; give a home, a place for temporary files and a umask."""
     for name in [name for name in environment if name in NEVER or name.startswith("BASH_FUNC_")]:
         del environment[name]
-    home = environment.get("HOME", "")
-    if not (Path(home).is_absolute() and Path(home).is_dir() and os.access(home, os.W_OK | os.X_OK)):
-        environment["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
+    try:
+        account = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        # A container may run under a number that has no account; Ansible asks for its name.
+        account = ""
+        environment.setdefault("LOGNAME", environment.get("USER") or f"uid-{os.getuid()}")
+    environment["HOME"] = home(environment.get("HOME", ""), account)
     place = environment.get("TMPDIR", "")
     if place and (len(os.fsencode(Path.cwd() / place)) > LONGEST_TMPDIR or not _resolved(place).is_dir()):
         del environment["TMPDIR"]
     # Secrets are given their modes by name; all else gets the mode with which it was tested.
     os.umask(0o022)
+
+
+def home(*given: str) -> str:
+    """Return the first home that can be written, or one in .venv where none of them can, as in CI."""
+    for each in given:
+        if Path(each).is_absolute() and Path(each).is_dir() and os.access(each, os.W_OK | os.X_OK):
+            return each
+    own = Path(sys.prefix) / "home"
+    with suppress(OSError):
+        own.mkdir(mode=0o700, exist_ok=True)
+    return str(own)
 
 
 def settle_proxies(environment: Environment, *hosts: str) -> None:

@@ -196,6 +196,19 @@ def test_the_program_is_known_however_it_is_started() -> None:
     ]
 
 
+def test_whoever_has_no_home_and_no_account_gets_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert operator_shell.home("/etc/passwd", str(ROOT), "/") == str(ROOT)
+    assert operator_shell.home("", "/nonexistent", "/etc/passwd", "here") == str(tmp_path / "home")
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    monkeypatch.setattr(os, "umask", lambda mode: mode)
+    for given, name in (({}, "uid-54321"), ({"USER": "runner"}, "runner"), ({"LOGNAME": "ci"}, "ci")):
+        environment = dict(given)
+        operator_shell.settle_shell(environment)
+        assert (environment["HOME"], environment["LOGNAME"]) == (str(tmp_path / "home"), name)
+
+
 def test_ansible_of_another_project_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "ansible.cfg").write_text("[defaults]\nforks = 3\n")
     done = subprocess.run(
