@@ -197,6 +197,7 @@ def test_what_is_all_one_line_or_nothing_is_told_so(tmp_path: Path) -> None:
         (["Thu Jan 02 2020 09:15:00 GMT+0530 (India Standard Time)"], ["2020-01-02T03:45:00.000Z"]),
         (["2020-01-02T09:15:00-05:00[America/New_York]"], ["2020-01-02T14:15:00.000Z"]),
         (["2020-07-02 09:15:00 America/New_York"], ["2020-07-02T13:15:00.000Z"]),
+        (["20200102T093000Z", "20200102T093000.250+0530"], ["2020-01-02T09:30:00.000Z", "2020-01-02T04:00:00.250Z"]),
         (["1/13/2020 9:30 a.m.", "1/14/2020 9:30PM"], ["2020-01-13T09:30:00.000Z", "2020-01-14T21:30:00.000Z"]),
     ],
 )
@@ -247,6 +248,11 @@ def test_a_number_beyond_all_bounds_costs_its_own_row(tmp_path: Path) -> None:
     rows = [row(price=text) for text in ("1e99999999", "1e400", "9" * 400, "1e-400", "1.5")]
     answer = read(tmp_path, table(*rows))
     assert (answer.column("close"), answer.skipped) == ([0.0, 1.5], {"unreadable number": 3})
+
+
+def test_a_volume_that_is_no_value_is_none(tmp_path: Path) -> None:
+    answer = read(tmp_path, table(*(row(volume=text) for text in ("<NA>", "?", "\u2014", "N/A"))))
+    assert (answer.column("volume"), answer.skipped) == ([0, 0, 0, 0], {})
 
 
 def test_any_text_is_a_symbol_as_it_stands(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(.+))?")
-_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T ]?(\d{4}|\d{6}))?")
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{4}|\d{6}|[T ].+)?")
 _EPOCH = re.compile(r"(-?\d{1,19})(?:\.(\d{1,9})?)?")
 _NUMERIC = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?:[T ,]+(.+))?")
 _DAY_MONTH = re.compile(r"(\d{1,2})[-/. ]([A-Za-z]{3,9})\.?[-/., ]+(\d{4}|\d{2})(?:[T ,]+(.+))?")
@@ -182,7 +182,7 @@ def _year(text: str) -> int:
 def _parts(text: str, order: str) -> tuple[int, int, int, str, str] | None:
     """Year, month, day, what follows, and the order where it mattered."""
     if match := _ISO.fullmatch(text) or _COMPACT.fullmatch(text):
-        return int(match[1]), int(match[2]), int(match[3]), match[4] or "", ""
+        return int(match[1]), int(match[2]), int(match[3]), (match[4] or "").lstrip("T "), ""
     if match := _NUMERIC.fullmatch(text):
         if order == YEAR_FIRST:
             if len(match[4]) == 4:

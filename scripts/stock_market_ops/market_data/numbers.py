@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-NULLS = frozenset({"", "null", "nan", "none", "n/a", "#n/a", "na", "nil", "-", "--"})
+NULLS = frozenset({"", "null", "nan", "none", "n/a", "#n/a", "na", "<na>", "nil", "-", "--", "\u2013", "\u2014", "?"})
 _SCALES = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12} | {"mn": 10**6, "mln": 10**6, "bn": 10**9, "tn": 10**12}
 _SCALES |= {"lakh": 10**5, "lac": 10**5, "cr": 10**7, "crore": 10**7}
 _SUFFIX = re.compile(f"({'|'.join(sorted(_SCALES, key=len, reverse=True))})$", re.IGNORECASE)
