@@ -30,7 +30,8 @@ export ENV $(WORDS) $(TEXTS)
 STOCK_MARKET_DEPLOYMENT ?= stock-market
 override STOCK_MARKET_DEPLOYMENT := $(value STOCK_MARKET_DEPLOYMENT)
 export STOCK_MARKET_DEPLOYMENT
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# `su` leaves root without the folders of dpkg's and the network's programs.
+export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 # scripts/operator_shell.py decides what of the shell reaches our programs; these would act before it, on pip, uv, python and bash.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE PYTHONINSPECT
 unexport BASH_ENV CDPATH GREP_OPTIONS POSIXLY_CORRECT

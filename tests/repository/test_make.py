@@ -156,6 +156,16 @@ def test_flags_of_make_that_change_what_runs_are_refused(checkout: Path, flag: s
     assert make(checkout, "topics", MAKEFLAGS="k --trace", BIN="/nowhere").returncode == 0
 
 
+def test_roots_programs_are_found_after_su(checkout: Path) -> None:
+    stand_in = checkout / ".venv" / "bin" / "query"
+    kept = stand_in.read_text()
+    stand_in.write_text("#!/bin/sh\ncommand -v ldconfig\n")
+    try:
+        assert make(checkout, "query", PATH="/usr/local/bin:/usr/bin:/bin").stdout.endswith("/sbin/ldconfig\n")
+    finally:
+        stand_in.write_text(kept)
+
+
 def tools(folder: Path, *names: str) -> str:
     """A folder with these programs only, as PATH."""
     folder.mkdir()
