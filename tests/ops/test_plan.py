@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -252,6 +253,22 @@ def test_a_local_cloud_that_does_not_run_is_in_nobodys_way_and_wrong_settings_ar
     assert "would open SSH and Kafka to the whole internet" in " ".join(done.stdout.split())
     assert "instances_volume_size is 4" in done.stdout
     assert "'quotes' is no folder in a bucket" in done.stdout
+
+
+def test_market_data_is_judged_from_where_it_is_typed_and_shown_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "My Data").mkdir()
+    file = tmp_path / "My Data" / "quotes.csv"
+    file.write_text("Symbol,Date,Open,High,Low,Close\n{{ 7 * 7 }},2020-01-13,1,2,1,2\n<img src=x>,2020-01-14,1,2,1,2\n")
+    replay = {"stock_producer_mode": "replay", "stock_producer_csv_cache_dir": str(tmp_path / "made")}
+    # make, and so the program, runs Ansible in the checkout.
+    for path in (os.path.relpath(file, ROOT), str(file), f"{tmp_path}/My*/*.csv"):
+        done = plan("--", "-e", json.dumps(replay | {"stock_producer_csv_path": path}))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "quotes.csv: 2 rows read, 0 skipped; columns as of common names" in done.stdout
+        assert "2 symbols: <img src=x>, {{ 7 * 7 }}" in done.stdout
+    done = plan("--", "-e", json.dumps(replay | {"stock_producer_csv_path": "quotes.csv"}))
+    assert done.returncode == 1
+    assert f"cannot read the CSV file {ROOT}/quotes.csv: there is no such file" in " ".join(done.stdout.split())
 
 
 def test_a_size_that_is_not_at_hand_is_one_sentence_and_exit_code_1() -> None:
