@@ -1,4 +1,4 @@
-"""What a wrong input is, and those that are about money."""
+"""What a wrong input is, and those that are about money and about the way to the instances."""
 
 from __future__ import annotations
 
@@ -33,5 +33,13 @@ MONEY = [
         "an alarm without a budget",
         "an alarm needs an address, such as me@example.com, and a budget above 0.",
         {"stock_market_budget_email": "me@example.com"},
+    ),
+]
+
+ACCESS = [
+    Case(
+        "an access that there is not",
+        "stock_market_access is 'telnet': the instances are reached by ssh or by ssm (Session Manager).",
+        {"stock_market_access": "telnet"},
     ),
 ]
