@@ -215,7 +215,7 @@ def test_ssh_goes_through_session_manager_with_the_deployments_own_profile_and_e
     assert done.code == 0, done.output
     shell = {"PATH": f"{tools}:{os.environ['PATH']}", "AWS_PROFILE": "other", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     tried = subprocess.run(
-        ["ssh", "-F", str(state / "ssh_config"), "node-1", "true"],
+        ["ssh", "-F", str(state / "ssh_config"), "-o", "ConnectTimeout=5", "node-1", "true"],
         env=os.environ | shell,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The form of a case of wrong input, and the cases about costs."""
+"""The form of a case of wrong input, and the cases about costs and about access to the instances."""
 
 from __future__ import annotations
 
@@ -33,5 +33,13 @@ MONEY = [
         "an alarm without a budget",
         "an alarm needs an address, such as me@example.com, and a budget above 0.",
         {"stock_market_budget_email": "me@example.com"},
+    ),
+]
+
+ACCESS = [
+    Case(
+        "an access that there is not",
+        "stock_market_access is 'telnet': the instances are reached by ssh or by ssm (Session Manager).",
+        {"stock_market_access": "telnet"},
     ),
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import MONEY, Case
+from cases import ACCESS, MONEY, Case
 from conftest import DISTANT_BUCKET, FOREIGN_BUCKET, OTHERS_BUCKET, made
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -98,11 +98,6 @@ CALLER = [
 ]
 
 NETWORK = [
-    Case(
-        "an access that there is not",
-        "stock_market_access is 'telnet': the instances are reached by ssh or by ssm (Session Manager).",
-        {"stock_market_access": "telnet"},
-    ),
     Case(
         "open CIDR",
         "stock_market_operator_cidr is '0.0.0.0/0', which would open SSH and Kafka to the whole internet: "
@@ -352,7 +347,7 @@ SERVICES = [
     ),
 ]
 
-CASES = [*CALLER, *NETWORK, *MONEY, *STORAGE, *TOPOLOGY, *KAFKA, *UPGRADE, *SERVICES]
+CASES = [*CALLER, *NETWORK, *MONEY, *ACCESS, *STORAGE, *TOPOLOGY, *KAFKA, *UPGRADE, *SERVICES]
 
 
 def run(case: Case, files: Path) -> Done:
