@@ -81,7 +81,7 @@ verify: venv  ## proves from S3 alone that every record is there exactly once: F
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.verify --format "$${FORMAT:-table}"
 
 replay-quarantine: venv  ## turns quarantined records into quotes, once, after their cause is fixed; ARGS='--dry-run', '--filter COMMAND'
-	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.replay_quarantine --format "$${FORMAT:-table}"
+	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.replay --format "$${FORMAT:-table}"
 
 ssh: venv  ## opens a shell on the instance (HOST=node-1; COMMAND='...' runs one command)
 	@[ -f ".state/$$STOCK_MARKET_DEPLOYMENT/ssh_config" ] || { echo "There is no deployment '$$STOCK_MARKET_DEPLOYMENT' here: run make up first." >&2; exit 3; }

@@ -19,12 +19,15 @@ from typing import TypeVar
 from benchmarks.figures import Figure, at_most
 from benchmarks.measured import BenchmarkError
 from moto.s3.models import S3Backend, s3_backends
-from tests.local_cloud.glue_lake import ALL_RIGHTS, TRUST
-from tests.ops import playbook
-from tests.ops.small_cloud import COLUMNS, SmallCloud
+from tests.support import playbook
+from tests.support.local_cloud.glue_lake import ALL_RIGHTS, TRUST
+from tests.support.small_cloud import COLUMNS, SmallCloud
 
-from local_cloud import glue_crawler, s3_keys
-from stock_market_ops import aws, partitions, probe_cloud, query
+from local_cloud.glue import crawler as glue_crawler
+from local_cloud.s3 import keys as s3_keys
+from stock_market_ops.common import aws, partitions
+from stock_market_ops.query import command as query
+from stock_market_ops.status import probe_cloud
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
-from tests.stock_market.broker import distribution, free_port, wait_for_port
-from tests.stock_market.secured import Secured
+from tests.support.stock_market.broker import distribution, free_port, wait_for_port
+from tests.support.stock_market.secured import Secured
 
 _SETTINGS = """\
 broker.id=1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import boto3
 from isal import isal_zlib
-from tests.stock_market.broker import free_port, wait_for_port
+from tests.support.stock_market.broker import free_port, wait_for_port
 
 _PUT = re.compile(rb'"(?:PUT|POST) /bench/\S')
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}

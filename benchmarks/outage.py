@@ -11,7 +11,7 @@ from benchmarks.drains import consumer_settings
 from benchmarks.measured import Measured
 from benchmarks.stage import Stage
 from benchmarks.verifier import verify
-from tests.stock_market.faulty_s3 import Fault, FaultyS3
+from tests.support.stock_market.faulty_s3 import Fault, FaultyS3
 
 _FAULTS: tuple[Fault, ...] = ("slow_down", "hang", "drop")
 _EACH_SECONDS = 60.0

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
-from stock_market_ops.planning import bill, prices
-from stock_market_ops.planning.facts import Costs
+from stock_market_ops.plan import bill, prices
+from stock_market_ops.plan.facts import Costs
 
 
 def cost_faults(costs: Mapping[str, Any], budget: float) -> list[str]:
     """Return the sentence that says by how much a month is above the budget, or nothing.
 
     Args:
-        costs: as scripts/stock_market_ops/planning/facts.py has them.
+        costs: as scripts/stock_market_ops/plan/facts.py has them.
         budget: in US dollars.
     """
     # Ansible's texts carry tags of their own, and msgspec takes plain ones only.

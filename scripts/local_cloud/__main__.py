@@ -8,8 +8,9 @@ import json
 import sys
 from pathlib import Path
 
-from local_cloud import image, supervisor
+from local_cloud import supervisor
 from local_cloud.errors import LocalCloudError
+from local_cloud.hosts import image
 from local_cloud.settings import FaultSettings, Settings
 from local_cloud.trino import aot, distribution
 

@@ -10,31 +10,26 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local_cloud import (
-    ami,
-    budgets,
-    ec2_endpoints,
-    ec2_hooks,
-    glue_crawler,
-    glue_propagation,
-    hosts,
-    iam_lag,
-    iam_simulation,
-    iam_users,
-    identities,
-    s3_keys,
-    s3_versions,
-    ssm_instances,
-    tagging_lag,
-)
-from local_cloud.addresses import AddressPool
+from local_cloud.api import budgets, tagging_lag
+from local_cloud.api.application import Application
+from local_cloud.api.authorizer import Authorizer
 from local_cloud.athena import api as athena
-from local_cloud.gate import Gate
+from local_cloud.ec2 import ami, identities, ssm_instances
+from local_cloud.ec2 import endpoints as ec2_endpoints
+from local_cloud.ec2 import hooks as ec2_hooks
+from local_cloud.ec2.address_pool import AddressPool
+from local_cloud.ec2.machines import Machines
+from local_cloud.ec2.metadata import MetadataService
 from local_cloud.glue import api as glue_api
-from local_cloud.guard import Guard
-from local_cloud.kept import Kept, save_bucket
-from local_cloud.machines import Machines
-from local_cloud.metadata import MetadataService
+from local_cloud.glue import crawler as glue_crawler
+from local_cloud.glue import propagation as glue_propagation
+from local_cloud.hosts import host as hosts
+from local_cloud.iam import list_lag as iam_lag
+from local_cloud.iam import simulation as iam_simulation
+from local_cloud.iam import users as iam_users
+from local_cloud.s3 import keys as s3_keys
+from local_cloud.s3 import versions as s3_versions
+from local_cloud.s3.export import Kept, save_bucket
 from local_cloud.settings import ACCOUNT_ID, API_PORT, ENGINE_PORT, METADATA_PORT, Settings
 from local_cloud.trino.engine import TrinoEngine
 
@@ -83,8 +78,8 @@ class Cloud:
     def listen(self, poll_seconds: float) -> None:
         """Open the API to this machine and to the hosts, and the instance metadata to the hosts."""
         settings = self._settings
-        guard = Guard(endpoint_policy=lambda address: ec2_endpoints.endpoint_policy(self._machines, address))
-        api = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), guard.admit)
+        guard = Authorizer(endpoint_policy=lambda address: ec2_endpoints.endpoint_policy(self._machines, address))
+        api = Application(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), guard.admit)
         metadata = MetadataService(lambda address: identities.identify(self._machines, address), identities.assume)
         for address, port, application in (
             (settings.gateway_address, METADATA_PORT, metadata),

@@ -15,9 +15,9 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
-from local_cloud import network
 from local_cloud.cloud import Cloud
 from local_cloud.errors import LocalCloudError
+from local_cloud.hosts import network
 from local_cloud.settings import FaultSettings, Settings
 
 LOG = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ ENGINE_PORT = 8080
 ACCOUNT_ID = "123456789012"
 # Access key id and secret of the operator, who is this account's administrator.
 ADMINISTRATOR = "local-cloud"
-# The same administrator by temporary credentials, id, secret and token alike; local_cloud.faults can have them expire.
+# The same administrator by temporary credentials (id, secret and token alike), which local_cloud.api.faults can expire.
 ADMINISTRATOR_SESSION = "local-cloud-session"
 # Somebody else: another account, which has nothing here but the buckets that its administrator makes.
 NEIGHBOUR_ID = "210987654321"

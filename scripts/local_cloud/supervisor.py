@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_cloud import ami, hosts, image, network
-from local_cloud.commands import require
+from local_cloud.ec2 import ami
 from local_cloud.errors import LocalCloudError
+from local_cloud.hosts import host as hosts
+from local_cloud.hosts import image, network
+from local_cloud.hosts.commands import require
 from local_cloud.settings import API_PORT, HEALTH_PATH, Settings
 
 START_LIMIT_SECONDS = 60.0

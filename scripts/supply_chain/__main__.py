@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from tabulate import tabulate
 
-from local_cloud import image
 from local_cloud.errors import LocalCloudError
+from local_cloud.hosts import image
 from local_cloud.trino import distribution
 from supply_chain.osv import URL, OsvError, vulnerabilities
 from supply_chain.pins import Pin, PinsError, debian_pins, maven_pins, python_pins

@@ -60,7 +60,7 @@ def maven_pins(path: Path) -> set[Pin]:
 
 
 def debian_pins(path: Path, release: str) -> set[Pin]:
-    """Read the list of an image's packages, as `local_cloud.image.packages_file` tells its form.
+    """Read the list of an image's packages, as `local_cloud.hosts.image.packages_file` tells its form.
 
     Args:
         path: the list.

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ops import playbook
-from tests.ops.small_cloud import COLUMNS, SmallCloud
+from tests.support import playbook
+from tests.support.small_cloud import COLUMNS, SmallCloud
 
-from stock_market_ops import partitions
+from stock_market_ops.common import partitions
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.ops.small_cloud import COLUMNS, SmallCloud
+from tests.support.small_cloud import COLUMNS, SmallCloud
 
 from local_cloud.athena import statements
 from local_cloud.athena.lexer import tokenize, top_level
-from stock_market_ops import analyses, athena, partitions
-from stock_market_ops.deployment import ROOT
+from stock_market_ops.common import analyses, athena, partitions
+from stock_market_ops.common.deployment import ROOT
 
 ALL = analyses.load_all()
 Rows = list[dict[str, Any]]

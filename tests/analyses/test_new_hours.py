@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.local_cloud.glue_lake import ALL_RIGHTS, TRUST
-from tests.ops import playbook
-from tests.ops.small_cloud import COLUMNS, SmallCloud
+from tests.support import playbook
+from tests.support.local_cloud.glue_lake import ALL_RIGHTS, TRUST
+from tests.support.small_cloud import COLUMNS, SmallCloud
 
-from local_cloud import glue_crawler
+from local_cloud.glue import crawler as glue_crawler
 from local_cloud.trino import objects
-from stock_market_ops import aws, partitions
+from stock_market_ops.common import aws, partitions
 
 MODULES = ("athena_answers", "glue_crawl", "glue_hours", "s3_prefix_info")
 REQUEST = re.compile(r'"(GET|HEAD) /[^/?]*-data(/[^?]*)?(\?\S*)? HTTP')

@@ -15,8 +15,8 @@ from tests.chaos import topic
 from tests.chaos.daemon import Daemon, Run
 from tests.chaos.lake import MainObject
 from tests.chaos.topic import Entry
-from tests.stock_market import log_cutting
-from tests.stock_market.broker import answers
+from tests.support.stock_market import log_cutting
+from tests.support.stock_market.broker import answers
 
 _START_SECONDS = 60.0
 _OVERTAKE_SECONDS = 50.0

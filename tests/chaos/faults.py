@@ -14,7 +14,7 @@ from tests.chaos import poison
 from tests.chaos.cast import Cast
 from tests.chaos.daemon import Daemon
 from tests.chaos.stage import CREDENTIAL_SECONDS, Stage
-from tests.stock_market.faulty_s3 import Fault as S3Fault
+from tests.support.stock_market.faulty_s3 import Fault as S3Fault
 
 _HOUR_SECONDS = 3600
 

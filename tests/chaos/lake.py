@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.stock_market.bucket import Bucket
+from tests.support.stock_market.bucket import Bucket
 
 _KEY = re.compile(
     r"(?P<prefix>quotes|quarantine)/dt=(?P<dt>[\d-]{10})/hour=(?P<hour>\d\d)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tests.stock_market.services import quote
+from tests.support.stock_market.services import quote
 
 _Record = tuple[bytes | None, bytes | None]
 

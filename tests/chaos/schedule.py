@@ -23,7 +23,7 @@ from tests.chaos.faults import (
     S3Faults,
     S3Outage,
 )
-from tests.stock_market.faulty_s3 import FAULTS
+from tests.support.stock_market.faulty_s3 import FAULTS
 
 GAP_SECONDS = 1.6
 """From one fault to the next, on the average."""

@@ -24,7 +24,7 @@ from tests.chaos.daemon import Daemon, Supervisor
 from tests.chaos.verdict import ProducerEnd
 from tests.chaos.volume import Volume
 from tests.chaos.witness import Witness
-from tests.stock_market.broker import (
+from tests.support.stock_market.broker import (
     BROKER_MAIN,
     ZOOKEEPER_MAIN,
     answers,
@@ -35,9 +35,9 @@ from tests.stock_market.broker import (
     wait_for_port,
     zookeeper_settings,
 )
-from tests.stock_market.bucket import Bucket
-from tests.stock_market.faulty_s3 import FaultyS3
-from tests.stock_market.instance_metadata import InstanceMetadata
+from tests.support.stock_market.bucket import Bucket
+from tests.support.stock_market.faulty_s3 import FaultyS3
+from tests.support.stock_market.instance_metadata import InstanceMetadata
 
 _ROOT = Path(__file__).resolve().parents[2]
 _EXIT_CONFLICT = 3

@@ -17,8 +17,8 @@ from tests.chaos.daemon import Daemon, Run
 from tests.chaos.topic import Entry
 from tests.chaos.verdict import ProducerEnd, Reconciliation, Verdict
 from tests.chaos.witness import Acknowledged
-from tests.stock_market.bucket import Bucket
-from tests.stock_market.services import quote
+from tests.support.stock_market.bucket import Bucket
+from tests.support.stock_market.services import quote
 
 _HOUR_MS = 3_600_000
 _TEN = 1_790_000_000_000 // _HOUR_MS * _HOUR_MS

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.stock_market.bucket import Bucket
+from tests.support.stock_market.bucket import Bucket
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 _MOST = 10_000

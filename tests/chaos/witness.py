@@ -12,7 +12,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from tests.chaos import poison
-from tests.stock_market.services import quote
+from tests.support.stock_market.services import quote
 
 _Record = tuple[bytes | None, bytes | None]
 _TICK_SECONDS = 0.05

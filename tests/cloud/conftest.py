@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from tests.local_cloud.sent import check_before_moto
+from tests.support.local_cloud.sent import check_before_moto
 
 REGION = "us-east-1"
 

@@ -14,7 +14,7 @@ from tests.cloud.modules import load
 from tests.support.hostless_cloud import HostlessCloud, hostless_cloud
 
 from local_cloud.settings import ACCOUNT_ID, ADMINISTRATOR_SESSION
-from stock_market_ops.deployment import ROOT
+from stock_market_ops.common.deployment import ROOT
 
 search = load("tagged_resources_info")
 CLOUD, TEARDOWN = ROOT / "playbooks" / "cloud.yml", ROOT / "playbooks" / "teardown.yml"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.ops.playbook import local_inventory, run
-from tests.ops.test_status_rules import DEPLOYMENT
+from tests.stock_market_ops.test_status_rules import DEPLOYMENT
+from tests.support.playbook import local_inventory, run
 
-from stock_market_ops import aws
+from stock_market_ops.common import aws
 
 SENTENCE = "The AWS credentials have expired: get new ones"
 

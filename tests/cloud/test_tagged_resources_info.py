@@ -11,7 +11,7 @@ from botocore import exceptions as boto_errors
 from moto.budgets.responses import BudgetsResponse
 from tests.cloud.modules import load
 
-from local_cloud import budgets
+from local_cloud.api import budgets
 
 search = load("tagged_resources_info")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
-from tests.stock_market.broker import (
+from tests.support.stock_market.broker import (
     BROKER_MAIN,
     ZOOKEEPER_MAIN,
     broker_settings,

@@ -16,8 +16,8 @@ from kafka.errors import MessageSizeTooLargeError
 from plugins.modules.kafka_broker_config import lagging, next_step, stubborn
 from tests.kafka.cluster import Brokers
 from tests.kafka.conftest import Run
-from tests.stock_market.broker import Broker
-from tests.stock_market.services import eventually
+from tests.support.stock_market.broker import Broker
+from tests.support.stock_market.services import eventually
 
 MANAGED = ["log.retention.ms", "log.segment.bytes", "message.max.bytes", "num.io.threads", "num.network.threads"]
 

@@ -9,8 +9,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, NoError, NotCoordinatorError
 from kafka.structs import OffsetAndMetadata
 from tests.kafka.conftest import Run
-from tests.stock_market.broker import Broker
-from tests.stock_market.services import eventually
+from tests.support.stock_market.broker import Broker
+from tests.support.stock_market.services import eventually
 
 
 def commit(admin: KafkaAdminClient, group: str, partition: TopicPartition, offset: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from plugins.filter.kafka import jvm_heap_mb, misspelt_options, placed_properties
-from tests.stock_market.broker import distribution
+from tests.support.stock_market.broker import distribution
 
 
 @pytest.mark.parametrize(("memory", "broker", "zookeeper"), [(949, 256, 64), (1956, 480, 96), (7800, 1920, 480)])

@@ -11,7 +11,7 @@ import pytest
 from plugins.module_utils.kafka_cluster import Cluster, Node, Partition
 from tests.kafka.cluster import Brokers
 from tests.kafka.conftest import Run
-from tests.stock_market.broker import Broker, free_port
+from tests.support.stock_market.broker import Broker, free_port
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import crc32c
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 from plugins.module_utils import kafka_wire
-from tests.stock_market.broker import Broker, free_port
+from tests.support.stock_market.broker import Broker, free_port
 
 
 @pytest.fixture

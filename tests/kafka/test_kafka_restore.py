@@ -14,8 +14,8 @@ from kafka.errors import TopicAlreadyExistsError
 from tests.kafka.conftest import Run
 from tests.kafka.test_kafka_description import commit
 from tests.kafka.test_kafka_security import as_user
-from tests.stock_market.broker import Broker
-from tests.stock_market.services import eventually
+from tests.support.stock_market.broker import Broker
+from tests.support.stock_market.services import eventually
 
 
 class Scene:

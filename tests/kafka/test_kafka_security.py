@@ -16,10 +16,10 @@ from kafka import KafkaAdminClient
 from plugins.module_utils import kafka_wire, scram
 from plugins.module_utils.kafka_wire import Connection, Security
 from tests.kafka.conftest import Run
-from tests.stock_market.authority import Authority
-from tests.stock_market.broker import Broker
-from tests.stock_market.secured import Secured
-from tests.stock_market.services import eventually
+from tests.support.stock_market.authority import Authority
+from tests.support.stock_market.broker import Broker
+from tests.support.stock_market.secured import Secured
+from tests.support.stock_market.services import eventually
 
 Options = dict[str, Any]
 

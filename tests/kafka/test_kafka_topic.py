@@ -10,7 +10,7 @@ import pytest
 from ansible.module_utils.kafka_admin import RefusedError, config_text
 from kafka.admin import KafkaAdminClient
 from plugins.modules.kafka_topic import Topic, check_shape, config_changes
-from tests.stock_market.broker import Broker
+from tests.support.stock_market.broker import Broker
 
 KNOWN = {
     "retention.ms": {"value": "100", "config_source": "DYNAMIC_TOPIC_CONFIG"},

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ops.playbook import Run, local_inventory, run
+from tests.support.playbook import Run, local_inventory, run
 
 # Of each broker: the version that its unit names, and its server.properties.
 BROKERS = {

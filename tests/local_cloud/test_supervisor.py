@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud import commands, hosts, image, network, supervisor
+from local_cloud import supervisor
 from local_cloud.__main__ import main
 from local_cloud.errors import LocalCloudError
+from local_cloud.hosts import commands, image, network
+from local_cloud.hosts import host as hosts
 from local_cloud.settings import API_PORT, Settings
 
 

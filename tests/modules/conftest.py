@@ -17,10 +17,10 @@ import botocore.session
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from moto.backends import get_backend
-from tests.local_cloud.enforcing import enforcing_cloud
-from tests.local_cloud.glue_lake import Lake
+from tests.support.local_cloud.enforcing import enforcing_cloud
+from tests.support.local_cloud.glue_lake import Lake
 
-from local_cloud import glue_crawler
+from local_cloud.glue import crawler as glue_crawler
 
 MODULES = Path(__file__).parents[2] / "plugins" / "modules"
 Run = Callable[..., dict[str, Any]]

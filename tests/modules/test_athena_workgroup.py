@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.local_cloud.glue_lake import RESULTS, Lake
 from tests.modules.conftest import Run
+from tests.support.local_cloud.glue_lake import RESULTS, Lake
 
 WANTED = {"name": "team", "output_location": f"s3://{RESULTS}/team/", "tags": {"Deployment": "x"}}
 

@@ -12,7 +12,7 @@ from moto.backends import get_backend
 from moto.budgets.responses import BudgetsResponse
 from tests.modules.conftest import Run
 
-from local_cloud import budgets
+from local_cloud.api import budgets
 
 ACCOUNT = "123456789012"
 WANTED = {"name": "mine", "limit_usd": 50, "email": "me@example.com", "tags": {"Deployment": "mine"}}

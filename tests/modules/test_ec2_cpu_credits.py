@@ -12,7 +12,7 @@ from moto.backends import get_backend
 from moto.ec2.responses.instances import InstanceResponse
 from tests.modules.conftest import Run
 
-from local_cloud import ec2_credits
+from local_cloud.ec2 import credits as ec2_credits
 
 CALLS = ("run_instances", "describe_instance_credit_specifications")
 

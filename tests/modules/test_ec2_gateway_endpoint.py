@@ -15,7 +15,7 @@ from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.vpcs import VPCs
 from tests.modules.conftest import Run
 
-from local_cloud import ec2_endpoints
+from local_cloud.ec2 import endpoints as ec2_endpoints
 
 SERVICE = "com.amazonaws.us-east-1.s3"
 TAGS = {"Deployment": "mine"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.local_cloud.glue_lake import DATA, Lake, quote
 from tests.modules.conftest import Run
+from tests.support.local_cloud.glue_lake import DATA, Lake, quote
 
-from local_cloud import glue_crawler
+from local_cloud.glue import crawler as glue_crawler
 
 
 def test_the_first_crawl_reports_the_table_and_the_second_no_change(lake: Lake, run: Run) -> None:

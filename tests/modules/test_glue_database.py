@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.local_cloud.glue_lake import Lake
 from tests.modules.conftest import Run
+from tests.support.local_cloud.glue_lake import Lake
 
 WANTED = {"name": "quotes", "description": "From the stream", "tags": {"Deployment": "x", "Project": "y"}}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.local_cloud.glue_lake import DATA, Lake, quote
 from tests.modules.conftest import Run
+from tests.support.local_cloud.glue_lake import DATA, Lake, quote
 
 TABLE = {
     "database": "market",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from botocore.exceptions import ClientError
-from tests.local_cloud.glue_lake import DATA, Lake, quote
 from tests.modules.conftest import Run
+from tests.support.local_cloud.glue_lake import DATA, Lake, quote
 
 ROLE = Path(__file__).parents[2] / "roles" / "catalog"
 DECLARED: dict[str, Any] = {

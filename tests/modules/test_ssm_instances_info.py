@@ -11,17 +11,17 @@ import boto3
 import pytest
 from moto.backends import get_backend
 from moto.ssm.responses import SimpleSystemManagerResponse
-from tests.local_cloud.enforcing import EC2_TRUST
-from tests.local_cloud.policies import render
 from tests.modules.conftest import Run
+from tests.support.local_cloud.enforcing import EC2_TRUST
+from tests.support.local_cloud.policies import render
 
-from local_cloud import ssm_instances
+from local_cloud.ec2 import ssm_instances
 
 ACCESS = render("identity", "access_policy.json.j2")
 
 
 class Hosts:
-    """Stands for local_cloud.machines.Machines: instances, and those of them whose agent runs."""
+    """Stands for local_cloud.ec2.machines.Machines: instances, and those of them whose agent runs."""
 
     def __init__(self) -> None:
         self.known: list[Any] = []

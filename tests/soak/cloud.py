@@ -11,11 +11,11 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.local_cloud.enforcing import ACCOUNT, EC2_TRUST, REGION, Quiet, allow, enforcing_cloud
+from tests.support.local_cloud.enforcing import ACCOUNT, EC2_TRUST, REGION, Quiet, allow, enforcing_cloud
 from werkzeug.serving import make_server
 
-from local_cloud import identities
-from local_cloud.metadata import Credentials, Identity, MetadataService
+from local_cloud.ec2 import identities
+from local_cloud.ec2.metadata import Credentials, Identity, MetadataService
 
 BUCKET = "soak"
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/node"

@@ -21,10 +21,10 @@ from tests.soak.cloud import BUCKET
 from tests.soak.follower import Follower
 from tests.soak.plan import HOUR_SECONDS, Plan
 from tests.soak.vitals import Vitals
-from tests.stock_market.authority import Authority
-from tests.stock_market.broker import Broker, distribution
-from tests.stock_market.secured import Secured
-from tests.stock_market.services import SCRIPTS, Service
+from tests.support.stock_market.authority import Authority
+from tests.support.stock_market.broker import Broker, distribution
+from tests.support.stock_market.secured import Secured
+from tests.support.stock_market.services import SCRIPTS, Service
 
 from local_cloud.settings import ADMINISTRATOR
 from stock_market.kafka import connections

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.chaos import clock
 from tests.soak.plan import night, week
 from tests.soak.vitals import Sample, Vitals
-from tests.stock_market.services import eventually
+from tests.support.stock_market.services import eventually
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = os.environ | {"PYTHONPATH": f"{_ROOT / 'scripts'}:{_ROOT}"}

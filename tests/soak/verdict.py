@@ -18,7 +18,7 @@ from tests.soak.cloud import BUCKET
 from tests.soak.late_producer import FIRST_KAFKA_SEQUENCE, FIRST_SEQUENCE
 from tests.soak.plan import HOUR_SECONDS
 from tests.soak.stage import PARTITIONS, PRODUCERS, Stage
-from tests.stock_market.services import SCRIPTS
+from tests.support.stock_market.services import SCRIPTS
 
 from local_cloud.settings import ADMINISTRATOR
 

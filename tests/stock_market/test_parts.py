@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.stock_market.services import SCRIPTS, quote
+from tests.support.stock_market.services import SCRIPTS, quote
 
 from stock_market.chain.naming import ObjectName, object_key, parse_key
 from stock_market.chain.segment import Lines, Segment

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local_cloud.image import package_lines
+from local_cloud.hosts.image import package_lines
 from supply_chain import __main__ as audit
 from supply_chain import osv
 from supply_chain.pins import Pin, PinsError, debian_pins, maven_pins, python_pins

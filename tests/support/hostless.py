@@ -2,8 +2,8 @@
 
 Instances are records whose states follow a clock, so the playbooks of the cloud run against it in seconds and without
 podman. It prints its address when it listens. LAG is how many seconds its lists are behind, NEW how many a new
-instance is not known, FAULTS are the settings of local_cloud.faults as JSON. With a fifth argument, `engine`, Athena
-answers. All that others than the administrator have to be allowed is noted in DIRECTORY/rights.jsonl.
+instance is not known, FAULTS are the settings of local_cloud.api.faults as JSON. With a fifth argument, `engine`,
+Athena answers. All that others than the administrator have to be allowed is noted in DIRECTORY/rights.jsonl.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from local_cloud import ami
+from local_cloud.ec2 import ami
 
 if __name__ == "__main__":  # moto reads them when it is imported
     IMAGES = {"12": ("0123456789abcdef0", "20260101")}
@@ -29,14 +29,16 @@ from moto.ec2.models.instances import Instance
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from local_cloud import allowed, cloud, iam_callers, lag
+from local_cloud import cloud, lag
+from local_cloud.api import allowed
+from local_cloud.api.application import Application
+from local_cloud.api.authorizer import Authorizer
 from local_cloud.athena import api as athena
-from local_cloud.gate import Gate
-from local_cloud.guard import Guard
-from local_cloud.hosts import FirstBoot
-from local_cloud.iam_callers import Caller
-from local_cloud.iam_policy import Request
-from local_cloud.machines import Machines, set_state
+from local_cloud.ec2.machines import Machines, set_state
+from local_cloud.hosts.host import FirstBoot
+from local_cloud.iam import callers as iam_callers
+from local_cloud.iam.callers import Caller
+from local_cloud.iam.policy import Request
 from local_cloud.settings import FaultSettings, Settings
 from local_cloud.trino.engine import TrinoEngine
 
@@ -136,7 +138,7 @@ def serve(directory: Path, faults: FaultSettings, *, with_engine: bool) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         atexit.register(engine.close)
     athena.install(engine)
-    gate = Gate(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Guard().admit)
+    gate = Application(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Authorizer().admit)
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=cloud.QuietRequestHandler)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 
 from local_cloud.settings import ADMINISTRATOR
-from stock_market_ops.deployment import ROOT
+from stock_market_ops.common.deployment import ROOT
 
 REGION = "us-east-1"
 

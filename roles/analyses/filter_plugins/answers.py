@@ -29,7 +29,7 @@ def analysis_queries(names: Sequence[str], folder: str, first_hour: str) -> list
         folder: that of the SQL files.
         first_hour: the hour of arrival from which on they look, `YYYY-MM-DD HH`; empty for the whole history.
     """
-    # The same two as stock_market_ops.analyses.since: the day, by which Glue leaves out partitions, and the hour.
+    # As stock_market_ops.common.analyses.since: the day, by which Glue leaves out partitions, and the hour.
     since = [f"'{str(first_hour)[:10]}'", f"'{first_hour}'"]
     return [
         {"name": str(name), "sql": (Path(folder) / f"{name}.sql").read_text(encoding="utf-8"), "parameters": since}

@@ -23,8 +23,8 @@ from local_cloud.athena.results import Row, StoredResult
 from local_cloud.athena.runner import Engine, Runner, Task
 from local_cloud.athena.statements import Statement
 from local_cloud.athena.workgroups import invalid_request
-from local_cloud.glue_objects import split_s3_url
-from local_cloud.iam_callers import AccessDeniedError, Caller, current_caller
+from local_cloud.glue.objects import split_s3_url
+from local_cloud.iam.callers import AccessDeniedError, Caller, current_caller
 from local_cloud.trino.client import UnavailableError
 
 MAX_PAGE = 1000

@@ -9,9 +9,9 @@ from typing import Any
 from moto.glue.models import FakeTable, GlueBackend, glue_backends
 
 from local_cloud.athena.errors import QueryError
-from local_cloud.glue_objects import NoSuchBucketError, ObjectStore, folder_of, is_hidden, split_s3_url
-from local_cloud.iam_actions import glue_database_arns, glue_database_deletion_arns, glue_table_arns
-from local_cloud.iam_callers import Caller, administrator
+from local_cloud.glue.objects import NoSuchBucketError, ObjectStore, folder_of, is_hidden, split_s3_url
+from local_cloud.iam.actions import glue_database_arns, glue_database_deletion_arns, glue_table_arns
+from local_cloud.iam.callers import Caller, administrator
 
 CATALOG = "awsdatacatalog"
 SERVICE = "athena.amazonaws.com"

@@ -15,11 +15,11 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.glue.models import FakeDatabase, FakeTable
 
+from local_cloud.api.names import matching
 from local_cloud.athena import requests, workgroups
 from local_cloud.athena.catalog import CATALOG, Catalog
 from local_cloud.athena.workgroups import invalid_request
-from local_cloud.iam_callers import AccessDeniedError, current_caller
-from local_cloud.names import matching
+from local_cloud.iam.callers import AccessDeniedError, current_caller
 
 CATALOG_NAME = "AwsDataCatalog"
 _STATUS = "CREATE_COMPLETE"

@@ -14,8 +14,8 @@ from local_cloud.athena.errors import QueryCancelledError, QueryError
 from local_cloud.athena.results import StoredResult, manifest_of
 from local_cloud.athena.runner import Runner, Task
 from local_cloud.athena.statements import Statement
-from local_cloud.iam_callers import AccessDeniedError, Caller
-from local_cloud.iam_policy import UnsupportedPolicyError
+from local_cloud.iam.callers import AccessDeniedError, Caller
+from local_cloud.iam.policy import UnsupportedPolicyError
 
 LOG = logging.getLogger(__name__)
 

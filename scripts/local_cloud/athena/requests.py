@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from moto.athena.responses import AthenaResponse
 
-from local_cloud import pages
+from local_cloud.api import pages
 from local_cloud.athena.workgroups import invalid_request
 
 Item = TypeVar("Item")

@@ -10,8 +10,8 @@ from typing import Any
 
 from local_cloud.athena.catalog import SERVICE
 from local_cloud.athena.values import Signature, athena_type, precision_and_scale
-from local_cloud.glue_objects import ObjectStore, split_s3_url
-from local_cloud.iam_callers import Caller
+from local_cloud.glue.objects import ObjectStore, split_s3_url
+from local_cloud.iam.callers import Caller
 
 Row = list[str | None]
 

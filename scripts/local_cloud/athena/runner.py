@@ -18,8 +18,8 @@ from local_cloud.athena.results import Result
 from local_cloud.athena.statements import Statement
 from local_cloud.athena.values import text_of
 from local_cloud.athena.writing import Written
-from local_cloud.glue_objects import NoSuchBucketError, ObjectStore, folder_of
-from local_cloud.iam_callers import AccessDeniedError, Caller
+from local_cloud.glue.objects import NoSuchBucketError, ObjectStore, folder_of
+from local_cloud.iam.callers import AccessDeniedError, Caller
 from local_cloud.trino import client
 from local_cloud.trino.access import Access, Accesses
 from local_cloud.trino.client import Address, Failure, UnavailableError

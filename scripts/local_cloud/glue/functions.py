@@ -12,8 +12,8 @@ from moto.glue.exceptions import AlreadyExistsException, EntityNotFoundException
 from moto.glue.models import FakeDatabase
 from moto.glue.responses import GlueResponse
 
+from local_cloud.api.names import matching
 from local_cloud.glue import requests
-from local_cloud.names import matching
 
 Function = dict[str, Any]
 

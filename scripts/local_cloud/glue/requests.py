@@ -10,7 +10,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.glue.responses import GlueResponse
 
-from local_cloud import pages
+from local_cloud.api import pages
 
 Item = TypeVar("Item")
 PAGE = 100

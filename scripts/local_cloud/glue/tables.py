@@ -15,8 +15,8 @@ from moto.glue.exceptions import (
 from moto.glue.models import FakeTable
 from moto.glue.responses import GlueResponse
 
+from local_cloud.api.names import matching
 from local_cloud.glue import requests
-from local_cloud.names import matching
 
 _FIRST_VERSION = 0
 _UNSERVED_IN_CREATE = ("OpenTableFormatInput", "PartitionIndexes", "TransactionId")

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from local_cloud.athena.catalog import SERVICE, Catalog
-from local_cloud.iam_callers import AccessDeniedError, Caller, administrator
-from local_cloud.iam_policy import UnsupportedPolicyError
+from local_cloud.iam.callers import AccessDeniedError, Caller, administrator
+from local_cloud.iam.policy import UnsupportedPolicyError
 from local_cloud.trino.files import HIVE, ICEBERG, OWN_ROLE, ROLE_PREFIX, UNLOAD, write_roles
 
 _TABLES = (HIVE, ICEBERG)

@@ -20,11 +20,11 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from local_cloud.gate import Gate
-from local_cloud.guard import Guard
-from local_cloud.iam_callers import AccessDeniedError, Caller, Key, Keys, administrator
-from local_cloud.incoming import Incoming
-from local_cloud.refusals import RefusedError, answer, refuse
+from local_cloud.api.application import Application
+from local_cloud.api.authorizer import Authorizer
+from local_cloud.api.errors import RefusedError, answer, refuse
+from local_cloud.api.request import ApiRequest
+from local_cloud.iam.callers import AccessDeniedError, Caller, Key, Keys, administrator
 from local_cloud.settings import ACCOUNT_ID, Settings
 from local_cloud.trino import catalog_columns, objects
 from local_cloud.trino.access import Accesses
@@ -70,12 +70,12 @@ class EngineKeys(Keys):
         return hmac.new(self.secret.encode(), f"{what} {access_key_id}".encode(), hashlib.sha256).hexdigest()
 
 
-class _EngineGuard(Guard):
+class _EngineAuthorizer(Authorizer):
     """Lets Trino assume the roles that stand for callers."""
 
-    def _authorize_sts(self, incoming: Incoming, caller: Caller) -> None:
-        if not caller.is_administrator or incoming.action != "AssumeRole":
-            raise AccessDeniedError(f"The engine's port does not serve sts:{incoming.action}.")
+    def _authorize_sts(self, request: ApiRequest, caller: Caller) -> None:
+        if not caller.is_administrator or request.action != "AssumeRole":
+            raise AccessDeniedError(f"The engine's port does not serve sts:{request.action}.")
 
 
 class EngineApi:
@@ -84,10 +84,10 @@ class EngineApi:
     def __init__(self, address: str, directory: Path) -> None:
         self.accesses = Accesses(directory)
         self.keys = EngineKeys(self.accesses)
-        self._guard = _EngineGuard(self.keys)
+        self._authorizer = _EngineAuthorizer(self.keys)
         self._path = f"/access/{secrets.token_urlsafe(24)}"
         api = DomainDispatcherApplication(create_backend_app)
-        self._gate = Gate(Settings("engine", 1, directory / "engine"), api, 0, self._guard.admit)
+        self._application = Application(Settings("engine", 1, directory / "engine"), api, 0, self._authorizer.admit)
         self._server = make_server(address, 0, self._serve, threaded=True, request_handler=_Quiet)
         threading.Thread(target=self._server.serve_forever, args=(0.1,), name="engine-api", daemon=True).start()
 
@@ -111,19 +111,19 @@ class EngineApi:
             question = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
             said = json.dumps({"result": self.accesses.allows(question)})
             return answer(environ, start_response, "200 OK", "application/json", said)
-        incoming = Incoming(environ)
-        if incoming.service == "glue":
-            action, parameters = incoming.action, incoming.parameters
-            answered = self._gate(environ, start_response)
-            catalog_columns.describe(action, parameters, ACCOUNT_ID, incoming.region)
+        request = ApiRequest(environ)
+        if request.service == "glue":
+            action, parameters = request.action, request.parameters
+            answered = self._application(environ, start_response)
+            catalog_columns.describe(action, parameters, ACCOUNT_ID, request.region)
             return answered
-        if incoming.service == "s3":
-            return self._serve_s3(environ, start_response, incoming)
-        if incoming.service != "sts":
-            return self._gate(environ, start_response)
+        if request.service == "s3":
+            return self._serve_s3(environ, start_response, request)
+        if request.service != "sts":
+            return self._application(environ, start_response)
         try:
-            self._guard.admit(incoming)
-            role = incoming.form.get("RoleArn", "")
+            self._authorizer.admit(request)
+            role = request.form.get("RoleArn", "")
             key = self.keys.assumed(role)
             if key is None:
                 raise AccessDeniedError(f"{role} stands for nobody.")
@@ -139,15 +139,17 @@ class EngineApi:
         )
         return answer(environ, start_response, "200 OK", "text/xml", body)
 
-    def _serve_s3(self, environ: WSGIEnvironment, start_response: StartResponse, incoming: Incoming) -> Iterable[bytes]:
-        if incoming.method not in {"GET", "HEAD"}:
-            return self._gate(environ, start_response)
+    def _serve_s3(
+        self, environ: WSGIEnvironment, start_response: StartResponse, request: ApiRequest
+    ) -> Iterable[bytes]:
+        if request.method not in {"GET", "HEAD"}:
+            return self._application(environ, start_response)
         try:
-            self._guard.admit(incoming)
+            self._authorizer.admit(request)
         except RefusedError as error:
             return refuse(environ, start_response, error.refusal, "s3")
         plain = objects.read(environ, start_response)
-        return self._gate(environ, start_response) if plain is None else plain
+        return self._application(environ, start_response) if plain is None else plain
 
 
 class _Quiet(MotoRequestHandler):

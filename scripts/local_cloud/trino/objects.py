@@ -15,8 +15,8 @@ from xml.sax.saxutils import escape
 
 from moto.s3.models import FakeKey, s3_backends
 
-from local_cloud.glue_objects import ObjectStore
-from local_cloud.iam_s3_actions import query_of, split_path
+from local_cloud.glue.objects import ObjectStore
+from local_cloud.iam.s3_actions import query_of, split_path
 from local_cloud.settings import ACCOUNT_ID
 
 MAX_KEYS: Final = 1000

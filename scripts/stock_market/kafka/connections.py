@@ -2,7 +2,7 @@
 
 Each row of `_PATCHES` replaces one method of kafka-python 3.0.12. A method that this kafka-python does not have, or
 that takes other parameters, stays as it is, and one warning names it. The reproducer of each is in
-`tests/stock_market/test_connections.py`.
+`tests/stock_market/kafka/test_connections.py`.
 
 - Data that arrives together with the end of a connection is thrown away unread. A broker closes a connection after it
   refused a password, so about every second refusal looks like a network error.

@@ -12,14 +12,7 @@ from local_cloud.athena.ddl.errors import ICEBERG_UNSUPPORTED, DdlError, executi
 from local_cloud.athena.ddl.iceberg import default_properties, engine_properties, map_of
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
 from local_cloud.athena.ddl.partitions import in_order, partition_input, partitioned
-from local_cloud.athena.ddl.statement import (
-    ColumnDefinition,
-    EngineSql,
-    GlueTable,
-    TableName,
-    iceberg_name,
-    nothing,
-)
+from local_cloud.athena.ddl.statement import ColumnDefinition, EngineSql, GlueTable, TableName, iceberg_name, nothing
 from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.errors import UnsupportedError
 from local_cloud.athena.lexer import literal, quoted

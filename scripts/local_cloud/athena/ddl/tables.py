@@ -8,14 +8,7 @@ from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import execution_error, semantic_error, table_not_found
-from local_cloud.athena.ddl.statement import (
-    ColumnDefinition,
-    EngineSql,
-    GlueTable,
-    TableName,
-    find_database,
-    nothing,
-)
+from local_cloud.athena.ddl.statement import ColumnDefinition, EngineSql, GlueTable, TableName, find_database, nothing
 from local_cloud.athena.hive.formats import StorageClauses
 from local_cloud.athena.results import Result
 

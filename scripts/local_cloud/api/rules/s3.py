@@ -1,0 +1,130 @@
+"""What S3's pages say of its requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from local_cloud.api.rules.rule import DOCS, Rule, Values, at_most, is_once, is_own, matches, tag_rules, tag_sizes
+
+_S3: Final = f"{DOCS}AmazonS3/latest/"
+_BUCKET: Final = re.compile(
+    r"(?!xn--|sthree-|amzn-s3-demo-)(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+    r"(?<!-s3alias)(?<!--ol-s3)(?<!\.mrap)(?<!--x-s3)(?<!--table-s3)"
+)
+
+
+def _metadata_fits(value: Mapping[str, str], _: Values) -> bool:
+    return sum(len(name.encode()) + len(text.encode()) for name, text in value.items()) <= 2048
+
+
+def _header_tags_fit(value: str, _: Values) -> bool:
+    tags = parse_qsl(value, keep_blank_values=True)
+    sizes = all(0 < len(key) <= 128 and len(text) <= 256 for key, text in tags)
+    return len(tags) <= 10 and len(dict(tags)) == len(tags) and sizes and all(is_own(key, {}) for key, _ in tags)
+
+
+_BUCKET_TAGS: Final = f"{_S3}userguide/CostAllocTagging.html"
+_OBJECT_TAGS: Final = f"{_S3}userguide/object-tagging.html"
+_LIFECYCLE: Final = f"{_S3}userguide/intro-lifecycle-rules.html"
+_CONFIGURED: Final = ("PutBucketLifecycleConfiguration",)
+_WRITES: Final = ("PutObject", "CopyObject", "CreateMultipartUpload")
+_MALFORMED: Final = "The XML you provided was not well-formed or did not validate against our published schema"
+RULES: Final = (
+    Rule(
+        "s3 bucket name",
+        "s3",
+        ("CreateBucket",),
+        "Bucket",
+        matches(_BUCKET),
+        "InvalidBucketName",
+        "The specified bucket is not valid.",
+        f"{_S3}userguide/bucketnamingrules.html",
+    ),
+    Rule(
+        "s3 key",
+        "s3",
+        (),
+        "Key",
+        lambda value, _: len(value.encode()) <= 1024,
+        "KeyTooLongError",
+        "Your key is too long",
+        f"{_S3}userguide/object-keys.html",
+    ),
+    Rule(
+        "s3 metadata",
+        "s3",
+        _WRITES,
+        "Metadata",
+        _metadata_fits,
+        "MetadataTooLarge",
+        "Your metadata headers exceed the maximum allowed metadata size",
+        f"{_S3}userguide/UsingMetadata.html",
+    ),
+    Rule(
+        "s3 tags in a header",
+        "s3",
+        _WRITES,
+        "Tagging",
+        _header_tags_fit,
+        "InvalidTag",
+        "The tags in x-amz-tagging are not valid: at most 10, keys of 128 characters once each, values of 256.",
+        _OBJECT_TAGS,
+    ),
+    Rule(
+        "s3 deletes 1000 objects at a time",
+        "s3",
+        ("DeleteObjects",),
+        "[Delete.Objects]",
+        at_most(1000),
+        "MalformedXML",
+        _MALFORMED,
+        f"{_S3}API/API_DeleteObjects.html",
+    ),
+    *tag_rules("s3", "Tagging.TagSet[].Key", "InvalidTag", _BUCKET_TAGS, operations=("PutBucketTagging",), plain=True),
+    *tag_sizes("s3", "[Tagging.TagSet]", "InvalidTag", _BUCKET_TAGS, operations=("PutBucketTagging",)),
+    *tag_rules("s3", "Tagging.TagSet[].Key", "InvalidTag", _OBJECT_TAGS, operations=("PutObjectTagging",), plain=True),
+    *tag_sizes("s3", "[Tagging.TagSet]", "InvalidTag", _OBJECT_TAGS, operations=("PutObjectTagging",), most=10),
+    Rule(
+        "s3 lifecycle rules",
+        "s3",
+        _CONFIGURED,
+        "[LifecycleConfiguration.Rules]",
+        at_most(1000),
+        "MalformedXML",
+        _MALFORMED,
+        _LIFECYCLE,
+    ),
+    Rule(
+        "s3 lifecycle rule id",
+        "s3",
+        _CONFIGURED,
+        "LifecycleConfiguration.Rules[].ID",
+        at_most(255),
+        "InvalidArgument",
+        "ID length should not exceed allowed limit of 255",
+        _LIFECYCLE,
+    ),
+    Rule(
+        "s3 lifecycle rule ids are different",
+        "s3",
+        _CONFIGURED,
+        "LifecycleConfiguration.Rules[].ID | [@]",
+        is_once,
+        "InvalidArgument",
+        "Rule ID must be unique. Found same ID for more than one rule",
+        _LIFECYCLE,
+    ),
+    Rule(
+        "s3 lifecycle days",
+        "s3",
+        _CONFIGURED,
+        "LifecycleConfiguration.Rules[].Expiration.Days",
+        lambda value, _: value >= 1,
+        "InvalidArgument",
+        "'Days' for Expiration action must be a positive integer",
+        _LIFECYCLE,
+    ),
+)

@@ -1,0 +1,1 @@
+"""EC2: instances, addresses, networks and the instance metadata service."""

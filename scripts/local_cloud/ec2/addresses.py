@@ -1,0 +1,170 @@
+"""Public addresses and Elastic IPs of EC2: of the deployment's pool, and in force on the hosts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from moto.ec2.models import EC2Backend, ec2_backends, elastic_ip_addresses, elastic_network_interfaces
+from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressBackend
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
+
+from local_cloud.ec2.address_pool import AddressPool, NoAddressLeftError
+from local_cloud.ec2.machines import Machines
+from local_cloud.moto_patch import Ec2Error, replace
+
+
+def backends() -> list[EC2Backend]:
+    """EC2's backends of all accounts and regions that were used so far."""
+    return [backend for account in list(ec2_backends.values()) for backend in list(account.values())]
+
+
+def in_use() -> set[str]:
+    """Every public address that an Elastic IP or an interface holds."""
+    held: set[str] = set()
+    for backend in backends():
+        held |= {address.public_ip for address in list(backend.addresses)}
+        held |= {interface.public_ip for interface in list(backend.enis.values()) if interface.public_ip}
+    return held
+
+
+def elastic_address_of(interface: NetworkInterface) -> ElasticAddress | None:
+    """The Elastic IP that is associated with an interface, if any."""
+    for address in interface.ec2_backend.addresses:
+        if address.eni is interface:
+            found: ElasticAddress = address
+            return found
+    return None
+
+
+def forget(address: ElasticAddress) -> None:
+    """Take an Elastic IP from whatever it is associated with, in EC2's records."""
+    address.eni = None
+    address.instance = None
+    address.association_id = None
+
+
+def install(machines: Machines, pool: AddressPool) -> None:
+    """Let EC2 take addresses from the pool, and let the hosts have them."""
+    # The type that DescribeTags gives; moto calls it vpc-elastic-ip.
+    EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"
+    take = functools.partial(_take, pool)
+    replace(elastic_ip_addresses, "random_ip", take)
+    replace(elastic_network_interfaces, "random_public_ip", take)
+    replace(NetworkInterface, "check_auto_public_ip", functools.partialmethod(_assign, take))
+    replace(NetworkInterface, "stop", _let_go)
+    allocate = functools.partialmethod(_allocate, ElasticAddressBackend.allocate_address, pool)
+    associate = functools.partialmethod(_associate, ElasticAddressBackend.associate_address, machines)
+    disassociate = functools.partialmethod(_disassociate, ElasticAddressBackend.disassociate_address, machines)
+    release = functools.partialmethod(_release, ElasticAddressBackend.release_address)
+    replace(ElasticAddressBackend, "allocate_address", allocate)
+    replace(ElasticAddressBackend, "release_address", release)
+    replace(ElasticAddressBackend, "associate_address", associate)
+    replace(ElasticAddressBackend, "disassociate_address", disassociate)
+
+
+def _take(pool: AddressPool) -> str:
+    try:
+        return pool.take(in_use())
+    except NoAddressLeftError as error:
+        raise Ec2Error("InsufficientAddressCapacity", str(error)) from error
+
+
+def _assign(interface: NetworkInterface, take: Callable[[], str]) -> None:
+    """An interface has its Elastic IP, or else an address of the pool if it was made to have one."""
+    elastic = elastic_address_of(interface)
+    if elastic is not None:
+        interface.public_ip = elastic.public_ip
+    elif str(interface.public_ip_auto_assign).lower() == "true" and interface.public_ip is None:
+        interface.public_ip = take()
+
+
+def _let_go(interface: NetworkInterface) -> None:
+    """A stopped instance keeps its Elastic IP and no other public address."""
+    if elastic_address_of(interface) is None:
+        interface.public_ip = None
+
+
+def _lost_elastic_address(interface: NetworkInterface) -> None:
+    interface.public_ip = None
+    if interface.instance is not None and interface.instance.is_running():
+        interface.check_auto_public_ip()
+
+
+def _allocate(
+    backend: ElasticAddressBackend,
+    allocate_of_moto: Callable[..., ElasticAddress],
+    pool: AddressPool,
+    domain: str,
+    **wanted: Any,
+) -> ElasticAddress:
+    address = wanted.get("address")
+    if address is not None and (address not in pool or address in in_use()):
+        raise Ec2Error("InvalidAddress.NotFound", f"Address '{address}' is not free in the local cloud's pool.")
+    return allocate_of_moto(backend, domain, **wanted)
+
+
+def _associate(
+    backend: ElasticAddressBackend,
+    associate_of_moto: Callable[..., ElasticAddress],
+    machines: Machines,
+    **wanted: Any,
+) -> ElasticAddress:
+    instance = wanted.get("instance") or getattr(wanted.get("eni"), "instance", None)
+    if instance is not None and instance.state not in ("running", "stopped"):
+        raise Ec2Error(
+            "IncorrectInstanceState",
+            f"The {instance.state} instance '{instance.id}' is not in a valid state for this operation.",
+        )
+    before = {address.public_ip: address.eni for address in backend.addresses}
+    elastic = associate_of_moto(backend, **wanted)
+    interface: Any = elastic.eni
+    elastic.instance = interface.instance
+    for other in backend.addresses:
+        if other is not elastic and other.eni is interface:
+            forget(other)
+    earlier: Any = before[elastic.public_ip]
+    if earlier is not None and earlier is not interface:
+        _lost_elastic_address(earlier)
+        _refresh(machines, earlier)
+    _refresh(machines, interface)
+    return elastic
+
+
+def _disassociate(
+    backend: ElasticAddressBackend,
+    disassociate_of_moto: Callable[..., None],
+    machines: Machines,
+    address: str | None = None,
+    association_id: str | None = None,
+) -> None:
+    found = backend.address_by_ip([address]) if address else backend.address_by_association([str(association_id)])
+    interface: Any = found[0].eni
+    forget(found[0])
+    disassociate_of_moto(backend, address=found[0].public_ip)
+    if interface is not None:
+        _lost_elastic_address(interface)
+        _refresh(machines, interface)
+
+
+def _release(
+    backend: ElasticAddressBackend,
+    release_of_moto: Callable[..., None],
+    address: str | None = None,
+    allocation_id: str | None = None,
+) -> None:
+    """An associated address of a VPC is refused, until it is disassociated or its instance is terminated.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReleaseAddress.html
+    """
+    found = backend.address_by_ip([address]) if address else backend.address_by_allocation([str(allocation_id)])
+    if found[0].association_id is not None:
+        raise Ec2Error("InvalidIPAddress.InUse", f"Address {found[0].public_ip} is in use.")
+    release_of_moto(backend, address=address, allocation_id=allocation_id)
+
+
+def _refresh(machines: Machines, interface: NetworkInterface) -> None:
+    if interface.instance is not None:
+        machines.refresh_address(interface.instance)

@@ -1,0 +1,118 @@
+"""EC2 deletes no part of a network that something else still needs, and needs some seconds to see that nothing does.
+
+Interfaces of a terminated instance hold their groups, their subnet and their VPC for a while, so that whoever deletes
+these at once is refused (https://github.com/hashicorp/terraform/issues/11047). The rules:
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html, ..._DeleteSubnet.html,
+..._DetachInternetGateway.html and ..._DeleteVpc.html.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from moto.ec2.models import EC2Backend
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.instances import Instance
+from moto.ec2.models.internet_gateways import InternetGatewayBackend
+from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupBackend
+from moto.ec2.models.subnets import SubnetBackend
+from moto.ec2.models.vpcs import VPCBackend
+
+from local_cloud import lag
+from local_cloud.lag import Remembered
+from local_cloud.moto_patch import Ec2Error, replace
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What an interface needs."""
+
+    groups: frozenset[str]
+    subnet: str
+    vpc: str
+    public: bool
+
+
+# Longer than lists lag, so that a teardown meets it: its next look at the instances comes seconds after their end.
+_lingering: Remembered[str, _Use] = Remembered(lambda: 3 * lag.SECONDS)
+
+
+def linger(instance: Instance) -> None:
+    """Hold for a while what the interfaces of an instance that ends have used."""
+    for interface in instance.nics.values():
+        _lingering.put(interface.id, _use(interface))
+
+
+def _use(interface: NetworkInterface) -> _Use:
+    groups = frozenset(str(group.id) for group in interface.group_set)
+    return _Use(groups, interface.subnet.id, interface.subnet.vpc_id, interface.public_ip is not None)
+
+
+def _uses(backend: EC2Backend) -> Iterator[_Use]:
+    for interface in list(backend.enis.values()):
+        yield _use(interface)
+    for _, use in _lingering.items():
+        yield use
+
+
+def _groups(backend: EC2Backend) -> list[SecurityGroup]:
+    return [group for groups in list(backend.groups.values()) for group in list(groups.values())]
+
+
+def _names(group: SecurityGroup, group_id: str) -> bool:
+    rules = [*group.ingress_rules, *group.egress_rules]
+    return any(rule.source_group.get("GroupId") == group_id for rule in rules)
+
+
+def _violation(message: str) -> Ec2Error:
+    return Ec2Error("DependencyViolation", message)
+
+
+def install() -> None:
+    """Have moto refuse it."""
+    group_of_moto = SecurityGroupBackend.delete_security_group
+    subnet_of_moto = SubnetBackend.delete_subnet
+    detach_of_moto = InternetGatewayBackend.detach_internet_gateway
+    vpc_of_moto = VPCBackend.delete_vpc
+
+    @functools.wraps(group_of_moto)
+    def delete_security_group(self: Any, name: str | None = None, group_id: str | None = None) -> None:
+        held = next((group for group in _groups(self) if group.id == group_id), None) if group_id else None
+        group = held or self.get_security_group_by_name_or_id(name or group_id)
+        if group is not None:
+            named = any(_names(other, group.id) for other in _groups(self) if other.id != group.id)
+            if named or any(group.id in use.groups for use in _uses(self)):
+                raise _violation(f"resource {group.id} has a dependent object")
+        group_of_moto(self, name, group_id)
+
+    @functools.wraps(subnet_of_moto)
+    def delete_subnet(self: Any, subnet_id: str) -> Any:
+        if any(use.subnet == subnet_id for use in _uses(self)):
+            raise _violation(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
+        return subnet_of_moto(self, subnet_id)
+
+    @functools.wraps(detach_of_moto)
+    def detach_internet_gateway(self: Any, internet_gateway_id: str, vpc_id: str) -> None:
+        if any(use.vpc == vpc_id and use.public for use in _uses(self)):
+            raise _violation(
+                f"Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before "
+                "detaching the gateway."
+            )
+        detach_of_moto(self, internet_gateway_id, vpc_id)
+
+    @functools.wraps(vpc_of_moto)
+    def delete_vpc(self: Any, vpc_id: str) -> Any:
+        own = [group for group in list(self.groups.get(vpc_id, {}).values()) if group.name != "default"]
+        gateways = [gateway for gateway in list(self.internet_gateways.values()) if gateway.vpc is not None]
+        attached = any(gateway.vpc.id == vpc_id for gateway in gateways)
+        if own or attached or any(use.vpc == vpc_id for use in _uses(self)):
+            raise _violation(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
+        return vpc_of_moto(self, vpc_id)
+
+    replace(SecurityGroupBackend, "delete_security_group", delete_security_group)
+    replace(SubnetBackend, "delete_subnet", delete_subnet)
+    replace(InternetGatewayBackend, "detach_internet_gateway", detach_internet_gateway)
+    replace(VPCBackend, "delete_vpc", delete_vpc)

@@ -1,0 +1,390 @@
+"""Glue's crawlers for moto: StartCrawler crawls, in a thread of its own, and tells the truth about how it went."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from moto.core.resource_tagging import TaggedResource
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
+from moto.glue import models, responses
+from moto.glue.exceptions import (
+    CrawlerNotRunningException,
+    CrawlerRunningException,
+    EntityNotFoundException,
+    InvalidInputException,
+)
+
+from local_cloud.glue.crawl import (
+    Crawl,
+    CrawlCounts,
+    CrawlError,
+    CrawlSettings,
+    CrawlStoppedError,
+    SchemaCache,
+    inherits_from_table,
+    merges_columns,
+)
+from local_cloud.glue.objects import split_s3_url
+from local_cloud.glue.role import CrawlerRole
+
+STOPPING_SECONDS = 0.2
+_DEFAULT_POLICY = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DEPRECATE_IN_DATABASE"}
+_UNSUPPORTED_TARGETS = ("JdbcTargets", "MongoDBTargets", "DynamoDBTargets", "DeltaTargets")
+_installed = threading.Lock()
+
+
+class CrawlRecord:
+    """One run of a crawler, as ListCrawls gives it. `status` is RUNNING, STOPPING, COMPLETED, STOPPED or FAILED."""
+
+    def __init__(self, crawler_name: str) -> None:
+        self.crawl_id = str(uuid.uuid4())
+        self.log_group = "/aws-glue/crawlers"
+        self.log_stream = crawler_name
+        self.message_prefix = self.crawl_id
+        self.start_time = utcnow()
+        self.end_time: datetime | None = None
+        self.status = "RUNNING"
+        self.error = ""
+        self.counts = CrawlCounts()
+        self.stop_asked = threading.Event()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run, or ran."""
+        return ((self.end_time or utcnow()) - self.start_time).total_seconds()
+
+    def checkpoint(self) -> None:
+        """Raises `CrawlStoppedError` once StopCrawler was called."""
+        if self.stop_asked.is_set():
+            raise CrawlStoppedError
+
+    def advance(self) -> None:
+        """moto's listing asks each record to move on; this one does so by itself."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record in the API's words."""
+        record: dict[str, Any] = {
+            "CrawlId": self.crawl_id,
+            "DPUHour": 0.0,
+            "LogGroup": self.log_group,
+            "LogStream": self.log_stream,
+            "MessagePrefix": self.message_prefix,
+            "StartTime": self.start_time,
+            "State": "RUNNING" if self.status == "STOPPING" else self.status,
+            "Summary": json.dumps(
+                {
+                    "TABLE": {"ADD": self.counts.created, "UPDATE": self.counts.updated, "DELETE": self.counts.deleted},
+                    "PARTITION": {"ADD": self.counts.partitions_created, "DELETE": self.counts.partitions_deleted},
+                }
+            ),
+        }
+        if self.end_time:
+            record["EndTime"] = self.end_time
+        if self.error:
+            record["ErrorMessage"] = self.error
+        return record
+
+
+class Crawler(models.FakeCrawler):
+    """A crawler that crawls. Takes the place of moto's in its backend."""
+
+    def __init__(self, **definition: Any) -> None:
+        _check(definition)
+        super().__init__(**_with_defaults(definition))
+        self.records: list[CrawlRecord] = []
+        self.schemas: SchemaCache = {}
+        self._lock = threading.Lock()
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """Takes in the fields that are given, as UpdateCrawler does.
+
+        Raises:
+            CrawlerRunningException: while it runs.
+            InvalidInputException: if a field makes no sense.
+        """
+        with self._lock:
+            if self.status != "READY":
+                raise CrawlerRunningException(f"Crawler with name {self.name} is currently running")
+            kept = {
+                "targets": self.targets,
+                "schema_change_policy": self.schema_change_policy,
+                "recrawl_policy": self.recrawl_policy,
+                "database_name": self.database_name,
+            }
+            _check(kept | {field: value for field, value in changes.items() if value is not None})
+            for field, value in _with_defaults(changes, only_given=True).items():
+                setattr(self, field, value)
+            self.version += 1
+            self.last_updated = utcnow()
+
+    @property
+    def status(self) -> str:
+        if self.records and self.records[-1].status in {"RUNNING", "STOPPING"}:
+            return self.records[-1].status
+        return "READY" if not self.records or self.records[-1].end_time else "STOPPING"
+
+    def as_dict(self) -> dict[str, Any]:
+        # An empty text is left out, too: AWS keeps none of TablePrefix, Description and Configuration.
+        description = {key: value for key, value in super().as_dict().items() if value is not None and value != ""}
+        description["CrawlElapsedTime"] = 0
+        if self.records and self.status != "READY":
+            description["CrawlElapsedTime"] = int(self.records[-1].seconds * 1000)
+        finished = [record for record in self.records if record.end_time]
+        if finished:
+            last = finished[-1]
+            status = {"COMPLETED": "SUCCEEDED", "STOPPED": "CANCELLED"}.get(last.status, "FAILED")
+            description["LastCrawl"] = {
+                "Status": status,
+                "LogGroup": last.log_group,
+                "LogStream": last.log_stream,
+                "MessagePrefix": last.message_prefix,
+                "StartTime": last.start_time,
+            } | ({"ErrorMessage": last.error} if last.error else {})
+        return description
+
+    def metrics(self) -> dict[str, Any]:
+        """What GetCrawlerMetrics tells of it: the tables of the last crawl, times in seconds."""
+        finished = [record for record in self.records if record.end_time]
+        counts = finished[-1].counts if finished else CrawlCounts()
+        return {
+            "CrawlerName": self.name,
+            "TimeLeftSeconds": 0.0,
+            "StillEstimating": self.status == "RUNNING",
+            "LastRuntimeSeconds": finished[-1].seconds if finished else 0.0,
+            "MedianRuntimeSeconds": statistics.median(r.seconds for r in finished) if finished else 0.0,
+            "TablesCreated": counts.created,
+            "TablesUpdated": counts.updated,
+            "TablesDeleted": counts.deleted,
+        }
+
+    def start_crawler(self) -> None:
+        with self._lock:
+            if self.status != "READY":
+                raise CrawlerRunningException(f"Crawler with name {self.name} has already started")
+            record = CrawlRecord(self.name)
+            self.records.append(record)
+            self.crawls = self.records  # type: ignore[assignment]
+        threading.Thread(target=self._crawl, args=(record,), name=f"crawl-{self.name}", daemon=True).start()
+
+    def stop_crawler(self) -> None:
+        with self._lock:
+            if self.status != "RUNNING":
+                raise CrawlerNotRunningException(f"Crawler with name {self.name} isn't running")
+            self.records[-1].stop_asked.set()
+            self.records[-1].status = "STOPPING"
+
+    def _crawl(self, record: CrawlRecord) -> None:
+        outcome = "FAILED"
+        try:
+            crawl = Crawl(
+                self.backend,
+                self._settings(),
+                CrawlerRole(self.role),
+                self.schemas,
+                record.checkpoint,
+            )
+            record.counts = crawl.counts
+            crawl.run()
+            outcome = "COMPLETED"
+        except CrawlStoppedError:
+            outcome = "STOPPED"
+        except CrawlError as error:
+            record.error = str(error)
+        except Exception as error:  # the thread's last resort: what went wrong must be seen by who waits
+            record.error = f"Internal Service Exception: {type(error).__name__}: {error}"
+        record.status = "STOPPING"
+        time.sleep(STOPPING_SECONDS)
+        record.status = outcome
+        record.end_time = utcnow()
+
+    def _settings(self) -> CrawlSettings:
+        return CrawlSettings(
+            crawler=self.name,
+            database=self.database_name,
+            targets=self.targets["S3Targets"] + self.targets["CatalogTargets"],
+            table_prefix=self.table_prefix or "",
+            update_behavior=self.schema_change_policy["UpdateBehavior"],
+            delete_behavior=self.schema_change_policy["DeleteBehavior"],
+            inherit_from_table=inherits_from_table(self.configuration),
+        )
+
+
+def _check(definition: dict[str, Any]) -> None:
+    targets = definition.get("targets")
+    if targets is not None:
+        _check_targets(targets, definition.get("schema_change_policy") or {})
+        _check_recrawl(targets, definition.get("recrawl_policy") or {}, definition.get("schema_change_policy") or {})
+    if definition.get("schedule"):
+        raise InvalidInputException("Crawler", "Schedules of crawlers are not supported by the local cloud.")
+    if definition.get("classifiers"):
+        raise InvalidInputException("Crawler", "Custom classifiers are not supported by the local cloud.")
+    try:
+        inherits_from_table(definition.get("configuration"))
+        merges = merges_columns(definition.get("configuration"))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InvalidInputException("Crawler", "Crawler configuration is no JSON object.") from error
+    if merges:
+        raise InvalidInputException("Crawler", "MergeNewColumns is not supported by the local cloud.")
+    if definition.get("role") is not None:
+        problem = CrawlerRole(definition["role"]).problem(definition.get("database_name") or "")
+        if problem:
+            raise InvalidInputException("Crawler", problem)
+
+
+def _check_targets(targets: dict[str, Any], policy: dict[str, Any]) -> None:
+    for kind in _UNSUPPORTED_TARGETS:
+        if targets.get(kind):
+            raise InvalidInputException("Crawler", f"{kind} are not supported by the local cloud.")
+    folders, tables = targets.get("S3Targets") or [], targets.get("CatalogTargets") or []
+    if not folders and not tables:
+        raise InvalidInputException("Crawler", "Crawler targets must not be empty.")
+    if tables and folders:
+        raise InvalidInputException("Crawler", "Catalog targets cannot be combined with other targets.")
+    if tables and (_DEFAULT_POLICY | policy)["DeleteBehavior"] != "LOG":
+        # https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html, "Deleted objects"
+        raise InvalidInputException("Crawler", "Only the delete behavior LOG is allowed with catalog targets.")
+    for table in tables:
+        if not table.get("DatabaseName") or not table.get("Tables"):
+            raise InvalidInputException("Crawler", "A catalog target needs a database and its tables.")
+    for target in folders:
+        try:
+            split_s3_url(target.get("Path", ""))
+        except ValueError as error:
+            raise InvalidInputException("Crawler", str(error)) from error
+
+
+def _check_recrawl(targets: dict[str, Any], recrawl: dict[str, Any], policy: dict[str, Any]) -> None:
+    """Crawls of what is new only: for S3 targets, and without a change of what is known.
+
+    https://docs.aws.amazon.com/glue/latest/dg/incremental-crawls.html, "Notes and restrictions"
+    """
+    behavior = recrawl.get("RecrawlBehavior") or "CRAWL_EVERYTHING"
+    if behavior == "CRAWL_EVERYTHING":
+        return
+    if behavior == "CRAWL_NEW_FOLDERS_ONLY":
+        if targets.get("CatalogTargets"):
+            raise InvalidInputException("Crawler", "Crawl new folders only is for Amazon S3 targets.")
+        if set((_DEFAULT_POLICY | policy).values()) != {"LOG"}:
+            raise InvalidInputException(
+                "Crawler",
+                'The SchemaChangePolicy for "Crawl new folders only" Amazon S3 target can have only LOG DeleteBehavior '
+                "value and LOG UpdateBehavior value.",
+            )
+    raise InvalidInputException("Crawler", f"RecrawlBehavior {behavior} is not supported by the local cloud.")
+
+
+def _with_defaults(definition: dict[str, Any], *, only_given: bool = False) -> dict[str, Any]:
+    """The definition as AWS keeps and returns it: role by its name, empty lists and default policies filled in."""
+    filled = {key: value for key, value in definition.items() if value is not None or not only_given}
+    if filled.get("role"):
+        _, is_arn, path = filled["role"].partition(":role/")
+        filled["role"] = path if is_arn else filled["role"]
+    if filled.get("targets"):
+        given = filled["targets"]
+        s3 = [{**target, "Exclusions": target.get("Exclusions") or []} for target in given.get("S3Targets") or []]
+        filled["targets"] = {
+            "S3Targets": s3,
+            "CatalogTargets": given.get("CatalogTargets") or [],
+            **{kind: [] for kind in _UNSUPPORTED_TARGETS},
+        }
+    if not only_given or "schema_change_policy" in filled:
+        filled["schema_change_policy"] = _DEFAULT_POLICY | (filled.get("schema_change_policy") or {})
+    if not only_given:
+        filled["recrawl_policy"] = filled.get("recrawl_policy") or {"RecrawlBehavior": "CRAWL_EVERYTHING"}
+        filled["lineage_configuration"] = filled.get("lineage_configuration") or {"CrawlerLineageSettings": "DISABLE"}
+        filled["classifiers"] = filled.get("classifiers") or []
+    return filled
+
+
+_UPDATABLE = {
+    "Role": "role",
+    "DatabaseName": "database_name",
+    "Description": "description",
+    "Targets": "targets",
+    "Schedule": "schedule",
+    "Classifiers": "classifiers",
+    "TablePrefix": "table_prefix",
+    "SchemaChangePolicy": "schema_change_policy",
+    "RecrawlPolicy": "recrawl_policy",
+    "LineageConfiguration": "lineage_configuration",
+    "Configuration": "configuration",
+    "CrawlerSecurityConfiguration": "crawler_security_configuration",
+}
+
+
+def _update_crawler(self: responses.GlueResponse) -> ActionResult:
+    parameters = self.parameters
+    crawler = self.glue_backend.get_crawler(parameters["Name"])
+    crawler.update({field: parameters.get(name) for name, field in _UPDATABLE.items()})  # type: ignore[attr-defined]
+    return EmptyResult()
+
+
+def _get_crawler_metrics(self: responses.GlueResponse) -> ActionResult:
+    wanted = self.parameters.get("CrawlerNameList")
+    crawlers = [c for c in self.glue_backend.get_crawlers() if not wanted or c.name in wanted]
+    return ActionResult({"CrawlerMetricsList": [crawler.metrics() for crawler in crawlers]})  # type: ignore[attr-defined]
+
+
+def _delete_crawler(self: models.GlueBackend, name: str) -> None:
+    crawler = self.get_crawler(name)
+    if crawler.status != "READY":
+        raise CrawlerRunningException(f"Crawler with name {name} is currently running")
+    del self.crawlers[name]
+    self.tagger.delete_all_tags_for_resource(crawler.arn)
+
+
+def _delete_database(self: models.GlueBackend, database_name: str) -> None:
+    self.get_database(database_name)
+    del self.databases[database_name]
+    self.tagger.delete_all_tags_for_resource(_database_arn(self, database_name))
+
+
+def _database_arn(backend: models.GlueBackend, name: str) -> str:
+    return f"arn:aws:glue:{backend.region_name}:{backend.account_id}:database/{name}"
+
+
+def _exists(backend: models.GlueBackend, kind: str, name: str) -> bool:
+    match kind:
+        case "database":
+            return name in backend.databases
+        case "crawler":
+            return name in backend.crawlers
+        case _:
+            return True
+
+
+def _get_tags(self: models.GlueBackend, resource_id: str) -> dict[str, str]:
+    kind, _, name = resource_id.rpartition(":")[2].partition("/")
+    if not _exists(self, kind, name):
+        raise EntityNotFoundException(f"{kind.capitalize()} {name} not found.")
+    return self.tagger.get_tag_dict_for_resource(resource_id)
+
+
+def _tagged_resources(self: models.GlueBackend) -> Iterator[TaggedResource]:
+    """Only what still exists: moto keeps the tags of what was deleted."""
+    for arn, tags in self.tagger.tags.items():
+        kind, _, name = arn.rpartition(":")[2].partition("/")
+        if tags and _exists(self, kind, name):
+            yield TaggedResource(
+                arn=arn, tags={key: value or "" for key, value in tags.items()}, resource_type=f"glue:{kind}"
+            )
+
+
+def install() -> None:
+    """Puts the real crawler into moto's Glue. Calling it again changes nothing."""
+    with _installed:
+        models.FakeCrawler = Crawler  # type: ignore[assignment,misc]
+        models.GlueBackend.delete_crawler = _delete_crawler  # type: ignore[method-assign]
+        models.GlueBackend.delete_database = _delete_database  # type: ignore[method-assign]
+        models.GlueBackend.get_tags = _get_tags  # type: ignore[method-assign]
+        models.GlueBackend.iter_tagged_resources = _tagged_resources  # type: ignore[method-assign]
+        responses.GlueResponse.update_crawler = _update_crawler  # type: ignore[attr-defined]
+        responses.GlueResponse.get_crawler_metrics = _get_crawler_metrics  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""S3: listings as AWS pages them, and the export of buckets at the end."""

@@ -1,0 +1,65 @@
+"""The named analyses: one SQL file each, whose first line is a comment with the title."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stock_market_ops.common.deployment import ROOT
+
+DIRECTORY = ROOT / "roles" / "analyses" / "files"
+# The order in which a person reads them; a file that is not named here comes after these.
+_ORDER = (
+    "preview",
+    "freshness",
+    "average_level",
+    "volume",
+    "record_high",
+    "largest_moves",
+    "trend",
+    "volatility",
+    "daily_range",
+    "quality",
+)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A question to the data: its name on the command line, its title on the screen, its SQL.
+
+    The SQL has two `?`, for which `since` gives the values: the first day, by which Glue leaves out partitions, and
+    the first hour.
+    """
+
+    name: str
+    title: str
+    sql: str
+
+
+def since(first_hour: str) -> list[str]:
+    """Return the SQL literals for an analysis' two `?`: from which day and hour of arrival on it looks.
+
+    Args:
+        first_hour: `YYYY-MM-DD HH`, or `YYYY-MM-DD` for all of that day; empty for the whole history.
+    """
+    return [f"'{first_hour[:10]}'", f"'{first_hour}'"]
+
+
+def load_all(directory: Path = DIRECTORY) -> dict[str, Analysis]:
+    """Return every analysis by name, in reading order.
+
+    Raises:
+        ValueError: a file's first line is no comment.
+    """
+    names = sorted(path.stem for path in directory.glob("*.sql"))
+    ordered = [name for name in _ORDER if name in names] + [name for name in names if name not in _ORDER]
+    return {name: _read(directory / f"{name}.sql") for name in ordered}
+
+
+def _read(path: Path) -> Analysis:
+    sql = path.read_text(encoding="utf-8")
+    first_line = sql.partition("\n")[0]
+    title = first_line.removeprefix("--").strip()
+    if not first_line.startswith("--") or not title:
+        raise ValueError(f"{path} must start with a line `-- Title`.")
+    return Analysis(path.stem, title, sql)

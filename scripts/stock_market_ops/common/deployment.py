@@ -1,0 +1,87 @@
+"""What the operator's programs know of a deployment: the file that role `operator` writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+import operator_shell
+from stock_market.settings import KafkaSecurity
+
+ROOT = Path(__file__).resolve().parents[3]
+DEFAULT_NAME = "stock-market"
+
+
+class DeploymentError(Exception):
+    """There is no deployment to talk to; the message is one sentence that says what to do."""
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """An EC2 instance as the inventory saw it when `cloud.yml` last ran. `access` is how SSH reaches it: ssh or ssm."""
+
+    name: str
+    instance_id: str
+    public_address: str
+    private_address: str
+    services: list[str]
+    access: str = "ssh"
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """Names and addresses of one deployment.
+
+    `endpoint_url` is empty on AWS. `bootstrap_servers` are the brokers' EXTERNAL listeners, comma-separated.
+    `kafka_security` says as whom and how to talk to them; None is PLAINTEXT.
+    `consumers` is how many are to be in the consumer group, `flush_seconds` how long one may hold records before it
+    writes them to S3. `replay_profile` takes on the role that may write replayed quotes; empty where there is none.
+    """
+
+    deployment: str
+    region: str
+    endpoint_url: str
+    aws_profile: str
+    aws_config_file: str
+    aws_credentials_file: str
+    data_bucket: str
+    results_bucket: str
+    workgroup: str
+    database: str
+    table: str
+    crawler: str
+    bootstrap_servers: str
+    topic: str
+    consumer_group: str
+    ssh_config: str
+    consumers: int
+    flush_seconds: float
+    instances: list[Instance]
+    kafka_security: KafkaSecurity | None = None
+    replay_profile: str = ""
+
+    def carrying(self, service: str) -> list[Instance]:
+        """Return the instances that carry `service` (zookeeper, kafka, stock_producer, stock_consumer)."""
+        return [instance for instance in self.instances if service in instance.services]
+
+
+def default_name() -> str:
+    """Return the deployment that commands act on when none is named."""
+    return os.environ.get("STOCK_MARKET_DEPLOYMENT") or DEFAULT_NAME
+
+
+def load(name: str, state_root: Path | None = None) -> Deployment:
+    """Read `.state/<name>/deployment.json`, and leave of the shell's AWS settings what the deployment may see.
+
+    Raises:
+        DeploymentError: the file is absent, unreadable or not of this form.
+    """
+    path = (state_root or ROOT / ".state") / name / "deployment.json"
+    try:
+        deployment = msgspec.json.decode(path.read_bytes(), type=Deployment)
+    except FileNotFoundError:
+        raise DeploymentError(f"There is no deployment {name!r} ({path} is absent): run `make up` first.") from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise DeploymentError(f"{path} cannot be used ({error}): run `make up`, which writes it anew.") from None
+    operator_shell.settle_deployment(os.environ, deployment.endpoint_url, Path(deployment.aws_credentials_file))
+    return deployment

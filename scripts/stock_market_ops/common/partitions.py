@@ -1,0 +1,154 @@
+"""New hours of data, made visible to Athena without a crawl.
+
+The consumer writes `quotes/dt=YYYY-MM-DD/hour=HH/...`. The crawler adds these prefixes to the catalog as partitions;
+after the first crawl, this module does, so that a row can be counted seconds after it was written. It calls Glue's
+BatchCreatePartition, which does what Athena's ALTER TABLE ... ADD IF NOT EXISTS PARTITION does, without a query's wait.
+https://docs.aws.amazon.com/glue/latest/webapi/API_BatchCreatePartition.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import PartitionInputTypeDef, TableTypeDef
+    from mypy_boto3_s3 import S3Client
+
+    from stock_market_ops.common.deployment import Deployment
+
+_DAY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})/$")
+_HOUR = re.compile(r"hour=(\d{2})/$")
+_HOURS_A_DAY = 24
+# The most that one BatchCreatePartition takes.
+_PARTITIONS_A_CALL = 100
+
+
+class MissingTableError(Exception):
+    """The crawler has not made the table yet; the message is one sentence that says what to do."""
+
+
+class PartitionError(Exception):
+    """Glue did not take a new partition; the message is one sentence."""
+
+
+class Hour(NamedTuple):
+    """One partition: day `YYYY-MM-DD` and hour `HH`, both UTC."""
+
+    dt: str
+    hour: str
+
+    def prefix(self, table: str) -> str:
+        """Return the key prefix of the hour's objects."""
+        return f"{table}/dt={self.dt}/hour={self.hour}/"
+
+
+def days(s3: S3Client, bucket: str, table: str) -> list[str]:
+    """Return the days that have objects, oldest first."""
+    return _children(s3, bucket, f"{table}/", _DAY)
+
+
+def hours(s3: S3Client, bucket: str, table: str, day: str) -> list[Hour]:
+    """Return the hours of `day` that have objects, oldest first."""
+    return [Hour(day, hour) for hour in _children(s3, bucket, f"{table}/dt={day}/", _HOUR)]
+
+
+def _children(s3: S3Client, bucket: str, prefix: str, pattern: re.Pattern[str]) -> list[str]:
+    found = []
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        for entry in page.get("CommonPrefixes", []):
+            match = pattern.search(entry.get("Prefix", ""))
+            if match:
+                found.append(match[1])
+    return sorted(found)
+
+
+def described(glue: GlueClient, database: str, table: str) -> TableTypeDef:
+    """Return the catalog's description of the table.
+
+    Raises:
+        MissingTableError: the database or the table is not in the catalog.
+    """
+    try:
+        return glue.get_table(DatabaseName=database, Name=table)["Table"]
+    except glue.exceptions.EntityNotFoundException:
+        raise MissingTableError(
+            f"The table {database}.{table} is not in the catalog yet: run `ansible-playbook playbooks/analysis.yml`, "
+            "which crawls the data, once the consumer has written its first object."
+        ) from None
+
+
+def catalogued(glue: GlueClient, database: str, table: str, since: str = "") -> set[Hour]:
+    """Return the partitions that the catalog has, of the days from `since` on."""
+    known: set[Hour] = set()
+    pages = glue.get_paginator("get_partitions").paginate(
+        DatabaseName=database,
+        TableName=table,
+        ExcludeColumnSchema=True,
+        **({"Expression": f"dt >= '{since}'"} if since else {}),  # type: ignore[arg-type]
+    )
+    for page in pages:
+        known.update(Hour(*partition["Values"]) for partition in page["Partitions"] if "Values" in partition)
+    return known
+
+
+def missing(s3: S3Client, bucket: str, table: str, known: set[Hour], of: Sequence[str]) -> list[Hour]:
+    """Return the hours of the days `of` that have objects and no partition; a day whose 24 are known is not listed."""
+    known_hours: dict[str, int] = defaultdict(int)
+    for hour in known:
+        known_hours[hour.dt] += 1
+    return [
+        hour
+        for day in of
+        if known_hours[day] < _HOURS_A_DAY
+        for hour in hours(s3, bucket, table, day)
+        if hour not in known
+    ]
+
+
+def add(glue: GlueClient, deployment: Deployment, table: TableTypeDef, new: list[Hour]) -> None:
+    """Add hours to the table; one that somebody else has added in the meantime is left alone.
+
+    Raises:
+        PartitionError: Glue refused one.
+    """
+    inputs: list[PartitionInputTypeDef] = []
+    for hour in new:
+        # The table's own description serves for its partitions; only the place differs.
+        storage: Any = {
+            **table["StorageDescriptor"],
+            "Location": f"s3://{deployment.data_bucket}/{hour.prefix(deployment.table)}",
+        }
+        inputs.append({"Values": list(hour), "StorageDescriptor": storage})
+    for start in range(0, len(inputs), _PARTITIONS_A_CALL):
+        answer = glue.batch_create_partition(
+            DatabaseName=deployment.database,
+            TableName=deployment.table,
+            PartitionInputList=inputs[start : start + _PARTITIONS_A_CALL],
+        )
+        for error in answer.get("Errors", []):
+            detail = error.get("ErrorDetail", {})
+            if detail.get("ErrorCode") != "AlreadyExistsException":
+                raise PartitionError(
+                    f"Glue did not take the partition {'/'.join(error.get('PartitionValues', []))}: "
+                    f"{detail.get('ErrorCode')}: {detail.get('ErrorMessage')}"
+                )
+
+
+def synchronize(s3: S3Client, glue: GlueClient, deployment: Deployment, of: Sequence[str] | None = None) -> list[Hour]:
+    """Add to the catalog every hour that S3 has and the catalog has not, of the days `of` or of all; return these.
+
+    Raises:
+        MissingTableError: the table is not in the catalog yet.
+        PartitionError: Glue refused a partition.
+    """
+    table = described(glue, deployment.database, deployment.table)
+    wanted = days(s3, deployment.data_bucket, deployment.table) if of is None else of
+    since = min(wanted, default="") if of is not None else ""
+    known = catalogued(glue, deployment.database, deployment.table, since)
+    new = missing(s3, deployment.data_bucket, deployment.table, known, wanted)
+    add(glue, deployment, table, new)
+    return new

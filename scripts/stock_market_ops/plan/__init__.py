@@ -1,0 +1,1 @@
+"""`make plan`: what a deployment will be, what it costs, and what prevents it."""

@@ -1,1 +1,0 @@
-"""What `make plan` knows, judges and shows."""

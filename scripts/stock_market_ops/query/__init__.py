@@ -1,0 +1,1 @@
+"""`make query`: SQL, or the named analyses, in Athena."""

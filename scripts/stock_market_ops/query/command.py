@@ -1,0 +1,189 @@
+"""`make query`: SQL, or the named analyses, in the deployment's Athena.
+
+Rows go to standard output and nothing else does. Exit codes: 0 answered; 1 the query or the deployment failed, with
+the reason as one sentence on standard error; 2 the command line is wrong; 3 there is no deployment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from stock_market_ops.common import analyses, athena, aws, partitions, tables
+from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+
+EXIT_FAILED, EXIT_USAGE, EXIT_NO_DEPLOYMENT, EXIT_INTERRUPTED = 1, 2, 3, 130
+# Athena's default quota of running queries is far higher; this many keep the local cloud's two cores busy.
+_QUERIES_AT_ONCE = 3
+
+
+@dataclass(frozen=True)
+class Result:
+    """A statement's answer, and the analysis that asked for it, if one did."""
+
+    answer: athena.Answer
+    analysis: analyses.Analysis | None = None
+
+
+def _days(text: str) -> int:
+    """Return a number of days, 0 for all.
+
+    Raises:
+        argparse.ArgumentTypeError: neither `all` nor a whole number above 0.
+    """
+    if text == "all":
+        return 0
+    if not text.isascii() or not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of days above 0 nor the word all")
+    return int(text)
+
+
+def parser(known: dict[str, analyses.Analysis]) -> argparse.ArgumentParser:
+    """Return the command line's definition; `known` are the analyses that may be named."""
+    described = "\n".join(f"  {analysis.name:<15} {analysis.title}" for analysis in known.values())
+    result = argparse.ArgumentParser(
+        prog="stock_market_ops.query",
+        description="Ask the deployment's Athena.",
+        epilog=f"analyses:\n{described}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    result.add_argument("analyses", nargs="*", metavar="ANALYSIS", help="analyses to run; all when nothing is asked")
+    result.add_argument("--sql", help="run this SQL instead")
+    result.add_argument(
+        "--days",
+        type=_days,
+        default=1,
+        metavar="DAYS|all",
+        help="how many of the newest days of arrival that hold data the analyses look at, or all; default: 1",
+    )
+    result.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+    result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
+    result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
+    result.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="limit a query, default: 120")
+    return result
+
+
+def _checked(arguments: Sequence[str], known: dict[str, analyses.Analysis]) -> argparse.Namespace:
+    definition = parser(known)
+    options = definition.parse_args(arguments)
+    unknown = [name for name in options.analyses if name not in known]
+    if unknown:
+        definition.error(f"no analysis is called {unknown[0]!r}; there are {', '.join(known)}")
+    if options.sql is not None and options.analyses:
+        definition.error("give SQL or names of analyses, not both")
+    if options.sql is not None and not options.sql.strip(" \t\n;"):
+        definition.error("the SQL is empty")
+    if options.timeout <= 0:
+        definition.error("--timeout must be above 0")
+    if options.format == "csv" and options.sql is None and len(options.analyses) != 1:
+        definition.error("csv holds one result: name one analysis, or give SQL")
+    return options
+
+
+def _needs_table(sql: str | None, table: str) -> bool:
+    return sql is None or table.lower() in sql.lower()
+
+
+def ask(
+    deployment: Deployment, sql: str | None, chosen: list[analyses.Analysis], timeout: float, days: int
+) -> tuple[list[Result], str]:
+    """Make new hours visible, then run `sql`, or the chosen analyses side by side.
+
+    `days` is how many of the newest days that hold data the analyses look at, 0 for all.
+
+    Returns:
+        The answers, and the first day that the analyses looked at; empty where they looked at all.
+
+    Raises:
+        athena.QueryError, partitions.MissingTableError, partitions.PartitionError, botocore's errors.
+    """
+    session = aws.session(deployment)
+    client: AthenaClient = session.client("athena", config=aws.config())
+    glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
+    looked_at = partitions.days(s3, deployment.data_bucket, deployment.table)[-days:] if days and sql is None else None
+    try:
+        partitions.synchronize(s3, glue, deployment, looked_at)
+    except partitions.MissingTableError:
+        if _needs_table(sql, deployment.table):
+            raise
+    if sql is not None:
+        return [Result(athena.run(client, deployment, sql, timeout))], ""
+    first = looked_at[0] if looked_at else ""
+
+    def answer(analysis: analyses.Analysis) -> Result:
+        return Result(athena.run(client, deployment, analysis.sql, timeout, analyses.since(first)), analysis)
+
+    with ThreadPoolExecutor(_QUERIES_AT_ONCE) as pool:
+        return list(pool.map(answer, chosen)), first
+
+
+def write(results: list[Result], form: str, out: TextIO, first_day: str = "") -> None:
+    """Print results: tables under their titles, one JSON list of objects, or one CSV.
+
+    Where JSON holds several analyses, every object starts with its analysis' name. Tables of analyses end with the
+    first day that they looked at, if they did not look at all.
+    """
+    if form == "json":
+        several = len(results) > 1
+        rows: list[athena.Row] = []
+        for result in results:
+            label: athena.Row = {"analysis": result.analysis.name} if several and result.analysis else {}
+            rows.extend(label | row for row in result.answer.rows)
+        json.dump(rows, out, ensure_ascii=False, indent=1, allow_nan=False)
+        out.write("\n")
+    elif form == "csv":
+        writer = csv.writer(out, lineterminator="\n")
+        answer = results[0].answer
+        writer.writerow(answer.columns)
+        writer.writerows([row[column] for column in answer.columns] for row in answer.rows)
+    else:
+        parts = []
+        for result in results:
+            title = f"{result.analysis.title} [{result.analysis.name}]\n" if result.analysis else ""
+            parts.append(title + tables.render(result.answer.columns, result.answer.rows))
+        if first_day:
+            parts.append(
+                f"Quotes that arrived since {first_day} (UTC). DAYS=7 looks at 7 days, DAYS=all at everything."
+            )
+        out.write("\n\n".join(parts) + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code."""
+    known = analyses.load_all()
+    options = _checked(sys.argv[1:] if arguments is None else arguments, known)
+    chosen = [known[name] for name in options.analyses] or list(known.values())
+    try:
+        deployment = load(options.deployment, options.state_root)
+    except DeploymentError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_NO_DEPLOYMENT
+    try:
+        results, first_day = ask(deployment, options.sql, chosen, options.timeout, options.days)
+    except (athena.QueryError, partitions.MissingTableError, partitions.PartitionError) as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_FAILED
+    except aws.AWS_ERRORS as error:
+        sys.stderr.write(f"{aws.sentence(error, deployment)}\n")
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        return EXIT_INTERRUPTED
+    try:
+        write(results, options.format, sys.stdout, first_day)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; the interpreter must not complain again when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,1 @@
+"""`make replay-quarantine`: quarantined records become quotes once their cause is mended."""

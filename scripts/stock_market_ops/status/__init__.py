@@ -1,0 +1,1 @@
+"""`make status`: one screen about a deployment."""

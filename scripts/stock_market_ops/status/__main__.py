@@ -1,0 +1,7 @@
+"""`python -m stock_market_ops.status`."""
+
+import sys
+
+from stock_market_ops.status.command import main
+
+sys.exit(main())

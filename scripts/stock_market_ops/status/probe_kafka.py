@@ -1,0 +1,125 @@
+"""The brokers, the topic and the consumer group, seen through the EXTERNAL listener."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError
+
+from stock_market.errors import SettingsError
+from stock_market.kafka import connections, security
+from stock_market.settings import Kafka
+from stock_market_ops.common.deployment import Deployment
+from stock_market_ops.status import log_dirs
+from stock_market_ops.status.report import GroupView, KafkaView, TopicView
+
+SAMPLE_SECONDS = 2.0
+_BOOTSTRAP_MS = 3000
+_REQUEST_MS = 3000
+# Kafka's error code of a topic that does not exist.
+_UNKNOWN_TOPIC = 3
+
+
+class KafkaProbeError(Exception):
+    """The brokers did not answer; the message is one sentence."""
+
+
+def look(deployment: Deployment) -> KafkaView:
+    """Ask the brokers; takes `SAMPLE_SECONDS` and some round trips.
+
+    Raises:
+        KafkaProbeError: no broker is known, none answers, or none takes this user.
+    """
+    servers = [server for server in deployment.bootstrap_servers.split(",") if server]
+    if not servers:
+        raise KafkaProbeError("No running instance carried a broker when `make up` last ran.")
+    kafka = Kafka(bootstrap_servers=servers, topic=deployment.topic, security=deployment.kafka_security)
+    connections.mend()
+    began = time.monotonic()
+    admin = None
+    try:
+        security.check(kafka)
+        admin = KafkaAdminClient(
+            client_id="stock-market-status",
+            bootstrap_timeout_ms=_BOOTSTRAP_MS,
+            request_timeout_ms=_REQUEST_MS,
+            **security.options(kafka),
+        )
+        return _view(admin, deployment)
+    except SettingsError as error:
+        raise KafkaProbeError(f"The brokers cannot be asked: {error}; run `make up`, which writes it anew.") from error
+    except KafkaError as error:
+        reason = security.explain(error, kafka, began)
+        raise KafkaProbeError(
+            f"No full answer from the brokers at {deployment.bootstrap_servers}: {reason}; "
+            "see kafka.service and the security group."
+        ) from error
+    finally:
+        if admin is not None:
+            admin.close()
+
+
+def _view(admin: KafkaAdminClient, deployment: Deployment) -> KafkaView:
+    cluster = admin.describe_cluster()
+    topics = admin.describe_topics()
+    partitions = [(topic["name"], partition) for topic in topics for partition in topic["partitions"]]
+    own = next((topic for topic in topics if topic["name"] == deployment.topic), None)
+    topic = None if own is None else _topic(admin, own)
+    return KafkaView(
+        cluster_id=cluster["cluster_id"],
+        controller_id=cluster["controller_id"],
+        brokers={broker["broker_id"]: f"{broker['host']}:{broker['port']}" for broker in cluster["brokers"]},
+        partitions=len(partitions),
+        under_replicated=[
+            f"{name}-{partition['partition_index']}"
+            for name, partition in partitions
+            if len(partition["isr_nodes"]) < len(partition["replica_nodes"])
+        ],
+        offline=[
+            f"{name}-{partition['partition_index']}" for name, partition in partitions if partition["leader_id"] < 0
+        ],
+        topic=topic,
+        group=_group(admin, deployment),
+        log_dirs=log_dirs.look(admin, deployment.topic, topic),
+    )
+
+
+def _topic(admin: KafkaAdminClient, topic: dict[str, Any]) -> TopicView | None:
+    if topic["error_code"] == _UNKNOWN_TOPIC:
+        return None
+    reachable = [
+        TopicPartition(topic["name"], partition["partition_index"])
+        for partition in topic["partitions"]
+        if partition["leader_id"] >= 0
+    ]
+    before, before_time = _ends(admin, reachable), time.monotonic()
+    time.sleep(SAMPLE_SECONDS)
+    after, after_time = _ends(admin, reachable), time.monotonic()
+    newest = admin.list_partition_offsets(dict.fromkeys(reachable, OffsetSpec.MAX_TIMESTAMP))
+    newest_ms = max((found.timestamp for found in newest.values()), default=-1)
+    return TopicView(
+        end_offsets=after,
+        records_per_second=(sum(after.values()) - sum(before.values())) / (after_time - before_time),
+        newest_record_age_seconds=None if newest_ms < 0 else max(0.0, time.time() - newest_ms / 1000),
+    )
+
+
+def _ends(admin: KafkaAdminClient, partitions: list[TopicPartition]) -> dict[int, int]:
+    found = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    return {partition.partition: answer.offset for partition, answer in found.items()}
+
+
+def _group(admin: KafkaAdminClient, deployment: Deployment) -> GroupView | None:
+    name = deployment.consumer_group
+    described = admin.describe_groups([name]).get(name)
+    if described is None or described["error"]:
+        return None
+    committed = {
+        partition.partition: found.offset
+        for partition, found in admin.list_group_offsets([name])[name].items()
+        if partition.topic == deployment.topic and found.offset >= 0
+    }
+    return GroupView(state=described["group_state"], members=len(described["members"]), committed=committed)

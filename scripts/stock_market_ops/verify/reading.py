@@ -1,0 +1,248 @@
+"""Reads one object from S3 in pieces: counts its lines, sums them, and collects sequence numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import msgspec
+from isal import isal_zlib
+from isal.isal_zlib import IsalError
+
+from stock_market.chain.segment import Poison
+from stock_market_ops.verify.bucket import pieces
+from stock_market_ops.verify.numbers import Numbers
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_PACKED_BYTES = 256 << 10
+_PLAIN_BYTES = 1 << 20
+_GZIP = 31
+_LINE_BYTES = 16 << 20
+"""More than Kafka's largest record makes in the quarantine's form; a longer line would be held in memory."""
+
+
+class Counted(NamedTuple):
+    """What some records of one producer carry: the set of their numbers, serialized, and how many records they are."""
+
+    numbers: bytes
+    newest: int
+    records: int
+    doubles: int
+    examples: list[int]
+
+
+class Reading(NamedTuple):
+    """What one object really holds.
+
+    Attributes:
+        key: where it lies.
+        metadata: what S3 keeps beside it.
+        lines: how many lines.
+        sha256: of its bytes, hexadecimal.
+        flaw: what is wrong with its form, in words that follow its name; empty when nothing is.
+        producers: the numbers that its records carry.
+        offsets: first and last offset of a quarantine object's lines; (-1, -1) where there are none.
+    """
+
+    key: str
+    metadata: dict[str, str]
+    lines: int
+    sha256: str
+    flaw: str
+    producers: dict[str, Counted]
+    offsets: tuple[int, int] = (-1, -1)
+
+
+class _Numbered(msgspec.Struct, gc=False):
+    """The fields of a quote that tell records apart."""
+
+    producer_id: str
+    sequence: int
+
+
+_NUMBERED = msgspec.json.Decoder(_Numbered)
+_POISON = msgspec.json.Decoder(Poison)
+
+
+class FlawError(Exception):
+    """The object's form is wrong; the words follow its name."""
+
+
+def summed(pieces_of_it: Iterator[bytes], checksum: hashlib._Hash) -> Iterator[bytes]:
+    """The same pieces, each added to a checksum as it comes by."""
+    for piece in pieces_of_it:
+        checksum.update(piece)
+        yield piece
+
+
+def unpacked(packed: Iterator[bytes]) -> Iterator[bytes]:
+    """The content of a gzip file of one or more members, in pieces of at most a mebibyte.
+
+    Raises:
+        FlawError: it is no gzip file, is damaged or ends too early.
+    """
+    member = isal_zlib.decompressobj(_GZIP)
+    fed = False
+    for piece in packed:
+        rest = piece
+        while rest:
+            fed = True
+            try:
+                plain = member.decompress(rest, _PLAIN_BYTES)
+            except IsalError as error:  # type: ignore[misc]  # its stub declares an instance
+                raise FlawError(f"is no sound gzip file ({error})") from error
+            if plain:
+                yield plain
+            rest = member.unconsumed_tail
+            if member.eof:
+                rest = member.unused_data
+                member = isal_zlib.decompressobj(_GZIP)
+                fed = False
+        while not member.eof and fed:
+            plain = member.decompress(b"", _PLAIN_BYTES)
+            if not plain:
+                break
+            yield plain
+    if fed:
+        raise FlawError("ends in the middle of its gzip file")
+
+
+class _Lines(Protocol):
+    """Takes whole lines."""
+
+    def take(self, lines: bytes) -> None:
+        """Takes lines, each with its end."""
+
+
+class QuoteLines:
+    """Collects the numbers of quotes."""
+
+    def __init__(self) -> None:
+        self.producers: dict[str, Numbers] = {}
+        self.lines = 0
+        self.flaw = ""
+
+    def take(self, lines: bytes) -> None:
+        """Takes lines, each with its end; one that is no quote is a flaw, and the others still count."""
+        # The decoder takes several values on a line, and values over several lines. But between `}` and `{` a line's
+        # end is only possible between two values, so with as many values as lines each line is one.
+        alike = lines.startswith(b"{") and lines.endswith(b"}\n")
+        count = lines.count(b"}\n{") + 1
+        try:
+            quotes = _NUMBERED.decode_lines(lines) if alike else []
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            quotes = []
+        if len(quotes) != count:
+            quotes, count = self._one_by_one(lines)
+        self.lines += count
+        names = {quote.producer_id for quote in quotes}
+        for name in names:
+            if len(names) == 1:
+                numbers = [quote.sequence for quote in quotes]
+            else:
+                numbers = [quote.sequence for quote in quotes if quote.producer_id == name]
+            if min(numbers) < 0:
+                self.flaw = self.flaw or f"holds a negative sequence number of producer {name}"
+                numbers = [number for number in numbers if number >= 0]
+            self.producers.setdefault(name, Numbers()).add(numbers)
+
+    def _one_by_one(self, lines: bytes) -> tuple[list[_Numbered], int]:
+        quotes = []
+        split = lines[:-1].split(b"\n")
+        for number, line in enumerate(split, self.lines + 1):
+            try:
+                quotes.append(_NUMBERED.decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                self.flaw = self.flaw or f"holds no quote on line {number}: {error}"
+        return quotes, len(split)
+
+
+class PoisonLines:
+    """Collects the offsets of quarantined records, and the numbers that can be read in them all the same."""
+
+    def __init__(self) -> None:
+        self.producers: dict[str, Numbers] = {}
+        self.lines = 0
+        self.flaw = ""
+        self.first = -1
+        self.last = -1
+
+    def take(self, lines: bytes) -> None:
+        """Takes lines of the quarantine's form, each with its end."""
+        for line in lines[:-1].split(b"\n"):
+            self.lines += 1
+            try:
+                poison = _POISON.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                self.flaw = self.flaw or f"holds no quarantined record on line {self.lines}: {error}"
+                continue
+            if poison.offset <= self.last:
+                self.flaw = self.flaw or f"holds offset {poison.offset} after offset {self.last}"
+            self.first = poison.offset if self.first < 0 else self.first
+            self.last = poison.offset
+            numbered = numbered_in(poison)
+            if numbered is not None:
+                self.producers.setdefault(numbered[0], Numbers()).add([numbered[1]])
+
+
+def numbered_in(poison: Poison) -> tuple[str, int] | None:
+    """Producer and sequence number of a quarantined record, where they can be read."""
+    if poison.value is None or poison.encoding != "utf-8":
+        return None
+    try:
+        found = _NUMBERED.decode(poison.value)
+    except msgspec.DecodeError:
+        return None
+    return (found.producer_id, found.sequence) if 0 <= found.sequence < 2**63 else None
+
+
+def _feed(plain: Iterator[bytes], lines: _Lines) -> None:
+    rest = b""
+    for piece in plain:
+        whole, end, tail = piece.rpartition(b"\n")
+        if end:
+            lines.take(b"".join((rest, whole, end)))
+            rest = tail
+        else:
+            rest += tail
+            if len(rest) > _LINE_BYTES:
+                raise FlawError(f"holds a line of more than {_LINE_BYTES >> 20} MiB")
+    if rest:
+        raise FlawError("ends without the end of its last line")
+
+
+def read(client: S3Client, bucket: str, key: str, *, quarantine: bool) -> Reading:
+    """Reads an object from its start to its end, in bounded memory.
+
+    Raises:
+        botocore's errors: S3 did not give it.
+    """
+    checksum = hashlib.sha256()
+    lines: QuoteLines | PoisonLines = PoisonLines() if quarantine else QuoteLines()
+    metadata, packed = pieces(client, bucket, key, _PACKED_BYTES)
+    flaw = ""
+    try:
+        _feed(unpacked(summed(packed, checksum)), lines)
+    except FlawError as error:
+        flaw = str(error)
+    return Reading(
+        key,
+        metadata,
+        lines.lines,
+        checksum.hexdigest(),
+        flaw or lines.flaw,
+        {
+            name: Counted(
+                numbers.seen.serialize(),
+                numbers.seen.max() if numbers.seen else -1,
+                numbers.records,
+                numbers.doubles,
+                numbers.examples,
+            )
+            for name, numbers in lines.producers.items()
+        },
+        (lines.first, lines.last) if isinstance(lines, PoisonLines) else (-1, -1),
+    )

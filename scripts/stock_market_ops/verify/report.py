@@ -1,0 +1,169 @@
+"""An audit's result as tables for a person, and as one JSON document for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from stock_market_ops.common import tables
+from stock_market_ops.verify.audit import Result
+from stock_market_ops.verify.bucket import Place
+from stock_market_ops.verify.producers import Verdict
+from stock_market_ops.verify.violations import Finding, Log
+
+
+class PartitionRow(msgspec.Struct):
+    """One partition of one log.
+
+    Attributes:
+        log: the topic's name and id, the cluster's id, and the partition.
+        objects: how many objects.
+        records: quotes in them.
+        quarantined: records in their quarantine objects.
+        replayed: quarantined records that became quotes.
+        holes: offsets without a record.
+        first: first offset.
+        end: the one after the last.
+        lies: findings about it.
+        old_names: objects whose names, of the form before the topic's id stood in them, do not tell the log.
+    """
+
+    log: Log
+    objects: int
+    records: int
+    quarantined: int
+    replayed: int
+    holes: int
+    first: int
+    end: int
+    lies: int
+    old_names: int
+
+
+class ProducerRow(Verdict):
+    """One producer, with the number of its lies."""
+
+    lies: int
+
+
+class Report(msgspec.Struct):
+    """The whole answer of `make verify FORMAT=json`.
+
+    Attributes:
+        true: whether no lie was found and all was judged.
+        lies: how many were found.
+        records: quotes in all objects, replayed ones included.
+        missing, doubles, pending: sums over the producers.
+        objects: how many objects were read.
+        left_out: objects that were written after the audit had begun, and not read.
+        findings: the first lies.
+        accepted: the first findings that were told to be no lies.
+    """
+
+    bucket: str
+    true: bool
+    lies: int
+    records: int
+    missing: int
+    doubles: int
+    pending: int
+    objects: int
+    left_out: int
+    partitions: list[PartitionRow]
+    producers: list[ProducerRow]
+    findings: list[Finding]
+    accepted: list[Finding]
+
+
+def make(place: Place, result: Result) -> Report:
+    """Puts a result into rows."""
+    findings = result.findings
+    partitions = [
+        PartitionRow(
+            log=log,
+            objects=len(chain.links),
+            records=sum(link.records for link in chain.links),
+            quarantined=sum(link.quarantined for link in chain.links),
+            replayed=chain.replayed,
+            holes=chain.holes,
+            first=min((link.start for link in chain.links), default=0),
+            end=max((link.end for link in chain.links), default=0),
+            lies=findings.by_log[log],
+            old_names=chain.old_names,
+        )
+        for log, chain in sorted(result.chains.items())
+    ]
+    producers = [
+        ProducerRow(**msgspec.structs.asdict(row), lies=findings.by_producer[row.producer_id])
+        for row in result.producers
+    ]
+    return Report(
+        bucket=place.bucket,
+        true=not findings.lies and result.complete,
+        lies=findings.lies,
+        records=sum(row.records + row.replayed for row in partitions),
+        missing=_sum(result.producers, "missing"),
+        doubles=_sum(result.producers, "doubles"),
+        pending=_sum(result.producers, "pending"),
+        objects=result.objects,
+        left_out=result.left_out,
+        partitions=partitions,
+        producers=producers,
+        findings=findings.kept,
+        accepted=findings.accepted_kept,
+    )
+
+
+def _sum(rows: list[Verdict], name: str) -> int:
+    return sum(int(getattr(row, name)) for row in rows)
+
+
+def render(report: Report, most_rows: int = 70) -> str:
+    """Lays the report out for a person; what is untrue stands at the end, where the eye rests."""
+    return "\n".join(_lines(report, most_rows)) + "\n"
+
+
+def _verdict(lies: int) -> str:
+    return f"{lies:,} lies" if lies > 1 else "1 lie" if lies else "true"
+
+
+def _lines(report: Report, most_rows: int) -> Iterator[str]:
+    several = len({(row.log.cluster_id, row.log.topic_id) for row in report.partitions}) > 1
+    columns = ["topic", "partition", "objects", "records", "quarantined", "replayed", "first", "end", "verdict"]
+    rows: list[dict[str, tables.Value]] = []
+    for row in report.partitions:
+        cells: dict[str, tables.Value] = {name: getattr(row, name) for name in columns[2:-1]}
+        place: dict[str, tables.Value] = {
+            "topic": row.log.topic,
+            "partition": row.log.partition,
+            "log": row.log.topic_id,
+        }
+        rows.append({**place, **cells, "verdict": _verdict(row.lies)})
+    yield tables.render([*columns[:2], "log", *columns[2:]] if several else columns, rows, most_rows)
+    yield ""
+    names = ["producer_id", "records", "newest", "missing", "pending", "quarantined", "doubles"]
+    found: list[dict[str, tables.Value]] = [
+        {name: getattr(row, name) for name in names} | {"verdict": _verdict(row.lies)} for row in report.producers
+    ]
+    yield tables.render([*names, "verdict"], found, most_rows)
+    yield ""
+    if report.accepted:
+        yield "Accepted, as asked:"
+        yield from (f"  - {finding.sentence}" for finding in report.accepted)
+        yield ""
+    old_names = sum(row.old_names for row in report.partitions)
+    if old_names:
+        yield f"Names of the old form, without the topic's id: {old_names:,} objects; their metadata tells the log."
+    if report.left_out:
+        yield f"Not looked at, because they were written meanwhile: {report.left_out:,} objects."
+    if report.pending:
+        words = "the partitions are not level yet; with --at-rest they are missing"
+        yield f"Pending: {report.pending:,} records, for {words}."
+    if not report.findings:
+        yield f"All is true: {report.records:,} records in {report.objects:,} objects, 0 missing, 0 doubled."
+        return
+    yield f"Not true ({report.lies:,}):"
+    yield from (f"  - {finding.sentence}" for finding in report.findings)
+    if report.lies > len(report.findings):
+        yield f"  ... and {report.lies - len(report.findings):,} more"

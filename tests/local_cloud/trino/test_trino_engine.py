@@ -1,0 +1,131 @@
+"""Trino's ports answer only who has their keys, and Trino is there as long as its local cloud and no longer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from tests.support.engine import engine
+from tests.support.local_cloud.glue_lake import Lake
+
+from local_cloud.athena import api as athena
+from local_cloud.iam.callers import administrator
+from local_cloud.settings import ADMINISTRATOR
+from local_cloud.trino import client
+from local_cloud.trino.access import Access
+from local_cloud.trino.files import HIVE, ROLE_PREFIX
+
+SCRIPTS = Path(athena.__file__).resolve().parents[2]
+ONE_ROW = "SELECT 1"
+
+
+def post(headers: dict[str, str]) -> int:
+    """The status with which Trino answers a statement."""
+    url = f"{engine().address().url}/v1/statement"
+    return requests.post(url, data=ONE_ROW, headers=headers, timeout=30).status_code
+
+
+def test_trino_answers_only_with_a_token_of_this_process() -> None:
+    user = {"X-Trino-User": "local-cloud"}
+    forwarded = user | {"X-Forwarded-Proto": "https"}
+    foreign = client.token(b"x" * 48, "local-cloud")
+    assert post(user) == requests.codes.forbidden
+    assert post(forwarded) == requests.codes.unauthorized
+    assert post(forwarded | {"Authorization": f"Bearer {foreign}"}) == requests.codes.unauthorized
+    own = client.token(engine().address().key, "local-cloud")
+    assert post(forwarded | {"Authorization": f"Bearer {own}"}) == requests.codes.ok
+    address = engine().address()
+    stranger = client.Session("no-such-query", f"{ROLE_PREFIX}nobody", HIVE, "default")
+    with pytest.raises(client.Failure, match="PERMISSION_DENIED"):
+        client.Statement(address, stranger, ONE_ROW).run()
+
+
+def aws(service: str, key: str) -> Any:
+    """A client of the port that answers Trino."""
+    once = Config(retries={"total_max_attempts": 1})
+    make: Any = boto3.client
+    url = engine().api_url
+    return make(service, "us-east-1", endpoint_url=url, aws_access_key_id=key, aws_secret_access_key=key, config=once)
+
+
+def test_the_port_that_answers_trino_knows_no_other_key() -> None:
+    for service, call in (("glue", "get_databases"), ("s3", "list_buckets"), ("sts", "get_caller_identity")):
+        with pytest.raises(ClientError) as refused:
+            getattr(aws(service, ADMINISTRATOR), call)()
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
+    assert requests.post(f"{engine().api_url}/access/guess", json={}, timeout=10).status_code != requests.codes.ok
+
+
+@pytest.mark.parametrize(
+    ("operation", "resource"),
+    [
+        ("AccessCatalog", {"catalog": {"name": "system"}}),
+        ("AccessCatalog", {"catalog": {"name": "unload"}}),
+        ("SelectFromColumns", {"table": {"catalogName": "system", "schemaName": "runtime", "tableName": "queries"}}),
+        ("ReadSystemInformation", {}),
+        ("ImpersonateUser", {"user": {"user": "local-cloud"}}),
+        ("KillQueryOwnedBy", {"user": {"user": "local-cloud"}}),
+        ("AnOperationOfALaterTrino", {"table": {"catalogName": HIVE, "schemaName": "market", "tableName": "quotes"}}),
+    ],
+)
+def test_not_even_the_administrator_reaches_what_athena_does_not_have(operation: str, resource: dict[str, Any]) -> None:
+    access = Access(administrator(), "123456789012", "us-east-1", unloads=False)
+    assert not access.allows({"operation": operation, "resource": resource})
+
+
+def test_trino_is_started_again_when_it_dies() -> None:
+    executor = athena.install(engine())
+    with mock_aws():
+        lake = Lake()
+        lake.build()
+        pid = engine().pid
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while engine().pid in {pid, 0}:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert lake.rows(ONE_ROW) == [["1"]]
+    executor.close()
+
+
+STARTER = """
+import subprocess, sys, time
+from local_cloud.trino.process import ending_with_this_process
+child = subprocess.Popen(ending_with_this_process(["sleep", "60"]))
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def starter() -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    with subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True, env=environment) as made:
+        yield made
+        made.kill()
+
+
+def test_a_killed_local_cloud_takes_its_trino_along(starter: subprocess.Popen[str]) -> None:
+    assert starter.stdout is not None
+    child = int(starter.stdout.readline())
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}/comm").read_text() != "sleep\n":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    starter.kill()
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{child}").exists() and "State:\tZ" not in Path(f"/proc/{child}/status").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

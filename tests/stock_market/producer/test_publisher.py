@@ -1,0 +1,174 @@
+"""What the publisher promises whatever the broker does, by both ways to hand records to kafka-python."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import OutOfOrderSequenceNumberError
+from kafka.producer.record_accumulator import RecordAccumulator
+from tests.support.stock_market.services import Service, Workbench, eventually, quote
+
+from stock_market.kafka import batch_builder
+from stock_market.kafka.batch_builder import MAX_RECORDS, KeyValue, Records, gather, join
+from stock_market.producer import batch_writer
+from stock_market.producer.publisher import Publisher
+from stock_market.producer.source import partition_of
+from stock_market.service import Stop, Systemd
+from stock_market.settings import ProducerKafka
+
+WRITERS = pytest.mark.parametrize("writer", ["batches", "records"])
+
+
+def publisher(bench: Workbench, writer: Any, **options: Any) -> Publisher:
+    settings = ProducerKafka(
+        bootstrap_servers=[bench.broker.address], topic=bench.topic, linger_ms=50, writer=writer, **options
+    )
+    opened = Publisher(settings, Stop(), Systemd({}))
+    assert opened.open()
+    return opened
+
+
+def numbered(first: int, end: int, partitions: int = 2) -> list[Records]:
+    pairs = [quote(number, symbol=f"S{number % 7}") for number in range(first, end)]
+    return gather([(partition_of(pair[0], partitions), pair) for pair in pairs], 20_000)
+
+
+def complete_and_in_order(records: Sequence[dict[str, Any]], count: int) -> None:
+    """Checks that the topic has each record once, and each symbol's in their order."""
+    by_symbol: dict[str, list[int]] = defaultdict(list)
+    for record in records:
+        by_symbol[record["symbol"]].append(record["sequence"])
+    assert sorted(number for numbers in by_symbol.values() for number in numbers) == list(range(count))
+    for numbers in by_symbol.values():
+        assert numbers == sorted(numbers)
+
+
+def rss_megabytes(service: Service, field: str = "VmHWM") -> float:
+    with open(f"/proc/{service.process.pid}/status", encoding="utf-8") as status:  # noqa: PTH123
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith(field))
+
+
+@WRITERS
+def test_records_arrive_in_the_partitions_they_were_made_for(workbench: Workbench, writer: str) -> None:
+    workbench.create_topic(partitions=3)
+    sender = publisher(workbench, writer)
+    sender.send(numbered(0, 500, partitions=3))
+    assert sender.close() == 0
+    assert sender.acknowledged == 500
+    complete_and_in_order(workbench.records_in_topic(), 500)
+
+
+@WRITERS
+def test_a_producer_that_fails_for_good_sends_again_only_what_is_missing(workbench: Workbench, writer: str) -> None:
+    workbench.create_topic(partitions=2)
+    sender = publisher(workbench, writer)
+    sender.send(numbered(0, 2000))
+    time.sleep(0.1)
+    sender.send(numbered(2000, 4000))
+    network_thread = sender._producer._sender  # type: ignore[union-attr]
+    network_thread.force_close()
+    network_thread.join(10)
+    assert sender.close() == 0
+    assert sender.recoveries == 1
+    assert sender.acknowledged == 4000
+    complete_and_in_order(workbench.records_in_topic(), 4000)
+
+
+@WRITERS
+def test_a_broken_sequence_is_got_over_without_loss_double_or_disorder(workbench: Workbench, writer: str) -> None:
+    workbench.create_topic(partitions=2)
+    sender = publisher(workbench, writer)
+    sender.send(numbered(0, 1000))
+    eventually(lambda: sender.settle() or sender.in_flight_records == 0, "acknowledgements")  # type: ignore[func-returns-value]
+    # As if batches had been lost: the broker refuses the next numbers with OUT_OF_ORDER_SEQUENCE_NUMBER.
+    numbers = sender._producer._transaction_manager._sequence_numbers  # type: ignore[union-attr]
+    for place in list(numbers):
+        numbers[place] += 100
+    for first in range(1000, 5000, 500):
+        sender.send(numbered(first, first + 500))
+    assert sender.close() == 0
+    assert sender.recoveries >= 1
+    assert sender.acknowledged == 5000
+    if writer == "batches":
+        complete_and_in_order(workbench.records_in_topic(), 5000)
+    assert sorted(record["sequence"] for record in workbench.records_in_topic()) == list(range(5000))
+
+
+@WRITERS
+def test_a_topic_that_takes_only_smaller_batches_gets_them_split(workbench: Workbench, writer: str) -> None:
+    workbench.create_topic()
+    with KafkaAdminClient(bootstrap_servers=workbench.broker.address) as admin:
+        change = ConfigResource(ConfigResourceType.TOPIC, workbench.topic, {"max.message.bytes": "3000"})
+        admin.alter_configs([change])
+    sender = publisher(workbench, writer)
+    pairs = [quote(number, producer_id=os.urandom(20).hex()) for number in range(300)]
+    sender.send([join(0, pairs)])
+    assert sender.close() == 0
+    assert sender.recoveries == 0
+    assert [record["sequence"] for record in workbench.records_in_topic()] == list(range(300))
+
+
+@WRITERS
+def test_memory_is_bounded_while_the_broker_is_away_and_nothing_is_lost(workbench: Workbench, writer: str) -> None:
+    workbench.create_topic(partitions=3)
+    producer = workbench.producer(rate=20_000, in_flight_bytes=1 << 20, writer=writer)
+    eventually(lambda: len(workbench.records_in_topic()) > 100, "records")
+    workbench.broker.kill()
+    # What may be in flight is made in less than a second; what would be held beyond it, at 5 MB a second.
+    time.sleep(1.5)
+    before = rss_megabytes(producer, "VmRSS")
+    time.sleep(2)
+    assert rss_megabytes(producer, "VmRSS") < before + 8
+    workbench.broker.start()
+    held = len(workbench.records_in_topic())
+    eventually(lambda: len(workbench.records_in_topic()) > held, "records after the restart")
+    assert rss_megabytes(producer) < 256
+    assert producer.finish() == 0, producer.log()
+    assert "unsent=0" in producer.log()
+    complete_and_in_order(workbench.records_in_topic(), len(workbench.records_in_topic()))
+
+
+def test_a_misfit_of_kafka_python_is_noticed_and_costs_only_speed(
+    workbench: Workbench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    workbench.create_topic(partitions=2)
+    monkeypatch.setattr(batch_builder.Payload, "seal", lambda *_: bytearray(b"another format"))
+    sender = publisher(workbench, "batches")
+    sender.send(numbered(0, 300))
+    sender.send(numbered(300, 600))
+    assert sender.close() == 0
+    assert [record.message for record in caplog.records].count("whole_batches_unfit") == 1
+    complete_and_in_order(workbench.records_in_topic(), 600)
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 300, MAX_RECORDS])
+@pytest.mark.parametrize("random", [True, False])
+def test_a_batch_reads_as_kafka_pythons_own_does(count: int, random: bool) -> None:
+    pairs: list[KeyValue] = [
+        (b"k" * (number % 200), os.urandom(40) if random else b"v" * number) for number in range(count)
+    ]
+    fake = SimpleNamespace(
+        _accumulator=RecordAccumulator(), _sender=SimpleNamespace(config={"guarantee_message_order": True}, wakeup=list)
+    )
+    records = join(4, pairs)
+    assert records.split() == pairs
+    assert batch_writer.unfit(fake, [records]) == ""
+
+
+def test_an_error_of_the_broker_keeps_the_rest_from_overtaking() -> None:
+    halted: list[Exception] = []
+    flight = batch_writer.BatchFlight(join(0, [(b"k", b"v")]), halted.append)
+    batch = flight.batch(TopicPartition("t", 0))
+    error = OutOfOrderSequenceNumberError()
+    batch.complete_exceptionally(error, lambda _: error)
+    assert halted == [error]
+    assert flight.done
+    assert not flight.confirmed

@@ -1,0 +1,104 @@
+"""The cost of a month: each item follows from the declared rate, the topology and the declared use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.stock_market_ops.test_plan import costs as document
+from tests.stock_market_ops.test_plan import nodes
+
+from stock_market_ops.plan import bill, prices, usage
+from stock_market_ops.plan.facts import Costs
+
+TABLE = prices.load()
+SECONDS = 730 * 3600
+CLUSTER = [
+    *({"name": f"kafka-{zone}", "type": "t3.medium", "zone": zone, "services": ["kafka"]} for zone in "abc"),
+    *(
+        {"name": f"pipeline-{zone}", "type": "t3.small", "zone": zone, "services": ["stock_producer", "stock_consumer"]}
+        for zone in "ab"
+    ),
+]
+
+
+def costs(*, stream: dict[str, Any] | None = None, use: dict[str, Any] | None = None, **changes: Any) -> Costs:
+    found = document(**changes)
+    found["stream"] = found["stream"] | {"rate": 50} | (stream or {})
+    found["use"] = found["use"] | (use or {})
+    return msgspec.convert(found, Costs)
+
+
+def month(name: str, reckoned: Costs) -> float:
+    (item,) = [item for item in bill.items(reckoned, TABLE) if item.name.startswith(name)]
+    assert item.month is not None
+    return item.month
+
+
+def test_an_object_is_written_per_partition_and_flush_and_where_an_hour_ends() -> None:
+    assert usage.objects(costs().stream) == pytest.approx(3 * (SECONDS / 30 + 730))
+    assert month("S3 PUTs", costs()) == pytest.approx(3 * (SECONDS / 30 + 730) / 1000 * 0.0054)
+    # Large objects are cut by their bytes; a slow stream has no more objects than records.
+    fast = costs(stream={"rate": 100_000}).stream
+    assert usage.objects(fast) == pytest.approx(3 * (100_000 / 3 * SECONDS * 245 / (64 << 20) + 730))
+    assert usage.objects(costs(stream={"rate": 0.001}).stream) == pytest.approx(0.001 * SECONDS)
+
+
+def test_one_zone_pays_no_traffic_and_three_pay_replicas_and_both_ways() -> None:
+    assert month("GB between zones", costs()) == 0
+    spread = costs(instances=CLUSTER, stream={"replicas": 3})
+    gigabytes = 50 * SECONDS * 200 / 1e9
+    # Two of three leaders are in another zone than a producer or a consumer, and both followers of each leader are.
+    assert usage.cross_zone_bytes(spread) / 1e9 == pytest.approx(gigabytes * (2 / 3 + 2 + 2 / 3))
+    assert month("GB between zones", spread) == pytest.approx(gigabytes * (2 / 3 + 2 + 2 / 3) * 0.02)
+
+
+def test_a_crawl_is_billed_for_ten_minutes_of_two_dpus() -> None:
+    assert month("crawls of 10 minutes", costs(use={"crawls": 30})) == pytest.approx(30 * 2 * 0.44 / 6)
+
+
+def test_queries_pay_for_each_object_that_they_read_and_for_ten_megabytes_at_least() -> None:
+    daily, all_of_it = ({"analyses": 30, "days_read": days} for days in (1, 31))
+    objects = usage.objects(costs().stream)
+    assert usage.get_requests(costs(use=all_of_it)) == pytest.approx(300 * objects)
+    assert usage.get_requests(costs(use=daily)) == pytest.approx(300 * objects * 24 / 730)
+    day = 50 * SECONDS * 40 * 24 / 730
+    assert month("queries in Athena", costs(use=daily)) == pytest.approx(300 * day / 1e12 * 5)
+    slow = costs(stream={"rate": 1}, use=daily)
+    assert month("queries in Athena", slow) == pytest.approx(300 * 10e6 / 1e12 * 5)
+
+
+def test_unlimited_credits_are_reckoned_at_full_load_and_standard_ones_cost_nothing() -> None:
+    assert not [item for item in bill.items(costs(), TABLE) if "CPU credits" in item.name]
+    unlimited = costs(cpu_credits="unlimited", instances=nodes("t3.small", "m5.xlarge"))
+    (item,) = [item for item in bill.items(unlimited, TABLE) if "CPU credits" in item.name]
+    assert item.month == pytest.approx(2 * (1 - 0.2) * 0.05 * 730)
+
+
+def test_readers_outside_pay_for_traffic_out() -> None:
+    assert month("GB to readers", costs(use={"readers_outside": 2})) == pytest.approx(
+        2 * 50 * SECONDS * 200 / 1e9 * 0.09
+    )
+
+
+def test_a_month_above_the_budget_is_one_sentence_with_the_largest_items() -> None:
+    whole = bill.total(bill.items(costs(), TABLE))
+    assert bill.faults(costs(), whole + 0.01, TABLE) == []
+    (sentence,) = bill.faults(costs(), whole - 0.01, TABLE)
+    assert f"about {whole:,.2f} US dollars (eu-central-1, list prices of {TABLE.as_of})" in sentence
+    assert "most of it: instances t3.small 17.52" in sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"), [({"region": "ap-south-1"}, "ap-south-1"), ({"instances": nodes("u7.x")}, "u7.x")]
+)
+def test_what_has_no_price_cannot_be_within_a_budget(changes: dict[str, Any], named: str) -> None:
+    (sentence,) = bill.faults(costs(**changes), 1000, TABLE)
+    assert named in sentence
+    assert "set no budget" in sentence
+
+
+def test_every_price_has_a_page_that_it_is_from() -> None:
+    assert all(page.startswith("https://") for page in TABLE.sources.values())
+    assert len(TABLE.sources) >= 9

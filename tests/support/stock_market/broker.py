@@ -1,0 +1,250 @@
+"""Starts ZooKeeper and Kafka from the project's own distribution, on loopback, with small heaps."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from tests.support.stock_market.secured import Secured
+
+import kafka_distribution
+from kafka_distribution.build import build, distribution_name
+
+ZOOKEEPER_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+BROKER_MAIN = "kafka.Kafka"
+_START_SECONDS = 90.0
+_ZOOKEEPER_SETTINGS = """\
+dataDir={data}
+tickTime=1000
+admin.enableServer=false
+"""
+_PLAIN_ZOOKEEPER_SETTINGS = """\
+clientPort={port}
+clientPortAddress=127.0.0.1
+"""
+_BROKER_SETTINGS = """\
+broker.id=1
+log.dirs={data}
+zookeeper.connect=127.0.0.1:{zookeeper}
+zookeeper.session.timeout.ms=2000
+num.network.threads=1
+num.io.threads=2
+background.threads=1
+log.cleaner.enable=false
+log.retention.check.interval.ms=500
+log.segment.delete.delay.ms=0
+log.initial.task.delay.ms=500
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+auto.create.topics.enable=false
+log.message.timestamp.type=LogAppendTime
+"""
+_PLAIN_BROKER_SETTINGS = """\
+listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+"""
+
+
+def distribution() -> Path:
+    """The unpacked distribution in the machine's cache, built when its sources have changed."""
+    sources = Path(kafka_distribution.__file__).parent
+    key = hashlib.sha256()
+    for path in sorted(sources.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            key.update(path.read_bytes())
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "stock-market"
+    home = cache / f"kafka-unpacked-{key.hexdigest()[:16]}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "kafka-unpacked.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.is_dir():
+            with tempfile.TemporaryDirectory(dir=cache) as scratch:
+                archive = Path(scratch) / "kafka.tgz"
+                build(archive, None)
+                unpacked = Path(scratch) / "unpacked"
+                with tarfile.open(archive) as tar:
+                    tar.extractall(unpacked)
+                (unpacked / distribution_name()).rename(home)
+        if not class_archive(home, BROKER_MAIN).exists():
+            _archive_classes(home, cache)
+    return home
+
+
+def class_archive(home: Path, main: str) -> Path:
+    """Where the classes that a program loads lie as Java maps them, which saves a third of its start."""
+    return home / f"{main}.jsa"
+
+
+def _archive_classes(home: Path, scratch: Path) -> None:
+    """Starts ZooKeeper and a broker once and lets Java write down which classes they have loaded."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        once = Broker(home, Path(folder), archive_classes=True)
+        once.start()
+        once.end()
+        for main in (ZOOKEEPER_MAIN, BROKER_MAIN):
+            Path(folder, f"{main}.jsa").rename(class_archive(home, main))
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def wait_for_port(port: int, seconds: float = 40.0) -> None:
+    """Returns when somebody listens on the port of loopback."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def zookeeper_settings(port: int, data: Path, secured: Secured | None = None) -> str:
+    """ZooKeeper's settings file: the port of loopback that it listens on, and where it keeps its data."""
+    listener = _PLAIN_ZOOKEEPER_SETTINGS.format(port=port) if secured is None else secured.zookeeper_settings(port)
+    return _ZOOKEEPER_SETTINGS.format(data=data) + listener
+
+
+def broker_settings(port: int, zookeeper_port: int, data: Path, secured: Secured | None = None) -> str:
+    """The broker's settings file: its port, ZooKeeper's, both of loopback, and where it keeps its data."""
+    listener = _PLAIN_BROKER_SETTINGS.format(port=port) if secured is None else secured.broker_settings(port)
+    return _BROKER_SETTINGS.format(zookeeper=zookeeper_port, data=data) + listener
+
+
+def java_command(home: Path, main: str, settings: Path, heap: str) -> list[str]:
+    """Runs a program of the distribution with a small heap, such as `256m`, and a quick start."""
+    options = [f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    if (archive := class_archive(home, main)).exists():
+        # Another Java than the one that wrote the archive starts without it, and says so.
+        options.append(f"-XX:SharedArchiveFile={archive}")
+    return ["java", *options, "-cp", f"{home}/libs/*", main, str(settings)]
+
+
+def answers(address: str, client: dict[str, Any] | None = None) -> bool:
+    """Whether a broker answers there to a client with these options."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1):
+            pass
+        with KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=2000, **(client or {})) as admin:
+            admin.list_topics()
+    except (OSError, KafkaError):
+        return False
+    return True
+
+
+class Broker:
+    """A broker that can be started and killed.
+
+    Args:
+        home: the distribution.
+        folder: for data, settings and logs.
+        secured: keys and passwords, where it is to take no client without.
+        archive_classes: whether both write their class archives into the folder when they end.
+
+    Attributes:
+        folder: as given; the logs lie in its folder `data`.
+    """
+
+    def __init__(
+        self, home: Path, folder: Path, secured: Secured | None = None, *, archive_classes: bool = False
+    ) -> None:
+        self._home = home
+        self.folder = folder
+        self.zookeeper_port = free_port()
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.secured = secured
+        self._archive_classes = archive_classes
+        self._zookeeper: subprocess.Popen[bytes] | None = None
+        self._kafka: subprocess.Popen[bytes] | None = None
+        zoo = zookeeper_settings(self.zookeeper_port, folder / "zookeeper", secured)
+        (folder / "zoo.cfg").write_text(zoo)
+        server = broker_settings(self.port, self.zookeeper_port, folder / "data", secured)
+        (folder / "server.properties").write_text(server)
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """kafka-python's options for a client that may do everything."""
+        security = {} if self.secured is None else self.secured.client()
+        return {"bootstrap_servers": self.address, **security}
+
+    def _run(self, main: str, settings: str, heap: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{settings}.log").open("ab") as log:
+            command = java_command(self._home, main, self.folder / settings, heap)
+            if self._archive_classes:
+                command.insert(1, f"-XX:ArchiveClassesAtExit={self.folder / main}.jsa")
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+
+    def start(self) -> None:
+        """Starts what does not run, and waits until the broker answers."""
+        first = self._zookeeper is None
+        if self._zookeeper is None:
+            self._zookeeper = self._run(ZOOKEEPER_MAIN, "zoo.cfg", "64m")
+            wait_for_port(self.zookeeper_port)
+            if self.secured is not None:
+                self.secured.bootstrap(self._home, self.zookeeper_port)
+        deadline = time.monotonic() + _START_SECONDS
+        client = {} if self.secured is None else self.secured.client("broker")
+        while not answers(self.address, client):
+            # A broker that was killed is still there for ZooKeeper until its session ends, and another gives up.
+            if self._kafka is None or self._kafka.poll() is not None:
+                self._kafka = self._run(BROKER_MAIN, "server.properties", "256m")
+            assert time.monotonic() < deadline, "the broker does not start"
+            time.sleep(0.1)
+        if first and self.secured is not None:
+            self.secured.create_users(self.address)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the broker's process is there."""
+        return self._kafka is not None and self._kafka.poll() is None
+
+    def kill(self) -> None:
+        """Kills the broker, as a fault does."""
+        if self._kafka is not None:
+            self._kafka.kill()
+            self._kafka.wait()
+
+    def end(self) -> None:
+        """Ends both as systemd does."""
+        for process in (self._kafka, self._zookeeper):
+            assert process is not None
+            process.terminate()
+            process.wait(60)
+
+    def restart(self) -> None:
+        """Ends both as systemd does, and starts both again: they read their certificates again."""
+        self.end()
+        self._zookeeper = self._run(ZOOKEEPER_MAIN, "zoo.cfg", "64m")
+        wait_for_port(self.zookeeper_port)
+        self.start()
+
+    def stop(self) -> None:
+        """Ends both."""
+        self.kill()
+        if self._zookeeper is not None:
+            self._zookeeper.kill()
+            self._zookeeper.wait()
+            self._zookeeper = None
