@@ -14,10 +14,20 @@ from typing import Any
 import pytest
 from tests.cloud.test_deployments import CLOUD, TEARDOWN, resources
 from tests.support.hostless_cloud import HostlessCloud, hostless_cloud
+from tests.support.local_cloud.enforcing import ACCOUNT
+from tests.support.local_cloud.operator_work import VERBS, operator_policy
+from tests.support.local_cloud.policies import proven
 
 TOOLS = Path(__file__).parents[1] / "support" / "session_manager"
 SSM = ("-e", "stock_market_access=ssm")
 WANTED = (("closed", *SSM), ("open",))
+CLOSED: Any = {
+    "stock_market_deployment": "closed",
+    "stock_market_access": "ssm",
+    "stock_market_data_bucket": f"closed-data-{ACCOUNT}",
+    "stock_market_results_bucket": f"closed-athena-results-{ACCOUNT}",
+    "stock_market_database": "closed",
+}
 # A broker beside the consumer, so that there is an instance of either kind.
 PAIR = json.dumps(
     {
@@ -37,10 +47,25 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostlessCloud]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("PATH", f"{TOOLS}:{os.environ['PATH']}")
+        keys: dict[str, Any] = {"closed": operator(running, "up"), "open": {}}
         with ThreadPoolExecutor() as pool:
-            for done in pool.map(lambda given: running.play(CLOUD, given[0], "-e", PAIR, *given[1:]), WANTED):
+            for done in pool.map(
+                lambda given: running.play(CLOUD, given[0], "-e", PAIR, *given[1:], **keys[given[0]]), WANTED
+            ):
                 assert done.returncode == 0, done.stdout
         yield running
+
+
+def operator(cloud: HostlessCloud, verb: str) -> dict[str, str]:
+    """The key of a user with the verb's policies for `closed`, without what only AWS can judge, and nothing more."""
+    iam, name = cloud.client("iam"), f"operator-{verb}"
+    iam.create_user(UserName=name)
+    for policy in VERBS[verb]:
+        document = json.dumps(proven(operator_policy(policy, **CLOSED)))
+        made = iam.create_policy(PolicyName=f"{name}-{policy}", PolicyDocument=document)
+        iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"key": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
 
 
 def instances(cloud: HostlessCloud, deployment: str) -> dict[str, dict[str, Any]]:
@@ -140,6 +165,20 @@ def test_ssh_goes_through_session_manager_with_the_host_key_of_the_instance(
         assert proxies == ([f"ProxyCommand={command}"] if through else [])
 
 
+def test_the_operators_policies_let_sessions_of_ssh_start_on_the_deployments_instances_only() -> None:
+    statements = [one for policy in VERBS["day2"] for one in operator_policy(policy, **CLOSED)["Statement"]]
+    sessions = [one for one in statements if one["Action"] == "ssm:StartSession"]
+    instances_, documents = (one["Resource"] for one in sessions)
+    assert instances_ == f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/*"
+    assert sessions[0]["Condition"] == {
+        "StringEquals": {"ssm:resourceTag/Deployment": "closed"},
+        "Bool": {"ssm:SessionDocumentAccessCheck": "true"},
+    }
+    assert documents == "arn:aws:ssm:us-east-1:*:document/AWS-StartSSHSession"
+    without = [one for policy in VERBS["day2"] for one in operator_policy(policy)["Statement"]]
+    assert "session" not in json.dumps(without).lower()
+
+
 def test_a_second_run_changes_nothing_and_one_that_forgets_the_access_opens_nothing(cloud: HostlessCloud) -> None:
     done = cloud.play(CLOUD, "closed", "-e", PAIR, *SSM)
     assert done.returncode == 0, done.stdout
@@ -176,7 +215,8 @@ def test_instances_whose_agent_never_answers_end_the_run_with_what_to_read(cloud
 
 def test_the_teardown_leaves_nothing(cloud: HostlessCloud) -> None:
     assert {one["kind"] for one in resources(cloud, "closed")} >= {"role", "instance-profile", "instance"}
-    done = cloud.play(TEARDOWN, "closed", "-e", "teardown_confirm=true", "-e", "purge_data=true")
+    key = operator(cloud, "down")
+    done = cloud.play(TEARDOWN, "closed", "-e", "teardown_confirm=true", "-e", "purge_data=true", *SSM, **key)
     assert done.returncode == 0, done.stdout
     assert resources(cloud, "closed") == []
     assert "closed-access" not in {role["RoleName"] for role in cloud.client("iam").list_roles()["Roles"]}
