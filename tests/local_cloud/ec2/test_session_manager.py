@@ -74,6 +74,7 @@ def package(folder: Path) -> tuple[bytes, bytes, str]:
     gpg("--quick-gen-key", "signer@example.org", "rsa2048", "sign", "1y")
     gpg("--detach-sign", "--output", f"{file}.sig", str(file))
     gpg("--armor", "--output", f"{folder}/key.asc", "--export", "signer@example.org")
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "gpg-agent"], check=True, capture_output=True)
     return file.read_bytes(), Path(f"{file}.sig").read_bytes(), (folder / "key.asc").read_text()
 
 
