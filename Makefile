@@ -52,6 +52,8 @@ PACKAGES_local := $(PACKAGES_aws) default-jdk-headless iproute2 junit4 libmaven-
 PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
 test chaos soak: PACKAGES += gcc libc6-dev
+# A test signs a package as AWS does.
+test: PACKAGES += gpg gpg-agent
 
 .PHONY: help plan policies up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
 
