@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 # A filter plugin has no import path to the project's Python, and the tables of `make query` are meant here too.
-_TABLES = Path(__file__).resolve().parents[3] / "scripts" / "stock_market_ops" / "tables.py"
+_TABLES = Path(__file__).resolve().parents[3] / "scripts" / "stock_market_ops" / "common" / "tables.py"
 
 
 def _load_tables() -> ModuleType:
