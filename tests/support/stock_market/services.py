@@ -117,7 +117,8 @@ class Workbench:
         """Makes the topic."""
         configs = {"message.timestamp.type": timestamps}
         options = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
-        with KafkaAdminClient(**self.broker.client) as admin:
+        # A broker that starves beside other tests takes longer than the 30 s of the default.
+        with KafkaAdminClient(**self.broker.client, request_timeout_ms=90_000) as admin:
             admin.create_topics({self.topic: options}, wait_for_metadata=True)
             if self.broker.secured is not None:
                 self.broker.secured.allow_pipeline(admin, self.topic, self.group)
