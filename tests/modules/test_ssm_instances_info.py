@@ -1,4 +1,4 @@
-"""ssm_instances_info tells whom Session Manager reaches; the local cloud lists the instances whose agent could talk."""
+"""ssm_instances_info lists the instances that Session Manager reaches: those whose agent runs and may talk to it."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class Authorizer:
 
     @staticmethod
     def _hide_what_is_missing(request: ApiRequest, caller: Caller) -> None:
-        """To whom may not list a bucket, S3 says of a missing object that it may not be seen (GetObject's manual)."""
+        """For a missing object S3 denies access to a caller that may not list the bucket (GetObject's manual)."""
         bucket, key = iam_s3_actions.split_path(request.environ)
         held = s3_backends[ACCOUNT_ID][PARTITION].buckets.get(bucket)
         if held is not None and held.keys.get(key) is None:

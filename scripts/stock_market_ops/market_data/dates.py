@@ -64,7 +64,7 @@ class Evidence:
         year_last: likewise of one that can only end with its year.
         year_either: likewise of one like 20-01-13, of which the first number may be the day or the year.
         timed: whether a row has a time of day other than midnight.
-        forms: how many texts of nothing but digits are dates (0), or a time in so many parts of a second since 1970.
+        forms: how many texts of digits only are dates (key 0), or times since 1970 in units of 1/key seconds.
     """
 
     day_first: str = ""

@@ -49,7 +49,7 @@ PLAYS = [
         "hosts": "stock_market",
         "gather_facts": False,
         "tasks": [
-            {"ansible.builtin.copy": {"content": "by the tunnel\n", "dest": "/root/proof", "mode": "0600"}},
+            {"ansible.builtin.copy": {"content": "by the tunnel\n", "dest": "/opt/proof", "mode": "0600"}},
         ],
     },
     {"hosts": "localhost", "gather_facts": False, "roles": ["operator"]},
@@ -180,7 +180,7 @@ def test_a_deployment_without_an_open_port_for_ssh_is_made_and_used(
             tried.connect((instance.public_address, 22))
     # make ssh, and the disks of make status.
     told = subprocess.run(
-        ["ssh", "-F", known.ssh_config, "default", "sudo cat /root/proof; dpkg-query -W amazon-ssm-agent"],
+        ["ssh", "-F", known.ssh_config, "default", "sudo cat /opt/proof; dpkg-query -W amazon-ssm-agent"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
