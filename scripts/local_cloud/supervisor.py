@@ -166,7 +166,7 @@ def _spawn(settings: Settings) -> subprocess.Popen[bytes]:
         "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
         "MOTO_PORT": str(API_PORT),
         "PYTHONUNBUFFERED": "1",
-        # A bucket is named by the path alone, which is where the guard looks.
+        # A bucket is named by the path alone, which is where the authorizer looks.
         "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
     }
     with settings.log_file.open("wb") as log:

@@ -1,4 +1,4 @@
-"""The door of the API: refuses what the local cloud does not serve, in the form in which AWS would refuse it."""
+"""The API as a WSGI application: it hands requests to moto, and refuses what the local cloud does not serve."""
 
 from __future__ import annotations
 
