@@ -16,6 +16,7 @@ with make or without. The Makefile only keeps away what would stop its recipes b
 - HOME, TMPDIR: set where they are missing, no directory or (HOME) not writable, as in CI. A long TMPDIR is put aside:
   mitogen makes sockets there, whose paths Linux bounds at 107 bytes (unix(7)), and would wait for them without end.
 - BASH_ENV, ENV, CDPATH, exported functions, CONTAINER_HOST: put aside. They change what shells and podman do.
+- Terminal: made blocking, as Ansible asks. A program that ended before may have left it otherwise.
 - SSLKEYLOGFILE: put aside. The keys of our connections are written nowhere.
 - ~/.ssh/config: inventory/stock_market.yml and `make ssh` give ssh a file of the deployment, or none, with -F.
 - PIP_*, UV_*, certificates: pass. They say where the pinned, hashed packages come from.
@@ -101,6 +102,7 @@ def settle() -> None:
     environment = os.environ
     if kind == ANSIBLE and not is_ours(arguments, environment):
         return
+    settle_streams()
     sayings = [settle_ansible(environment)] if kind in (ANSIBLE, MOLECULE, TESTS) else []
     if kind == ANSIBLE:
         sayings += settle_aws(environment, inventories(arguments))
@@ -171,6 +173,13 @@ def inventories(arguments: Sequence[str]) -> list[str]:
         elif word.startswith("-i"):
             found.append(word[2:].removeprefix("="))
     return found
+
+
+def settle_streams() -> None:
+    """Make the standard streams blocking: ssh, Node.js and others leave a shared one without, and Ansible refuses it."""
+    for number in (0, 1, 2):
+        with suppress(OSError):
+            os.set_blocking(number, True)
 
 
 def settle_ansible(environment: Environment) -> str:

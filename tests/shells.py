@@ -147,6 +147,10 @@ SHELLS = [
     Shell(
         "start-up files", {"ENV": "{home}/rc", "CDPATH": "/usr"}, {"rc": "exit 7\n"}, before="export BASH_ENV={home}/rc"
     ),
+    Shell(
+        "a terminal left non-blocking",
+        before="exec </dev/null; /usr/bin/python3 -c 'import os; os.set_blocking(0, False)'",
+    ),
     Shell("exported functions", before="ssh() { exit 9; }; python() { exit 9; }; export -f ssh python"),
     Shell(
         "make's own",
@@ -174,7 +178,7 @@ def together(*names: str) -> Shell:
 GATHERED = [
     together(
         *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "keys of an account", "files of an account", "other AWS settings"),
-        *("TZ", "HOME that is a file"),
+        *("TZ", "HOME that is a file", "a terminal left non-blocking"),
     ),
     together("LocalStack", "proxies", "umask 077", "a locale that is not there", "a long TMPDIR"),
     together("~/.aws", "an older collection", "plugins in ~/.ansible", "~/.ansible.cfg", "~/.ssh/config", "LC_ALL=C"),
