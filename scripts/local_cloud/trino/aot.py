@@ -28,6 +28,8 @@ from local_cloud.trino import distribution
 OPTIONS: Final = (
     *("-Xmx1200M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"),
     *("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"),
+    # Java's own sizes are reached several times during a start and the first queries, each time with a full collection.
+    *("-XX:MetaspaceSize=192M", "-XX:ReservedCodeCacheSize=128M"),
     "-Djdk.attach.allowAttachSelf=true",
 )
 MAIN_CLASS: Final = "io.trino.server.TrinoServer"
