@@ -176,7 +176,7 @@ def inventories(arguments: Sequence[str]) -> list[str]:
 
 
 def settle_streams() -> None:
-    """Make the standard streams blocking: ssh, Node.js and others may leave them otherwise, and Ansible refuses that."""
+    """Make the standard streams blocking: ssh and Node.js may leave them otherwise, and Ansible refuses that."""
     for number in (0, 1, 2):
         with suppress(OSError):
             os.set_blocking(number, True)
