@@ -14,6 +14,8 @@ KEY = re.compile(
     r"/(?P<topic>[^/+]+)\+(?P<log>[A-Za-z0-9_-]{22})\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
 )
 
+_READ: dict[tuple[Any, ...], tuple[int, list[tuple[str, int]]]] = {}
+
 
 @dataclass
 class Stream:
@@ -62,15 +64,23 @@ def read_stream(s3: Any, bucket: str) -> Stream:
         for entry in page.get("Contents", []):
             name = KEY.fullmatch(entry["Key"])
             assert name, f"a name that the contract does not know: {entry['Key']}"
-            answer = s3.get_object(Bucket=bucket, Key=entry["Key"])
-            lines = gzip.decompress(answer["Body"].read()).splitlines()
-            start, end = int(name["start"]), int(answer["Metadata"]["end-offset"])
-            assert end - start >= len(lines), entry["Key"]
-            stream.spans[int(name["partition"])].append((start, end))
-            for line in lines:
-                quote = json.loads(line)
-                producer, sequence = quote["producer_id"], quote["sequence"]
+            # An object that has changed since it was read has another time or ETag.
+            version = (bucket, entry["Key"], entry["ETag"], entry["LastModified"])
+            if version not in _READ:
+                _READ[version] = _read(s3, bucket, entry["Key"])
+            end, quotes = _READ[version]
+            start, partition = int(name["start"]), int(name["partition"])
+            assert end - start >= len(quotes), entry["Key"]
+            stream.spans[partition].append((start, end))
+            for producer, sequence in quotes:
                 stream.sequences[producer].append(sequence)
                 newest = stream.newest[producer]
-                newest[int(name["partition"])] = max(sequence, newest.get(int(name["partition"]), -1))
+                newest[partition] = max(sequence, newest.get(partition, -1))
     return stream
+
+
+def _read(s3: Any, bucket: str, key: str) -> tuple[int, list[tuple[str, int]]]:
+    """An object's end offset, and the producer and sequence number of each of its quotes."""
+    answer = s3.get_object(Bucket=bucket, Key=key)
+    quotes = map(json.loads, gzip.decompress(answer["Body"].read()).splitlines())
+    return int(answer["Metadata"]["end-offset"]), [(quote["producer_id"], quote["sequence"]) for quote in quotes]

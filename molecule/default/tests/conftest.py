@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 import testinfra
+from chain import Stream, read_stream
 
 ROOT = Path(__file__).resolve().parents[3]
 STATE = ROOT / ".state" / os.environ["STOCK_MARKET_DEPLOYMENT"]
@@ -99,6 +100,21 @@ def query(sql: str) -> list[dict[str, Any]]:
     rows = json.loads(done.stdout)
     assert isinstance(rows, list)
     return rows
+
+
+def stream() -> Stream:
+    """What the data bucket holds now."""
+    deployment = read_deployment()
+    return read_stream(deployment.client("s3"), deployment.facts["data_bucket"])
+
+
+def assert_the_stream_goes_on() -> None:
+    """Younger quotes than now reach the bucket and then Athena, and nothing was lost or doubled on the way."""
+    newest = "select max(event_time) as newest from quotes"
+    before, stored = query(newest)[0]["newest"], stream().records
+    eventually(lambda: stream().records > stored, seconds=120, what=f"more than {stored} records in the bucket")
+    eventually(lambda: query(newest)[0]["newest"] > before, seconds=30, what=f"a row newer than {before} in Athena")
+    assert stream().faults() == []
 
 
 def site(*arguments: str) -> dict[str, Any]:

@@ -10,8 +10,19 @@ from typing import Any
 import boto3
 import pytest
 from botocore.session import Session
-from chain import read_stream
-from conftest import ROOT, STATE, Deployment, changes, eventually, login, make, query, site
+from conftest import (
+    ROOT,
+    STATE,
+    Deployment,
+    assert_the_stream_goes_on,
+    changes,
+    eventually,
+    login,
+    make,
+    query,
+    site,
+    stream,
+)
 from kafka import KafkaConsumer
 
 FIELDS = {
@@ -55,27 +66,22 @@ def test_a_client_outside_reads_the_quotes_by_the_public_address(deployment: Dep
         assert quote["low"] <= min(quote["open"], quote["close"]) <= max(quote["open"], quote["close"]) <= quote["high"]
 
 
-def test_every_partitions_objects_form_a_chain_and_no_record_is_lost_or_doubled(deployment: Deployment) -> None:
-    stream = read_stream(deployment.client("s3"), deployment.facts["data_bucket"])
-    assert stream.records > 0
-    assert stream.faults() == []
+def test_every_partitions_objects_form_a_chain_and_no_record_is_lost_or_doubled() -> None:
+    found = stream()
+    assert found.records > 0
+    assert found.faults() == []
 
 
-def test_athena_counts_what_the_bucket_holds(deployment: Deployment) -> None:
-    before = read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).records
+def test_athena_counts_what_the_bucket_holds() -> None:
+    before = stream().records
     (row,) = query("select count(*) as quotes, count(distinct symbol) as symbols from quotes")
-    after = read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).records
+    after = stream().records
     assert before <= row["quotes"] <= after
     assert row["symbols"] >= 5
 
 
 def test_the_stream_continues_into_athena() -> None:
-    (first,) = query("select max(event_time) as newest from quotes")
-    eventually(
-        lambda: query("select max(event_time) as newest from quotes")[0]["newest"] > first["newest"],
-        seconds=60,
-        what="a newer row in Athena",
-    )
+    assert_the_stream_goes_on()
 
 
 def test_status_says_that_all_is_well(deployment: Deployment) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chain import read_stream
-from conftest import Deployment, changes, eventually, make, play, query, read_deployment, site
-
-
-def newest() -> str:
-    return str(query("select max(event_time) as newest from quotes")[0]["newest"])
-
-
-def assert_the_stream_goes_on(since: str) -> None:
-    """A quote that is younger than `since` reaches Athena, and nothing was lost or doubled on the way."""
-    eventually(lambda: newest() > since, seconds=120, what=f"a row newer than {since} in Athena")
-    deployment = read_deployment()
-    assert read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).faults() == []
+from conftest import (
+    Deployment,
+    assert_the_stream_goes_on,
+    changes,
+    eventually,
+    make,
+    play,
+    read_deployment,
+    site,
+    stream,
+)
 
 
 @pytest.mark.parametrize("service", ["stock-producer", "stock-consumer", "kafka", "zookeeper"])
@@ -32,7 +30,7 @@ def test_a_killed_service_comes_back_by_itself(host: Any, service: str) -> None:
         seconds=90,
         what=f"{service} with a new process",
     )
-    assert_the_stream_goes_on(since=newest())
+    assert_the_stream_goes_on()
 
 
 def test_zookeeper_starts_again_after_a_full_disk_left_an_empty_log(host: Any) -> None:
@@ -41,7 +39,7 @@ def test_zookeeper_starts_again_after_a_full_disk_left_an_empty_log(host: Any) -
     host.run_expect([0], "systemctl start zookeeper")
     eventually(lambda: host.run("ss -Hltn sport = :2182").stdout != "", seconds=60, what="ZooKeeper on its port")
     assert not host.file(log).exists
-    assert_the_stream_goes_on(since=newest())
+    assert_the_stream_goes_on()
 
 
 def test_check_mode_shows_what_would_start_and_does_not_wait_for_it(host: Any, deployment: Deployment) -> None:
@@ -49,7 +47,7 @@ def test_check_mode_shows_what_would_start_and_does_not_wait_for_it(host: Any, d
     would_start = ["zookeeper : Start and enable ZooKeeper", "kafka : Start and enable the broker"]
     assert changes(site("--check")) == [(deployment.node["name"], task) for task in would_start]
     host.run_expect([0], "systemctl start zookeeper kafka")
-    assert_the_stream_goes_on(since=newest())
+    assert_the_stream_goes_on()
 
 
 def test_a_rebooted_instance_streams_again_by_itself(host: Any, deployment: Deployment) -> None:
@@ -62,7 +60,7 @@ def test_a_rebooted_instance_streams_again_by_itself(host: Any, deployment: Depl
     )
     for service in ("zookeeper", "kafka", "stock-producer", "stock-consumer"):
         eventually(lambda name=service: host.service(name).is_running, seconds=120, what=f"{service} after the reboot")
-    assert_the_stream_goes_on(since=newest())
+    assert_the_stream_goes_on()
 
 
 def test_a_changed_public_address_is_one_changed_file_and_one_restart(deployment: Deployment) -> None:
@@ -80,7 +78,7 @@ def test_a_changed_public_address_is_one_changed_file_and_one_restart(deployment
     moved = read_deployment()
     assert moved.node["public_address"] == new["PublicIp"]
     assert new["PublicIp"] in moved.facts["bootstrap_servers"]
-    assert_the_stream_goes_on(since=newest())
+    assert_the_stream_goes_on()
     eventually(lambda: make("status").returncode == 0, seconds=60, what="make status with exit code 0")
 
 
@@ -95,11 +93,11 @@ def test_a_change_that_needs_no_restart_causes_none(host: Any) -> None:
     assert main_pid() == running
 
 
-def test_at_rest_every_record_that_was_ever_acknowledged_is_there_once(host: Any, deployment: Deployment) -> None:
+def test_at_rest_every_record_that_was_ever_acknowledged_is_there_once(host: Any) -> None:
     host.run_expect([0], "systemctl stop stock-producer")
     try:
         eventually(
-            lambda: read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).faults(at_rest=True) == [],
+            lambda: stream().faults(at_rest=True) == [],
             seconds=60,
             what="a bucket that holds every record once",
         )

@@ -7,8 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from chain import read_stream
-from conftest import Deployment, changes, eventually, make, play
+from conftest import changes, eventually, make, play, stream
 
 TWO = ("stock-consumer@1", "stock-consumer@2")
 
@@ -52,7 +51,7 @@ def test_two_consumers_share_the_partitions(host: Any) -> None:
 
 @pytest.mark.usefixtures("two_processes", "both_have_partitions")
 @pytest.mark.parametrize("end", ["systemctl restart {0}", "systemctl kill --signal=KILL {0}"])
-def test_a_restart_moves_no_partitions(host: Any, deployment: Deployment, end: str) -> None:
+def test_a_restart_moves_no_partitions(host: Any, end: str) -> None:
     one, two = TWO
     now = assigned(host, two)[-1]
     since = cursor(host)
@@ -60,11 +59,7 @@ def test_a_restart_moves_no_partitions(host: Any, deployment: Deployment, end: s
     back = eventually(lambda: assigned(host, two, since), seconds=60, what=f"{two} with its partitions again")
     assert back == [now]
     assert assigned(host, one, since) == []
-    eventually(
-        lambda: read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).faults() == [],
-        seconds=30,
-        what="a stream without faults",
-    )
+    eventually(lambda: stream().faults() == [], seconds=30, what="a stream without faults")
 
 
 def test_one_consumer_again_has_all_partitions_at_once(host: Any) -> None:

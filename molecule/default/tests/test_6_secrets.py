@@ -7,8 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from chain import read_stream
-from conftest import Deployment, eventually, login, printed, read_deployment, secrets
+from conftest import Deployment, eventually, login, printed, read_deployment, secrets, stream
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
@@ -33,11 +32,7 @@ def test_every_secret_is_replaced_while_the_stream_continues(
     for unit in ("stock-producer", "stock-consumer"):
         said = host.check_output(f"journalctl --unit={unit} --output=cat --no-pager --since=-15min")
         assert [line for line in said.splitlines() if " ERROR " in line] == []
-    eventually(
-        lambda: read_stream(deployment.client("s3"), deployment.facts["data_bucket"]).faults() == [],
-        seconds=60,
-        what="a stream without faults",
-    )
+    eventually(lambda: stream().faults() == [], seconds=60, what="a stream without faults")
 
 
 @pytest.fixture(scope="module")
