@@ -33,7 +33,7 @@ def backlog(stage: Stage, topic: str) -> Backlog:
     """Drains the topic with the project's consumer, then lets the verifier read every object.
 
     Raises:
-        BenchmarkError: the verifier finds a lie, or another number of records than the topic has.
+        BenchmarkError: the verifier finds a violation, or another number of records than the topic has.
     """
     total = stage.count(topic)
     group = stage.name("backlog")
@@ -56,7 +56,7 @@ def verify(stage: Stage, group: str, total: int) -> Measured:
     """Runs the verifier over a consumer's objects, whose prefix is its group; returns the process, which has ended.
 
     Raises:
-        BenchmarkError: it finds a lie, or another number of records than `total`.
+        BenchmarkError: it finds a violation, or another number of records than `total`.
     """
     place = ("--bucket", stage.store.bucket, "--prefix", f"{group}/", "--quarantine-prefix", f"bad-{group}/")
     verifier = stage.measure(

@@ -1,4 +1,4 @@
-"""`make verify` tells the truth about true objects, and names each lie with its object and range."""
+"""`make verify` tells the truth about true objects, and names each violation with its object and range."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ class Question:
     Attributes:
         at_rest: all that was sent is in S3 and nobody writes: nothing may be pending.
         unfinished: producers that were killed: their last records may never have been sent.
-        accept_gaps: what retention removed, or a cut of the log hid, before it was read is reported, but no lie.
-        accept_holes: offsets without a record, as transactions and compaction leave them, are no lie.
-        first: end at the first lie.
+        accept_gaps: what retention removed, or a cut of the log hid, before it was read is reported, but no violation.
+        accept_holes: offsets without a record, as transactions and compaction leave them, are no violation.
+        first: end at the first violation.
         most: keep so many findings.
         jobs: read with at most so many processes.
     """
@@ -42,7 +42,7 @@ class Question:
 
     @property
     def accepted(self) -> frozenset[str]:
-        """The kinds of findings that are no lies."""
+        """The kinds of findings that are no violations."""
         return (GAPS if self.accept_gaps else frozenset()) | (HOLES if self.accept_holes else frozenset())
 
 
@@ -56,7 +56,7 @@ class Result:
         producers: per producer.
         objects: how many objects were read.
         left_out: how many were not, because they were written after the audit had begun.
-        complete: whether everything was judged; False after the first lie where that was enough.
+        complete: whether everything was judged; False after the first violation where that was enough.
         pending_quarantine: partitions whose last object's quarantine object is still to be written.
     """
 

@@ -76,7 +76,7 @@ class Chains:
         self._replays: dict[str, list[_Replayed]] = {}
         self.pending_quarantine: set[Log] = set()
 
-    def _lie(self, kind: str, key: str, words: str, log: Log | None = None, *span: int) -> None:
+    def _violation(self, kind: str, key: str, words: str, log: Log | None = None, *span: int) -> None:
         start, end = span or (None, None)
         self._findings.add(Finding(kind, f"{key} {words}", key=key, log=log, start=start, end=end))
 
@@ -87,26 +87,26 @@ class Chains:
         try:
             info = ObjectInfo.from_metadata(reading.key, reading.metadata)
         except ConflictError:
-            self._lie("metadata", reading.key, "does not say in its metadata which offsets it holds")
+            self._violation("metadata", reading.key, "does not say in its metadata which offsets it holds")
             return None
         log = Log(name.topic, name.partition, info.identity.cluster_id, info.identity.topic_id)
         if name.log not in ("", log.topic_id):
-            self._lie("key", reading.key, f"says in its metadata that it is of the topic id {log.topic_id}", log)
+            self._violation("key", reading.key, f"says in its metadata that it is of the topic id {log.topic_id}", log)
         if info.start != name.start:
-            self._lie("key", reading.key, f"says in its metadata that it starts at offset {info.start}", log)
+            self._violation("key", reading.key, f"says in its metadata that it starts at offset {info.start}", log)
         if info.end <= info.start:
-            self._lie("range", reading.key, f"says that it ends at offset {info.end}, not after its start", log)
+            self._violation("range", reading.key, f"says that it ends at offset {info.end}, not after its start", log)
         return info, log
 
     def _content(self, reading: Reading, log: Log, count: int, span: tuple[int, int]) -> None:
         where = f"(offsets {span[0]} to {span[1] - 1})"
         if reading.flaw:
-            self._lie("content", reading.key, f"{reading.flaw} {where}", log, *span)
+            self._violation("content", reading.key, f"{reading.flaw} {where}", log, *span)
         if reading.lines != count:
             words = f"holds {reading.lines} records {where}, but its metadata promises {count}"
-            self._lie("count", reading.key, words, log, *span)
+            self._violation("count", reading.key, words, log, *span)
         if reading.sha256 != reading.metadata.get("sha256"):
-            self._lie(
+            self._violation(
                 "checksum", reading.key, f"does not hold the bytes that its checksum was made of {where}", log, *span
             )
 
@@ -120,11 +120,15 @@ class Chains:
         self._hour(info, log)
         gap_end = info.start if info.gap_end is None else info.gap_end
         if not info.start <= gap_end < max(info.end, info.start + 1):
-            self._lie("range", info.key, f"names a gap up to offset {gap_end}, which is not within its range", log)
+            self._violation(
+                "range", info.key, f"names a gap up to offset {gap_end}, which is not within its range", log
+            )
             gap_end = info.start
         cut_start = info.start if info.cut_start is None else info.cut_start
         if info.cut_start is not None and not 0 <= cut_start < info.start:
-            self._lie("range", info.key, f"names a cut from offset {cut_start} on, which is not before its start", log)
+            self._violation(
+                "range", info.key, f"names a cut from offset {cut_start} on, which is not before its start", log
+            )
             cut_start = info.start
         link = Link(
             info.key, info.start, info.end, gap_end, info.records, info.quarantined, info.last_timestamp, cut_start
@@ -142,24 +146,26 @@ class Chains:
         expected = object_key(self._place.prefix, name, info.first_timestamp)
         if expected.rpartition("/")[0] != info.key.rpartition("/")[0]:
             hour = expected.removeprefix(self._place.prefix).rpartition("/")[0]
-            self._lie("hour", info.key, f"begins with a record of {hour} and lies in another hour", log)
+            self._violation("hour", info.key, f"begins with a record of {hour} and lies in another hour", log)
         if hour_of(info.first_timestamp) != hour_of(info.last_timestamp):
-            self._lie("hour", info.key, "spans more than one hour of Kafka's timestamps", log)
+            self._violation("hour", info.key, "spans more than one hour of Kafka's timestamps", log)
 
     def _room(self, link: Link, log: Log) -> None:
         empty = link.end - link.gap_end - link.records - link.quarantined
         if empty < 0:
             words = f"promises {link.records} records and {link.quarantined} quarantined in the offsets"
-            self._lie("range", link.key, f"{words} {link.gap_end} to {link.end - 1}, which are fewer", log)
+            self._violation("range", link.key, f"{words} {link.gap_end} to {link.end - 1}, which are fewer", log)
         elif empty > 0:
             self.chains.setdefault(log, Chain()).holes += empty
             words = f"accounts for all but {empty} of the offsets {link.gap_end} to {link.end - 1}"
-            self._lie("holes", link.key, f"{words}: transactions or compaction leave such holes, nothing else may", log)
+            self._violation(
+                "holes", link.key, f"{words}: transactions or compaction leave such holes, nothing else may", log
+            )
 
     def add_quarantine(self, reading: Reading) -> Log | None:
         """Takes a quarantine object; returns its partition, None when it does not tell."""
         if parse_key(reading.key) is None:
-            self._lie("key", reading.key, "lies in the quarantine and is not named like an object of it")
+            self._violation("key", reading.key, "lies in the quarantine and is not named like an object of it")
             return None
         found = self._info(reading)
         if found is None:
@@ -168,7 +174,7 @@ class Chains:
         self._content(reading, log, info.records, (info.start, info.end))
         main_key = self._place.main_key(reading.key)
         if reading.metadata.get("main-object") != main_key:
-            self._lie("metadata", reading.key, f"does not name {main_key} as its main object", log)
+            self._violation("metadata", reading.key, f"does not name {main_key} as its main object", log)
         self._quarantined[main_key] = _Quarantined(log, info.start, info.end, reading.lines, reading.offsets)
         return log
 
@@ -177,7 +183,7 @@ class Chains:
         name = parse_replay(reading.key)
         main = None if name is None else parse_key(name.main_key)
         if name is None or main is None:
-            self._lie("key", reading.key, "lies among the objects of the chain and is not named like one")
+            self._violation("key", reading.key, "lies among the objects of the chain and is not named like one")
             return None
         metadata = reading.metadata
         log = None
@@ -186,7 +192,7 @@ class Chains:
             log = Log(main.topic, main.partition, identity.cluster_id, identity.topic_id)
             offsets = read_offsets(metadata)
         except (KeyError, ValueError):
-            self._lie(
+            self._violation(
                 "metadata", reading.key, "does not say in its metadata which offsets of which log it replays", log
             )
             return None
@@ -198,7 +204,9 @@ class Chains:
 
     def vanished(self, key: str) -> None:
         """Takes the key of an object that was listed and could not be read."""
-        self._lie("vanished", key, "was listed and is not there any more: objects are never deleted by the pipeline")
+        self._violation(
+            "vanished", key, "was listed and is not there any more: objects are never deleted by the pipeline"
+        )
 
     def judge(self, *, at_rest: bool) -> None:
         """Judges the chains; `at_rest` when no consumer can still be about to write a quarantine object."""
@@ -215,13 +223,13 @@ class Chains:
                     continue
                 words = f"names {link.quarantined} quarantined records of the offsets {link.start} to {link.end - 1}"
                 quarantine_key = self._place.quarantine_key(key)
-                self._lie(
+                self._violation(
                     "quarantine-missing", key, f"{words}, but {quarantine_key} is not there", log, link.start, link.end
                 )
         for key, orphan in self._quarantined.items():
             if key not in self._main:
                 words = f"(offsets {orphan.start} to {orphan.end - 1}) belongs to {key}, which is not there"
-                self._lie(
+                self._violation(
                     "quarantine-orphan", self._place.quarantine_key(key), words, orphan.log, orphan.start, orphan.end
                 )
         for key, replays in self._replays.items():
@@ -231,27 +239,27 @@ class Chains:
         reached, before = (links[0].start, links[0]) if links else (0, None)
         if links and links[0].start > 0:
             words = f"is the first object of {log}: nothing says where the offsets 0 to {links[0].start - 1} are"
-            self._lie("begins-late", links[0].key, words, log, 0, links[0].start)
+            self._violation("begins-late", links[0].key, words, log, 0, links[0].start)
         for link in links:
             if before is not None and link.start > reached:
                 words = f"ends at offset {reached} and {link.key} starts at {link.start}"
                 lost = f"the offsets {reached} to {link.start - 1} of {log} are in no object"
-                self._lie("hole", before.key, f"{words}: {lost}", log, reached, link.start)
+                self._violation("hole", before.key, f"{words}: {lost}", log, reached, link.start)
             elif before is not None and link is not before and link.start < reached:
                 words = f"starts at offset {link.start}, but {before.key} holds the offsets up to {reached - 1}"
                 last = min(link.end, reached) - 1
-                self._lie(
+                self._violation(
                     "overlap", link.key, f"{words}: both stand for {link.start} to {last}", log, link.start, last + 1
                 )
             if link.gap_end > link.start:
                 words = (
                     f"records a gap: Kafka's retention removed the offsets {link.start} to {link.gap_end - 1} of {log}"
                 )
-                self._lie("gap", link.key, f"{words} before they were read", log, link.start, link.gap_end)
+                self._violation("gap", link.key, f"{words} before they were read", log, link.start, link.gap_end)
             if link.cut_start < link.start:
                 words = f"records that the log was cut at offset {link.cut_start}: what {log} has now in the offsets"
                 rest = f"{link.cut_start} to {link.start - 1} is in no object, whose offsets hold what was there before"
-                self._lie("cut", link.key, f"{words} {rest}", log, link.cut_start, link.start)
+                self._violation("cut", link.key, f"{words} {rest}", log, link.cut_start, link.start)
             if before is None or link.end >= reached:
                 reached, before = link.end, link
 
@@ -259,26 +267,26 @@ class Chains:
         key = self._place.quarantine_key(link.key)
         if (found.log, found.start, found.end) != (log, link.start, link.end):
             words = f"says offsets {found.start} to {found.end - 1}, but {link.key} {link.start} to {link.end - 1}"
-            self._lie("quarantine-range", key, f"{words}, or is of another log", log, link.start, link.end)
+            self._violation("quarantine-range", key, f"{words}, or is of another log", log, link.start, link.end)
         if found.lines != link.quarantined:
             words = f"holds {found.lines} records of the offsets {link.start} to {link.end - 1}"
-            self._lie(
+            self._violation(
                 "quarantine-count", key, f"{words}, but {link.key} names {link.quarantined}", log, link.start, link.end
             )
         if found.lines and not (link.start <= found.offsets[0] and found.offsets[1] < link.end):
             words = f"holds offsets {found.offsets[0]} to {found.offsets[1]}, outside of {link.start} to {link.end - 1}"
-            self._lie("quarantine-range", key, words, log, link.start, link.end)
+            self._violation("quarantine-range", key, words, log, link.start, link.end)
 
     def _judge_replays(self, main_key: str, replays: list[_Replayed]) -> None:
         done = BitMap64()
         main = self._main.get(main_key)
         for position, replay in enumerate(replays):
             if replay.number != position:
-                self._lie(
+                self._violation(
                     "replay-hole", replay.key, f"is there, but replay {position} of {main_key} is not", replay.log
                 )
             if main is None or replay.log != main[0]:
-                self._lie("replay-orphan", replay.key, f"belongs to {main_key}, which is not there", replay.log)
+                self._violation("replay-orphan", replay.key, f"belongs to {main_key}, which is not there", replay.log)
                 continue
             fresh = BitMap64()
             for first, last in replay.offsets:
@@ -286,11 +294,13 @@ class Chains:
             again = done & fresh
             if again:
                 words = f"replays offset {again.min()} that a replay before it has replayed"
-                self._lie("replay-double", replay.key, words, replay.log, again.min(), again.max() + 1)
+                self._violation("replay-double", replay.key, words, replay.log, again.min(), again.max() + 1)
             done |= fresh
         if main is None or not done:
             return
         log, link = main
         if len(done) > link.quarantined or done.min() < link.start or done.max() >= link.end:
             words = f"and its fellows replay {len(done)} of the {link.quarantined} quarantined records of {main_key}"
-            self._lie("replay-range", replays[-1].key, f"{words}, or offsets outside of it", log, link.start, link.end)
+            self._violation(
+                "replay-range", replays[-1].key, f"{words}, or offsets outside of it", log, link.start, link.end
+            )

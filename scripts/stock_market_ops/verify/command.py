@@ -1,7 +1,7 @@
 """`make verify`: is every record in S3 exactly once? Told from the objects alone, without Kafka.
 
-The table and the sentences go to standard output. Exit codes: 0 all is true; 1 a lie was found; 2 the command line is
-wrong; 3 there is no deployment; 4 S3 could not be read or holds nothing, so that nothing is known.
+The table and the sentences go to standard output. Exit codes: 0 all is true; 1 a violation was found; 2 the command
+line is wrong; 3 there is no deployment; 4 S3 could not be read or holds nothing, so that nothing is known.
 """
 
 from __future__ import annotations
@@ -77,11 +77,15 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--accept-gaps",
         action="store_true",
-        help="report what retention removed or a cut of the log hid, but not as a lie",
+        help="report what retention removed or a cut of the log hid, but not as a violation",
     )
-    how.add_argument("--accept-holes", action="store_true", help="offsets without a record (transactions) are no lie")
-    how.add_argument("--first", action="store_true", help="stop at the first lie")
-    how.add_argument("--most", type=int, default=20, metavar="N", help="print at most N lies, default: %(default)s")
+    how.add_argument(
+        "--accept-holes", action="store_true", help="offsets without a record (transactions) are no violation"
+    )
+    how.add_argument("--first", action="store_true", help="stop at the first violation")
+    how.add_argument(
+        "--most", type=int, default=20, metavar="N", help="print at most N violations, default: %(default)s"
+    )
     result.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
     result.add_argument(
         "--jobs",

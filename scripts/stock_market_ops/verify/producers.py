@@ -113,7 +113,7 @@ class Producers:
             excused: so many records are in gaps that were accepted: as many numbers may be missing.
         """
         verdicts = []
-        lies = []
+        violations = []
         for name, producer in sorted(self._producers.items()):
             seen = producer.numbers.seen
             newest = seen.max() if seen else -1
@@ -134,10 +134,10 @@ class Producers:
             )
             if missing:
                 stretches = ranges(known, 0, settled + 1, _STRETCHES + 1)
-                lies.append(_missing(name, missing, settled, stretches))
+                violations.append(_missing(name, missing, settled, stretches))
         if sum(verdict.missing for verdict in verdicts) > excused:
-            for lie in lies:
-                self._findings.add(lie)
+            for violation in violations:
+                self._findings.add(violation)
         return verdicts
 
     def _settled(self, producer: _Producer, clocks: dict[Log, int], patient: bool, at_rest: bool) -> int:

@@ -25,7 +25,7 @@ class PartitionRow(msgspec.Struct):
         holes: offsets without a record.
         first: first offset.
         end: the one after the last.
-        lies: findings about it.
+        violations: findings about it.
         old_names: objects whose names, of the form before the topic's id stood in them, do not tell the log.
     """
 
@@ -37,33 +37,33 @@ class PartitionRow(msgspec.Struct):
     holes: int
     first: int
     end: int
-    lies: int
+    violations: int
     old_names: int
 
 
 class ProducerRow(Verdict):
-    """One producer, with the number of its lies."""
+    """One producer, with the number of its violations."""
 
-    lies: int
+    violations: int
 
 
 class Report(msgspec.Struct):
     """The whole answer of `make verify FORMAT=json`.
 
     Attributes:
-        true: whether no lie was found and all was judged.
-        lies: how many were found.
+        true: whether no violation was found and all was judged.
+        violations: how many were found.
         records: quotes in all objects, replayed ones included.
         missing, doubles, pending: sums over the producers.
         objects: how many objects were read.
         left_out: objects that were written after the audit had begun, and not read.
-        findings: the first lies.
-        accepted: the first findings that were told to be no lies.
+        findings: the first violations.
+        accepted: the first findings that were told to be no violations.
     """
 
     bucket: str
     true: bool
-    lies: int
+    violations: int
     records: int
     missing: int
     doubles: int
@@ -89,19 +89,19 @@ def make(place: Place, result: Result) -> Report:
             holes=chain.holes,
             first=min((link.start for link in chain.links), default=0),
             end=max((link.end for link in chain.links), default=0),
-            lies=findings.by_log[log],
+            violations=findings.by_log[log],
             old_names=chain.old_names,
         )
         for log, chain in sorted(result.chains.items())
     ]
     producers = [
-        ProducerRow(**msgspec.structs.asdict(row), lies=findings.by_producer[row.producer_id])
+        ProducerRow(**msgspec.structs.asdict(row), violations=findings.by_producer[row.producer_id])
         for row in result.producers
     ]
     return Report(
         bucket=place.bucket,
-        true=not findings.lies and result.complete,
-        lies=findings.lies,
+        true=not findings.violations and result.complete,
+        violations=findings.violations,
         records=sum(row.records + row.replayed for row in partitions),
         missing=_sum(result.producers, "missing"),
         doubles=_sum(result.producers, "doubles"),
@@ -124,8 +124,8 @@ def render(report: Report, most_rows: int = 70) -> str:
     return "\n".join(_lines(report, most_rows)) + "\n"
 
 
-def _verdict(lies: int) -> str:
-    return f"{lies:,} lies" if lies > 1 else "1 lie" if lies else "true"
+def _verdict(violations: int) -> str:
+    return f"{violations:,} violations" if violations > 1 else "1 violation" if violations else "true"
 
 
 def _lines(report: Report, most_rows: int) -> Iterator[str]:
@@ -139,12 +139,12 @@ def _lines(report: Report, most_rows: int) -> Iterator[str]:
             "partition": row.log.partition,
             "log": row.log.topic_id,
         }
-        rows.append({**place, **cells, "verdict": _verdict(row.lies)})
+        rows.append({**place, **cells, "verdict": _verdict(row.violations)})
     yield tables.render([*columns[:2], "log", *columns[2:]] if several else columns, rows, most_rows)
     yield ""
     names = ["producer_id", "records", "newest", "missing", "pending", "quarantined", "doubles"]
     found: list[dict[str, tables.Value]] = [
-        {name: getattr(row, name) for name in names} | {"verdict": _verdict(row.lies)} for row in report.producers
+        {name: getattr(row, name) for name in names} | {"verdict": _verdict(row.violations)} for row in report.producers
     ]
     yield tables.render([*names, "verdict"], found, most_rows)
     yield ""
@@ -163,7 +163,7 @@ def _lines(report: Report, most_rows: int) -> Iterator[str]:
     if not report.findings:
         yield f"All is true: {report.records:,} records in {report.objects:,} objects, 0 missing, 0 doubled."
         return
-    yield f"Not true ({report.lies:,}):"
+    yield f"Not true ({report.violations:,}):"
     yield from (f"  - {finding.sentence}" for finding in report.findings)
-    if report.lies > len(report.findings):
-        yield f"  ... and {report.lies - len(report.findings):,} more"
+    if report.violations > len(report.findings):
+        yield f"  ... and {report.violations - len(report.findings):,} more"

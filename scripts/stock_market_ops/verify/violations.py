@@ -43,7 +43,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EnoughError(Exception):
-    """The first lie has been found, and no more is asked for."""
+    """The first violation has been found, and no more is asked for."""
 
 
 @dataclass(slots=True)
@@ -52,8 +52,8 @@ class Findings:
 
     Args:
         most: how many are kept.
-        accepted: kinds that are reported and still no lies.
-        stop_at_first: whether the first lie ends the work.
+        accepted: kinds that are reported and still no violations.
+        stop_at_first: whether the first violation ends the work.
     """
 
     most: int
@@ -61,7 +61,7 @@ class Findings:
     stop_at_first: bool = False
     kept: list[Finding] = field(default_factory=list)
     accepted_kept: list[Finding] = field(default_factory=list)
-    lies: int = 0
+    violations: int = 0
     accepted_count: int = 0
     by_log: Counter[Log] = field(default_factory=Counter)
     by_producer: Counter[str] = field(default_factory=Counter)
@@ -70,14 +70,14 @@ class Findings:
         """Takes a finding.
 
         Raises:
-            EnoughError: it is a lie, and the first is enough.
+            EnoughError: it is a violation, and the first is enough.
         """
         if finding.kind in self.accepted:
             self.accepted_count += 1
             if len(self.accepted_kept) < self.most:
                 self.accepted_kept.append(finding)
             return
-        self.lies += 1
+        self.violations += 1
         if finding.log is not None:
             self.by_log[finding.log] += 1
         if finding.producer_id:

@@ -81,7 +81,9 @@ def test_a_topic_created_again_while_the_consumer_is_stopped_continues(workbench
     workbench.bucket.check_exactly_once(130)
     answer = ask()
     assert (answer.code, answer.sentences) == (0, [])
-    rows = {row["log"]["topic_id"]: (row["first"], row["end"], row["lies"]) for row in answer.document["partitions"]}
+    rows = {
+        row["log"]["topic_id"]: (row["first"], row["end"], row["violations"]) for row in answer.document["partitions"]
+    }
     assert rows == {old: (0, 50, 0), new: (0, 80, 0)}
 
 
