@@ -31,9 +31,9 @@ class FaultSettings:
     """What goes wrong, by counting, so that a run can be repeated; 0 is never.
 
     Attributes:
-        throttle_every: of each action, every so many requests one is throttled.
-        drop_every: of each action, every so many requests one loses its connection before anything is done.
-        expire_after: so many requests the administrator's session is good for.
+        throttle_every: one of this number of requests of each action is throttled.
+        drop_every: one of this number of requests of each action loses its connection before anything is done.
+        expire_after: the number of requests for which the administrator's session is valid.
     """
 
     throttle_every: int = 0

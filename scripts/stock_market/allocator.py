@@ -10,7 +10,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 def keep_freed_memory(heap_bytes: int, piece_bytes: int, arenas: int = 0) -> None:
     """Has freed memory stay for the next use, instead of being given back to the kernel and taken again page by page.
 
-    Arrays and batches come and go many times a second; getting their pages anew costs as much as filling them. Does
+    Arrays and batches come and go many times a second; getting their pages again costs as much as filling them. Does
     nothing where the C library has no such options.
 
     Args:

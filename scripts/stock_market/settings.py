@@ -122,7 +122,7 @@ class Limits(Settings, frozen=True):
 
     buffer_bytes: Annotated[int, Meta(ge=_MEBIBYTE)] = 20 * _MEBIBYTE
     fetch_bytes: Annotated[int, Meta(ge=64 << 10, le=64 * _MEBIBYTE)] = 896 << 10
-    """Larger pieces than a mebibyte come anew from the kernel each time, page by page (`allocator.py`)."""
+    """The kernel provides larger pieces than a mebibyte page by page each time (`allocator.py`)."""
     unpacked_batch_bytes: Annotated[int, Meta(ge=_MEBIBYTE, le=1 << 30)] = 32 * _MEBIBYTE
     """A batch that is larger unpacked goes to the quarantine as it was sent; each record counts 100 bytes more."""
     uploads: Annotated[int, Meta(ge=1, le=64)] = 4

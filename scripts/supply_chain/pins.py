@@ -41,7 +41,7 @@ def python_pins(requirements: Path) -> set[Pin]:
     for path in sorted(requirements.glob("*.txt")):
         found = {Pin("PyPI", match["name"].lower(), match["version"]) for match in _matches(path)}
         if not found:
-            raise PinsError(f"{path} pins no package; write it anew with `make lock`.")
+            raise PinsError(f"{path} pins no package; write it again with `make lock`.")
         pins |= found
     return pins
 

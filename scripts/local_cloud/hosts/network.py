@@ -132,7 +132,7 @@ def set_public_address(settings: Settings, pid: int, address: str | None) -> Non
 
 
 def forget_neighbour(settings: Settings, address: str, pids: list[int]) -> None:
-    """Make this machine and the hosts ask anew who has an address that has just moved."""
+    """Make this machine and the hosts ask again which host has an address that has just moved."""
     run(["ip", "neighbour", "flush", "to", address, "dev", settings.bridge], check=False)
     for pid in pids:
         run(["nsenter", "-t", str(pid), "-n", "ip", "neighbour", "flush", "to", address], check=False)

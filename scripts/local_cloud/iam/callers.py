@@ -34,7 +34,7 @@ class Caller:
     Attributes:
         arn: its ARN, that of the session for a role.
         names: the names under which a resource's policy may mean it.
-        holder: finds the user or role whose policies hold, anew at each request, None once it is deleted; None itself
+        holder: finds the user or role whose policies hold, again at each request, None once it is deleted; None itself
             for the administrator.
         context: the condition keys that are the caller's own.
         via: services that ask on its behalf.
@@ -87,7 +87,7 @@ class Caller:
         request = self.request(action, resource, context)
         owner, statements = _bucket_policy(action, resource)
         of_resource = decide(statements, request)
-        # Another account's bucket is open to nobody whom its own policy does not let in.
+        # Another account's bucket admits only callers that its own policy allows.
         if owner not in {"", self.account_id} and of_resource is not Decision.ALLOW and action != "s3:CreateBucket":
             return self._denied(action, resource, "no resource-based policy of the bucket's owner that allows it")
         if self.is_administrator:
@@ -178,7 +178,7 @@ def role_session(role_arn: str, session: str) -> Caller:
     name = role_arn.rpartition("/")[2]
     arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{name}/{session}"
     role = find_role(name)
-    # A role made anew under the old name is another role: a session of the old one has no rights in it.
+    # A role created again under the old name is another role: a session of the old one has no rights in it.
     role_id = role.id if role is not None else ""
 
     def holder() -> Role | None:

@@ -24,7 +24,7 @@ _FEW = 16
 _MANY = 100
 """Fewer records are sooner decoded than read side by side."""
 _SELDOM = 50
-"""Where one record in so many, or more, needs a look of its own, all are decoded."""
+"""All records are decoded where at least one in this number needs to be looked at by itself."""
 
 
 class Lines:

@@ -155,5 +155,5 @@ def require_in_log(partition: int, position: int, log_end: int) -> None:
         raise ConflictError(
             f"the objects of partition {partition} reach offset {position}, but Kafka's log ends at {log_end}: the"
             " broker has lost records that S3 still has, and new ones would get their offsets; restore the broker's"
-            " data, or make the topic anew, so that its objects start a new chain"
+            " data, or create the topic again, so that its objects start a new chain"
         )

@@ -23,7 +23,7 @@ from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.unpacking import DEFAULT_LIMIT, UnpackError, require_countable, unpack
 
 GROUP_RECORDS = 2000
-"""Batches are taken to pieces together until they hold so many records: enough to spread the cost of a step in numpy,
+"""Batches are decoded together until they hold this number of records: enough to spread the cost of a step in numpy,
 few enough to stay in the processor's cache."""
 
 GROUP_BYTES = 8 << 20

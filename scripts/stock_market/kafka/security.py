@@ -64,7 +64,7 @@ def check(kafka: Kafka) -> None:
 
 
 class _PasswordOfNow:
-    """Stands for a password in kafka-python's options, and is read when it is needed: for every connection anew, so
+    """Stands for a password in kafka-python's options, and is read when it is needed, again for every connection, so
     that a client goes on when the user's password is changed."""
 
     def __init__(self, security: KafkaSecurity) -> None:
@@ -78,7 +78,7 @@ class _PasswordOfNow:
 def options(kafka: Kafka) -> dict[str, Any]:
     """kafka-python's options that say where the brokers are and how to talk to them.
 
-    The CA's certificates are read anew for every connection too; kafka-python does that.
+    The CA's certificates are read again for every connection, too; kafka-python does that.
     """
     found: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap_servers}
     if kafka.security is not None:
@@ -107,7 +107,7 @@ class UnreadableError(KafkaError):  # type: ignore[misc]
 
 
 def explain(error: KafkaError, kafka: Kafka, since: float = math.inf) -> str:
-    """One sentence for a person: what is wrong, with whom, and where.
+    """One sentence for a person: what is wrong, with which user, and where.
 
     Args:
         error: what a client of kafka-python raised.

@@ -259,7 +259,7 @@ def _put_price(rows: _Bytes, columns: Sequence[int], hundredths: Integers) -> No
 
 
 def _put_number(rows: _Bytes, column: int, width: int, number: Integers) -> None:
-    """Writes whole numbers of 0 or more into columns for so many digits; their first ones are often free."""
+    """Writes whole numbers of 0 or more into columns of a number of digits; the first ones are often unused."""
     last = column + width - 4
     for place in range(last, column - 1, -4):
         higher = number // _TEN_THOUSAND

@@ -26,8 +26,8 @@ _CATCH_UP_SECONDS = 1.0
 _HEAP_BYTES = 64 << 20
 _COMPANY = 8
 _COMPANY_SECONDS = 0.1
-"""So many records are waited for, at most so long, before they are made: a request costs the same for one as for all.
-None gets older by it, for a simulated quote tells the moment at which it is made."""
+"""Wait for 8 records or 100 ms before generating a batch: a request costs the same for one record as for all. The wait
+makes no quote older, because a simulated quote's time is the moment at which it is generated."""
 _WORTH_QUEUEING = 16_384
 """So many records make batches that need no company."""
 

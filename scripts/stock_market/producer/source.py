@@ -34,7 +34,7 @@ class Source(Protocol):
         """How many records it has given, which is the sequence number of the next."""
 
     def take(self, count: int, partitions: int) -> list[Records]:
-        """At most `count` records, and at least one unless none are left, for a topic with so many partitions."""
+        """At most `count` records, at least one unless none are left, for a topic of `partitions` partitions."""
 
 
 @lru_cache(maxsize=1 << 16)

@@ -33,7 +33,7 @@ class Deployment(msgspec.Struct, frozen=True):
     """Names and addresses of one deployment.
 
     `endpoint_url` is empty on AWS. `bootstrap_servers` are the brokers' EXTERNAL listeners, comma-separated.
-    `kafka_security` says as whom and how to talk to them; None is PLAINTEXT.
+    `kafka_security` says as which user and how to talk to them; None is PLAINTEXT.
     `consumers` is how many are to be in the consumer group, `flush_seconds` how long one may hold records before it
     writes them to S3. `replay_profile` takes on the role that may write replayed quotes; empty where there is none.
     """
@@ -82,6 +82,6 @@ def load(name: str, state_root: Path | None = None) -> Deployment:
     except FileNotFoundError:
         raise DeploymentError(f"There is no deployment {name!r} ({path} is absent): run `make up` first.") from None
     except (OSError, msgspec.DecodeError) as error:
-        raise DeploymentError(f"{path} cannot be used ({error}): run `make up`, which writes it anew.") from None
+        raise DeploymentError(f"{path} cannot be used ({error}): run `make up`, which writes it again.") from None
     operator_shell.settle_deployment(os.environ, deployment.endpoint_url, Path(deployment.aws_credentials_file))
     return deployment

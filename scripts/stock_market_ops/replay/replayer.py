@@ -61,7 +61,7 @@ class Replayer:
         place: where the objects are.
         mend: turns quarantined records into quotes.
         reason: takes only the records whose reason has this text in it.
-        jobs: reads quotes/ with so many processes.
+        jobs: the number of processes that read quotes/.
     """
 
     def __init__(self, place: Place, mend: Mend, reason: str = "", jobs: int = 1) -> None:

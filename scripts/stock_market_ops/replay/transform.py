@@ -21,7 +21,7 @@ class MendError(Exception):
 
 
 class Judged(NamedTuple):
-    """A quarantined record, judged anew.
+    """A quarantined record, checked again.
 
     Attributes:
         offset: its Kafka offset.

@@ -50,7 +50,7 @@ def look(deployment: Deployment) -> KafkaView:
         )
         return _view(admin, deployment)
     except SettingsError as error:
-        raise KafkaProbeError(f"The brokers cannot be asked: {error}; run `make up`, which writes it anew.") from error
+        raise KafkaProbeError(f"The brokers cannot be asked: {error}; run `make up`, which writes it again.") from error
     except KafkaError as error:
         reason = security.explain(error, kafka, began)
         raise KafkaProbeError(

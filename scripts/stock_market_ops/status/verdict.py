@@ -49,7 +49,7 @@ def _instances(deployment: Deployment, seen: list[InstanceView]) -> Iterator[str
     for expected in deployment.instances:
         instance = now.pop(expected.instance_id, None)
         if instance is None or instance.state == "terminated":
-            yield f"The instance {expected.name} ({expected.instance_id}) is gone: run `make up`, which makes it anew."
+            yield f"The instance {expected.name} ({expected.instance_id}) is gone: run `make up`, which creates one."
         elif instance.state != "running":
             yield f"The instance {expected.name} is {instance.state}: start it, then run `make up`."
         elif instance.public_address != expected.public_address:
@@ -145,7 +145,7 @@ def _storage(deployment: Deployment, storage: StorageView, kafka: KafkaView | No
     if ahead:
         yield (
             f"S3 holds offsets beyond the end of partition {_some([str(partition) for partition in ahead])}: the topic "
-            "was made anew, or another cluster's data lies in this bucket."
+            "was created again, or another cluster's data is in this bucket."
         )
 
 

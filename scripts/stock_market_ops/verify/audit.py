@@ -28,8 +28,8 @@ class Question:
         accept_gaps: what retention removed, or a cut of the log hid, before it was read is reported, but no violation.
         accept_holes: offsets without a record, as transactions and compaction leave them, are no violation.
         first: end at the first violation.
-        most: keep so many findings.
-        jobs: read with at most so many processes.
+        most: the number of findings to keep.
+        jobs: the most processes that read.
     """
 
     at_rest: bool = False

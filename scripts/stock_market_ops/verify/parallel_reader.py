@@ -69,7 +69,7 @@ def read_all(
         client: reads them where no process is worth its start.
         tasks: which ones.
         packed_bytes: what they weigh together: processes are started only where that pays.
-        jobs: at most so many processes.
+        jobs: the most processes.
 
     Raises:
         botocore's errors: S3 did not give an object.

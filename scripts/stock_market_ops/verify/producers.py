@@ -110,7 +110,7 @@ class Producers:
             clocks: of every partition, the Kafka timestamp of its last record, in milliseconds.
             at_rest: whether all that was sent is said to be in S3: then nothing is pending.
             unfinished: producers that did not end by themselves: what they had in flight may never have been sent.
-            excused: so many records are in gaps that were accepted: as many numbers may be missing.
+            excused: the number of records in gaps that were accepted: as many numbers may be missing.
         """
         verdicts = []
         violations = []

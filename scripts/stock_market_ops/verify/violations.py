@@ -9,7 +9,7 @@ import msgspec
 
 
 class Log(msgspec.Struct, frozen=True, order=True):
-    """One partition of one log: a topic made anew, or another cluster, counts offsets from 0 again."""
+    """One partition of one log: a topic that was created again, or another cluster, counts offsets from 0 again."""
 
     topic: str
     partition: int
