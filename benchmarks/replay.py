@@ -15,7 +15,7 @@ from benchmarks.stage import Stage
 _ROWS = 5_000_000
 _SYMBOLS = 50
 _PARTITIONS = 8
-_MOST_PRODUCER_MB = 100.0
+_MAX_PRODUCER_MB = 100.0
 _PATIENCE_SECONDS = 1800.0
 
 
@@ -82,7 +82,7 @@ def figures(scale: float) -> list[Figure]:
                 at_most(
                     f"producer, order {order}: memory for {rows:,} rows",
                     producer.peak_megabytes(),
-                    _MOST_PRODUCER_MB,
+                    _MAX_PRODUCER_MB,
                     "MB",
                 ),
             ]

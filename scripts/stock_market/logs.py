@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _QUIET_SECONDS = 60.0
-_MOST_KINDS = 500
+_MAX_KINDS = 500
 _PLAIN = re.compile(r"[^\s\"=\\]+")
 
 
@@ -76,7 +76,7 @@ class _Rarely(logging.Filter):
         if time.monotonic() < self._next.get(kind, 0.0):
             self._left_out[kind] = self._left_out.get(kind, 0) + 1
             return False
-        if len(self._next) >= _MOST_KINDS:
+        if len(self._next) >= _MAX_KINDS:
             self._next.clear()
         self._next[kind] = time.monotonic() + _QUIET_SECONDS
         left_out = self._left_out.pop(kind, 0)

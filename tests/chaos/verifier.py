@@ -15,7 +15,7 @@ from typing import Any
 from tests.support.stock_market.bucket import Bucket
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-_MOST = 10_000
+_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def complaints(bucket: Bucket, unfinished: Collection[str], awaited: Awaited) ->
         awaited: what it has to find.
     """
     command = [sys.executable, "-m", "stock_market_ops.verify", "--bucket", bucket.name, "--at-rest", "--jobs", "1"]
-    command += ["--endpoint-url", bucket.endpoint, "--format", "json", "--most", str(_MOST)]
+    command += ["--endpoint-url", bucket.endpoint, "--format", "json", "--most", str(_MAX)]
     for producer_id in unfinished:
         command += ["--unfinished", producer_id]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

@@ -21,7 +21,7 @@ _OTHER_INPUT = (
     *("CallerArn", "PermissionsBoundaryPolicyInputList", "PolicyExclusionList", "PolicyInputList"),
     *("ResourceHandlingOption", "ResourceOwner", "ResourcePolicy"),
 )
-_MOST_RESULTS = 100
+_MAX_RESULTS = 100
 
 
 def _principal(arn: str) -> Caller:
@@ -61,7 +61,7 @@ def _simulate(response: IamResponse) -> ActionResult:
         str(entry["ContextKeyName"]).lower(): tuple(str(value) for value in entry.get("ContextKeyValues", []))
         for entry in response._get_param("ContextEntries") or []
     }
-    first, most = int(response._get_param("Marker") or 0), int(response._get_param("MaxItems") or _MOST_RESULTS)
+    first, most = int(response._get_param("Marker") or 0), int(response._get_param("MaxItems") or _MAX_RESULTS)
     page = [_evaluation(caller, action, resources, context) for action in actions[first : first + most]]
     rest = first + most if first + most < len(actions) else None
     more = {"Marker": str(rest)} if rest is not None else {}

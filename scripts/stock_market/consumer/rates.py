@@ -13,7 +13,7 @@ from stock_market.service import Every, Systemd
 
 _log = Log("consumer")
 _SECONDS = 60.0
-_MOST_HOURS = 10
+_MAX_HOURS = 10
 """Hours of a partition that may end within a minute; a broker's clock ends one, a producer that catches up some."""
 
 
@@ -57,7 +57,7 @@ class Rates:
             lag=behind,
         )
         hours = now.hours_ended - before.hours_ended
-        if hours > _MOST_HOURS * max(1, len(writers)):
+        if hours > _MAX_HOURS * max(1, len(writers)):
             _log.warning("hours_alternate", hours_ended=hours, records=now.records - before.records)
         self._systemd.status(f"{len(writers)} partitions, {rate:.0f} records/s, lag {behind}")
         self._before = Totals(**{name: getattr(now, name) for name in Totals.__slots__})

@@ -25,7 +25,7 @@ _FRAME = 6
 """Bytes before the key's length: length (2), attributes, time difference, offset (2); see batch_reading."""
 _STAND_IN = b"\1"
 _TIME, _PRICE, _VOLUME, _DOLLARS, _SEQUENCE = 24, 9, 12, 13, 16
-_MOST_VOLUME, _MOST_SEQUENCE, _MOST_HUNDREDTHS, _MOST_DOLLARS = 10**12, 10**16, 10**8, 10**8
+_MAX_VOLUME, _MOST_SEQUENCE, _MOST_HUNDREDTHS, _MOST_DOLLARS = 10**12, 10**16, 10**8, 10**8
 """The least numbers that their columns have no room for."""
 _EXACT = Context(prec=60)
 """More digits than a price of 64 bits and a rate have together."""
@@ -184,7 +184,7 @@ class RowWriter:
         dollars = float((quotes.close * self._dollars[quotes.symbol]).max()) / _TEN_THOUSAND
         return (
             max(int(price.max()) for price in prices) < _MOST_HUNDREDTHS
-            and int(quotes.volume.max()) < _MOST_VOLUME
+            and int(quotes.volume.max()) < _MAX_VOLUME
             and int(quotes.sequence.max()) < _MOST_SEQUENCE
             and dollars < _MOST_DOLLARS - 1
         )

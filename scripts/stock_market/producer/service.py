@@ -19,13 +19,13 @@ from stock_market.service import Every, Stop, Systemd
 from stock_market.settings import ProducerSettings
 
 _log = Log("producer")
-_LEAST_TICK_SECONDS = 0.001
+_MIN_TICK_SECONDS = 0.001
 _FULL_TICK_SECONDS = 0.01
 _IDLE_SECONDS = 0.1
 _CATCH_UP_SECONDS = 1.0
 _HEAP_BYTES = 64 << 20
-_COMPANY = 8
-_COMPANY_SECONDS = 0.1
+_BATCH_RECORDS = 8
+_BATCH_WAIT_SECONDS = 0.1
 """Wait for 8 records or 100 ms before generating a batch: a request costs the same for one record as for all. The wait
 makes no quote older, because a simulated quote's time is the moment at which it is generated."""
 _WORTH_QUEUEING = 16_384
@@ -164,8 +164,8 @@ class ProducerService:
 
     def _stream(self) -> None:
         pace = self._make_pace(time.monotonic())
-        company = min(_COMPANY_SECONDS, _COMPANY / self._settings.rate)
-        tick = max(_LEAST_TICK_SECONDS, self._settings.kafka.linger_ms / 1000, company)
+        company = min(_BATCH_WAIT_SECONDS, _BATCH_RECORDS / self._settings.rate)
+        tick = max(_MIN_TICK_SECONDS, self._settings.kafka.linger_ms / 1000, company)
         publisher = self._publisher
         while not self._stop.requested:
             publisher.settle()

@@ -22,7 +22,7 @@ from stock_market.settings import ProducerSettings
 
 _log = Log("source")
 _DAY_SECONDS = 86_400.0
-_MOST = 16384
+_MAX_RECORDS = 16384
 """Records that are made at once at most: enough for batches that are worth a request."""
 
 
@@ -93,7 +93,7 @@ class SimulatedSource:
     def take(self, count: int, partitions: int) -> list[Records]:
         """The next quotes, at most `count`."""
         now = self._clock()
-        symbol, *prices, turnover = self._next(min(count, _MOST))
+        symbol, *prices, turnover = self._next(min(count, _MAX_RECORDS))
         order, cut = self._batches(symbol, partitions)
         volume = (turnover[order] * activity(now % _DAY_SECONDS)).astype(np.int64)
         opened, high, low, close = (price[order] for price in prices)
@@ -188,7 +188,7 @@ class ReplayedSource:
 
     def take(self, count: int, partitions: int) -> list[Records]:
         """The next quotes, at most `count`, or as many as are left."""
-        return gather(self._records(min(count, _MOST), partitions), self._batch_bytes)
+        return gather(self._records(min(count, _MAX_RECORDS), partitions), self._batch_bytes)
 
     def _records(self, count: int, partitions: int) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
         until = self.until

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from tabulate import tabulate
 
 Value = str | int | float | bool | None
-_MOST_DECIMALS = 6
+_MAX_DECIMALS = 6
 _WIDEST_TEXT = 60
 
 
@@ -19,7 +19,7 @@ def _decimals(values: Sequence[Value]) -> int:
     most = 0
     for value in values:
         if isinstance(value, float):
-            digits = f"{value:.{_MOST_DECIMALS}f}".rstrip("0").partition(".")[2]
+            digits = f"{value:.{_MAX_DECIMALS}f}".rstrip("0").partition(".")[2]
             most = max(most, len(digits))
     return most
 

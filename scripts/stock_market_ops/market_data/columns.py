@@ -16,7 +16,7 @@ from stock_market_ops.market_data.report import MarketDataError
 FIELDS = ("symbol", "date", "time", "open", "high", "low", "close", "adj_close", "volume", "close_usd")
 PRICES = ("open", "high", "low", "close", "adj_close")
 _FILE = {"file": True}
-_MOST_SHOWN, _LONGEST_SHOWN = 16, 40
+_MAX_SHOWN, _LONGEST_SHOWN = 16, 40
 # What stands in a row, not in a header: a number, or a date in numbers.
 _VALUE = re.compile(r"[-+]?\d[\d.,:/ -]*")
 
@@ -150,8 +150,8 @@ def _is_number(value: Any, *kinds: type) -> bool:
 def _shown(header: tuple[str, ...]) -> str:
     """The columns' names as they stand in the file, shortened where they are many or long."""
     names = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}...") for name in header]
-    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return ", ".join(names[:_MOST_SHOWN]) + more
+    more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
+    return ", ".join(names[:_MAX_SHOWN]) + more
 
 
 def _layout(

@@ -20,9 +20,9 @@ _HEAD_BYTES = 1 << 16
 _CHUNK_BYTES = 1 << 20
 _LONGEST_LINE = 1 << 16
 _DELIMITERS = ",;\t|"
-_MOST_JOINED = 100
+_MAX_JOINED = 100
 """Lines over which a quoted text may run."""
-_MOST_BEFORE = 32
+_MAX_BEFORE = 32
 """Lines among which the one with the columns' names is looked for."""
 _ENDINGS = re.compile(r"(\.(csv|tsv|txt))?(\.(gz|zip|bz2|xz))?$", re.IGNORECASE)
 # What Excel writes before the header, so that Excel reads the file elsewhere.
@@ -149,7 +149,7 @@ def _joined(lines: Iterable[Line], fits: Callable[[str], bool]) -> Iterator[Line
             continue
         parts, size = [line], len(line.text)
         closed = False
-        while not closed and len(parts) < _MOST_JOINED and size < _LONGEST_LINE:
+        while not closed and len(parts) < _MAX_JOINED and size < _LONGEST_LINE:
             following = waiting.popleft() if waiting else next(source, None)
             if following is None:
                 break
@@ -196,7 +196,7 @@ def inspect(path: Path, is_header: Callable[[DataFile], bool]) -> DataFile:
     """
     encoding, tally = _encoding(path), Tally()
     lines = _joined(_lines(path, encoding, tally, count=True), lambda _: True)
-    heads = list(islice((line for line in lines if line.text.strip()), _MOST_BEFORE + 1))
+    heads = list(islice((line for line in lines if line.text.strip()), _MAX_BEFORE + 1))
     if not heads:
         why = tally.first_skipped()
         raise MarketDataError(

@@ -10,7 +10,7 @@ import msgspec
 from stock_market.errors import SettingsError
 
 _SHOWN = 60
-_MOST_SYMBOLS = 8
+_MAX_SYMBOLS = 8
 
 
 class MarketDataError(SettingsError):
@@ -56,8 +56,8 @@ class Report(msgspec.Struct):
         """The report for a person, a line each."""
         skipped = sum(each.rows for each in self.skipped.values())
         files = self.files[0] if len(self.files) == 1 else f"{len(self.files)} files"
-        symbols = ", ".join(sorted(self.symbols)[:_MOST_SYMBOLS])
-        more = f" and {len(self.symbols) - _MOST_SYMBOLS} more" if len(self.symbols) > _MOST_SYMBOLS else ""
+        symbols = ", ".join(sorted(self.symbols)[:_MAX_SYMBOLS])
+        more = f" and {len(self.symbols) - _MAX_SYMBOLS} more" if len(self.symbols) > _MAX_SYMBOLS else ""
         rows, layout = "row" if self.rows == 1 else "rows", ", ".join(self.layout)
         found = [
             f"{files}: {self.rows:,} {rows} read, {skipped:,} skipped; columns as of {layout}",

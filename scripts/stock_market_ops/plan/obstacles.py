@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from stock_market_ops.plan.facts import Facts, Rights
 
-MOST_HEAP_SHARE = 0.5
+MAX_HEAP_SHARE = 0.5
 """Share of an instance's memory that heaps may take; page cache, the JVMs, services and Debian need the rest."""
 
 _QUOTAS = {
@@ -63,7 +63,7 @@ def _memory(facts: Facts) -> Iterator[str]:
         if not heaps:
             continue
         memory = facts.instance_types[instance.type].memory_mib
-        if sum(heaps.values()) > memory * MOST_HEAP_SHARE:
+        if sum(heaps.values()) > memory * MAX_HEAP_SHARE:
             named = " and ".join(f"{size} MB for {service}" for service, size in heaps.items())
             yield (
                 f"The instance {instance.name} is a {instance.type} with {memory} MiB of memory, and heaps would take "

@@ -12,7 +12,7 @@ from stock_market_ops.plan.facts import Declared, Facts, History, Rights
 
 _LABEL_WIDTH = 11
 _WIDTH = 120
-_MOST_DENIED = 40
+_MAX_DENIED = 40
 _CATALOG = {True: "IAM alone decides about it", False: "Lake Formation decides about it too", None: ""}
 
 
@@ -74,11 +74,11 @@ def rights(found: Rights) -> Iterator[str]:
         root = found.principal.endswith(":root")
         yield _line(label, "the account itself may do everything" if root else "IAM allows all that make up needs")
         return
-    for one in found.denied[:_MOST_DENIED]:
+    for one in found.denied[:_MAX_DENIED]:
         yield f"{label:<{_LABEL_WIDTH}}denied: {one.action} on {one.resource}"
         label = ""
-    if len(found.denied) > _MOST_DENIED:
-        yield f"{'':<{_LABEL_WIDTH}}and {len(found.denied) - _MOST_DENIED} more"
+    if len(found.denied) > _MAX_DENIED:
+        yield f"{'':<{_LABEL_WIDTH}}and {len(found.denied) - _MAX_DENIED} more"
     for reason in found.unknown:
         yield _line(label, f"not all is known: {reason}")
         label = ""

@@ -12,7 +12,7 @@ DAYS_A_MONTH = HOURS_A_MONTH / 24
 SECONDS_A_MONTH = HOURS_A_MONTH * 3600
 LINE_BYTES, OBJECT_BYTES = 245, 40
 """A quote as a line, and its share of a gzip object: measured on the simulation, 500 to a million quotes an object."""
-LEAST_SCANNED_BYTES = 10_000_000
+MIN_SCANNED_BYTES = 10_000_000
 """Athena bills each query for 10 MB at least: https://aws.amazon.com/athena/pricing/"""
 
 
@@ -60,7 +60,7 @@ def list_requests(costs: Costs) -> float:
 
 def scanned_bytes(costs: Costs) -> float:
     """Return the bytes that Athena bills."""
-    return queries(costs) * max(LEAST_SCANNED_BYTES, stored_bytes(costs.stream) * read_share(costs))
+    return queries(costs) * max(MIN_SCANNED_BYTES, stored_bytes(costs.stream) * read_share(costs))
 
 
 def wire_bytes(stream: Stream) -> float:

@@ -11,14 +11,14 @@ from stock_market_ops.status.report import DiskView
 PATHS = "/ /var/lib/kafka /var/lib/zookeeper"
 # A tunnel of Session Manager takes some seconds to open: the start of aws, a call to AWS, the agent's answer.
 _SSH_SECONDS = {"ssh": 6.0, "ssm": 25.0}
-_MOST_AT_ONCE = 16
+_MAX_AT_ONCE = 16
 
 
 def look(deployment: Deployment) -> list[DiskView]:
     """Ask every instance for its file systems, side by side; one that does not answer says why in its `failure`."""
     if not deployment.instances:
         return []
-    with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_MAX_AT_ONCE) as pool:
         found = pool.map(lambda instance: _ask(deployment, instance), deployment.instances)
         return [disk for disks in found for disk in disks]
 

@@ -15,7 +15,7 @@ QUIET_TOPIC_SECONDS = 60.0
 NEARLY_FULL_SHARE = 0.05
 FULL_BYTES = 256 << 20
 # A volume that is full sooner than this wants somebody's hand now.
-LEAST_DAYS = 2.0
+MIN_DAYS = 2.0
 
 
 def stale_seconds(deployment: Deployment) -> float:
@@ -119,7 +119,7 @@ def _disks(report: Report) -> Iterator[str]:
         days = log.days_left
         if log.offline:
             yield f"Broker {log.broker} lost its log directory {log.path}: see kafka.service and its disk."
-        elif days is not None and days < LEAST_DAYS:
+        elif days is not None and days < MIN_DAYS:
             yield (
                 f"The volume of broker {log.broker} is full in {days:.1f} days at this rate, before retention.bytes "
                 f"holds: lower it "

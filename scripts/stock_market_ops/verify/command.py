@@ -22,7 +22,7 @@ from stock_market_ops.verify import audit, report
 from stock_market_ops.verify.bucket import Place
 
 EXIT_LIE, EXIT_NO_DEPLOYMENT, EXIT_UNKNOWN, EXIT_INTERRUPTED = 1, 3, 4, 130
-_MOST_PROCESSES = 8
+_MAX_PROCESSES = 8
 
 
 def place_options(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--jobs",
         type=int,
-        default=min(_MOST_PROCESSES, len(os.sched_getaffinity(0))),
+        default=min(_MAX_PROCESSES, len(os.sched_getaffinity(0))),
         help="processes that read, default: one a core, at most 8",
     )
     return result

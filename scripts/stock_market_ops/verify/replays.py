@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 _NAME = re.compile(r"(?P<main>.+)\+replay-(?P<number>0|[1-9]\d{0,8})\.json\.gz")
-_MOST_BYTES = 1400
+_MAX_BYTES = 1400
 """S3 allows 2 KB of metadata an object; the other fields take some."""
 
 
@@ -56,7 +56,7 @@ class OffsetText:
         done = self._done if follows else f"{self.text}," if self.text else ""
         first = self._first if follows else offset
         text = f"{done}{first}-{offset}" if follows else f"{done}{offset}"
-        if len(text) > _MOST_BYTES:
+        if len(text) > _MAX_BYTES:
             return False
         self.text, self._done, self._first, self._last = text, done, first, offset
         return True

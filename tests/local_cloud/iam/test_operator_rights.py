@@ -24,7 +24,7 @@ from tests.support.local_cloud.policies import NAME, Policy, proven, without_one
 
 rights_info: Any = load("iam_rights_info")
 DOCUMENTS = {name: operator_policy(name) for name in POLICIES}
-MOST_CHARACTERS = 6144
+MAX_CHARACTERS = 6144
 """Of a managed policy, without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 LONGEST_NAME, LONGEST_REGION = "a" * 24, "ap-southeast-1"
 DENIED = ("AccessDenied", 403)
@@ -103,7 +103,7 @@ def test_without_any_one_action_or_resource_a_verb_is_refused(world: World, name
 def test_a_policy_of_the_longest_name_fits_into_a_managed_policy(name: str, access: str) -> None:
     longest = {"stock_market_deployment": LONGEST_NAME, "stock_market_region": LONGEST_REGION}
     policy = operator_policy(name, stock_market_access=access, **longest)
-    assert len("".join(json.dumps(policy).split())) <= MOST_CHARACTERS
+    assert len("".join(json.dumps(policy).split())) <= MAX_CHARACTERS
 
 
 def test_make_policies_writes_these_policies(world: World) -> None:
