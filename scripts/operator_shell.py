@@ -176,7 +176,7 @@ def inventories(arguments: Sequence[str]) -> list[str]:
 
 
 def settle_streams() -> None:
-    """Make the standard streams blocking: ssh, Node.js and others leave a shared one without, and Ansible refuses it."""
+    """Make the standard streams blocking: ssh, Node.js and others leave a shared one without; Ansible refuses it."""
     for number in (0, 1, 2):
         with suppress(OSError):
             os.set_blocking(number, True)

@@ -45,8 +45,8 @@ def test_every_record_goes_through_tls_once(secured_workbench: Workbench, way: s
     eventually(lambda: sum(bench.bucket.check_chain().values()) == expected, f"{expected} records in the bucket")
     assert consumer.finish() == 0
     assert bench.bucket.check_exactly_once() == expected
-    assert "batches_not_read_whole" not in consumer.log()
-    assert "whole_batches_unfit" not in producer.log()
+    assert "whole_batches_not_used" not in consumer.log()
+    assert "whole_batches_not_used" not in producer.log()
 
 
 def test_a_changed_password_and_a_restarted_broker_are_got_over(secured_workbench: Workbench) -> None:
