@@ -83,7 +83,7 @@ class _Group:
         return whole.part(first, len(whole)) if first else whole
 
 
-class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
+class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python ships no types
     """One partition's part of a fetch; `take` gives blocks.
 
     A block begins at the offset that was asked for, or where the one before it ends, even if Kafka has no record

@@ -107,7 +107,7 @@ def test_a_producer_looks_into_its_topic_after_an_error_or_says_that_it_may_not(
     if not may_read:
         bench.send([(b"another's", b"record")])  # So there is something to look at.
     sender.send(numbered(0, 4000))
-    network_thread = sender._producer._sender  # type: ignore[union-attr]
+    network_thread = sender._producer._sender  # type: ignore[union-attr]  # the publisher is open
     network_thread.force_close()
     network_thread.join(10)
     stop.request()

@@ -70,7 +70,7 @@ def test_a_producer_that_fails_for_good_sends_again_only_what_is_missing(workben
     sender.send(numbered(0, 2000))
     time.sleep(0.1)
     sender.send(numbered(2000, 4000))
-    network_thread = sender._producer._sender  # type: ignore[union-attr]
+    network_thread = sender._producer._sender  # type: ignore[union-attr]  # the publisher is open
     network_thread.force_close()
     network_thread.join(10)
     assert sender.close() == 0
@@ -84,9 +84,9 @@ def test_a_broken_sequence_is_got_over_without_loss_double_or_disorder(workbench
     workbench.create_topic(partitions=2)
     sender = publisher(workbench, writer)
     sender.send(numbered(0, 1000))
-    eventually(lambda: sender.settle() or sender.in_flight_records == 0, "acknowledgements")  # type: ignore[func-returns-value]
+    eventually(lambda: sender.settle() or sender.in_flight_records == 0, "acknowledgements")  # type: ignore[func-returns-value]  # its None is meant
     # As if batches had been lost: the broker refuses the next numbers with OUT_OF_ORDER_SEQUENCE_NUMBER.
-    numbers = sender._producer._transaction_manager._sequence_numbers  # type: ignore[union-attr]
+    numbers = sender._producer._transaction_manager._sequence_numbers  # type: ignore[union-attr]  # the publisher is open
     for place in list(numbers):
         numbers[place] += 100
     for first in range(1000, 5000, 500):

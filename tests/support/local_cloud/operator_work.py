@@ -199,7 +199,7 @@ def made_by_an_older_version(cloud: Enforcing) -> None:
     table: Any = operator.glue.get_table(DatabaseName=NAME, Name="quotes")["Table"]
     kept = {key: table[key] for key in ("Name", "TableType", "PartitionKeys", "Parameters", "StorageDescriptor")}
     kept["StorageDescriptor"]["Columns"] = kept["StorageDescriptor"]["Columns"][:3]
-    operator.glue.update_table(DatabaseName=NAME, TableInput=kept)  # type: ignore[arg-type]
+    operator.glue.update_table(DatabaseName=NAME, TableInput=kept)  # type: ignore[arg-type]  # wrong or partial on purpose
     instance = instance_of(cloud)
     operator.ec2.modify_instance_credit_specification(
         InstanceCreditSpecifications=[{"InstanceId": instance, "CpuCredits": "unlimited"}]
