@@ -64,5 +64,5 @@ def _be_away(gateway: FaultyS3, consumer: Measured, seconds: float) -> None:
             break
         until = time.monotonic() + min(left, _EACH_SECONDS)
         with gateway.outage(fault):
-            consumer.until(lambda until=until: time.monotonic() > until, "S3's return", 2 * _EACH_SECONDS, 1.0)  # type: ignore[misc]
+            consumer.until(lambda until=until: time.monotonic() > until, "S3's return", 2 * _EACH_SECONDS, 1.0)  # type: ignore[misc]  # mypy infers no lambda with a default
     gateway.recover()

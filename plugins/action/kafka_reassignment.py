@@ -17,7 +17,7 @@ _STEP_TIMEOUT = 60
 _LATEST = ("done", "ongoing", "bytes_left", "progress", "remaining")
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     """The module's action."""
 
     _supports_check_mode = True

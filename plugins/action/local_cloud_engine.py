@@ -20,7 +20,7 @@ from ansible.utils.display import Display
 display = Display()
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     """The action; it runs on the machine of the playbook, which is the local cloud's."""
 
     _supports_check_mode = True

@@ -47,7 +47,7 @@ def are_expired() -> bool:
     return False
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no types
     """Remembers whether a task has failed for that reason, or may have."""
 
     CALLBACK_VERSION = 2.0

@@ -32,7 +32,7 @@ SUFFIX = ".aws_ec2.yml"
 API_FAILED = "Failed to describe instances"
 
 
-class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
+class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible ships no types
     """Delegates to amazon.aws.aws_ec2."""
 
     NAME = "reachable_aws_ec2"

@@ -22,7 +22,7 @@ try:
     from kafka.errors import ClusterAuthorizationFailedError, KafkaError, KafkaTimeoutError
     from kafka.net.inet import KafkaNetSocket
 
-    class MovedSocket(KafkaNetSocket):
+    class MovedSocket(KafkaNetSocket):  # type: ignore[misc]  # kafka-python ships no types
         """Connects to the brokers where they are, and knows them by what they tell clients; see the option `moved`."""
 
         SCHEMES = ("moved",)

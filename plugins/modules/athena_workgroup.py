@@ -23,7 +23,7 @@ module: athena_workgroup
 short_description: Manage a workgroup of Athena
 description:
   - Creates, updates and deletes an Athena workgroup, which says where results of queries go, how they are encrypted and
-    how much a query may read.
+    how much a query may read. It takes queries, and publishes no metrics.
 options:
   name:
     description: The workgroup's name.
@@ -38,11 +38,8 @@ options:
   encryption:
     description: How results are encrypted; C(none) leaves that to the bucket.
     type: str
-    choices: [SSE_S3, SSE_KMS, CSE_KMS, none]
+    choices: [SSE_S3, none]
     default: SSE_S3
-  kms_key:
-    description: ARN or id of the key, with SSE_KMS and CSE_KMS.
-    type: str
   enforce:
     description: Whether the workgroup's settings win over those that come with a query.
     type: bool
@@ -51,14 +48,6 @@ options:
     description: Bytes after which a query is cancelled, at least 10000000; 0 is no limit.
     type: int
     default: 0
-  metrics:
-    description: Whether Athena publishes metrics of the workgroup's queries in CloudWatch.
-    type: bool
-    default: false
-  enabled:
-    description: Whether the workgroup takes queries.
-    type: bool
-    default: true
   state:
     description:
       - C(present) creates or updates the workgroup.
@@ -67,13 +56,9 @@ options:
     choices: [present, absent]
     default: present
   tags:
-    description: The workgroup's tags. Left as they are when not given.
+    description: The workgroup's tags; others are removed. Left as they are when not given.
     type: dict
     aliases: [resource_tags]
-  purge_tags:
-    description: Remove tags that are not in I(tags).
-    type: bool
-    default: true
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -109,7 +94,6 @@ workgroup:
     description: ""
     output_location: s3://stock-market-athena-results-123456789012/results/
     encryption: SSE_S3
-    kms_key: ""
     enforce: true
     scan_limit_bytes: 0
     metrics: false
@@ -146,7 +130,6 @@ class Workgroup:
             "description": found.get("Description") or "",
             "output_location": result.get("OutputLocation", ""),
             "encryption": encryption.get("EncryptionOption", "none"),
-            "kms_key": encryption.get("KmsKey", ""),
             "enforce": configuration.get("EnforceWorkGroupConfiguration", False),
             "scan_limit_bytes": configuration.get("BytesScannedCutoffPerQuery", 0),
             "metrics": configuration.get("PublishCloudWatchMetricsEnabled", False),
@@ -157,17 +140,15 @@ class Workgroup:
 
     def wanted(self, current: dict[str, Any]) -> dict[str, Any]:
         """The workgroup as it should be, given what it is."""
-        plain = ("name", "output_location", "encryption", "enforce", "scan_limit_bytes", "metrics", "enabled")
-        wanted = {option: self.params[option] for option in plain}
-        wanted["kms_key"] = self.params["kms_key"] or ""
+        plain = ("name", "output_location", "encryption", "enforce", "scan_limit_bytes")
+        wanted = {option: self.params[option] for option in plain} | {"metrics": False, "enabled": True}
         wanted["arn"] = self.arn
         wanted["description"] = current.get("description", "")
         if self.params["description"] is not None:
             wanted["description"] = self.params["description"]
         wanted["tags"] = current.get("tags", {})
         if self.params["tags"] is not None:
-            given = {key: str(value) for key, value in self.params["tags"].items()}
-            wanted["tags"] = given if self.params["purge_tags"] else {**wanted["tags"], **given}
+            wanted["tags"] = {key: str(value) for key, value in self.params["tags"].items()}
         return wanted
 
     def write(self, current: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -180,14 +161,14 @@ class Workgroup:
                 Tags=ansible_dict_to_boto3_tag_list(wanted["tags"]),
                 aws_retry=True,
             )
-            current = {**wanted, "enabled": True}
+            return
         settings = {key: value for key, value in wanted.items() if key != "tags"}
         if settings != {key: value for key, value in current.items() if key != "tags"}:
             self.client.update_work_group(
                 WorkGroup=wanted["name"],
                 Description=wanted["description"],
                 ConfigurationUpdates=_updates(wanted),
-                State="ENABLED" if wanted["enabled"] else "DISABLED",
+                State="ENABLED",
                 aws_retry=True,
             )
         to_add, to_remove = compare_aws_tags(current["tags"], wanted["tags"])
@@ -206,8 +187,6 @@ def _result_configuration(wanted: dict[str, Any]) -> dict[str, Any]:
     configuration: dict[str, Any] = {"OutputLocation": wanted["output_location"]}
     if wanted["encryption"] != "none":
         configuration["EncryptionConfiguration"] = {"EncryptionOption": wanted["encryption"]}
-        if wanted["kms_key"]:
-            configuration["EncryptionConfiguration"]["KmsKey"] = wanted["kms_key"]
     return configuration
 
 
@@ -248,12 +227,6 @@ def check(module: AnsibleAWSModule) -> None:
             msg=f"scan_limit_bytes is {params['scan_limit_bytes']}: Athena takes {LEAST_SCAN_LIMIT} or more, and 0 is "
             "no limit."
         )
-    needs_key = params["encryption"] in {"SSE_KMS", "CSE_KMS"}
-    if needs_key != bool(params["kms_key"]):
-        module.fail_json(
-            msg=f"encryption {params['encryption']} {'needs' if needs_key else 'takes no'} kms_key: a key goes with "
-            "SSE_KMS and CSE_KMS only."
-        )
 
 
 def run(module: AnsibleAWSModule) -> dict[str, Any]:
@@ -277,15 +250,11 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "description": {"type": "str"},
             "output_location": {"type": "str"},
-            "encryption": {"type": "str", "choices": ["SSE_S3", "SSE_KMS", "CSE_KMS", "none"], "default": "SSE_S3"},
-            "kms_key": {"type": "str", "no_log": False},
+            "encryption": {"type": "str", "choices": ["SSE_S3", "none"], "default": "SSE_S3"},
             "enforce": {"type": "bool", "default": True},
             "scan_limit_bytes": {"type": "int", "default": 0},
-            "metrics": {"type": "bool", "default": False},
-            "enabled": {"type": "bool", "default": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "tags": {"type": "dict", "aliases": ["resource_tags"]},
-            "purge_tags": {"type": "bool", "default": True},
         },
         required_if=[("state", "present", ["output_location"])],
         supports_check_mode=True,

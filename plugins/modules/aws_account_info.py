@@ -1,6 +1,9 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ansible module: whose AWS account do the credentials open, and does the region exist."""
+"""Ansible module: whose AWS account do the credentials open, and does the region exist.
+
+amazon.aws.aws_caller_info ends in botocore's own words, after minutes where the API does not answer.
+"""
 
 from __future__ import annotations
 

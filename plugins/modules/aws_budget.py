@@ -119,7 +119,11 @@ class AccountBudget:
         if not wanted:
             return
         subscriber = {"SubscriptionType": "EMAIL", "Address": self.params["email"]}
-        condition = {"ComparisonOperator": "GREATER_THAN", "Threshold": 100.0, "ThresholdType": "PERCENTAGE"}
+        condition: dict[str, Any] = {
+            "ComparisonOperator": "GREATER_THAN",
+            "Threshold": 100.0,
+            "ThresholdType": "PERCENTAGE",
+        }
         self.client.create_budget(
             AccountId=self.key["AccountId"],
             Budget={
@@ -129,7 +133,7 @@ class AccountBudget:
                 "BudgetLimit": {"Amount": f"{wanted['limit_usd']:.2f}", "Unit": "USD"},
             },
             NotificationsWithSubscribers=[
-                {"Notification": {"NotificationType": kind, **condition}, "Subscribers": [subscriber]} for kind in KINDS
+                {"Notification": condition | {"NotificationType": kind}, "Subscribers": [subscriber]} for kind in KINDS
             ],
             ResourceTags=ansible_dict_to_boto3_tag_list(wanted["tags"]),
             aws_retry=True,

@@ -63,7 +63,7 @@ def look(admin: Any) -> dict[str, Any]:
     """Return the module's result."""
     cluster = kafka_cluster.read(admin)
     others = sorted(cluster.ids - {cluster.controller})
-    return cluster.facts() | {
+    return dict(cluster.facts()) | {
         "restart_order": [*others, cluster.controller],
         "loads": cluster.loads(),
         "topics": len({each.topic for each in cluster.partitions}),

@@ -89,7 +89,7 @@ class Verdict:
 
 def is_only(cluster: Cluster, broker: int) -> bool:
     """Whether the cluster has this broker and never had another."""
-    return cluster.members == {broker}
+    return bool(cluster.members == {broker})
 
 
 def before(cluster: Cluster, broker: int, accepted: Collection[str]) -> Verdict:
@@ -210,7 +210,7 @@ class Gate:
 
     def result(self, verdict: Verdict) -> dict[str, Any]:
         """Return what the module tells."""
-        return self.cluster.facts() | {
+        return dict(self.cluster.facts()) | {
             "alive": self.broker in self.cluster.ids,
             "outage": is_only(self.cluster, self.broker),
             "msg": verdict.words,

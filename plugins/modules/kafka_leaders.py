@@ -40,7 +40,7 @@ def main() -> None:
     module = kafka_admin.make_module(SPEC)
     topics, timeout = module.params["topics"], module.params["timeout"]
 
-    def work(admin: Any) -> tuple[Any, Any]:
+    def work(admin: Any) -> Any:
         if module.check_mode:
             return kafka_election.to_elect(kafka_cluster.read(admin), topics), []
         return kafka_election.elect(admin, timeout, topics)

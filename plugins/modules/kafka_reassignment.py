@@ -130,7 +130,8 @@ class Reassignment:
         """Return the topics that a reassignment has throttled."""
         chosen = self.options["topics"]
         topics = {each.topic for each in cluster.partitions if not chosen or each.topic in chosen}
-        return kafka_throttle.throttled(self.admin, cluster.controller, sorted(topics))
+        found: list[str] = kafka_throttle.throttled(self.admin, cluster.controller, sorted(topics))
+        return found
 
     def current(self) -> Assignment:
         """Return the partitions' replicas, as they will be when what goes on is done."""
@@ -259,7 +260,7 @@ def difference(before: Assignment, after: Assignment) -> dict[str, str]:
     def lines(replicas: Assignment) -> str:
         return "".join(f"{topic}-{number}: {list(replicas[topic, number])}\n" for topic, number in sorted(after))
 
-    return kafka_admin.diff("replicas of partitions, the preferred leader first", lines(before), lines(after))
+    return dict(kafka_admin.diff("replicas of partitions, the preferred leader first", lines(before), lines(after)))
 
 
 def step(admin: Any, options: dict[str, Any], check_mode: bool) -> dict[str, Any]:

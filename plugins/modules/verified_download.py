@@ -1,5 +1,8 @@
 #!/usr/bin/python
-"""Ansible module: fetches a file from the first source that has it, and keeps it only if it is the pinned one."""
+"""Ansible module: fetches a file from the first source that has it, and keeps it only if it is the pinned one.
+
+ansible.builtin.get_url takes one source, and a loop over several of it fails where the first one does.
+"""
 
 from __future__ import annotations
 

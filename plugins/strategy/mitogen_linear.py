@@ -7,6 +7,7 @@ own process.
 from __future__ import annotations
 
 import functools
+from typing import Any
 from unittest import mock
 
 from ansible._internal import _task
@@ -49,7 +50,7 @@ def collection_dirs() -> tuple[str, ...]:
 planner._load_collections = lambda invocation: invocation._extra_sys_paths.update(collection_dirs())
 
 
-class InProcessWorker(worker.WorkerProcess):
+class InProcessWorker(worker.WorkerProcess):  # type: ignore[misc]  # Ansible ships no types
     """Does in the controller's process what ansible-core's worker does in a fork of it."""
 
     def start(self) -> None:
@@ -75,10 +76,13 @@ class InProcessWorker(worker.WorkerProcess):
         return False
 
 
-class StrategyModule(strategy.StrategyMixin, loaders.strategy_loader.get("linear", class_only=True)):
+Linear: type = loaders.strategy_loader.get("linear", class_only=True)
+
+
+class StrategyModule(strategy.StrategyMixin, Linear):  # type: ignore[misc]  # neither Ansible nor Mitogen ships types
     """Task after task on all hosts, as `linear` does."""
 
-    def _queue_task(self, host, task, task_vars, play_context):
+    def _queue_task(self, host: Any, task: Any, task_vars: dict[str, Any], play_context: Any) -> None:
         """Queue the task for a worker of the kind that it needs."""
         computes = task.action in COMPUTING
         if not computes:

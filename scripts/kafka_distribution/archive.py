@@ -39,7 +39,7 @@ class StoredGzip(io.RawIOBase):
         """Say that this stream can be written to."""
         return True
 
-    def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
+    def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]  # narrower than the stubs' Buffer
         """Take `data`, hand on every full block, and return the number of bytes taken."""
         self._crc = zlib.crc32(data, self._crc)
         self._size += len(data)

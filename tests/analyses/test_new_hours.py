@@ -18,8 +18,8 @@ from tests.support.small_cloud import COLUMNS, SmallCloud
 from local_cloud.glue import crawler as glue_crawler
 from local_cloud.trino import objects
 from stock_market_ops.common import aws, partitions
+from stock_market_ops.common.deployment import ROOT
 
-MODULES = ("athena_answers", "glue_crawl", "glue_hours", "s3_prefix_info")
 REQUEST = re.compile(r'"(GET|HEAD) /[^/?]*-data(/[^?]*)?(\?\S*)? HTTP')
 
 
@@ -70,12 +70,11 @@ class Stream:
         play = {
             "hosts": "localhost",
             "gather_facts": False,
-            "module_defaults": dict.fromkeys(MODULES, connection),
+            "module_defaults": {"glue_crawl": connection},
             "vars": {
                 "stock_market_deployment": known.deployment,
-                "stock_market_data_bucket": known.data_bucket,
-                "stock_market_database": known.database,
-                "stock_market_table": known.table,
+                "stock_market_root": str(ROOT),
+                "stock_market_state_dir": str(self.cloud.state_root / known.deployment),
                 "analyses_names": ["freshness"],
                 **variables,
             },
@@ -148,8 +147,8 @@ def test_a_second_run_asks_for_what_is_new_however_much_is_kept(stream: Stream) 
         stream.store(f"2026-03-{day:02d}T23")
         done, requests = stream.analyse()
         assert records(done) == day + 1
-        # The first object is looked for, and the days are listed by each of two looks; all their hours are known.
-        assert requests == {"list": 3}
+        # The days are listed by each of two looks; all their hours are known.
+        assert requests == {"list": 2}
         assert {key.partition("/stock-quotes+")[0] for key in stream.read} == {f"quotes/dt=2026-03-{day:02d}/hour=23"}
         assert len(stream.read) == day + 1
     assert stream.crawls() == 0

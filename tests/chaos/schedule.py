@@ -51,11 +51,11 @@ def _kinds() -> dict[str, tuple[int, _Draw]]:
         "poison": (5, lambda rng, at, _cast: Poison.draw(rng, at)),
     }
     for fault in FAULTS:
-        kinds[f"s3 {fault}"] = (2, lambda rng, at, _cast, fault=fault: S3Faults.draw(rng, at, fault))  # type: ignore[misc]
+        kinds[f"s3 {fault}"] = (2, lambda rng, at, _cast, fault=fault: S3Faults.draw(rng, at, fault))  # type: ignore[misc]  # mypy infers no lambda with a default
     for volume in ("broker", "zookeeper", "logs"):
-        kinds[f"disk {volume}"] = (1, lambda rng, at, _cast, volume=volume: FillDisk.draw(rng, at, volume))  # type: ignore[misc]
+        kinds[f"disk {volume}"] = (1, lambda rng, at, _cast, volume=volume: FillDisk.draw(rng, at, volume))  # type: ignore[misc]  # mypy infers no lambda with a default
     for clock in ("broker", "consumers", "producers"):
-        kinds[f"clock {clock}"] = (1, lambda rng, at, _cast, clock=clock: JumpClock.draw(rng, at, clock))  # type: ignore[misc]
+        kinds[f"clock {clock}"] = (1, lambda rng, at, _cast, clock=clock: JumpClock.draw(rng, at, clock))  # type: ignore[misc]  # mypy infers no lambda with a default
     return kinds
 
 

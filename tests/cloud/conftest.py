@@ -24,7 +24,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
     def client(service: str) -> Any:
-        made = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        made = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]  # the stubs know clients by literal names only
         check_before_moto(made)
         return made
 

@@ -24,9 +24,9 @@ def test_secrets_are_made_once_and_as_secure_strings_with_tags(ssm: object, run:
     assert sorted(first["secrets"]) == sorted(USERS)
     assert all(len(secret) == 32 and secret.isalnum() for secret in first["secrets"].values())
     assert len(set(first["secrets"].values())) == 2
-    (one, _) = ssm.describe_parameters()["Parameters"]  # type: ignore[attr-defined]
+    (one, _) = ssm.describe_parameters()["Parameters"]  # type: ignore[attr-defined]  # the fixture's client is of any service
     assert one["Type"] == "SecureString"
-    tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=one["Name"])  # type: ignore[attr-defined]
+    tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=one["Name"])  # type: ignore[attr-defined]  # the fixture's client is of any service
     assert tags["TagList"] == [{"Key": "Deployment", "Value": "x"}]
     second = run("parameter_secrets", path=PATH, generate=USERS, tags={"Deployment": "x"})
     assert (second["changed"], second["secrets"]) == (False, first["secrets"])

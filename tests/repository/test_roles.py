@@ -32,6 +32,17 @@ def test_public_options_carry_the_roles_name(role: Path) -> None:
     assert [name for name in options if not name.startswith(f"{role.name}_")] == []
 
 
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_role_by_itself_needs_no_group_of_the_inventory(role: Path) -> None:
+    """Defaults name no group; what a role computes of a group's hosts does without the group."""
+    read = {path: path.read_text(encoding="utf-8") for path in role.rglob("*") if path.suffix in {".yml", ".j2"}}
+    assert [path for path, text in read.items() if path.parent.name in {"defaults", "meta"} and "groups[" in text] == []
+    needed = re.compile(r"groups\['\w+'\](?! \| default\()")
+    assert [
+        path for path, text in read.items() if path.parent.name in {"vars", "templates"} and needed.search(text)
+    ] == []
+
+
 def test_apt_is_used_by_the_role_packages_alone_which_waits_for_its_locks() -> None:
     users = {
         path.relative_to(ROOT).as_posix()

@@ -42,16 +42,16 @@ def _late_producer(publisher: Publisher, **options: Any) -> KafkaProducer:
 
 
 def _last_close(publisher: Publisher) -> int:
-    manager = publisher._producer._transaction_manager  # type: ignore[union-attr]
+    manager = publisher._producer._transaction_manager  # type: ignore[union-attr]  # the publisher is open
     numbers = {place.partition: number for place, number in manager._sequence_numbers.items()}
     print(f"kafka_sequences {numbers}", flush=True)
     return _close(publisher)
 
 
 if __name__ == "__main__":
-    producer.make_source = _late_source  # type: ignore[attr-defined]
-    Publisher._make_producer = _late_producer  # type: ignore[assignment,method-assign]
-    Publisher.close = _last_close  # type: ignore[assignment,method-assign]
+    producer.make_source = _late_source  # type: ignore[attr-defined]  # a part is replaced on purpose
+    Publisher._make_producer = _late_producer  # type: ignore[assignment,method-assign]  # a part is replaced on purpose
+    Publisher.close = _last_close  # type: ignore[assignment,method-assign]  # a part is replaced on purpose
     code = producer.main()
     sys.stdout.flush()
     os._exit(code)

@@ -41,12 +41,12 @@ def test_a_clock_that_runs_fast_is_seen_by_another_process_and_slows_down_again(
         assert other.stdout is not None
 
         def look() -> tuple[float, float]:
-            wall, steady = map(float, other.stdout.readline().split())  # type: ignore[union-attr]
+            wall, steady = map(float, other.stdout.readline().split())  # type: ignore[union-attr]  # both are pipes
             return wall, steady
 
         def go_on() -> None:
-            other.stdin.write("\n")  # type: ignore[union-attr]
-            other.stdin.flush()  # type: ignore[union-attr]
+            other.stdin.write("\n")  # type: ignore[union-attr]  # both are pipes
+            other.stdin.flush()  # type: ignore[union-attr]  # both are pipes
 
         first = look()
         assert abs(first[0] - time.time()) < 5

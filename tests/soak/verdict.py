@@ -50,7 +50,7 @@ def judge(stage: Stage) -> tuple[Verdict, list[str]]:
         the verdict, and lines that tell what happened.
     """
     keys = _all_keys(stage)
-    read = lake.read(Bucket(BUCKET, stage.bucket, keys))  # type: ignore[arg-type]
+    read = lake.read(Bucket(BUCKET, stage.bucket, keys))  # type: ignore[arg-type]  # it reads the bucket's name and client alone
     comparison = Reconciliation(stage.follower.entries, read, set())
     comparison.check_objects()
     verdict = comparison.verdict

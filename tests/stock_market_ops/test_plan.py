@@ -335,7 +335,7 @@ def test_a_size_that_is_not_at_hand_is_one_sentence_and_exit_code_1() -> None:
 
 def test_a_last_task_that_fails_is_no_answer() -> None:
     with pytest.raises(PlanError, match="has no attribute"):
-        facts_of(output(("Show the answer", {"failed": True, "msg": "object has no attribute 'x'"})), "")
+        facts_of(output(("Give the answer", {"failed": True, "msg": "object has no attribute 'x'"})), "")
 
 
 def test_a_rate_that_the_volume_cannot_hold_is_refused_and_another_is_shown_in_hours() -> None:

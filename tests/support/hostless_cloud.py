@@ -29,7 +29,7 @@ class HostlessCloud:
     def client(self, service: str) -> Any:
         """A client of the administrator's."""
         return boto3.client(
-            service,  # type: ignore[call-overload]
+            service,  # type: ignore[call-overload]  # the stubs know clients by literal names only
             endpoint_url=self.endpoint,
             region_name=REGION,
             aws_access_key_id=ADMINISTRATOR,

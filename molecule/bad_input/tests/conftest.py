@@ -18,7 +18,8 @@ FOREIGN_BUCKET = "stream-of-another-account"
 
 def client(service: str, **credentials: str) -> Any:
     """A boto3 client of the scenario's local cloud, for this account unless other credentials are given."""
-    return boto3.Session(region_name=os.environ["AWS_REGION"], **credentials).client(
+    session: Any = boto3.Session
+    return session(region_name=os.environ["AWS_REGION"], **credentials).client(
         service, endpoint_url=os.environ["AWS_ENDPOINT_URL"]
     )
 

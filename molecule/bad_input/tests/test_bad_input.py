@@ -376,7 +376,8 @@ def run(case: Case, files: Path) -> Done:
 @pytest.fixture(scope="session")
 def runs(request: pytest.FixtureRequest, wrong_files: Path) -> Iterator[dict[str, Future[Done]]]:
     """What the playbooks of the chosen cases print, by the case's name; two run at a time."""
-    cases = [item.callspec.params["case"] for item in request.session.items]
+    chosen: list[Any] = request.session.items
+    cases = [item.callspec.params["case"] for item in chosen]
     pool = ThreadPoolExecutor(max_workers=2)
     yield {case.name: pool.submit(run, case, wrong_files) for case in cases}
     pool.shutdown(cancel_futures=True)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -17,6 +17,9 @@ import testinfra
 import yaml
 from kafka import KafkaAdminClient
 from pauses import Pauses
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
 
 ROOT = Path(__file__).resolve().parents[3]
 STATE = ROOT / ".state" / os.environ["STOCK_MARKET_DEPLOYMENT"]
@@ -50,7 +53,9 @@ def instance(name: str) -> dict[str, Any]:
     """What the cloud says of a running instance."""
     ec2 = boto3.client("ec2", region_name=facts()["region"])
     filters = [("tag:Deployment", os.environ["STOCK_MARKET_DEPLOYMENT"]), ("tag:InstanceName", name)]
-    wanted = [{"Name": key, "Values": [value]} for key, value in (*filters, ("instance-state-name", "running"))]
+    wanted: list[FilterTypeDef] = [
+        {"Name": key, "Values": [value]} for key, value in (*filters, ("instance-state-name", "running"))
+    ]
     (reservation,) = ec2.describe_instances(Filters=wanted)["Reservations"]
     return dict(reservation["Instances"][0])
 
@@ -144,6 +149,6 @@ def nothing_lost(pauses: Pauses, request: pytest.FixtureRequest) -> Iterator[Non
 
 def told(pauses: Pauses, event: str) -> float:
     """The longest pause of an event, which is printed."""
-    found = pauses.longest()
+    found = float(pauses.longest())
     print(f"\n{event}: longest pause in acknowledged writes {found:.2f} s")
     return found

@@ -27,7 +27,7 @@ def controller() -> str:
     """The name of the instance whose broker controls."""
     with KafkaAdminClient(**login()) as admin:
         found = admin.describe_cluster()["controller_id"]
-    return next(each["name"] for each in declared() if each["id"] == found)
+    return str(next(each["name"] for each in declared() if each["id"] == found))
 
 
 def zookeepers_leader() -> str:
@@ -43,8 +43,7 @@ def move(name: str) -> None:
     """Gives an instance another public address."""
     ec2, moved = boto3.client("ec2", region_name=facts()["region"]), instance(name)
     (old,) = ec2.describe_addresses(PublicIps=[moved["PublicIpAddress"]])["Addresses"]
-    tags = [{"ResourceType": "elastic-ip", "Tags": old["Tags"]}]
-    new = ec2.allocate_address(Domain="vpc", TagSpecifications=tags)
+    new = ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": old["Tags"]}])
     ec2.disassociate_address(AssociationId=old["AssociationId"])
     ec2.release_address(AllocationId=old["AllocationId"])
     ec2.associate_address(AllocationId=new["AllocationId"], InstanceId=moved["InstanceId"])

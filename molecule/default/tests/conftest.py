@@ -40,7 +40,8 @@ class Deployment:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the deployment's cloud."""
-        return self.session.client(service, endpoint_url=self.facts["endpoint_url"])
+        session: Any = self.session
+        return session.client(service, endpoint_url=self.facts["endpoint_url"])
 
 
 def login(deployment: Deployment) -> dict[str, Any]:

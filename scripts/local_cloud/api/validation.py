@@ -55,12 +55,12 @@ class Problem:
 
     Attributes:
         kind: what the model says against it.
-        path: the member, as AWS's errors write it; that of an unknown one as it is in the request.
+        path: the member, as AWS's errors write it.
         value: the wrong value.
         constraint: what AWS says that the member has to do.
     """
 
-    kind: Literal["unknown", "missing", "type", "limit"]
+    kind: Literal["missing", "type", "limit"]
     path: str
     value: Any = None
     constraint: str = ""
@@ -89,8 +89,7 @@ def require_valid(request: ApiRequest) -> None:
 
 def problems(found: OperationInput) -> list[Problem]:
     """What the model excludes in an input: types, missing members, lengths, ranges, patterns, enumerations."""
-    unknown = [Problem("unknown", name) for name in found.unknown]
-    return unknown if found.shape is None else [*unknown, *_problems(found.shape, found.values, "")]
+    return [] if found.shape is None else list(_problems(found.shape, found.values, ""))
 
 
 def _unreadable(error: UnreadableError) -> Refusal:
@@ -111,8 +110,6 @@ def _refusal(found: OperationInput, wrong: list[Problem]) -> Refusal | None:
         return _of_ec2(wrong[0]) if wrong else None
     if found.protocol == "rest-xml":
         return _of_s3(found, wrong[0]) if wrong else None
-    # Services with JSON, and IAM and STS, take no notice of members that they don't know.
-    wrong = [problem for problem in wrong if problem.kind != "unknown"]
     if not wrong:
         return None
     for problem in wrong:
@@ -127,8 +124,6 @@ def _refusal(found: OperationInput, wrong: list[Problem]) -> Refusal | None:
 def _of_ec2(problem: Problem) -> Refusal:
     """EC2's codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"""
     match problem.kind:
-        case "unknown":
-            code, message = "UnknownParameter", f"The parameter {problem.path} is not recognized"
         case "missing":
             code, message = "MissingParameter", f"The request must contain the parameter {problem.path}"
         case _:

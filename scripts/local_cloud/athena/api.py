@@ -203,7 +203,7 @@ def _start_query_execution(self: AthenaResponse) -> str:
     if reuse.get("Enabled"):
         execution.reuse = {"ResultReuseByAgeConfiguration": reuse}
         execution.reuse_from(_executions(backend, group.name), reuse.get("MaxAgeInMinutes", 60) * 60)
-    backend.executions[execution.id] = execution  # type: ignore[assignment]
+    backend.executions[execution.id] = execution  # type: ignore[assignment]  # moto's own is replaced, or has no types
     if not execution.is_reused:
         _executor().submit(execution)
     return json.dumps({"QueryExecutionId": execution.id})

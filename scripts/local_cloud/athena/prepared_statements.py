@@ -52,7 +52,7 @@ class Statement:
 def _all(backend: AthenaBackend) -> dict[tuple[str, str], Any]:
     """The statements by workgroup and name, in moto's own dictionary, which goes when moto is reset."""
     statements: Any = backend.prepared_statements
-    return statements  # type: ignore[no-any-return]
+    return statements  # type: ignore[no-any-return]  # moto's records are untyped
 
 
 def _get(backend: AthenaBackend, workgroup: str, name: str) -> Statement:

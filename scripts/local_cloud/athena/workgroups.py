@@ -90,7 +90,7 @@ def delete(backend: AthenaBackend, name: str, *, recursive: bool, executions: li
     for execution in executions:
         del backend.executions[execution]
     for key, statement in list(backend.prepared_statements.items()):
-        if statement.workgroup == name:  # type: ignore[comparison-overlap]
+        if statement.workgroup == name:  # type: ignore[comparison-overlap]  # moto's own is replaced, or has no types
             del backend.prepared_statements[key]
     del backend.work_groups[name]
     backend.tagger.delete_all_tags_for_resource(group.arn)

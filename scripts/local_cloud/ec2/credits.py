@@ -50,7 +50,7 @@ def _run(run_of_moto: Any, response: InstanceResponse) -> ActionResult:
             raise Ec2Error(_NOT_SUPPORTED, _not_supported(instance_type))
     answer: ActionResult = run_of_moto(response)
     if given is not None:
-        for instance in answer.result.instances:  # type: ignore[attr-defined]
+        for instance in answer.result.instances:  # type: ignore[attr-defined]  # moto declares a result of any kind
             setattr(instance, _KEPT, given)
     return answer
 
@@ -115,4 +115,4 @@ def install() -> None:
     replace(InstanceResponse, "run_instances", run_instances)
     replace(InstanceResponse, "describe_instance_credit_specifications", _describe)
     # moto has no such call; its dispatcher finds this one by its name.
-    InstanceResponse.modify_instance_credit_specification = _modify  # type: ignore[attr-defined]
+    InstanceResponse.modify_instance_credit_specification = _modify  # type: ignore[attr-defined]  # moto's own is replaced, or has no types

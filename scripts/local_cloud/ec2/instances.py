@@ -108,7 +108,7 @@ def install(machines: Machines) -> None:
     def run_and_protect(response: InstanceResponse) -> ActionResult:
         answer = run_of_moto(response)
         if str(response._get_param("DisableApiTermination")).lower() == "true":  # moto leaves it out
-            for instance in answer.result.instances:  # type: ignore[attr-defined]
+            for instance in answer.result.instances:  # type: ignore[attr-defined]  # moto declares a result of any kind
                 instance.disable_api_termination = True
         return answer
 

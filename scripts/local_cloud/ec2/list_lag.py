@@ -59,7 +59,7 @@ def install() -> None:
         if unknown:
             raise InvalidInstanceIdError(unknown)
         answer = describe_of_moto(self)
-        result: dict[str, Any] = answer.result  # type: ignore[assignment]
+        result: dict[str, Any] = answer.result  # type: ignore[assignment]  # moto declares a result of any kind
         shown = [_as_before(found) for found in result["Reservations"]]
         return ActionResult({**result, "Reservations": [found for found in shown if found.instances]})
 

@@ -12,7 +12,7 @@ HANDLERS = tables.HANDLERS | partitions.HANDLERS | statistics.HANDLERS | functio
 
 def install() -> None:
     """Puts them in. Calling it again changes nothing."""
-    models.FakeTable = tables.Table  # type: ignore[misc]
-    GlueResponse.parameters = property(requests.folded)  # type: ignore[assignment,method-assign]
+    models.FakeTable = tables.Table  # type: ignore[misc]  # moto's own is replaced, or has no types
+    GlueResponse.parameters = property(requests.folded)  # type: ignore[assignment,method-assign]  # moto's own is replaced, or has no types
     for name, handler in HANDLERS.items():
         setattr(GlueResponse, name, handler)

@@ -171,7 +171,7 @@ class Crawler(models.FakeCrawler):
                 raise CrawlerRunningException(f"Crawler with name {self.name} has already started")
             record = CrawlRecord(self.name)
             self.records.append(record)
-            self.crawls = self.records  # type: ignore[assignment]
+            self.crawls = self.records  # type: ignore[assignment]  # moto's own is replaced, or has no types
         threading.Thread(target=self._crawl, args=(record,), name=f"crawl-{self.name}", daemon=True).start()
 
     def stop_crawler(self) -> None:
@@ -323,14 +323,14 @@ _UPDATABLE = {
 def _update_crawler(self: responses.GlueResponse) -> ActionResult:
     parameters = self.parameters
     crawler = self.glue_backend.get_crawler(parameters["Name"])
-    crawler.update({field: parameters.get(name) for name, field in _UPDATABLE.items()})  # type: ignore[attr-defined]
+    crawler.update({field: parameters.get(name) for name, field in _UPDATABLE.items()})  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
     return EmptyResult()
 
 
 def _get_crawler_metrics(self: responses.GlueResponse) -> ActionResult:
     wanted = self.parameters.get("CrawlerNameList")
     crawlers = [c for c in self.glue_backend.get_crawlers() if not wanted or c.name in wanted]
-    return ActionResult({"CrawlerMetricsList": [crawler.metrics() for crawler in crawlers]})  # type: ignore[attr-defined]
+    return ActionResult({"CrawlerMetricsList": [crawler.metrics() for crawler in crawlers]})  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
 
 
 def _delete_crawler(self: models.GlueBackend, name: str) -> None:
@@ -381,10 +381,10 @@ def _tagged_resources(self: models.GlueBackend) -> Iterator[TaggedResource]:
 def install() -> None:
     """Puts the real crawler into moto's Glue. Calling it again changes nothing."""
     with _installed:
-        models.FakeCrawler = Crawler  # type: ignore[assignment,misc]
-        models.GlueBackend.delete_crawler = _delete_crawler  # type: ignore[method-assign]
-        models.GlueBackend.delete_database = _delete_database  # type: ignore[method-assign]
-        models.GlueBackend.get_tags = _get_tags  # type: ignore[method-assign]
-        models.GlueBackend.iter_tagged_resources = _tagged_resources  # type: ignore[method-assign]
-        responses.GlueResponse.update_crawler = _update_crawler  # type: ignore[attr-defined]
-        responses.GlueResponse.get_crawler_metrics = _get_crawler_metrics  # type: ignore[attr-defined]
+        models.FakeCrawler = Crawler  # type: ignore[assignment,misc]  # moto's own is replaced, or has no types
+        models.GlueBackend.delete_crawler = _delete_crawler  # type: ignore[method-assign]  # moto's own is replaced, or has no types
+        models.GlueBackend.delete_database = _delete_database  # type: ignore[method-assign]  # moto's own is replaced, or has no types
+        models.GlueBackend.get_tags = _get_tags  # type: ignore[method-assign]  # moto's own is replaced, or has no types
+        models.GlueBackend.iter_tagged_resources = _tagged_resources  # type: ignore[method-assign]  # moto's own is replaced, or has no types
+        responses.GlueResponse.update_crawler = _update_crawler  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
+        responses.GlueResponse.get_crawler_metrics = _get_crawler_metrics  # type: ignore[attr-defined]  # moto's own is replaced, or has no types

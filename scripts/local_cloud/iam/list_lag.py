@@ -51,7 +51,7 @@ def _listing(
     @functools.wraps(list_of_moto)
     def listing(self: IamResponse) -> ActionResult:
         answer = list_of_moto(self)
-        result: dict[str, Any] = answer.result  # type: ignore[assignment]
+        result: dict[str, Any] = answer.result  # type: ignore[assignment]  # moto declares a result of any kind
         there = list(result[name])
         arns = {entry.arn for entry in there}
         gone = [held for (account, arn), held in deleted.items() if account == self.current_account and arn not in arns]

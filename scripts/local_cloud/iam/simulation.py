@@ -70,4 +70,4 @@ def _simulate(response: IamResponse) -> ActionResult:
 
 def install() -> None:
     """Let moto's IAM serve it; moto has no such call, and its dispatcher finds this one by its name."""
-    IamResponse.simulate_principal_policy = _simulate  # type: ignore[attr-defined]
+    IamResponse.simulate_principal_policy = _simulate  # type: ignore[attr-defined]  # moto's own is replaced, or has no types

@@ -14,4 +14,4 @@ def _list_service_specific_credentials(self: IamResponse) -> ActionResult:
 
 def install() -> None:
     """Puts it into moto's IAM."""
-    IamResponse.list_service_specific_credentials = _list_service_specific_credentials  # type: ignore[attr-defined]
+    IamResponse.list_service_specific_credentials = _list_service_specific_credentials  # type: ignore[attr-defined]  # moto's own is replaced, or has no types

@@ -95,7 +95,7 @@ def _keeping(change: Callable[..., Any]) -> Callable[..., Any]:
                 bisect.insort(_sorted(self), key)
             change(self, key, value)
 
-    set_key.keeps_order = True  # type: ignore[attr-defined]
+    set_key.keeps_order = True  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
     return set_key
 
 

@@ -203,7 +203,7 @@ class Store:
             page = self._patiently(
                 "list",
                 prefix,
-                lambda client, after=after: client.list_objects_v2(  # type: ignore[misc]
+                lambda client, after=after: client.list_objects_v2(  # type: ignore[misc]  # mypy infers no lambda with a default
                     Bucket=self._bucket, Prefix=prefix, StartAfter=after
                 ),
             )

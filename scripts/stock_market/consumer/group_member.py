@@ -24,7 +24,7 @@ _LOOK_SECONDS = 0.5
 _SESSIONS_OUTSIDE = 3
 
 
-class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
+class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
     """Notes what Kafka gives and takes; the main loop acts on it when its poll returns.
 
     kafka-python calls these on its network thread while the main thread waits in `poll`.

@@ -34,7 +34,7 @@ from stock_market.kafka import connections, security, single_records
 from stock_market.kafka.client import connect, identity, partitions, require_accelerators
 from stock_market.kafka.connection_errors import Outages
 from stock_market.kafka.identity import Identity
-from stock_market.kafka.raw_fetches_check import use_batches
+from stock_market.kafka.raw_fetches import use_batches
 from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.topic_settings import tell_timestamps
 from stock_market.logs import Log
@@ -71,7 +71,7 @@ class ConsumerService:
         self._poll_ms = _POLL_MS
         self._executor = ThreadPoolExecutor(settings.limits.uploads, thread_name_prefix="s3")
         self._store = Store(S3Connection(settings.s3.region, settings.limits.uploads), settings.s3.bucket, stop)
-        self._whole_batches: bool | None = None
+        self._whole_batches = False
         self._writers: dict[TopicPartition, PartitionWriter] = {}
         self._leaving: list[PartitionWriter] = []
         self._pauses = Backoff(first=0.5, limit=10.0)
@@ -138,10 +138,6 @@ class ConsumerService:
     def _bound_reading(self, consumer: KafkaConsumer) -> bool:
         """Bounds what a batch may have when unpacked; tells whether whole batches are read."""
         limit = self._settings.limits.unpacked_batch_bytes
-        if self._whole_batches is not None:
-            # Of a log before this one it is known.
-            return self._whole_batches and use_batches(consumer, lambda: "", unpacked_limit=limit)
-        # Compares with kafka-python as it is, so before that is changed.
         if self._settings.kafka.reader == "batches" and use_batches(consumer, unpacked_limit=limit):
             single_records.bound_old_format(limit)
             return True

@@ -60,7 +60,7 @@ def require_accelerators() -> None:
             raise ServiceError(f"the Python package {package} is here, but not its part in C, {sequel}")
 
 
-class MendedConsumer(KafkaConsumer):  # type: ignore[misc]
+class MendedConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python ships no types
     """A consumer that does not forget a partition, as kafka-python 3.0.12 does in two ways, nor its group, in a third.
 
     When `pause` meets a partition of which `poll` has handed out only a part, kafka-python puts the rest aside and

@@ -1,9 +1,8 @@
 """Beneath kafka-python's public API: `KafkaConsumer.poll` hands out blocks instead of single records.
 
 All that kafka-python does with a fetch stays: sessions, positions, errors, leaders, pauses. Only its class that takes a
-partition's fetched bytes to pieces, `Fetcher.PartitionRecords`, is replaced by one that reads whole batches. Where
-that would not give what the public way gives, because kafka-python is not the one this was written for,
-`raw_fetches_check` finds it out at the start, and the public way is kept.
+partition's fetched bytes to pieces, `Fetcher.PartitionRecords`, is replaced by one that reads whole batches. With
+another kafka-python than the one that `compared` names, the public way is kept.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
+from kafka import KafkaConsumer
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record import MemoryRecords
 from kafka.record.util import calc_crc32c
 
-from stock_market.kafka import batch_reader, unreadable
+from stock_market.kafka import batch_reader, compared, unreadable
 from stock_market.kafka.batch_reader import Batch, BrokenBatchError
 from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.unpacking import DEFAULT_LIMIT, UnpackError, require_countable, unpack
@@ -83,7 +83,7 @@ class _Group:
         return whole.part(first, len(whole)) if first else whole
 
 
-class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
+class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python ships no types
     """One partition's part of a fetch; `take` gives blocks.
 
     A block begins at the offset that was asked for, or where the one before it ends, even if Kafka has no record
@@ -195,3 +195,20 @@ class BatchPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
 
 def _time(timestamp_ms: int | None) -> int:
     return -1 if timestamp_ms is None else timestamp_ms
+
+
+def use_batches(consumer: KafkaConsumer, *, unpacked_limit: int = DEFAULT_LIMIT) -> bool:
+    """Makes the consumer's `poll` give blocks, of which its `max_records` then counts, if this kafka-python allows it.
+
+    Args:
+        consumer: the consumer.
+        unpacked_limit: bytes that a batch may have when unpacked.
+
+    Returns:
+        whether it does so now; if not, `poll` gives records as ever.
+    """
+    if not compared.fits():
+        return False
+    BatchPartitionRecords.unpacked_limit = unpacked_limit
+    consumer._fetcher.PartitionRecords = BatchPartitionRecords
+    return True

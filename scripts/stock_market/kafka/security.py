@@ -92,7 +92,7 @@ def options(kafka: Kafka) -> dict[str, Any]:
     return found
 
 
-class UnreadableError(KafkaError):  # type: ignore[misc]
+class UnreadableError(KafkaError):  # type: ignore[misc]  # kafka-python ships no types
     """A producer may not read its topic; the message is one sentence."""
 
     def __init__(self, kafka: Kafka) -> None:

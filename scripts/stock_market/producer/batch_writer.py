@@ -2,22 +2,20 @@
 
 KafkaProducer has a queue of batches for each partition (its accumulator), from which its network thread sends, repeats
 and numbers them for the idempotent producer. A batch of ours takes the place of one that KafkaProducer.send would have
-filled record by record; from there on kafka-python does the same with both. `unfit` tries that on real batches, so that
-another version of kafka-python, or a mistake here, costs speed and never a record.
+filled record by record; from there on kafka-python does the same with both. With another kafka-python than the one
+that `compared` names, `record_writer` is used instead: that costs speed and never a record.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any
 
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.producer.producer_batch import ProducerBatch
-from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
 from stock_market.kafka.batch_builder import Payload, Records
 from stock_market.producer.in_flight import Flight
@@ -146,7 +144,7 @@ class BatchWriter:
         flight = BatchFlight(records, self._halt)
         with self._gate:
             if self._halted is None:
-                _enqueue(self._accumulator, flight.batch(TopicPartition(self._topic, records.partition)))
+                enqueue(self._accumulator, flight.batch(TopicPartition(self._topic, records.partition)))
             else:
                 flight.fail(self._halted)
         return flight
@@ -158,7 +156,8 @@ class BatchWriter:
             self._accumulator.abort_undrained_batches(error)
 
 
-def _enqueue(accumulator: Any, batch: ProducerBatch) -> None:
+def enqueue(accumulator: Any, batch: ProducerBatch) -> None:
+    """Put a batch into the queue of its partition."""
     place = batch.topic_partition
     with accumulator._tp_lock(place):
         accumulator._batches[place].append(batch)
@@ -173,60 +172,3 @@ def abort(producer: KafkaProducer) -> None:
         producer.close(timeout=0)
     except KafkaError:
         return
-
-
-def unfit(producer: KafkaProducer, batches: Sequence[Records]) -> str:
-    """Why batches must not be handed over whole; empty when they may.
-
-    Each batch goes through a queue of the producer's kind, is read with kafka-python's own decoder, and is compared
-    with what its own encoder makes of the same records.
-    """
-    try:
-        for records in batches:
-            found = _decoded(_through_queue(producer, records))
-            expected = _encoded(records)
-            if found != expected:
-                return f"a batch of {records.count} records is read as another"
-            flight = BatchFlight(records, lambda *_: None)
-            flight.batch(TopicPartition("t", 0)).complete(5, -1)
-            if not flight.confirmed or flight.next_offset != 5 + records.count:
-                return "an acknowledgement goes unnoticed"
-        if not producer._sender.config["guarantee_message_order"]:
-            return "the producer does not keep the order of batches"
-        producer._sender.wakeup()
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return ""
-
-
-_STATE = (7, 3, 40)
-
-
-def _through_queue(producer: KafkaProducer, records: Records) -> bytes:
-    queue = type(producer._accumulator)(delivery_timeout_ms=60_000)
-    place = TopicPartition("t", records.partition)
-    batch = BatchFlight(records, lambda *_: None).batch(place)
-    batch.records.set_producer_state(*_STATE, False)
-    _enqueue(queue, batch)
-    cluster = SimpleNamespace(leader_for_partition=lambda _: 1, partitions_for_broker=lambda _: {place})
-    ready, _, _ = queue.ready(cluster)
-    (drained,) = queue.drain(cluster, ready, 1 << 20)[1]
-    return bytes(drained.records.buffer())
-
-
-def _encoded(records: Records) -> list[tuple[object, ...]]:
-    builder = MemoryRecordsBuilder(2, 3, 1 << 30)
-    for key, value in records.split():
-        builder.append(0, key, value, [])
-    builder.set_producer_state(*_STATE, False)
-    builder.close()
-    return _decoded(bytes(builder.buffer()))
-
-
-def _decoded(data: bytes) -> list[tuple[object, ...]]:
-    reader = MemoryRecords(data)
-    batch = reader.next_batch()
-    if batch is None or not batch.validate_crc() or reader.has_next():
-        raise ValueError("it is not one batch with a true checksum")
-    state = (batch.producer_id, batch.producer_epoch, batch.base_sequence, batch.is_transactional)
-    return [(*state, each.offset, each.key, each.value, each.headers) for each in batch]

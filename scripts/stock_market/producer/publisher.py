@@ -15,7 +15,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from stock_market.kafka import security
+from stock_market.kafka import compared, security
 from stock_market.kafka.batch_builder import Records
 from stock_market.kafka.client import PATIENCE, connect, partitions
 from stock_market.kafka.connection_errors import Outages
@@ -70,8 +70,6 @@ class Publisher:
         self._outages = Outages(settings, systemd)
         self._producer: KafkaProducer | None = None
         self._writer: Writer | None = None
-        self._whole_batches = settings.writer == "batches"
-        self._proven = False
         self._partitions = 0
         self._metadata_look = Every(30.0)
         self._in_flight: deque[Flight] = deque()
@@ -172,21 +170,15 @@ class Publisher:
     def send(self, batches: list[Records]) -> None:
         """Hands records to the producer's network thread; the caller looks at `full` before."""
         if self._writer is None:
-            self._writer = self._make_writer(batches)
+            self._writer = self._make_writer()
         self._newest = self._writer.write(batches)
         for flight in self._newest:
             self._in_flight.append(flight)
             self._records += flight.count
             self._bytes += flight.size
 
-    def _make_writer(self, batches: list[Records]) -> Writer:
-        if self._whole_batches and not self._proven:
-            reason = batch_writer.unfit(self._producer, batches)
-            self._proven = not reason
-            if reason:
-                self._whole_batches = False
-                _log.warning("whole_batches_unfit", reason=reason, instead="records one by one, much slower")
-        if self._whole_batches:
+    def _make_writer(self) -> Writer:
+        if self._settings.writer == "batches" and compared.fits():
             return BatchWriter(self._producer, self._settings.topic)
         return RecordWriter(self._producer, self._settings.topic)
 

@@ -81,7 +81,7 @@ def run(
         QueryString=sql.strip().rstrip(";"),
         QueryExecutionContext={"Database": deployment.database},
         WorkGroup=deployment.workgroup,
-        **({"ExecutionParameters": list(parameters)} if parameters else {}),  # type: ignore[arg-type]
+        **({"ExecutionParameters": list(parameters)} if parameters else {}),  # type: ignore[arg-type]  # mypy takes the empty dict for one of str
     )
     execution_id = started["QueryExecutionId"]
     try:

@@ -88,7 +88,7 @@ def catalogued(glue: GlueClient, database: str, table: str, since: str = "") -> 
         DatabaseName=database,
         TableName=table,
         ExcludeColumnSchema=True,
-        **({"Expression": f"dt >= '{since}'"} if since else {}),  # type: ignore[arg-type]
+        **({"Expression": f"dt >= '{since}'"} if since else {}),  # type: ignore[arg-type]  # mypy takes the empty dict for one of str
     )
     for page in pages:
         known.update(Hour(*partition["Values"]) for partition in page["Partitions"] if "Values" in partition)

@@ -1,7 +1,4 @@
-"""Rows as a table for people: thousands separated, decimals aligned, wide text cut.
-
-Imported by path too (role analyses' filter), so it leans on nothing of this package.
-"""
+"""Rows as a table for people: thousands separated, decimals aligned, wide text cut."""
 
 from __future__ import annotations
 

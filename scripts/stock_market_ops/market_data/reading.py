@@ -189,7 +189,7 @@ class Converter:
         if self._formats.mark == numbers.POINT:
             floats = _floats(column, nulls)
             if floats is not None and pc.max(pc.abs(floats)).as_py() < _EXACT:
-                return pc.if_else(nulls, None, floats).to_pylist()  # type: ignore[no-any-return]
+                return pc.if_else(nulls, None, floats).to_pylist()  # type: ignore[no-any-return]  # pyarrow ships no types
         texts = column.to_pylist()
         parsed = (
             None if null else numbers.parse(text, self._formats.mark)
@@ -223,7 +223,7 @@ class Converter:
 
     def _symbols(self, file: DataFile, said: Any, block: pa.RecordBatch) -> list[str]:
         if isinstance(said, int):
-            return _column(block, said).to_pylist()  # type: ignore[no-any-return]
+            return _column(block, said).to_pylist()  # type: ignore[no-any-return]  # pyarrow ships no types
         return [str(said["value"]) if "value" in said else file.stem] * block.num_rows
 
     def _constants(self, said: Any, count: int) -> list[Any]:

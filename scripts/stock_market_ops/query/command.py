@@ -22,6 +22,8 @@ from stock_market_ops.common.deployment import Deployment, DeploymentError, defa
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
 
 EXIT_FAILED, EXIT_USAGE, EXIT_NO_DEPLOYMENT, EXIT_INTERRUPTED = 1, 2, 3, 130
 # Athena's default quota of running queries is far higher; this many keep the local cloud's two cores busy.
@@ -67,6 +69,9 @@ def parser(known: dict[str, analyses.Analysis]) -> argparse.ArgumentParser:
         metavar="DAYS|all",
         help="how many of the newest days of arrival that hold data the analyses look at, or all; default: 1",
     )
+    result.add_argument("--hours", type=int, default=0, help="look at so many of the newest hours instead of days")
+    result.add_argument("--rows", type=int, help="print at most so many rows of each table; default: all")
+    result.add_argument("--stored", action="store_true", help="only print how many days S3, and hours the catalog has")
     result.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
     result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
@@ -84,8 +89,8 @@ def _checked(arguments: Sequence[str], known: dict[str, analyses.Analysis]) -> a
         definition.error("give SQL or names of analyses, not both")
     if options.sql is not None and not options.sql.strip(" \t\n;"):
         definition.error("the SQL is empty")
-    if options.timeout <= 0:
-        definition.error("--timeout must be above 0")
+    if options.timeout <= 0 or options.hours < 0 or (options.rows is not None and options.rows <= 0):
+        definition.error("--timeout, --hours and --rows must be above 0")
     if options.format == "csv" and options.sql is None and len(options.analyses) != 1:
         definition.error("csv holds one result: name one analysis, or give SQL")
     return options
@@ -95,15 +100,33 @@ def _needs_table(sql: str | None, table: str) -> bool:
     return sql is None or table.lower() in sql.lower()
 
 
+def _visible_since(glue: GlueClient, s3: S3Client, deployment: Deployment, days: int, hours: int) -> str:
+    """Make new hours visible; return the day, or the day and hour, from which on there are as many as wanted."""
+    if hours:
+        partitions.synchronize(s3, glue, deployment)
+        known = sorted(partitions.catalogued(glue, deployment.database, deployment.table))
+        return " ".join(known[-hours:][0]) if known else ""
+    looked_at = partitions.days(s3, deployment.data_bucket, deployment.table)[-days:] if days else None
+    partitions.synchronize(s3, glue, deployment, looked_at)
+    return looked_at[0] if looked_at else ""
+
+
 def ask(
-    deployment: Deployment, sql: str | None, chosen: list[analyses.Analysis], timeout: float, days: int
+    deployment: Deployment,
+    sql: str | None,
+    chosen: list[analyses.Analysis],
+    timeout: float,
+    days: int,
+    *,
+    hours: int = 0,
 ) -> tuple[list[Result], str]:
     """Make new hours visible, then run `sql`, or the chosen analyses side by side.
 
-    `days` is how many of the newest days that hold data the analyses look at, 0 for all.
+    `days` is how many of the newest days that hold data the analyses look at, 0 for all; `hours`, where it is not 0,
+    how many of the newest hours.
 
     Returns:
-        The answers, and the first day that the analyses looked at; empty where they looked at all.
+        The answers, and the first day or hour that the analyses looked at; empty where they looked at all.
 
     Raises:
         athena.QueryError, partitions.MissingTableError, partitions.PartitionError, botocore's errors.
@@ -111,18 +134,20 @@ def ask(
     session = aws.session(deployment)
     client: AthenaClient = session.client("athena", config=aws.config())
     glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
-    looked_at = partitions.days(s3, deployment.data_bucket, deployment.table)[-days:] if days and sql is None else None
+    first = ""
     try:
-        partitions.synchronize(s3, glue, deployment, looked_at)
+        first = _visible_since(glue, s3, deployment, days if sql is None else 0, hours)
     except partitions.MissingTableError:
         if _needs_table(sql, deployment.table):
             raise
     if sql is not None:
         return [Result(athena.run(client, deployment, sql, timeout))], ""
-    first = looked_at[0] if looked_at else ""
 
     def answer(analysis: analyses.Analysis) -> Result:
-        return Result(athena.run(client, deployment, analysis.sql, timeout, analyses.since(first)), analysis)
+        try:
+            return Result(athena.run(client, deployment, analysis.sql, timeout, analyses.since(first)), analysis)
+        except athena.QueryError as error:
+            raise athena.QueryError(f"{analysis.name}: {error}") from None
 
     with ThreadPoolExecutor(_QUERIES_AT_ONCE) as pool:
         # The longest statements take the longest: begun last, one of them would end alone.
@@ -130,11 +155,22 @@ def ask(
         return [begun[each.name].result() for each in chosen], first
 
 
-def write(results: list[Result], form: str, out: TextIO, first_day: str = "") -> None:
+def count(deployment: Deployment) -> dict[str, int]:
+    """Return how many days S3 has, and how many hours the catalog has (`known`) and lacks (`missing`)."""
+    session = aws.session(deployment)
+    glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
+    partitions.described(glue, deployment.database, deployment.table)
+    days = partitions.days(s3, deployment.data_bucket, deployment.table)
+    known = partitions.catalogued(glue, deployment.database, deployment.table)
+    missing = partitions.missing(s3, deployment.data_bucket, deployment.table, known, days)
+    return {"days": len(days), "known": len(known), "missing": len(missing)}
+
+
+def write(results: list[Result], form: str, out: TextIO, since: str = "", most_rows: int | None = None) -> None:
     """Print results: tables under their titles, one JSON list of objects, or one CSV.
 
-    Where JSON holds several analyses, every object starts with its analysis' name. Tables of analyses end with the
-    first day that they looked at, if they did not look at all.
+    Where JSON holds several analyses, every object starts with its analysis' name. Tables have at most `most_rows`
+    rows, and end with the first day or hour that the analyses looked at, if they did not look at all.
     """
     if form == "json":
         several = len(results) > 1
@@ -153,10 +189,11 @@ def write(results: list[Result], form: str, out: TextIO, first_day: str = "") ->
         parts = []
         for result in results:
             title = f"{result.analysis.title} [{result.analysis.name}]\n" if result.analysis else ""
-            parts.append(title + tables.render(result.answer.columns, result.answer.rows))
-        if first_day:
+            parts.append(title + tables.render(result.answer.columns, result.answer.rows, most_rows))
+        if since:
+            hour = "h" if " " in since else ""
             parts.append(
-                f"Quotes that arrived since {first_day} (UTC). DAYS=7 looks at 7 days, DAYS=all at everything."
+                f"Quotes that arrived since {since}{hour} (UTC). DAYS=7 looks at 7 days, DAYS=all at everything."
             )
         out.write("\n\n".join(parts) + "\n")
 
@@ -172,7 +209,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return EXIT_NO_DEPLOYMENT
     try:
-        results, first_day = ask(deployment, options.sql, chosen, options.timeout, options.days)
+        if options.stored:
+            sys.stdout.write(json.dumps(count(deployment)) + "\n")
+            return 0
+        results, since = ask(deployment, options.sql, chosen, options.timeout, options.days, hours=options.hours)
     except (athena.QueryError, partitions.MissingTableError, partitions.PartitionError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
@@ -183,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("Stopped.\n")
         return EXIT_INTERRUPTED
     try:
-        write(results, options.format, sys.stdout, first_day)
+        write(results, options.format, sys.stdout, since, options.rows)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (head, less) has seen enough; the interpreter must not complain again when it closes the pipe.

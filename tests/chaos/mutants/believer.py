@@ -24,7 +24,7 @@ def _put_once(store: Store, key: str, body: bytes, metadata: Mapping[str, str]) 
 
 
 if __name__ == "__main__":
-    Store.put_new = _put_once  # type: ignore[method-assign,assignment]
+    Store.put_new = _put_once  # type: ignore[method-assign,assignment]  # a part is replaced on purpose
     code = consumer.main()
     sys.stdout.flush()
     os._exit(code)

@@ -26,7 +26,7 @@ def _put_always(store: Store, key: str, body: bytes, metadata: Mapping[str, str]
 
 
 if __name__ == "__main__":
-    Store.put_new = _put_always  # type: ignore[method-assign,assignment]
+    Store.put_new = _put_always  # type: ignore[method-assign,assignment]  # a part is replaced on purpose
     code = consumer.main()
     sys.stdout.flush()
     os._exit(code)

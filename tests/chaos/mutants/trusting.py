@@ -20,7 +20,7 @@ def _trust(_watch: LogWatch, _where: TopicPartition, _writer: PartitionWriter, _
 
 
 if __name__ == "__main__":
-    LogWatch.look = _trust  # type: ignore[method-assign,assignment]
+    LogWatch.look = _trust  # type: ignore[method-assign,assignment]  # a part is replaced on purpose
     code = consumer.main()
     sys.stdout.flush()
     os._exit(code)

@@ -62,7 +62,7 @@ def session(key: str) -> boto3.Session:
 def client(endpoint: str, service: str, key: str = ADMINISTRATOR, attempts: int = 1) -> Any:
     """A client that asks so often in all."""
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-    return session(key).client(service, endpoint_url=endpoint, config=Config(retries=retries))  # type: ignore[call-overload]
+    return session(key).client(service, endpoint_url=endpoint, config=Config(retries=retries))  # type: ignore[call-overload]  # the stubs know clients by literal names only
 
 
 def refusal(call: Any) -> str:

@@ -66,7 +66,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     ec2_list_lag.install()
     ec2_dependencies.install()
     with mock_aws():
-        yield lambda service: boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]
+        yield lambda service: boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]  # the stubs know clients by literal names only
 
 
 class Clock:

@@ -251,7 +251,7 @@ def refusal(call: Callable[..., Any], arguments: dict[str, Any]) -> str:
 @pytest.mark.usefixtures("ready")
 @pytest.mark.parametrize(("service", "action", "arguments"), CONSUMER_MAY_NOT)
 def test_the_consumer_may_do_nothing_else(service: str, action: str, arguments: dict[str, Any]) -> None:
-    client: Any = boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]
+    client: Any = boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]  # the stubs know clients by literal names only
     assert refusal(getattr(client, action), arguments) in REFUSALS
 
 

@@ -28,7 +28,7 @@ def _parliament() -> Any:
     """The linter. It finds its data by setuptools' pkg_resources, which setuptools 82 has taken away."""
     if "pkg_resources" not in sys.modules:
         stand_in = ModuleType("pkg_resources")
-        stand_in.resource_filename = lambda package, name: str(  # type: ignore[attr-defined]
+        stand_in.resource_filename = lambda package, name: str(  # type: ignore[attr-defined]  # no stub has private or made-up parts
             importlib.resources.files(package).joinpath(name)
         )
         sys.modules["pkg_resources"] = stand_in

@@ -46,7 +46,7 @@ def test_a_killed_consumer_leaves_no_gap(workbench: Workbench) -> None:
     for _ in range(2):
         stored = len(workbench.bucket.keys())
         consumer = workbench.consumer(seconds=0.3)
-        eventually(lambda stored=stored: len(workbench.bucket.keys()) >= stored + 3, "objects")  # type: ignore[misc]
+        eventually(lambda stored=stored: len(workbench.bucket.keys()) >= stored + 3, "objects")  # type: ignore[misc]  # mypy infers no lambda with a default
         consumer.process.kill()
     last = workbench.consumer(seconds=0.3)
     assert producer.finish() == 0

@@ -9,9 +9,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from tests.support.stock_market import raw_produce
 from tests.support.stock_market.broker import distribution
+from tests.support.stock_market.fetched import batch
 from tests.support.stock_market.services import Workbench, eventually, quote
-
-from stock_market.kafka.raw_fetches_check import batch
 
 pytestmark = pytest.mark.parametrize("workbench", ["batches", "records"], indirect=True)
 

@@ -117,7 +117,7 @@ def test_credentials_that_still_hold_are_used_to_their_end_though_the_metadata_i
     metadata.life_seconds = 3600.0
     assert put(store, "quotes/1")
     client = store._connection.client()
-    credentials = client._request_signer._credentials  # type: ignore[attr-defined]
+    credentials = client._request_signer._credentials  # type: ignore[attr-defined]  # no stub has private or made-up parts
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=5)
     monkeypatch.setattr(credentials, "_expiry_time", soon)
     with metadata.absent():
@@ -131,7 +131,7 @@ def test_while_the_metadata_is_away_not_every_call_waits_for_it(monkeypatch: pyt
     asked: list[int] = []
     now = [1000.0]
     monkeypatch.setattr("stock_market.chain.s3_connection.time.monotonic", lambda: now[0])
-    refresh = s3_connection._Refresh(lambda: asked.append(1) or {})  # type: ignore[func-returns-value]
+    refresh = s3_connection._Refresh(lambda: asked.append(1) or {})  # type: ignore[func-returns-value]  # its None is meant
     for _ in range(5):
         with pytest.raises(Exception, match="metadata gives none"):
             refresh()
@@ -156,7 +156,7 @@ def refusal(code: str, status: int, seconds: float | None = 0.0) -> ClientError:
     theirs = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds or 0.0)
     headers = {} if seconds is None else {"date": theirs.strftime("%a, %d %b %Y %H:%M:%S GMT")}
     answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers}}
-    return ClientError(answer, "PutObject")  # type: ignore[arg-type]
+    return ClientError(answer, "PutObject")  # type: ignore[arg-type]  # an answer as botocore makes it, not whole
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ BOMB = bytes(200 << 20)
 )
 def test_a_bomb_gives_a_sentence_and_takes_no_more_than_the_limit(pack: tuple[int, object]) -> None:
     codec, make = pack
-    packed = make()  # type: ignore[operator]
+    packed = make()  # type: ignore[operator]  # the parameters hold functions
     tracemalloc.start()
     try:
         with pytest.raises(UnpackError, match=r"^it is larger than 4194304 bytes when unpacked$"):

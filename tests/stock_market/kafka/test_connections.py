@@ -84,7 +84,7 @@ def test_what_comes_before_the_end_is_read_first(kind: type) -> None:
     assert (data, error) == (b"refused", None)
     assert transport._sock_recv()[1] is not None
     transport._sock = Talker(b"refused", b"")
-    data, error = left_alone(kind._sock_recv)(transport)  # type: ignore[attr-defined]
+    data, error = left_alone(kind._sock_recv)(transport)  # type: ignore[attr-defined]  # no stub has private or made-up parts
     assert error is not None, "kafka-python hands over what comes with the end; this part of `connections` can go"
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from types import SimpleNamespace
 
+import kafka
 import pytest
 from kafka import codec
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record import MemoryRecords
+from tests.support.stock_market.fetched import PLACE, Case, batch, cases, difference, read
 from tests.support.stock_market.services import quote
 
-from stock_market.kafka import batch_reader, raw_fetches_check
-from stock_market.kafka.raw_fetches import BatchPartitionRecords
-from stock_market.kafka.raw_fetches_check import Case, batch, cases, difference, read, use_batches
+from stock_market.kafka import batch_reader, compared
+from stock_market.kafka.raw_fetches import BatchPartitionRecords, use_batches
 from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.unpacking import CODECS
 
@@ -51,23 +52,25 @@ def test_a_reader_that_starts_in_the_middle_of_a_batch_is_compared(monkeypatch: 
     assert "from the middle" in difference()
 
 
-@pytest.mark.parametrize("reason", ["other records", None])
-def test_where_they_differ_the_public_way_is_kept_with_a_warning(
-    caplog: pytest.LogCaptureFixture, reason: str | None
-) -> None:
+def test_the_version_that_is_compared_here_is_the_one_that_the_services_use() -> None:
+    assert kafka.__version__ == compared.VERSION
     consumer = SimpleNamespace(_fetcher=SimpleNamespace(PartitionRecords=Fetcher.PartitionRecords))
-
-    def compare() -> str:
-        if reason is None:
-            raise AttributeError("no _completed_fetches")
-        return reason
-
-    with caplog.at_level(logging.WARNING):
-        assert not use_batches(consumer, compare)
-    assert caplog.text.count("batches_not_read_whole") == 1
-    assert consumer._fetcher.PartitionRecords is Fetcher.PartitionRecords
     assert use_batches(consumer)
     assert consumer._fetcher.PartitionRecords is BatchPartitionRecords
+
+
+def test_with_another_version_the_public_way_is_kept_with_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    consumer = SimpleNamespace(_fetcher=SimpleNamespace(PartitionRecords=Fetcher.PartitionRecords))
+    monkeypatch.setattr(compared, "__version__", "3.0.99")
+    compared.fits.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert not use_batches(consumer)
+        assert not use_batches(consumer)
+    compared.fits.cache_clear()
+    assert caplog.text.count("whole_batches_not_used") == 1
+    assert consumer._fetcher.PartitionRecords is Fetcher.PartitionRecords
 
 
 def test_most_quotes_are_taken_to_pieces_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +84,7 @@ def test_most_quotes_are_taken_to_pieces_all_at_once(monkeypatch: pytest.MonkeyP
 def test_a_damaged_batch_stops_after_those_before_it_and_loses_nothing(compression: int) -> None:
     data = bytearray(batch(0, quotes(0, 50)) + batch(50, quotes(50, 90), compression=compression))
     data[-5] ^= 0x40
-    part = BatchPartitionRecords(0, raw_fetches_check._PLACE, MemoryRecords(bytes(data)))
+    part = BatchPartitionRecords(0, PLACE, MemoryRecords(bytes(data)))
     assert [len(each) for each in part.take(1)] == [50]
     assert part.next_fetch_offset == 50
     with pytest.raises(CorruptRecordError):

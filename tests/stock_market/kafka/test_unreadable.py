@@ -14,13 +14,13 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record import default_records, legacy_records
 from kafka.record.util import calc_crc32, calc_crc32c
 from tests.stock_market.kafka.test_batch_unpacking import lz4_java, xerial, zstd_stream
+from tests.support.stock_market.fetched import Case, batch, read
 from tests.support.stock_market.services import quote
 
 from stock_market.chain.segment import Segment
 from stock_market.kafka import single_records
 from stock_market.kafka.batch_reader import HEADER
 from stock_market.kafka.raw_fetches import BatchPartitionRecords
-from stock_market.kafka.raw_fetches_check import Case, batch, read
 from stock_market.kafka.record_block import RecordBlock
 
 _LIMIT = 1 << 20

@@ -6,20 +6,17 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import OutOfOrderSequenceNumberError
-from kafka.producer.record_accumulator import RecordAccumulator
 from tests.support.stock_market.services import Service, Workbench, eventually, quote
 
-from stock_market.kafka import batch_builder
-from stock_market.kafka.batch_builder import MAX_RECORDS, KeyValue, Records, gather, join
-from stock_market.producer import batch_writer
+from stock_market.kafka import compared
+from stock_market.kafka.batch_builder import Records, gather, join
 from stock_market.producer.publisher import Publisher
+from stock_market.producer.record_writer import RecordWriter
 from stock_market.producer.source import partition_of
 from stock_market.service import Stop, Systemd
 from stock_market.settings import ProducerKafka
@@ -73,7 +70,7 @@ def test_a_producer_that_fails_for_good_sends_again_only_what_is_missing(workben
     sender.send(numbered(0, 2000))
     time.sleep(0.1)
     sender.send(numbered(2000, 4000))
-    network_thread = sender._producer._sender  # type: ignore[union-attr]
+    network_thread = sender._producer._sender  # type: ignore[union-attr]  # the publisher is open
     network_thread.force_close()
     network_thread.join(10)
     assert sender.close() == 0
@@ -87,9 +84,9 @@ def test_a_broken_sequence_is_got_over_without_loss_double_or_disorder(workbench
     workbench.create_topic(partitions=2)
     sender = publisher(workbench, writer)
     sender.send(numbered(0, 1000))
-    eventually(lambda: sender.settle() or sender.in_flight_records == 0, "acknowledgements")  # type: ignore[func-returns-value]
+    eventually(lambda: sender.settle() or sender.in_flight_records == 0, "acknowledgements")  # type: ignore[func-returns-value]  # its None is meant
     # As if batches had been lost: the broker refuses the next numbers with OUT_OF_ORDER_SEQUENCE_NUMBER.
-    numbers = sender._producer._transaction_manager._sequence_numbers  # type: ignore[union-attr]
+    numbers = sender._producer._transaction_manager._sequence_numbers  # type: ignore[union-attr]  # the publisher is open
     for place in list(numbers):
         numbers[place] += 100
     for first in range(1000, 5000, 500):
@@ -136,39 +133,25 @@ def test_memory_is_bounded_while_the_broker_is_away_and_nothing_is_lost(workbenc
     complete_and_in_order(workbench.records_in_topic(), len(workbench.records_in_topic()))
 
 
-def test_a_misfit_of_kafka_python_is_noticed_and_costs_only_speed(
+def test_with_another_kafka_python_records_are_sent_one_by_one_and_the_log_says_so_once(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     workbench.create_topic(partitions=2)
-    monkeypatch.setattr(batch_builder.Payload, "seal", lambda *_: bytearray(b"another format"))
-    sender = publisher(workbench, "batches")
-    sender.send(numbered(0, 300))
-    sender.send(numbered(300, 600))
-    assert sender.close() == 0
-    assert [record.message for record in caplog.records].count("whole_batches_unfit") == 1
+    monkeypatch.setattr(compared, "__version__", "3.0.99")
+    compared.fits.cache_clear()
+    for number in (0, 300):
+        sender = publisher(workbench, "batches")
+        sender.send(numbered(number, number + 300))
+        assert isinstance(sender._writer, RecordWriter)
+        assert sender.close() == 0
+    compared.fits.cache_clear()
+    assert [record.message for record in caplog.records].count("whole_batches_not_used") == 1
     complete_and_in_order(workbench.records_in_topic(), 600)
 
 
-@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 300, MAX_RECORDS])
-@pytest.mark.parametrize("random", [True, False])
-def test_a_batch_reads_as_kafka_pythons_own_does(count: int, random: bool) -> None:
-    pairs: list[KeyValue] = [
-        (b"k" * (number % 200), os.urandom(40) if random else b"v" * number) for number in range(count)
-    ]
-    fake = SimpleNamespace(
-        _accumulator=RecordAccumulator(), _sender=SimpleNamespace(config={"guarantee_message_order": True}, wakeup=list)
-    )
-    records = join(4, pairs)
-    assert records.split() == pairs
-    assert batch_writer.unfit(fake, [records]) == ""
-
-
-def test_an_error_of_the_broker_keeps_the_rest_from_overtaking() -> None:
-    halted: list[Exception] = []
-    flight = batch_writer.BatchFlight(join(0, [(b"k", b"v")]), halted.append)
-    batch = flight.batch(TopicPartition("t", 0))
-    error = OutOfOrderSequenceNumberError()
-    batch.complete_exceptionally(error, lambda _: error)
-    assert halted == [error]
-    assert flight.done
-    assert not flight.confirmed
+def test_the_producer_keeps_the_order_of_batches(workbench: Workbench) -> None:
+    workbench.create_topic()
+    sender = publisher(workbench, "batches")
+    assert sender._producer is not None
+    assert sender._producer._sender.config["guarantee_message_order"]
+    assert sender.close() == 0

@@ -23,7 +23,7 @@ _FAR = 3_000_000_000
 def test_kafkas_numbering_of_a_producer_continues_with_0_after_its_31_bits(workbench: Workbench, writer: str) -> None:
     workbench.create_topic(partitions=2)
     sender = publisher(workbench, writer)
-    manager = sender._producer._transaction_manager  # type: ignore[union-attr]
+    manager = sender._producer._transaction_manager  # type: ignore[union-attr]  # the publisher is open
     places = [TopicPartition(workbench.topic, number) for number in range(2)]
     for place in places:
         manager.set_sequence_number(place, _WRAP - 120)

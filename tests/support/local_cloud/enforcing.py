@@ -62,7 +62,7 @@ class Session:
         if service not in self._made:
             once = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
             self._made[service] = self._session.client(
-                service,  # type: ignore[call-overload]
+                service,  # type: ignore[call-overload]  # the stubs know clients by literal names only
                 endpoint_url=self.endpoint,
                 config=once,
             )
@@ -71,32 +71,32 @@ class Session:
     @property
     def s3(self) -> S3Client:
         """S3."""
-        return self.client("s3")  # type: ignore[no-any-return]
+        return self.client("s3")  # type: ignore[no-any-return]  # the stubs know clients by literal names only
 
     @property
     def iam(self) -> IAMClient:
         """IAM."""
-        return self.client("iam")  # type: ignore[no-any-return]
+        return self.client("iam")  # type: ignore[no-any-return]  # the stubs know clients by literal names only
 
     @property
     def glue(self) -> GlueClient:
         """Glue."""
-        return self.client("glue")  # type: ignore[no-any-return]
+        return self.client("glue")  # type: ignore[no-any-return]  # the stubs know clients by literal names only
 
     @property
     def athena(self) -> AthenaClient:
         """Athena."""
-        return self.client("athena")  # type: ignore[no-any-return]
+        return self.client("athena")  # type: ignore[no-any-return]  # the stubs know clients by literal names only
 
     @property
     def sts(self) -> STSClient:
         """STS."""
-        return self.client("sts")  # type: ignore[no-any-return]
+        return self.client("sts")  # type: ignore[no-any-return]  # the stubs know clients by literal names only
 
     @property
     def ec2(self) -> EC2Client:
         """EC2."""
-        return self.client("ec2")  # type: ignore[no-any-return]
+        return self.client("ec2")  # type: ignore[no-any-return]  # the stubs know clients by literal names only
 
 
 class Enforcing:

@@ -106,7 +106,7 @@ class Operators:
         """Writes the files that the operator's programs read; returns the options that name them."""
         state = self.folder / "programs" / NAME
         config, credentials = state / "config", state / "credentials"
-        state.mkdir(parents=True)
+        state.mkdir(parents=True, exist_ok=True)
         key, secret = self._keys[verb]
         endpoint = f"region = {REGION}\nendpoint_url = {self.cloud.endpoint}\n"
         replay = f"arn:aws:iam::{ACCOUNT}:role/{NAME}-replay"
@@ -159,7 +159,8 @@ def do_everything(operators: Operators) -> None:
         planned = beside.submit(operators.play, "plan", "plan.yml")
         operators.play("up", "secrets.yml")
         put_quotes(cloud)
-        operators.play("up", "analysis.yml", analyses_names=["freshness"])
+        _, name, _, programs = operators.write_deployment("up")
+        operators.play("up", "analysis.yml", analyses_names=["freshness"], analyses_state_dir=f"{programs}/{name}")
         use(operators)
         written.result()
         assert "ec2:RunInstances" in planned.result(), "plan.yml does not say that it is denied"
@@ -198,7 +199,7 @@ def made_by_an_older_version(cloud: Enforcing) -> None:
     table: Any = operator.glue.get_table(DatabaseName=NAME, Name="quotes")["Table"]
     kept = {key: table[key] for key in ("Name", "TableType", "PartitionKeys", "Parameters", "StorageDescriptor")}
     kept["StorageDescriptor"]["Columns"] = kept["StorageDescriptor"]["Columns"][:3]
-    operator.glue.update_table(DatabaseName=NAME, TableInput=kept)  # type: ignore[arg-type]
+    operator.glue.update_table(DatabaseName=NAME, TableInput=kept)  # type: ignore[arg-type]  # wrong or partial on purpose
     instance = instance_of(cloud)
     operator.ec2.modify_instance_credit_specification(
         InstanceCreditSpecifications=[{"InstanceId": instance, "CpuCredits": "unlimited"}]

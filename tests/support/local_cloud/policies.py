@@ -60,7 +60,7 @@ def render(role: str, template: str, **extra: Any) -> Policy:
     text = (ROOT / "roles" / role / "templates" / template).read_text(encoding="utf-8")
     rendered = templar.template(trust_as_template(text))
     parsed: Policy = rendered if isinstance(rendered, dict) else json.loads(rendered)
-    return json.loads(json.dumps(parsed))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(parsed))  # type: ignore[no-any-return]  # what it reads is what was written
 
 
 def bucket_policy(bucket: str) -> Policy:

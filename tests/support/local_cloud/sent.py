@@ -67,7 +67,7 @@ def _answered(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
     except RefusedError as error:
         parts = refuse(
             incoming.environ,
-            lambda text, *_: status.append(text),  # type: ignore[arg-type]
+            lambda text, *_: status.append(text),  # type: ignore[arg-type]  # start_response returns nothing here
             error.refusal,
             incoming.service,
         )
@@ -80,7 +80,7 @@ def _checked(request: AWSPreparedRequest, **_: Any) -> None:
         require_valid(_incoming(request))
     except RefusedError as error:
         told = {"Code": error.refusal.code, "Message": error.refusal.message}
-        raise ClientError({"Error": told, "ResponseMetadata": {"HTTPStatusCode": 400}}, "") from error  # type: ignore[typeddict-item]
+        raise ClientError({"Error": told, "ResponseMetadata": {"HTTPStatusCode": 400}}, "") from error  # type: ignore[typeddict-item]  # an answer as botocore makes it, not whole
 
 
 def check_before_moto(asking: Any) -> None:
@@ -93,7 +93,7 @@ def client(service: str) -> Any:
     """A client that checks nothing itself."""
     config = Config(parameter_validation=False, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
     made = boto3.Session("AKIA", "secret", region_name="us-east-1").client(
-        service,  # type: ignore[call-overload]
+        service,  # type: ignore[call-overload]  # the stubs know clients by literal names only
         endpoint_url="http://127.0.0.1:4566",
         config=config,
     )

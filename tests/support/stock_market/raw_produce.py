@@ -6,8 +6,7 @@ import struct
 from collections.abc import Sequence
 
 from plugins.module_utils.kafka_wire import API_PRODUCE, Connection, array, string
-
-from stock_market.kafka.raw_fetches_check import batch
+from tests.support.stock_market.fetched import batch
 
 
 def send(address: str, topic: str, batches: Sequence[tuple[int, bytes]]) -> None:

@@ -101,7 +101,7 @@ class DropPartitions:
             found += [values for values in fitting if values not in found]
         table.authorize("glue:BatchDeletePartition")
         for values in found:
-            table.stored.delete_partition(values)  # type: ignore[arg-type]
+            table.stored.delete_partition(values)  # type: ignore[arg-type]  # moto's own is replaced, or has no types
         return nothing()
 
 
@@ -123,7 +123,7 @@ class RenamePartition:
         if str(new) in table.stored.partitions:
             raise execution_error(f"Unable to rename partition. Partition already exists: {new}")
         table.authorize("glue:UpdatePartition")
-        table.stored.update_partition(old, {**partition, "Values": new})  # type: ignore[arg-type]
+        table.stored.update_partition(old, {**partition, "Values": new})  # type: ignore[arg-type]  # moto's own is replaced, or has no types
         return nothing()
 
 

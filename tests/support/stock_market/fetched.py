@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition, codec
+from kafka import TopicPartition, codec
 from kafka.consumer.fetcher import CompletedFetch, Fetcher
 from kafka.consumer.subscription_state import SubscriptionState
 from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.record.util import calc_crc32c
 
 from stock_market.kafka.raw_fetches import BatchPartitionRecords
-from stock_market.kafka.unpacking import DEFAULT_LIMIT
-from stock_market.logs import Log
 
-_log = Log("raw_fetches")
-_PLACE = TopicPartition("check", 0)
+PLACE = TopicPartition("check", 0)
 _TIME_MS = 1_767_225_600_000
 _ATTRIBUTES, _CONTROL, _APPEND_TIME = 21, 0x20, 0x08
 _CODECS = {
@@ -147,8 +144,8 @@ def read(kind: type, case: Case) -> tuple[list[Any], int]:
     """
     options = {"enable_auto_commit": False, "isolation_level": "read_committed", "metrics": None}
     subscriptions = SubscriptionState()
-    subscriptions.assign_from_user([_PLACE])
-    subscriptions.seek(_PLACE, case.fetch_offset)
+    subscriptions.assign_from_user([PLACE])
+    subscriptions.seek(PLACE, case.fetch_offset)
     fetcher = Fetcher(SimpleNamespace(_manager=SimpleNamespace(_net=None)), subscriptions, **options)
     fetcher.PartitionRecords = kind
     aborted = [SimpleNamespace(producer_id=producer, first_offset=offset) for producer, offset in case.aborted]
@@ -160,13 +157,13 @@ def read(kind: type, case: Case) -> tuple[list[Any], int]:
         records=case.data,
         aborted_transactions=aborted,
     )
-    fetcher._completed_fetches.append(CompletedFetch(_PLACE, case.fetch_offset, 12, data, None))
+    fetcher._completed_fetches.append(CompletedFetch(PLACE, case.fetch_offset, 12, data, None))
     found: list[Any] = []
     for _ in range(100):
-        found += fetcher.fetched_records(10)[0].get(_PLACE, [])
+        found += fetcher.fetched_records(10)[0].get(PLACE, [])
         if not fetcher._next_partition_records:
             break
-    return found, int(subscriptions.assignment[_PLACE].position.offset)
+    return found, int(subscriptions.assignment[PLACE].position.offset)
 
 
 def difference() -> str:
@@ -184,28 +181,3 @@ def difference() -> str:
         if next_offset != public_next:
             return f"{name}: would read on from {next_offset} instead of {public_next}"
     return ""
-
-
-def use_batches(
-    consumer: KafkaConsumer, compare: Callable[[], str] = difference, *, unpacked_limit: int = DEFAULT_LIMIT
-) -> bool:
-    """Makes the consumer's `poll` give blocks, of which its `max_records` then counts, if that can be trusted.
-
-    Args:
-        consumer: the consumer.
-        compare: tells a difference to the public way.
-        unpacked_limit: bytes that a batch may have when unpacked.
-
-    Returns:
-        whether it does so now; if not, a warning has said why, and `poll` gives records as ever.
-    """
-    try:
-        reason = compare()
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-    if reason:
-        _log.warning("batches_not_read_whole", reason=reason, advice="single records are read, several times slower")
-        return False
-    BatchPartitionRecords.unpacked_limit = unpacked_limit
-    consumer._fetcher.PartitionRecords = BatchPartitionRecords
-    return True
