@@ -67,7 +67,7 @@ RETURN = r"""
 resources:
   description: >-
     What was found, in the order in which it can be deleted. C(kind) is glue-crawler, glue-database, athena-workgroup,
-    instance, elastic-ip, volume, network-interface, vpc-endpoint, security-group, subnet, route-table,
+    instance, nat-gateway, elastic-ip, volume, network-interface, vpc-endpoint, security-group, subnet, route-table,
     internet-gateway, vpc, key-pair, instance-profile, role, user, policy, ssm-parameter, budget, bucket or other;
     those of EC2 have C(vpc_id), C(cidr), C(address) and C(attached_to) too.
   returned: always
@@ -107,10 +107,12 @@ VANISHED = {
 }
 NOT_TERMINATED = ["pending", "running", "stopping", "stopped", "shutting-down"]
 GONE = {"deleting", "deleted"}
+# A NAT gateway that is being deleted holds its address and subnet; one that failed holds nothing, and AWS removes it.
+NAT_NOT_GONE = ["pending", "available", "deleting"]
 
 # What the services were asked themselves, by the part of the ARN after the account: there the tagging API has no say.
 ASKED_ITSELF = {
-    "ec2": (*(f"{kind}/" for kind in EC2_KINDS), "elastic-ip/", "instance/"),
+    "ec2": (*(f"{kind}/" for kind in EC2_KINDS), "elastic-ip/", "instance/", "natgateway/"),
     "s3": ("",),
     "iam": ("role/", "instance-profile/", "user/", "policy/"),
     "glue": ("crawler/", "database/"),
@@ -161,6 +163,9 @@ def find_ec2(client: Client, tags: Tags) -> Iterator[Resource]:
     for reservation in pages(client, "describe_instances", "Reservations", Filters=there):
         for entry in reservation["Instances"]:
             yield describe_ec2("instance", entry, "InstanceId")
+    not_gone = [*filters, {"Name": "state", "Values": NAT_NOT_GONE}]
+    for entry in pages(client, "describe_nat_gateways", "NatGateways", Filter=not_gone):
+        yield describe_ec2("nat-gateway", entry, "NatGatewayId")
     for kind, (operation, key, identifier) in EC2_KINDS.items():
         for entry in pages(client, operation, key, Filters=filters):
             if str(entry.get("State")).lower() not in GONE:

@@ -8,7 +8,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from tests.local_cloud.ec2.test_nat_gateways import REPLACED as NAT_REPLACED
 from tests.support.local_cloud.sent import check_before_moto
+
+from local_cloud.ec2 import nat_gateways as ec2_nat_gateways
 
 REGION = "us-east-1"
 
@@ -28,5 +31,9 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
         check_before_moto(made)
         return made
 
+    for owner, names in NAT_REPLACED:
+        for name in names:
+            monkeypatch.setattr(owner, name, getattr(owner, name))
+    ec2_nat_gateways.install()
     with mock_aws():
         yield client

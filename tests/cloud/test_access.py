@@ -47,7 +47,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostlessCloud]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("PATH", f"{TOOLS}:{os.environ['PATH']}")
-        keys: dict[str, Any] = {"closed": operator(running, "up"), "open": {}}
+        keys: dict[str, Any] = {"closed": operator(running, "up", **CLOSED), "open": {}}
         with ThreadPoolExecutor() as pool:
             for done in pool.map(
                 lambda given: running.play(CLOUD, given[0], "-e", PAIR, *given[1:], **keys[given[0]]), WANTED
@@ -56,12 +56,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostlessCloud]:
         yield running
 
 
-def operator(cloud: HostlessCloud, verb: str) -> dict[str, str]:
-    """The key of a user with the verb's policies for `closed`, without what only AWS can judge, and nothing more."""
+def operator(cloud: HostlessCloud, verb: str, **own: Any) -> dict[str, str]:
+    """The key of a user with the verb's policies, without what only AWS can judge, and nothing more."""
     iam, name = cloud.client("iam"), f"operator-{verb}"
     iam.create_user(UserName=name)
     for policy in VERBS[verb]:
-        document = json.dumps(proven(operator_policy(policy, **CLOSED)))
+        document = json.dumps(proven(operator_policy(policy, **own)))
         made = iam.create_policy(PolicyName=f"{name}-{policy}", PolicyDocument=document)
         iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
     key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -215,7 +215,7 @@ def test_instances_whose_agent_never_answers_end_the_run_with_what_to_read(cloud
 
 def test_the_teardown_leaves_nothing(cloud: HostlessCloud) -> None:
     assert {one["kind"] for one in resources(cloud, "closed")} >= {"role", "instance-profile", "instance"}
-    key = operator(cloud, "down")
+    key = operator(cloud, "down", **CLOSED)
     done = cloud.play(TEARDOWN, "closed", "-e", "teardown_confirm=true", "-e", "purge_data=true", *SSM, **key)
     assert done.returncode == 0, done.stdout
     assert resources(cloud, "closed") == []

@@ -11,6 +11,7 @@ from botocore import exceptions as boto_errors
 from moto.budgets.responses import BudgetsResponse
 from tests.cloud.modules import load
 
+from local_cloud import lag
 from local_cloud.api import budgets
 
 search = load("tagged_resources_info")
@@ -70,7 +71,12 @@ def make(clients: Clients, name: str, tags: dict[str, str]) -> None:
         SubnetId=subnet["Subnet"]["SubnetId"],
         TagSpecifications=[*tagged("instance", tags), *tagged("volume", tags)],
     )
-    ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", tags))
+    address = ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", tags))
+    ec2.create_nat_gateway(
+        SubnetId=subnet["Subnet"]["SubnetId"],
+        AllocationId=address["AllocationId"],
+        TagSpecifications=tagged("natgateway", tags),
+    )
     iam.create_role(RoleName=f"{name}-instance", AssumeRolePolicyDocument=json.dumps(TRUST), Tags=listed(tags))
     iam.create_instance_profile(InstanceProfileName=f"{name}-instance", Tags=listed(tags))
     iam.create_user(UserName=f"{name}-analyst", Tags=listed(tags))
@@ -96,7 +102,7 @@ def kinds(found: list[dict[str, Any]]) -> list[str]:
 
 
 ALL = [
-    *("glue-crawler", "glue-database", "athena-workgroup", "instance", "elastic-ip", "volume"),
+    *("glue-crawler", "glue-database", "athena-workgroup", "instance", "nat-gateway", "elastic-ip", "volume"),
     *("vpc-endpoint", "security-group"),
     *("subnet", "route-table", "internet-gateway", "vpc", "key-pair", "instance-profile", "role"),
     *("user", "policy", "bucket"),
@@ -129,6 +135,16 @@ def test_another_deployments_resources_are_not_found_even_if_their_names_begin_a
     make(clients, "mine-too", OTHERS)
     assert search.find(clients, TAGS, "mine-", ["mine-too-data"]) == []
     assert kinds(search.find(clients, OTHERS, "mine-too-", [])) == ALL
+
+
+def test_a_nat_gateway_is_there_until_it_is_deleted(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lag, "clock", lambda: 0.0)
+    make(clients, "mine", TAGS)
+    gateway = next(found for found in search.find(clients, TAGS, "mine-", []) if found["kind"] == "nat-gateway")
+    clients("ec2").delete_nat_gateway(NatGatewayId=gateway["id"])
+    assert "nat-gateway" in kinds(search.find(clients, TAGS, "mine-", []))
+    monkeypatch.setattr(lag, "clock", lambda: lag.SECONDS)
+    assert "nat-gateway" not in kinds(search.find(clients, TAGS, "mine-", []))
 
 
 def test_a_terminated_instance_is_gone_with_its_volume(clients: Clients) -> None:

@@ -82,6 +82,16 @@ def test_readers_outside_pay_for_traffic_out() -> None:
     )
 
 
+def test_private_subnets_pay_for_nat_gateways_in_place_of_the_instances_addresses() -> None:
+    public = {item.name for item in bill.items(costs(instances=CLUSTER), TABLE)}
+    private = costs(instances=CLUSTER, nat_gateways=3)
+    more = {"NAT gateways", "GB through the NAT gateways", "Elastic IPs of the NAT gateways"}
+    assert {item.name for item in bill.items(private, TABLE)} == public - {"Elastic IPs"} | more
+    assert month("NAT gateways", private) == pytest.approx(3 * 0.052 * 730)
+    assert month("GB through the NAT gateways", private) == pytest.approx(5 * 2 * 0.052)
+    assert month("Elastic IPs of the NAT gateways", private) == pytest.approx(3 * 0.005 * 730)
+
+
 def test_a_month_above_the_budget_is_one_sentence_with_the_largest_items() -> None:
     whole = bill.total(bill.items(costs(), TABLE))
     assert bill.faults(costs(), whole + 0.01, TABLE) == []

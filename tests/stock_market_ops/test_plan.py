@@ -123,6 +123,15 @@ def test_a_running_deployment_needs_nothing_more_of_a_quota_that_is_used_up() ->
     assert judge.obstacles(there) == []
 
 
+def test_private_subnets_need_an_elastic_ip_for_each_nat_gateway_only() -> None:
+    quotas = {"elastic_ips": quota(5, 4)}
+    there = facts(costs=costs(nat_gateways=1), instances=nodes("t3.small", "t3.small"), quotas=quotas)
+    assert judge.obstacles(there) == []
+    assert "private: no instance has a public address" in screen.render(there, prices.load(), [])
+    (sentence,) = judge.obstacles(facts(costs=costs(nat_gateways=2), elastic_ip=False, quotas=quotas))
+    assert "has 4 and needs 2 more" in sentence
+
+
 def test_a_name_that_something_else_has_is_in_the_way() -> None:
     (sentence,) = judge.obstacles(facts(names=[{"kind": "key-pair", "name": "mine", "state": "taken"}]))
     assert sentence.startswith("The key pair mine is there already")

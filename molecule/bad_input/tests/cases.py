@@ -42,4 +42,21 @@ ACCESS = [
         "stock_market_access is 'telnet': the instances are reached by ssh or by ssm (Session Manager).",
         {"stock_market_access": "telnet"},
     ),
+    Case(
+        "subnets that there are not",
+        "stock_market_subnets is 'hidden': the instances' subnets are public or private.",
+        {"stock_market_subnets": "hidden"},
+    ),
+    Case(
+        "private subnets that nothing reaches",
+        "stock_market_subnets is private, and stock_market_access is ssh: nothing outside reaches instances in private "
+        "subnets, so SSH goes through Session Manager (STOCK_MARKET_ACCESS=ssm).",
+        environment={"STOCK_MARKET_SUBNETS": "private"},
+    ),
+    Case(
+        "a number of NAT gateways that there is not",
+        "network_nat_gateways is 'two': private subnets share one NAT gateway (one) or have one in each zone "
+        "(per_zone).",
+        {"network_nat_gateways": "two"},
+    ),
 ]

@@ -41,6 +41,7 @@ WRITES: Mapping[str, frozenset[str]] = {
             *("ModifyInstanceAttribute", "ModifyInstanceMetadataOptions", "ModifyNetworkInterfaceAttribute"),
             "ModifyInstanceCreditSpecification",
             *("CreateVpcEndpoint", "ModifyVpcEndpoint", "DeleteVpcEndpoints"),
+            *("CreateNatGateway", "DeleteNatGateway"),
             *("AssociateIamInstanceProfile", "DisassociateIamInstanceProfile"),
             "ReplaceIamInstanceProfileAssociation",
             *("CreateTags", "DeleteTags", "DeleteVolume", "DeleteNetworkInterface"),

@@ -22,6 +22,7 @@ from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 
 from local_cloud import lag
+from local_cloud.ec2 import nat_gateways as ec2_nat_gateways
 from local_cloud.lag import Remembered
 from local_cloud.moto_patch import Ec2Error, replace
 
@@ -52,6 +53,7 @@ def _use(interface: NetworkInterface) -> _Use:
 
 
 def _uses(backend: EC2Backend) -> Iterator[_Use]:
+    ec2_nat_gateways.settle(backend)
     for interface in list(backend.enis.values()):
         yield _use(interface)
     for _, use in _lingering.items():

@@ -20,6 +20,7 @@ from local_cloud.ec2 import dependencies as ec2_dependencies
 from local_cloud.ec2 import endpoints as ec2_endpoints
 from local_cloud.ec2 import instances as ec2_instances
 from local_cloud.ec2 import list_lag as ec2_list_lag
+from local_cloud.ec2 import nat_gateways as ec2_nat_gateways
 from local_cloud.ec2.address_pool import AddressPool
 from local_cloud.ec2.machines import Machines
 from local_cloud.moto_patch import replace
@@ -38,6 +39,7 @@ def install(machines: Machines, pool: AddressPool) -> None:
     ec2_addresses.install(machines, pool)
     ec2_credits.install()
     ec2_endpoints.install()
+    ec2_nat_gateways.install()
     ec2_list_lag.install()
     ec2_dependencies.install()
     ec2_instances.install(machines)

@@ -59,8 +59,20 @@ def _standing(costs: Costs, table: Table, prices: RegionPrices) -> Iterator[Item
                 yield Item(f"CPU credits of {name} at full load", count, surplus)
     count = len(costs.instances)
     yield Item(f"volumes gp3, {costs.volume_gib} GiB each", count, prices.gp3_gib_month * costs.volume_gib * count)
+    if costs.nat_gateways:
+        yield from _nat_gateways(costs, table, prices)
+        return
     address = "Elastic IPs" if costs.elastic_ip else "public IPv4 addresses"
     yield Item(address, count, prices.public_ipv4_hour * count * usage.HOURS_A_MONTH)
+
+
+def _nat_gateways(costs: Costs, table: Table, prices: RegionPrices) -> Iterator[Item]:
+    """Return what private subnets cost in place of the instances' public addresses."""
+    count = costs.nat_gateways
+    yield Item("NAT gateways", count, prices.nat_hour * count * usage.HOURS_A_MONTH)
+    moved = table.nat_gb_instance_month * len(costs.instances)
+    yield Item("GB through the NAT gateways", round(moved), moved * prices.nat_gb)
+    yield Item("Elastic IPs of the NAT gateways", count, prices.public_ipv4_hour * count * usage.HOURS_A_MONTH)
 
 
 def _stream(costs: Costs, prices: RegionPrices) -> Iterator[Item]:

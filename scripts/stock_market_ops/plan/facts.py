@@ -135,7 +135,10 @@ class Use(msgspec.Struct, frozen=True):
 
 
 class Costs(msgspec.Struct, frozen=True):
-    """What a month's bill follows from; `cpu_credits` is standard or unlimited."""
+    """What a month's bill follows from; `cpu_credits` is standard or unlimited.
+
+    With `nat_gateways` the instances are in private subnets, without public addresses; 0 are public subnets.
+    """
 
     region: str
     instances: list[Declared]
@@ -144,6 +147,7 @@ class Costs(msgspec.Struct, frozen=True):
     cpu_credits: str
     stream: Stream
     use: Use
+    nat_gateways: int = 0
 
 
 class Facts(msgspec.Struct, frozen=True):

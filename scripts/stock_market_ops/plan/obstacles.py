@@ -27,10 +27,10 @@ def needed(facts: Facts) -> dict[str, int | None]:
     stopped = [there for there in facts.existing if there.state in ("stopping", "stopped")]
     types = [instance.type for instance in new] + [there.type for there in stopped]
     known = all(name in facts.instance_types for name in types)
-    missing_addresses = max(0, len(facts.instances) - facts.resources.count("elastic-ip"))
+    addresses = facts.costs.nat_gateways or (len(facts.instances) if facts.elastic_ip else 0)
     return {
         "vcpus": sum(facts.instance_types[name].vcpus for name in types) if known else None,
-        "elastic_ips": missing_addresses if facts.elastic_ip else 0,
+        "elastic_ips": max(0, addresses - facts.resources.count("elastic-ip")),
         "vpcs": 0 if "vpc" in facts.resources else 1,
     }
 

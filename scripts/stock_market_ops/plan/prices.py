@@ -26,6 +26,8 @@ class RegionPrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     large: dict[str, float]
     gp3_gib_month: float
     public_ipv4_hour: float
+    nat_hour: float
+    nat_gb: float
     s3_gib_month: float
     s3_put_thousand: float
     s3_get_thousand: float
@@ -54,6 +56,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         crawl_dpus: DPUs that a crawl is reckoned with.
         crawl_hours: the least that a crawl is billed for.
         crawl_log_bytes: what a crawl writes to its log.
+        nat_gb_instance_month: what an instance moves through its NAT gateway in a month.
         surplus_vcpus: of a burstable size, the vCPUs above its baseline.
         regions: prices by region.
     """
@@ -64,6 +67,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crawl_dpus: float
     crawl_hours: float
     crawl_log_bytes: int
+    nat_gb_instance_month: float
     surplus_vcpus: dict[str, float]
     regions: dict[str, RegionPrices]
 

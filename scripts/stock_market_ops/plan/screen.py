@@ -46,6 +46,8 @@ def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator
         label = ""
     if facts.access == "ssm":
         yield _line("access", "SSH through Session Manager; no inbound port for it")
+    if facts.costs.nat_gateways:
+        yield _line("subnets", "private: no instance has a public address; Kafka's clients need a way into the VPC")
     label = "replay"
     for line in facts.market_data:
         yield _line(label, line)

@@ -53,9 +53,10 @@ def look(deployment: Deployment) -> KafkaView:
         raise KafkaProbeError(f"The brokers cannot be asked: {error}; run `make up`, which writes it again.") from error
     except KafkaError as error:
         reason = security.explain(error, kafka, began)
+        public = any(instance.public_address for instance in deployment.instances)
+        see = "the security group" if public else "the security group, and this machine's way into the VPC"
         raise KafkaProbeError(
-            f"No full answer from the brokers at {deployment.bootstrap_servers}: {reason}; "
-            "see kafka.service and the security group."
+            f"No full answer from the brokers at {deployment.bootstrap_servers}: {reason}; see kafka.service and {see}."
         ) from error
     finally:
         if admin is not None:

@@ -56,6 +56,15 @@ def test_what_is_made_is_judged_by_the_tags_of_the_request_and_what_is_there_by_
     }
 
 
+def test_a_nat_gateway_is_judged_with_the_address_and_the_subnet_that_it_takes() -> None:
+    form = {"AllocationId": "eipalloc-1", "SubnetId": "subnet-1", "ConnectivityType": "public"}
+    taken = [f"{EC2}:{kind}" for kind in ("elastic-ip/eipalloc-1", "subnet/subnet-1", "natgateway/*")]
+    assert judged("CreateNatGateway", form) == [("ec2:CreateNatGateway", resource) for resource in taken]
+    assert judged("DeleteNatGateway", {"NatGatewayId": "nat-1"}) == [
+        ("ec2:DeleteNatGateway", f"{EC2}:natgateway/nat-1")
+    ]
+
+
 @pytest.mark.parametrize(
     ("action", "form"),
     [

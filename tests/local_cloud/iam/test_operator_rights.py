@@ -98,11 +98,11 @@ def test_without_any_one_action_or_resource_a_verb_is_refused(world: World, name
     )
 
 
-@pytest.mark.parametrize("access", ["ssh", "ssm"])
+@pytest.mark.parametrize(("access", "subnets"), [("ssh", "public"), ("ssm", "private")])
 @pytest.mark.parametrize("name", POLICIES)
-def test_a_policy_of_the_longest_name_fits_into_a_managed_policy(name: str, access: str) -> None:
+def test_a_policy_of_the_longest_name_fits_into_a_managed_policy(name: str, access: str, subnets: str) -> None:
     longest = {"stock_market_deployment": LONGEST_NAME, "stock_market_region": LONGEST_REGION}
-    policy = operator_policy(name, stock_market_access=access, **longest)
+    policy = operator_policy(name, stock_market_access=access, stock_market_subnets=subnets, **longest)
     assert len("".join(json.dumps(policy).split())) <= MAX_CHARACTERS
 
 

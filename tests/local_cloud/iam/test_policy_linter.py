@@ -75,8 +75,8 @@ INHERENT: dict[str, set[str]] = {
 }
 # All of EC2's kinds of resources that the operator's policies mean by */*.
 EC2_KINDS = (
-    *("elastic-ip", "instance", "internet-gateway", "key-pair", "network-interface", "route-table", "security-group"),
-    *("subnet", "volume", "vpc", "vpc-endpoint"),
+    *("elastic-ip", "instance", "internet-gateway", "key-pair", "natgateway", "network-interface"),
+    *("route-table", "security-group", "subnet", "volume", "vpc", "vpc-endpoint"),
 )
 # Of their kinds of resources the call names one, and the linter asks for all of them.
 ONE_OF_SEVERAL = {"athena:ListTagsForResource", "athena:TagResource"}

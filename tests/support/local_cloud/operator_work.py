@@ -265,7 +265,7 @@ def an_analyst(cloud: Enforcing) -> None:
 
 
 def leftovers(cloud: Enforcing) -> None:
-    """What a broken run leaves behind: a volume, an interface, an address; and an instance that is protected."""
+    """What a broken run leaves behind: a volume, an interface, a NAT gateway; and an instance that is protected."""
     ec2 = cloud.operator.ec2
 
     def tagged(kind: str) -> Any:
@@ -275,7 +275,8 @@ def leftovers(cloud: Enforcing) -> None:
     subnet = ec2.describe_subnets(Filters=wanted)["Subnets"][0]["SubnetId"]
     ec2.create_volume(Size=1, AvailabilityZone=f"{REGION}a", TagSpecifications=tagged("volume"))
     ec2.create_network_interface(SubnetId=subnet, TagSpecifications=tagged("network-interface"))
-    ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))
+    address = ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
+    ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address, TagSpecifications=tagged("natgateway"))
     ec2.modify_instance_attribute(InstanceId=instance_of(cloud), DisableApiTermination={"Value": True})
     # Somebody has switched versioning on: what is in such a bucket goes version by version.
     empty(cloud, RESULTS)

@@ -24,6 +24,7 @@ DEPLOYMENT = {
     "stock_market_table": "quotes",
     "stock_market_region": "us-east-1",
     "stock_market_access": "ssh",
+    "stock_market_subnets": "public",
     "stock_market_account_id": "123456789012",
     "stock_market_partition": "aws",
     "stock_market_state_dir": "/nowhere",

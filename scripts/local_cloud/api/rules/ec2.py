@@ -96,12 +96,12 @@ RULES: Final = (
     Rule(
         "ec2 client token",
         "ec2",
-        ("RunInstances",),
+        ("CreateNatGateway", "RunInstances"),
         "ClientToken",
         lambda value, _: len(value) <= 64 and value.isascii(),
         "InvalidParameterValue",
         "Value ({value}) for parameter ClientToken is invalid. It has up to 64 ASCII characters.",
-        f"{_EC2}APIReference/API_RunInstances.html",
+        f"{_EC2}APIReference/API_RunInstances.html, API_CreateNatGateway.html",
     ),
     *tag_rules(
         "ec2", "[TagSpecifications[].Tags, Tags][][].Key", "InvalidParameterValue", f"{_EC2}UserGuide/Using_Tags.html"
