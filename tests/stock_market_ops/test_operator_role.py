@@ -106,7 +106,7 @@ def test_every_file_is_its_owners_only(state: Path) -> None:
     files = [path for path in state.rglob("*") if path.is_file()]
     assert len(files) == 8
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in state.rglob("*") if path.is_dir()} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (state, *state.rglob("*")) if path.is_dir()} == {0o700}
 
 
 def test_query_and_status_read_what_the_role_wrote(state: Path) -> None:
