@@ -26,6 +26,7 @@ from tests.support.small_cloud import COLUMNS, SmallCloud
 from local_cloud.glue import crawler as glue_crawler
 from local_cloud.s3 import keys as s3_keys
 from stock_market_ops.common import aws, partitions
+from stock_market_ops.common.deployment import ROOT
 from stock_market_ops.query import command as query
 from stock_market_ops.status import probe_cloud
 
@@ -34,7 +35,6 @@ T = TypeVar("T")
 _DAYS = 30
 _OBJECTS_AN_HOUR = 361  # 260,000 in 30 days
 _ROWS = 20
-_MODULES = ("athena_answers", "glue_crawl", "glue_hours", "s3_prefix_info")
 # What `make up` again may take in all, and `make status`.
 _UP_SECONDS, _STATUS_SECONDS = 45.0, 10.0
 
@@ -98,12 +98,11 @@ def _analyse(cloud: SmallCloud, folder: Path) -> None:
     play = {
         "hosts": "localhost",
         "gather_facts": False,
-        "module_defaults": dict.fromkeys(_MODULES, connection),
+        "module_defaults": {"glue_crawl": connection},
         "vars": {
             "stock_market_deployment": known.deployment,
-            "stock_market_data_bucket": known.data_bucket,
-            "stock_market_database": known.database,
-            "stock_market_table": known.table,
+            "stock_market_root": str(ROOT),
+            "stock_market_state_dir": str(cloud.state_root / known.deployment),
         },
         "roles": ["analyses"],
     }

@@ -2,6 +2,7 @@
 
 Operators and types of keys are those of
 https://docs.aws.amazon.com/glue/latest/webapi/API_GetPartitions.html
+moto 5.2's filter takes no NOT, `!=`, quoted key or typed literal, and fails at a NULL.
 """
 
 from __future__ import annotations
