@@ -153,7 +153,7 @@ test-debian-13: system venv-test  ## runs the scenario default with instances of
 test-operator: system venv-test  ## tries the operator's side on Debian 13 and Python 3.13, in a container, two minutes
 	tests/operator_side.sh
 
-test-linear: system venv-test  ## runs the pipeline under Ansible's own strategy, without Mitogen, ten minutes
+test-linear: system venv-test  ## runs the pipeline under Ansible's own strategy, without Mitogen
 	tests/linear.sh
 
 test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 35 shells

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole pipeline under Ansible's own strategy `linear`, with Mitogen uninstalled: creates a deployment from a copy of the checkout, runs
-# again and expects that nothing changes, and removes it. `make test-linear` runs it, as root, ten minutes.
+# again and expects that nothing changes, and removes it. `make test-linear` runs it, as root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export STOCK_MARKET_DEPLOYMENT=sm-linear
