@@ -86,6 +86,8 @@ OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 DEFAULT_DEPLOYMENT = "stock-market"
 UTF_8 = "C.UTF-8"
 LONGEST_TMPDIR = 107 - len("/mitogen_unix_xxxxxxxx.sock")
+# What the bundle uses of the collections in the package ansible; ansible.cfg looks for no others.
+COLLECTIONS = ("amazon.aws", "ansible.posix", "community.aws", "community.crypto", "community.general")
 # How each line begins that says what was put aside.
 SAYING = "This shell's "
 
@@ -394,11 +396,18 @@ def loopback(endpoint: str) -> str:
 
 
 def install() -> None:
-    """Write operator_shell.pth into this Python's site-packages."""
+    """Write operator_shell.pth into this Python's site-packages, and link the collections in .venv/collections."""
     # Python reads it in the encoding of the shell's locale, which may be ASCII where the path is not.
     folder = os.fsencode(Path(__file__).resolve().parent)
     text = f"import os, sys; sys.path.append(os.fsdecode({folder!r})); import operator_shell; operator_shell.settle()\n"
-    (Path(sysconfig.get_path("purelib")) / "operator_shell.pth").write_text(text, encoding="ascii")
+    packages = Path(sysconfig.get_path("purelib"))
+    (packages / "operator_shell.pth").write_text(text, encoding="ascii")
+    for name in COLLECTIONS:
+        place = Path("ansible_collections", *name.split("."))
+        link = Path(sys.prefix) / "collections" / place
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(packages / place)
 
 
 if __name__ == "__main__":

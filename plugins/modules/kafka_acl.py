@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: everything that one principal may do in Kafka."""
+"""Ansible module: everything that some principals may do in Kafka."""
 
 from __future__ import annotations
 
@@ -28,51 +28,57 @@ with contextlib.suppress(ImportError):
 
 DOCUMENTATION = r"""
 module: kafka_acl
-short_description: Declare exactly what a principal may do in Kafka
+short_description: Declare exactly what principals may do in Kafka
 description:
-  - Creates the access-control bindings of the principal that are missing, and deletes the principal's others, those for
-    other hosts and those that deny among them. Bindings of other principals are not touched.
+  - Creates each principal's missing access-control bindings, and deletes the principal's others, those for other hosts
+    and those that deny among them. Bindings of other principals are not touched.
   - All bindings allow, from every host.
 requirements: [kafka-python >= 3.0]
 options:
-  principal: {description: "Whose bindings, as C(User:name).", type: str, required: true}
-  bindings:
-    description: All that the principal may do. An empty list takes everything away.
+  principals:
+    description: The principals, in the order in which they are changed.
     type: list
     elements: dict
     required: true
     suboptions:
-      resource_type:
-        description: What kind of thing.
-        type: str
-        choices: [topic, group, cluster, transactional_id]
-        required: true
-      resource_name:
-        description: Which one; C(*) is every one, and C(cluster) is called C(kafka-cluster).
-        type: str
-        required: true
-      pattern:
-        description: Whether the name is the resource's own, or what the names of the resources begin with.
-        type: str
-        choices: [literal, prefixed]
-        default: literal
-      operations:
-        description: What may be done, such as C(read), C(write), C(describe).
+      principal: {description: "Whose bindings, as C(User:name).", type: str, required: true}
+      bindings:
+        description: All that the principal may do. An empty list takes everything away.
         type: list
-        elements: str
+        elements: dict
         required: true
-        choices:
-          - all
-          - read
-          - write
-          - create
-          - delete
-          - alter
-          - describe
-          - cluster_action
-          - describe_configs
-          - alter_configs
-          - idempotent_write
+        suboptions:
+          resource_type:
+            description: What kind of thing.
+            type: str
+            choices: [topic, group, cluster, transactional_id]
+            required: true
+          resource_name:
+            description: Which one; C(*) is every one, and C(cluster) is called C(kafka-cluster).
+            type: str
+            required: true
+          pattern:
+            description: Whether the name is the resource's own, or what the names of the resources begin with.
+            type: str
+            choices: [literal, prefixed]
+            default: literal
+          operations:
+            description: What may be done, such as C(read), C(write), C(describe).
+            type: list
+            elements: str
+            required: true
+            choices:
+              - all
+              - read
+              - write
+              - create
+              - delete
+              - alter
+              - describe
+              - cluster_action
+              - describe_configs
+              - alter_configs
+              - idempotent_write
 extends_documentation_fragment: [kafka]
 author: stock-market
 """
@@ -80,10 +86,11 @@ author: stock-market
 EXAMPLES = r"""
 - name: Let the consumer read its topic in its group, and nothing else
   kafka_acl:
-    principal: User:consumer
-    bindings:
-      - {resource_type: topic, resource_name: stock-quotes, operations: [read, describe]}
-      - {resource_type: group, resource_name: stock-consumer, operations: [read]}
+    principals:
+      - principal: User:consumer
+        bindings:
+          - {resource_type: topic, resource_name: stock-quotes, operations: [read, describe]}
+          - {resource_type: group, resource_name: stock-consumer, operations: [read]}
     bootstrap_servers: [203.0.113.7:9092]
     security_protocol: SASL_SSL
     ca_file: /home/me/stock-market/ca.pem
@@ -109,21 +116,20 @@ OPERATIONS = (
     "alter_configs",
     "idempotent_write",
 )
+BINDING: dict[str, dict[str, Any]] = {
+    "resource_type": {"type": "str", "choices": ["topic", "group", "cluster", "transactional_id"], "required": True},
+    "resource_name": {"type": "str", "required": True},
+    "pattern": {"type": "str", "choices": ["literal", "prefixed"], "default": "literal"},
+    "operations": {"type": "list", "elements": "str", "choices": list(OPERATIONS), "required": True},
+}
 SPEC: dict[str, dict[str, Any]] = {
-    "principal": {"type": "str", "required": True},
-    "bindings": {
+    "principals": {
         "type": "list",
         "elements": "dict",
         "required": True,
         "options": {
-            "resource_type": {
-                "type": "str",
-                "choices": ["topic", "group", "cluster", "transactional_id"],
-                "required": True,
-            },
-            "resource_name": {"type": "str", "required": True},
-            "pattern": {"type": "str", "choices": ["literal", "prefixed"], "default": "literal"},
-            "operations": {"type": "list", "elements": "str", "choices": list(OPERATIONS), "required": True},
+            "principal": {"type": "str", "required": True},
+            "bindings": {"type": "list", "elements": "dict", "required": True, "options": BINDING},
         },
     },
 }
@@ -238,11 +244,18 @@ def main() -> None:
     """Run the module."""
     module = kafka_admin.make_module(SPEC)
     options = module.params
-    if not options["principal"].startswith("User:") or options["principal"] == "User:":
-        module.fail_json(msg=f"{options['principal']!r} is no principal; say User:name.")
-    with kafka_admin.admin_client(module, f"the principal {options['principal']}") as admin:
-        result = Principal(admin, options).apply(module.check_mode)
-    module.exit_json(**result)
+    names = [principal["principal"] for principal in options["principals"]]
+    for name in names:
+        if not name.startswith("User:") or name == "User:":
+            module.fail_json(msg=f"{name!r} is no principal; say User:name.")
+    with kafka_admin.admin_client(module, f"the principals {', '.join(names)}") as admin:
+        results = [Principal(admin, {**options, **one}).apply(module.check_mode) for one in options["principals"]]
+    module.exit_json(
+        changed=any(result["changed"] for result in results),
+        created=[binding for result in results for binding in result["created"]],
+        deleted=[binding for result in results for binding in result["deleted"]],
+        diff=[result["diff"] for result in results],
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: a Kafka user, who proves who they are by SCRAM-SHA-512."""
+"""Ansible module: Kafka users, who prove who they are by SCRAM-SHA-512."""
 
 from __future__ import annotations
 
@@ -22,22 +22,28 @@ with contextlib.suppress(ImportError):
 
 DOCUMENTATION = r"""
 module: kafka_user
-short_description: Give a Kafka user a password, or take the user away
+short_description: Give Kafka users passwords, or remove users
 description:
-  - Writes the user's credential for SCRAM-SHA-512 from the password, and waits until every bootstrap server that
+  - Writes each user's credential for SCRAM-SHA-512 from the password, and waits until every bootstrap server that
     answers takes it.
   - Kafka keeps no password, so whether the user has this one already is proven by logging in with it. Only where a
     broker refuses that, or where the number of iterations differs, is a credential written.
   - Needs C(security_protocol=SASL_SSL), for without it nobody can log in.
 requirements: [kafka-python >= 3.0]
 options:
-  name: {description: The user's name., type: str, required: true}
-  password: {description: The user's password. Needed where the user is to be present., type: str}
-  iterations:
-    description: How often the password is hashed. Kafka takes 4096 to 16384.
-    type: int
-    default: 4096
-  state: {description: Whether the user is to be there., type: str, choices: [present, absent], default: present}
+  users:
+    description: The users, in the order in which they are changed.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name: {description: The user's name., type: str, required: true}
+      password: {description: The user's password. Required for a user that is present., type: str}
+      iterations:
+        description: How often the password is hashed. Kafka takes 4096 to 16384.
+        type: int
+        default: 4096
+      state: {description: Whether the user exists., type: str, choices: [present, absent], default: present}
 extends_documentation_fragment: [kafka]
 author: stock-market
 """
@@ -45,8 +51,7 @@ author: stock-market
 EXAMPLES = r"""
 - name: Give the producer its password
   kafka_user:
-    name: producer
-    password: "{{ producer_password }}"
+    users: [{name: producer, password: "{{ producer_password }}"}]
     bootstrap_servers: [203.0.113.7:9092]
     security_protocol: SASL_SSL
     ca_file: /home/me/stock-market/ca.pem
@@ -54,15 +59,21 @@ EXAMPLES = r"""
     sasl_password: "{{ operator_password }}"
 """
 
-RETURN = r"""
-iterations: {description: How often the password is hashed now., type: int, returned: when the user is present}
-"""
+RETURN = "{}"
 
 SPEC: dict[str, dict[str, Any]] = {
-    "name": {"type": "str", "required": True},
-    "password": {"type": "str", "no_log": True},
-    "iterations": {"type": "int", "default": 4096},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "users": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "password": {"type": "str", "no_log": True},
+            "iterations": {"type": "int", "default": 4096},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        "required_if": [("state", "present", ("password",))],
+    },
 }
 LEAST_ITERATIONS = 4096
 MOST_ITERATIONS = 16384
@@ -127,7 +138,7 @@ class User:
             mechanism, password = ScramMechanism.SCRAM_SHA_512, self.options["password"]
             self.alter(UserScramCredentialUpsertion(self.name, mechanism, password, iterations=wanted))
             self.wait()
-        return self.result(before, self.text(wanted, "as given")) | {"iterations": wanted}
+        return self.result(before, self.text(wanted, "as given"))
 
     def remove(self, iterations: int | None, check_mode: bool) -> dict[str, Any]:
         """Take the credential away; the brokers hear of it a moment later, and who is connected stays connected."""
@@ -179,19 +190,19 @@ class User:
 
 def main() -> None:
     """Run the module."""
-    module = kafka_admin.make_module(SPEC, required_if=[("state", "present", ("password",))])
+    module = kafka_admin.make_module(SPEC)
     options = module.params
+    names = ", ".join(user["name"] for user in options["users"])
     if options["security_protocol"] == "PLAINTEXT":
-        module.fail_json(
-            msg=f"Nobody logs in over PLAINTEXT, so the user {options['name']} makes no sense; say SASL_SSL."
-        )
-    if not LEAST_ITERATIONS <= options["iterations"] <= MOST_ITERATIONS:
-        module.fail_json(
-            msg=f"Kafka takes {LEAST_ITERATIONS} to {MOST_ITERATIONS} iterations, not {options['iterations']}."
-        )
-    with kafka_admin.admin_client(module, f"the user {options['name']}") as admin:
-        result = User(admin, options).apply(module.check_mode)
-    module.exit_json(**result)
+        module.fail_json(msg=f"Nobody logs in over PLAINTEXT, so users ({names}) make no sense; say SASL_SSL.")
+    for user in options["users"]:
+        if not LEAST_ITERATIONS <= user["iterations"] <= MOST_ITERATIONS:
+            module.fail_json(
+                msg=f"Kafka takes {LEAST_ITERATIONS} to {MOST_ITERATIONS} iterations, not {user['iterations']}."
+            )
+    with kafka_admin.admin_client(module, f"users ({names})") as admin:
+        results = [User(admin, {**options, **user}).apply(module.check_mode) for user in options["users"]]
+    module.exit_json(changed=any(result["changed"] for result in results), diff=[result["diff"] for result in results])
 
 
 if __name__ == "__main__":

@@ -171,14 +171,14 @@ def test_acls_come_back_and_missing_users_are_named(secured_kafka: Broker, run: 
     user = f"user-{uuid.uuid4().hex[:8]}"
     connection = as_user(secured_kafka)
     binding = {"resource_type": "topic", "resource_name": user, "pattern": "prefixed", "operations": ["read"]}
-    run("kafka_acl", principal=f"User:{user}", bindings=[binding], **connection)
-    run("kafka_user", name=user, password="a" * 32, **connection)
+    run("kafka_acl", principals=[{"principal": f"User:{user}", "bindings": [binding]}], **connection)
+    run("kafka_user", users=[{"name": user, "password": "a" * 32}], **connection)
     snapshot = json.loads(json.dumps(run("kafka_snapshot", **connection)["snapshot"]))
     assert snapshot["users"][user] == [{"mechanism": "SCRAM-SHA-512", "iterations": 4096}]
     assert not run("kafka_restore", snapshot=snapshot, **connection)["changed"]
 
-    run("kafka_acl", principal=f"User:{user}", bindings=[], **connection)
-    run("kafka_user", name=user, state="absent", **connection)
+    run("kafka_acl", principals=[{"principal": f"User:{user}", "bindings": []}], **connection)
+    run("kafka_user", users=[{"name": user, "state": "absent"}], **connection)
     eventually(lambda: user not in run("kafka_snapshot", **connection)["snapshot"]["users"], "the user is gone")
     planned = run("kafka_restore", _check=True, snapshot=snapshot, **connection)
     done = run("kafka_restore", snapshot=snapshot, **connection)

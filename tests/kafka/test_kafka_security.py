@@ -160,7 +160,8 @@ class User:
         self.name = f"user-{secrets.token_hex(4)}"
 
     def apply(self, **options: Any) -> dict[str, Any]:
-        return self._run("kafka_user", name=self.name, **as_user(self._broker), **options)
+        check = options.pop("_check", False)
+        return self._run("kafka_user", users=[{"name": self.name, **options}], _check=check, **as_user(self._broker))
 
     def logs_in(self, password: str) -> bool:
         return logs_in(self._broker, self.name, password)
@@ -218,13 +219,15 @@ def test_a_user_is_taken_away_once(user: User) -> None:
 def test_what_is_wrong_with_a_users_options_is_said_in_a_sentence(
     secured_kafka: Broker, run: Run, changes: Options, words: str
 ) -> None:
-    answer = run("kafka_user", name="x", password="a-password", **(as_user(secured_kafka) | {"timeout": 1} | changes))
+    user = {"name": "x", "password": "a-password"} | {key: changes[key] for key in changes.keys() & {"iterations"}}
+    others = {key: changes[key] for key in changes.keys() - {"iterations"}}
+    answer = run("kafka_user", users=[user], **(as_user(secured_kafka) | {"timeout": 1} | others))
     assert answer["failed"]
     assert words in answer["msg"]
 
 
 def test_only_the_operator_creates_users(secured_kafka: Broker, run: Run) -> None:
-    answer = run("kafka_user", name="x", password="a-password", **as_user(secured_kafka, "producer"))
+    answer = run("kafka_user", users=[{"name": "x", "password": "a-password"}], **as_user(secured_kafka, "producer"))
     assert "the user producer may not do this on the cluster" in answer["msg"]
 
 
@@ -242,7 +245,10 @@ GROUP = {"resource_type": "group", "resource_name": "app-", "pattern": "prefixed
 
 
 def test_a_principal_has_exactly_the_bindings_that_are_declared(secured_kafka: Broker, run: Run) -> None:
-    acl = partial(run, "kafka_acl", principal="User:reader", **as_user(secured_kafka))
+    def acl(bindings: list[Options], name: str = "User:reader", **options: Any) -> dict[str, Any]:
+        principals = [{"principal": name, "bindings": bindings}]
+        return run("kafka_acl", principals=principals, **as_user(secured_kafka), **options)
+
     planned = acl(bindings=[READ, GROUP], _check=True)
     assert planned["created"] == [
         "allow describe on topic quotes",
@@ -253,14 +259,28 @@ def test_a_principal_has_exactly_the_bindings_that_are_declared(secured_kafka: B
     assert made["changed"]
     assert made["diff"] == planned["diff"]
     assert not acl(bindings=[READ, GROUP])["changed"]
-    run("kafka_acl", principal="User:other", bindings=[READ], **as_user(secured_kafka))
+    acl([READ], "User:other")
     less = acl(bindings=[READ | {"operations": ["read"]}])
     assert less["deleted"] == ["allow describe on topic quotes", "allow read on group app-*"]
     assert less["created"] == []
-    kept = run("kafka_acl", principal="User:other", bindings=[READ], **as_user(secured_kafka))
-    assert not kept["changed"]
+    assert not acl([READ], "User:other")["changed"]
     assert acl(bindings=[])["deleted"] == ["allow read on topic quotes"]
     assert not acl(bindings=[])["changed"]
+
+
+def test_many_users_and_principals_are_changed_at_once(secured_kafka: Broker, run: Run) -> None:
+    names = [f"user-{secrets.token_hex(4)}" for _ in range(2)]
+    users = [{"name": name, "password": secrets.token_hex(16)} for name in names]
+    made = run("kafka_user", users=users, **as_user(secured_kafka))
+    assert made["changed"]
+    assert [diff["before"] for diff in made["diff"]] == ["", ""]
+    users[1]["password"] = secrets.token_hex(16)
+    assert run("kafka_user", users=users, **as_user(secured_kafka))["changed"]
+    assert not run("kafka_user", users=users, **as_user(secured_kafka))["changed"]
+    assert all(logs_in(secured_kafka, user["name"], user["password"]) for user in users)
+    principals = [{"principal": f"User:{name}", "bindings": [READ]} for name in names]
+    assert len(run("kafka_acl", principals=principals, **as_user(secured_kafka))["created"]) == 4
+    assert not run("kafka_acl", principals=principals, **as_user(secured_kafka))["changed"]
 
 
 def test_a_principal_without_bindings_may_nothing(secured_kafka: Broker, run: Run) -> None:
@@ -273,10 +293,10 @@ def test_a_principal_without_bindings_may_nothing(secured_kafka: Broker, run: Ru
 
 
 def test_brokers_without_an_authorizer_are_recognized(kafka: Broker, run: Run) -> None:
-    answer = run("kafka_acl", principal="User:x", bindings=[], bootstrap_servers=[kafka.address])
+    answer = run("kafka_acl", principals=[{"principal": "User:x", "bindings": []}], bootstrap_servers=[kafka.address])
     assert "no authorizer" in answer["msg"]
 
 
 def test_a_principal_is_named_by_its_type(kafka: Broker, run: Run) -> None:
-    answer = run("kafka_acl", principal="x", bindings=[], bootstrap_servers=[kafka.address])
+    answer = run("kafka_acl", principals=[{"principal": "x", "bindings": []}], bootstrap_servers=[kafka.address])
     assert "say User:name" in answer["msg"]

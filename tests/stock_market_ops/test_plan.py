@@ -382,5 +382,5 @@ def test_up_compares_with_the_budget_before_it_makes_anything() -> None:
     roles = [task.get("ansible.builtin.import_role", {}) for task in tasks]
     checks = [role["name"] for role in roles if role.get("tasks_from") == "preflight"]
     assert "budget" in checks
-    made = [role["name"] for role in roles if role and "tasks_from" not in role]
-    assert roles.index({"name": "budget", "tasks_from": "preflight"}) < roles.index({"name": made[0]})
+    made = [role for role in roles if role and "tasks_from" not in role]
+    assert roles.index({"name": "budget", "tasks_from": "preflight"}) < roles.index(made[0])

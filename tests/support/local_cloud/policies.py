@@ -31,11 +31,11 @@ DEPLOYMENT = {
     "stock_market_tags": {"Deployment": NAME},
 }
 CONTENTS = {DATA: "data", RESULTS: "results"}
-_TASKS = yaml.safe_load((ROOT / "roles" / "identity" / "tasks" / "main.yml").read_text(encoding="utf-8"))
+_VARIABLES = yaml.safe_load((ROOT / "roles" / "identity" / "vars" / "main.yml").read_text(encoding="utf-8"))
 TRUSTED: dict[str, dict[str, Any]] = {
-    role["name"].rpartition("-")[2]: role for task in _TASKS if (role := task.get("vars", {}).get("__identity_role"))
+    role["name"].rpartition("-")[2]: role for role in _VARIABLES["__identity_every_role"]
 }
-"""The roles by the last part of their names, as the tasks of role identity have them."""
+"""The roles by the last part of their names, as the variables of role identity have them."""
 ONLY_AWS = "AwsOnly"
 """How the Sid of a statement begins whose actions only AWS itself asks for."""
 
