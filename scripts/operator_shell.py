@@ -1,7 +1,8 @@
 """Decides what of the operator's shell reaches Ansible, boto3 and ssh: the one place that does, for make and by hand.
 
-`make` installs operator_shell.pth into .venv. It runs `settle` whenever a Python of .venv starts, before ansible or
-botocore is imported. So `ansible-playbook`, `molecule`, `pytest` and `python -m stock_market_ops.query` hold alike,
+`make` installs operator_shell.pth into .venv, through which Python also finds the checkout as the collection
+stock_market.streaming. It runs `settle` whenever a Python of .venv starts, before ansible or botocore is
+imported. So `ansible-playbook`, `molecule`, `pytest` and `python -m stock_market_ops.query` hold alike,
 with make or without. The Makefile only keeps away what would stop its recipes before Python runs.
 
 - AWS_*, BOTO*, ~/.aws: with inventory/local nothing passes, as the local cloud has keys and an endpoint of its own.
@@ -394,11 +395,17 @@ def loopback(endpoint: str) -> str:
 
 
 def install() -> None:
-    """Write operator_shell.pth into this Python's site-packages."""
+    """Write operator_shell.pth into this Python's site-packages, and make the checkout known as a collection."""
+    packages = Path(sysconfig.get_path("purelib"))
+    collection = Path(sys.prefix) / "collections" / "ansible_collections" / "stock_market" / "streaming"
+    collection.parent.mkdir(parents=True, exist_ok=True)
+    collection.unlink(missing_ok=True)
+    collection.symlink_to(os.path.relpath(ROOT, collection.parent))
     # Python reads it in the encoding of the shell's locale, which may be ASCII where the path is not.
     folder = os.fsencode(Path(__file__).resolve().parent)
     text = f"import os, sys; sys.path.append(os.fsdecode({folder!r})); import operator_shell; operator_shell.settle()\n"
-    (Path(sysconfig.get_path("purelib")) / "operator_shell.pth").write_text(text, encoding="ascii")
+    found = os.path.relpath(collection.parents[2], packages)
+    (packages / "operator_shell.pth").write_text(f"{text}{found}\n", encoding="ascii")
 
 
 if __name__ == "__main__":
