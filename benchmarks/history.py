@@ -34,7 +34,7 @@ T = TypeVar("T")
 _DAYS = 30
 _OBJECTS_AN_HOUR = 361  # 260,000 in 30 days
 _ROWS = 20
-_MODULES = ("athena_answers", "glue_crawl", "glue_hours", "s3_prefix_info")
+_MODULES = ("athena_answers", "stock_market.streaming.glue_crawl", "glue_hours", "s3_prefix_info")
 # What `make up` again may take in all, and `make status`.
 _UP_SECONDS, _STATUS_SECONDS = 45.0, 10.0
 

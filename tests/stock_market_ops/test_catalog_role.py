@@ -23,7 +23,13 @@ from local_cloud.glue import crawler as glue_crawler
 from local_cloud.glue import propagation as glue_propagation
 
 KEYS = {"region": "us-east-1", "access_key": "local-cloud", "secret_key": "local-cloud"}
-MODULES = ("athena_workgroup", "glue_crawler_configuration", "glue_database", "glue_table", "group/aws")
+MODULES = (
+    "stock_market.streaming.athena_workgroup",
+    "stock_market.streaming.glue_crawler_configuration",
+    "stock_market.streaming.glue_database",
+    "stock_market.streaming.glue_table",
+    "group/aws",
+)
 
 
 class Account:
