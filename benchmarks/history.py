@@ -34,7 +34,6 @@ T = TypeVar("T")
 _DAYS = 30
 _OBJECTS_AN_HOUR = 361  # 260,000 in 30 days
 _ROWS = 20
-_MODULES = ("athena_answers", "stock_market.streaming.glue_crawl", "glue_hours", "s3_prefix_info")
 # What `make up` again may take in all, and `make status`.
 _UP_SECONDS, _STATUS_SECONDS = 45.0, 10.0
 
@@ -98,7 +97,7 @@ def _analyse(cloud: SmallCloud, folder: Path) -> None:
     play = {
         "hosts": "localhost",
         "gather_facts": False,
-        "module_defaults": dict.fromkeys(_MODULES, connection),
+        "module_defaults": {"group/stock_market.streaming.aws": connection},
         "vars": {
             "stock_market_deployment": known.deployment,
             "stock_market_data_bucket": known.data_bucket,

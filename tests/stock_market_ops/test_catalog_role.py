@@ -23,13 +23,6 @@ from local_cloud.glue import crawler as glue_crawler
 from local_cloud.glue import propagation as glue_propagation
 
 KEYS = {"region": "us-east-1", "access_key": "local-cloud", "secret_key": "local-cloud"}
-MODULES = (
-    "stock_market.streaming.athena_workgroup",
-    "stock_market.streaming.glue_crawler_configuration",
-    "stock_market.streaming.glue_database",
-    "stock_market.streaming.glue_table",
-    "group/aws",
-)
 
 
 class Account:
@@ -62,7 +55,7 @@ class Account:
         play = {
             "hosts": "localhost",
             "gather_facts": False,
-            "module_defaults": dict.fromkeys(MODULES, connection),
+            "module_defaults": {"group/stock_market.streaming.aws": connection},
             "vars": given,
             "roles": ["catalog"],
         }
