@@ -55,7 +55,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 # A test signs a package as AWS does.
 test: PACKAGES += gpg gpg-agent
 
-.PHONY: help plan policies up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
+.PHONY: help plan policies up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-operator test-collection test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock readmes system venv venv-test venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -153,6 +153,10 @@ test-debian-13: system venv-test  ## runs the scenario default with instances of
 test-operator: system venv-test  ## tries the operator's side on Debian 13 and Python 3.13, in a container, two minutes
 	tests/operator_side.sh
 
+test-collection: system venv-test  ## sets up Kafka on a bare host by the installed collection, in a playbook of five lines, two minutes
+	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml
+	$(BIN)/pytest --quiet --numprocesses 0 tests/bare_host.py
+
 test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 35 shells
 	$(BIN)/molecule test -s hostile_shell
 
@@ -170,6 +174,9 @@ soak: system venv-test  ## runs a week around the end of a year on a fast clock,
 
 lock: venv-test  ## writes requirements/*.txt from requirements/*.in
 	cd requirements && ../$(BIN)/python lock.py
+
+readmes: venv-test  ## writes each role's README.md from its options
+	$(BIN)/python -m role_readmes
 
 system: words check-env
 	@if [ "$$ENV" != local ]; then \
