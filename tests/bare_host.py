@@ -59,4 +59,4 @@ def test_a_playbook_of_five_lines_sets_up_kafka_on_a_bare_host(cloud: Cloud) -> 
         assert ("changed=0 " not in played.stdout) == changed, played.stdout
     with KafkaAdminClient(bootstrap_servers=f"{address}:9092") as admin:
         admin.create_topics({"orders": {"num_partitions": 2, "replication_factor": 1}})
-        assert admin.list_topics() == ["orders"]
+        assert "orders" in admin.list_topics()

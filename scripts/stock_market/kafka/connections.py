@@ -16,8 +16,8 @@ that takes other parameters, stays as it is, and one warning names it. docs/upst
   client holds more and more of them.
 - Metadata is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
 
-`test_upstream` fails when a later version of kafka-python no longer needs a patch, `test_connections` when one no longer
-fits.
+`test_upstream` fails when a later version of kafka-python no longer needs a patch, and `test_connections` when one no
+longer fits.
 """
 
 from __future__ import annotations
