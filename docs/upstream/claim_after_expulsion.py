@@ -4,6 +4,7 @@ Usage: claim_after_expulsion.py BROKER TOPIC
 """
 
 import sys
+from typing import Any
 
 from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -19,8 +20,16 @@ while not consumer.assignment():
     consumer.poll(timeout_ms=100)
 coordinator = consumer._coordinator
 coordinator.reset_generation()  # What it does when the group's coordinator does not know it any more.
-ask, claims = coordinator.group_protocols, []
-coordinator.group_protocols = lambda: claims.append(ask()) or claims[-1]
+ask = coordinator.group_protocols
+claims: list[Any] = []
+
+
+def listen() -> Any:
+    claims.append(ask())
+    return claims[-1]
+
+
+coordinator.group_protocols = listen
 while not claims:
     consumer.poll(timeout_ms=100)
 owned = [part.partitions for _, metadata in claims[0] for part in metadata.owned_partitions]

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 broker, topic = sys.argv[1:]
 consumer = KafkaConsumer(bootstrap_servers=broker, group_id=None, auto_offset_reset="earliest")
 consumer.assign([TopicPartition(topic, partition) for partition in (0, 1)])
-found = {}
+found: dict[TopicPartition, list[object]] = {}
 while not found:
     found = consumer.poll(timeout_ms=200, max_records=100)
 (partition,) = found

@@ -5,6 +5,7 @@ import socket
 import ssl
 import struct
 import threading
+from typing import Any
 
 from kafka.errors import KafkaConnectionError
 from kafka.net.manager import KafkaConnectionManager
@@ -17,7 +18,7 @@ connected = threading.Event()
 class Late:
     """A TLS context that begins when the other side has gone."""
 
-    def wrap_socket(self, sock: socket.socket, **options: object) -> ssl.SSLSocket:
+    def wrap_socket(self, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
         connected.set()
         select.select([sock], [], [], 10)
         return ssl.create_default_context().wrap_socket(sock, **options)

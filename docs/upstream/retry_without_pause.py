@@ -8,7 +8,7 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 server = socket.create_server(("127.0.0.1", 0))
-attempts = []
+attempts: list[float] = []
 
 
 def refuse() -> None:

@@ -14,6 +14,7 @@ struct.pack_into(">h", data, 21, 1)  # gzip
 struct.pack_into(">I", data, 17, calc_crc32c(memoryview(data)[21:]))
 batch = MemoryRecords(bytes(data)).next_batch()
 assert batch.validate_crc()
+found: object
 try:
     found = list(batch)
 except Exception as error:
