@@ -55,7 +55,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 # A test signs a package as AWS does.
 test: PACKAGES += gpg gpg-agent
 
-.PHONY: help plan policies up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock system venv venv-test venv-clients check-env words moved
+.PHONY: help plan policies up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-newest test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock readmes system venv venv-test venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -126,8 +126,8 @@ lint: venv-test  ## runs ansible-lint, yamllint, ruff, import-linter, mypy
 	@$(MAKE) --jobs 2 --output-sync=target lint-python lint-ansible
 
 lint-python: venv-test
-	$(BIN)/ruff check scripts tests plugins molecule benchmarks
-	$(BIN)/ruff format --check scripts tests plugins molecule benchmarks
+	$(BIN)/ruff check scripts tests plugins molecule benchmarks docs
+	$(BIN)/ruff format --check scripts tests plugins molecule benchmarks docs
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
@@ -156,6 +156,17 @@ test-operator: system venv-test  ## tries the operator's side on Debian 13 and P
 test-linear: system venv-test  ## runs the pipeline under Ansible's own strategy, without Mitogen
 	tests/linear.sh
 
+test-collection: system venv-test  ## sets up Kafka on a bare host by the installed collection, in a playbook of five lines, two minutes
+	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml
+	$(BIN)/pytest --quiet --numprocesses 0 tests/bare_host.py
+
+test-newest: system venv-test  ## runs the services' tests with the newest kafka-python that exists, a quarter of an hour
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/newest
+	$(BIN)/uv pip install --quiet --python .venv/newest/bin/python --require-hashes $(LOCKS:%=-r requirements/%.txt) -r requirements/test.txt
+	$(BIN)/uv pip install --python .venv/newest/bin/python --prerelease allow --upgrade kafka-python
+	.venv/newest/bin/python scripts/operator_shell.py
+	.venv/newest/bin/python -m pytest --quiet --numprocesses 3 --dist loadfile tests/stock_market/consumer tests/stock_market/producer tests/stock_market/kafka/test_secured.py
+
 test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 35 shells
 	$(BIN)/molecule test -s hostile_shell
 
@@ -173,6 +184,9 @@ soak: system venv-test  ## runs a week around the end of a year on a fast clock,
 
 lock: venv-test  ## writes requirements/*.txt from requirements/*.in
 	cd requirements && ../$(BIN)/python lock.py
+
+readmes: venv-test  ## writes each role's README.md from its options
+	$(BIN)/python -m role_readmes
 
 system: words check-env
 	@if [ "$$ENV" != local ]; then \

@@ -98,7 +98,7 @@ def _analyse(cloud: SmallCloud, folder: Path) -> None:
     play = {
         "hosts": "localhost",
         "gather_facts": False,
-        "module_defaults": {"glue_crawl": connection},
+        "module_defaults": {"group/stock_market.streaming.aws": connection},
         "vars": {
             "stock_market_deployment": known.deployment,
             "stock_market_root": str(ROOT),

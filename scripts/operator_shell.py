@@ -1,7 +1,8 @@
 """Decides what of the operator's shell reaches Ansible, boto3 and ssh: the one place that does, for make and by hand.
 
-`make` installs operator_shell.pth into .venv. It runs `settle` whenever a Python of .venv starts, before ansible or
-botocore is imported. So `ansible-playbook`, `molecule`, `pytest` and `python -m stock_market_ops.query` hold alike,
+`make` installs operator_shell.pth into .venv, through which Python also finds the checkout as the collection
+stock_market.streaming. It runs `settle` whenever a Python of .venv starts, before ansible or botocore is
+imported. So `ansible-playbook`, `molecule`, `pytest` and `python -m stock_market_ops.query` hold alike,
 with make or without. The Makefile only keeps away what would stop its recipes before Python runs.
 
 - AWS_*, BOTO*, ~/.aws: with inventory/local nothing passes, as the local cloud has keys and an endpoint of its own.
@@ -397,17 +398,18 @@ def loopback(endpoint: str) -> str:
 
 def install() -> None:
     """Write operator_shell.pth into this Python's site-packages, and link the collections in .venv/collections."""
+    packages, collections = Path(sysconfig.get_path("purelib")), Path(sys.prefix) / "collections"
     # Python reads it in the encoding of the shell's locale, which may be ASCII where the path is not.
     folder = os.fsencode(Path(__file__).resolve().parent)
     text = f"import os, sys; sys.path.append(os.fsdecode({folder!r})); import operator_shell; operator_shell.settle()\n"
-    packages = Path(sysconfig.get_path("purelib"))
-    (packages / "operator_shell.pth").write_text(text, encoding="ascii")
-    for name in COLLECTIONS:
-        place = Path("ansible_collections", *name.split("."))
-        link = Path(sys.prefix) / "collections" / place
+    found = os.path.relpath(collections, packages)
+    (packages / "operator_shell.pth").write_text(f"{text}{found}\n", encoding="ascii")
+    targets = {name: packages.joinpath("ansible_collections", *name.split(".")) for name in COLLECTIONS}
+    for name, target in {**targets, "stock_market.streaming": ROOT}.items():
+        link = collections.joinpath("ansible_collections", *name.split("."))
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
-        link.symlink_to(packages / place)
+        link.symlink_to(target)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
 
         def once() -> dict[str, Any]:
             found: dict[str, Any] = self._execute_module(
-                module_name="kafka_reassignment", module_args=arguments, task_vars=task_vars
+                module_name="stock_market.streaming.kafka_reassignment", module_args=arguments, task_vars=task_vars
             )
             return found
 

@@ -1,7 +1,7 @@
 """Waits until Trino, which answers for Athena in the local cloud, is in this machine's cache; shows the progress.
 
     - name: Wait for Trino
-      local_cloud_engine:
+      stock_market.streaming.local_cloud_engine:
         scripts_dir: "{{ stock_market_root }}/scripts"
 
 `scripts_dir` is the repository's scripts/. Returns `directory`, where Trino lies. In check mode nothing is fetched.

@@ -9,10 +9,10 @@ import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ansible.module_utils import reach, tls
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.kafka_wire import Connection, Security
-from ansible.module_utils.kafka_wire import KafkaError as WireError
+from ansible_collections.stock_market.streaming.plugins.module_utils import reach, tls
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import Connection, Security
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import KafkaError as WireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

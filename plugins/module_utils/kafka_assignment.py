@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from ansible.module_utils.min_cost_flow import Network
+from ansible_collections.stock_market.streaming.plugins.module_utils.min_cost_flow import Network
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.kafka_wire import READINESS_TOPIC
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import READINESS_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

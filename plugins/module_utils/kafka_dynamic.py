@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.kafka_cluster import ask
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import ask
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

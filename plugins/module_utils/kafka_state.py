@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.kafka_admin import RefusedError
-from ansible.module_utils.kafka_wire import READINESS_TOPIC
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import READINESS_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,8 @@ import ssl
 import struct
 from dataclasses import dataclass, field
 
-from ansible.module_utils import tls
-from ansible.module_utils.scram import ScramClient, ScramError
+from ansible_collections.stock_market.streaming.plugins.module_utils import tls
+from ansible_collections.stock_market.streaming.plugins.module_utils.scram import ScramClient, ScramError
 
 API_PRODUCE, API_FETCH, API_METADATA, API_SASL_HANDSHAKE, API_CREATE_TOPICS, API_SASL_AUTHENTICATE = 0, 1, 3, 17, 19, 36
 ERROR_NONE, ERROR_UNSUPPORTED_SASL_MECHANISM, ERROR_TOPIC_ALREADY_EXISTS, ERROR_SASL_AUTHENTICATION_FAILED = (

@@ -71,7 +71,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Create the workgroup of the quotes
-  athena_workgroup:
+  stock_market.streaming.athena_workgroup:
     name: stock-market
     output_location: s3://stock-market-athena-results-123456789012/results/
     scan_limit_bytes: 10000000000
@@ -79,7 +79,7 @@ EXAMPLES = r"""
       Deployment: stock-market
 
 - name: Delete it
-  athena_workgroup:
+  stock_market.streaming.athena_workgroup:
     name: stock-market
     state: absent
 """

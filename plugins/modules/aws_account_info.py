@@ -35,7 +35,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Ask whose credentials these are
-  aws_account_info:
+  stock_market.streaming.aws_account_info:
     region: us-east-1
   register: caller
 """

@@ -57,7 +57,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Have an alarm above 50 dollars a month
-  aws_budget:
+  stock_market.streaming.aws_budget:
     name: stock-market
     limit_usd: 50
     email: me@example.com

@@ -40,7 +40,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Ask whether the names are free
-  aws_names_info:
+  stock_market.streaming.aws_names_info:
     names:
       role: [stock-market-instance, stock-market-glue]
       key-pair: [stock-market]

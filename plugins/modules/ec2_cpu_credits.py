@@ -40,7 +40,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Let instances spend only the credits that they earn
-  ec2_cpu_credits:
+  stock_market.streaming.ec2_cpu_credits:
     instance_ids: [i-0123456789abcdef0]
     cpu_credits: standard
 """

@@ -59,7 +59,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Keep what goes to S3 within AWS
-  ec2_gateway_endpoint:
+  stock_market.streaming.ec2_gateway_endpoint:
     vpc_id: vpc-0123456789abcdef0
     service: com.amazonaws.us-east-1.s3
     route_table_ids: [rtb-0123456789abcdef0]

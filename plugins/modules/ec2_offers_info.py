@@ -47,7 +47,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Ask what EC2 offers
-  ec2_offers_info:
+  stock_market.streaming.ec2_offers_info:
     instance_types: [t3.small]
     image_owner: "136693071363"
     image_name: debian-12-amd64-*

@@ -32,7 +32,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Ask for the quotas
-  ec2_quotas_info:
+  stock_market.streaming.ec2_quotas_info:
     region: us-east-1
   register: quotas
 """

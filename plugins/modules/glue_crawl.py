@@ -39,11 +39,11 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Start the crawler
-  glue_crawl:
+  stock_market.streaming.glue_crawl:
     name: stock-market
 
 - name: Wait for its end, with a line for every look
-  glue_crawl:
+  stock_market.streaming.glue_crawl:
     name: stock-market
     start: false
   register: crawl

@@ -39,7 +39,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Let partitions inherit the table's types
-  glue_crawler_configuration:
+  stock_market.streaming.glue_crawler_configuration:
     name: stock-market
     configuration:
       Version: 1.0

@@ -66,14 +66,14 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Create the database of the quotes
-  glue_database:
+  stock_market.streaming.glue_database:
     name: stock_market
     description: Quotes from the stream
     tags:
       Deployment: stock-market
 
 - name: Delete the database and its tables
-  glue_database:
+  stock_market.streaming.glue_database:
     name: stock_market
     state: absent
     force: true

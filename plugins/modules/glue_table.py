@@ -54,7 +54,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Declare the table of the quotes
-  glue_table:
+  stock_market.streaming.glue_table:
     database: stock_market
     name: quotes
     location: s3://bucket/quotes/

@@ -40,7 +40,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Read what the host has
-  host_report:
+  stock_market.streaming.host_report:
     files: [/etc/kafka/*.properties]
     units: [kafka.service]
   register: report

@@ -45,7 +45,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Ask whether the caller may create the deployment
-  iam_rights_info:
+  stock_market.streaming.iam_rights_info:
     policies:
       up: "{{ lookup('ansible.builtin.template', 'operator_up_policy.json.j2') | from_json }}"
   register: rights

@@ -54,7 +54,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Give the analyst a key
-  iam_user_key:
+  stock_market.streaming.iam_user_key:
     user: stock-market-analyst
     path: /stock-market/analyst
     tags: {Deployment: stock-market}

@@ -7,8 +7,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils import kafka_admin
-from ansible.module_utils.kafka_admin import RefusedError
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,13 +79,13 @@ options:
               - describe_configs
               - alter_configs
               - idempotent_write
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Let the consumer read its topic in its group, and nothing else
-  kafka_acl:
+  stock_market.streaming.kafka_acl:
     principals:
       - principal: User:consumer
         bindings:

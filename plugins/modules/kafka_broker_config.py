@@ -8,10 +8,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils import kafka_admin, kafka_cluster
-from ansible.module_utils.kafka_admin import RefusedError, config_text
-from ansible.module_utils.kafka_cluster import names
-from ansible.module_utils.kafka_dynamic import Property, declared, properties, refusal, same
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin, kafka_cluster
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError, config_text
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import names
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_dynamic import (
+    Property,
+    declared,
+    properties,
+    refusal,
+    same,
+)
 
 DOCUMENTATION = r"""
 module: kafka_broker_config
@@ -31,13 +37,13 @@ options:
     type: dict
     required: true
   managed: {description: Names of the properties that are set nowhere else., type: list, elements: str, default: []}
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Keep records for a day
-  kafka_broker_config:
+  stock_market.streaming.kafka_broker_config:
     config:
       log.retention.ms: 86400000
     managed: [log.retention.ms, log.retention.bytes]

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils import kafka_admin, kafka_cluster
-from ansible.module_utils.kafka_admin import make_module
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin, kafka_cluster
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import make_module
 
 DOCUMENTATION = r"""
 module: kafka_cluster_info
@@ -15,13 +15,13 @@ description:
   - Asks the controller, since another broker may be behind. Changes nothing.
   - The brokers' own readiness topics, C(__readiness-<broker id>), don't count.
 requirements: [kafka-python >= 3.0]
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Look at the cluster
-  kafka_cluster_info:
+  stock_market.streaming.kafka_cluster_info:
     bootstrap_servers: [203.0.113.7:9092]
   register: cluster
 

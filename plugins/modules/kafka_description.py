@@ -6,8 +6,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from ansible.module_utils.kafka_admin import admin_client, make_module
-from ansible.module_utils.kafka_dynamic import declared
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import admin_client, make_module
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_dynamic import declared
 
 with contextlib.suppress(ImportError):
     from kafka import TopicPartition
@@ -21,13 +21,13 @@ description:
     topic's partitions with leader, replicas, in-sync replicas and end offset, and every consumer group with its
     members, committed offsets and lag. Only reads.
 requirements: [kafka-python >= 3.0]
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Describe the cluster
-  kafka_description:
+  stock_market.streaming.kafka_description:
     bootstrap_servers: [203.0.113.7:9092]
   register: cluster
 """

@@ -9,9 +9,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from ansible.module_utils import kafka_admin, kafka_cluster
-from ansible.module_utils.kafka_admin import RefusedError
-from ansible.module_utils.kafka_cluster import Cluster, Partition, described, names
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin, kafka_cluster
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import (
+    Cluster,
+    Partition,
+    described,
+    names,
+)
 
 with contextlib.suppress(ImportError):
     from kafka.errors import KafkaError
@@ -45,13 +50,13 @@ options:
     type: list
     elements: str
     default: []
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Wait until broker 2 may be restarted
-  kafka_gate:
+  stock_market.streaming.kafka_gate:
     broker: 2
     when: before
     bootstrap_servers: [203.0.113.7:9092, 203.0.113.8:9092, 203.0.113.9:9092]

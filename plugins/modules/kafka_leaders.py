@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils import kafka_admin, kafka_cluster, kafka_election
-from ansible.module_utils.kafka_cluster import names
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin, kafka_cluster, kafka_election
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import names
 
 DOCUMENTATION = r"""
 module: kafka_leaders
@@ -18,13 +18,13 @@ description:
 requirements: [kafka-python >= 3.0]
 options:
   topics: {description: "Topics to do it for, all without it.", type: list, elements: str, default: []}
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Give the leaderships back
-  kafka_leaders:
+  stock_market.streaming.kafka_leaders:
     bootstrap_servers: [203.0.113.7:9092]
 """
 

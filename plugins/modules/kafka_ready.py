@@ -6,10 +6,19 @@ from __future__ import annotations
 import time
 import uuid
 
-from ansible.module_utils import tls
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kafka_wire import READINESS_TOPIC, Connection, KafkaError, Security
-from ansible.module_utils.service_wait import NotReadyError, journal_tail, wait_until
+from ansible_collections.stock_market.streaming.plugins.module_utils import tls
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import (
+    READINESS_TOPIC,
+    Connection,
+    KafkaError,
+    Security,
+)
+from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import (
+    NotReadyError,
+    journal_tail,
+    wait_until,
+)
 
 DOCUMENTATION = r"""
 module: kafka_ready
@@ -46,7 +55,7 @@ author: Stock market streaming
 
 EXAMPLES = r"""
 - name: Wait for a record's round trip
-  kafka_ready:
+  stock_market.streaming.kafka_ready:
     host: 10.0.1.5
     port: 9093
     broker_id: 1

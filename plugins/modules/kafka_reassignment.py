@@ -8,11 +8,21 @@ import time
 from collections import defaultdict
 from typing import Any
 
-from ansible.module_utils import kafka_admin, kafka_cluster, kafka_election, kafka_throttle
-from ansible.module_utils.kafka_admin import RefusedError
-from ansible.module_utils.kafka_assignment import Assignment, Key, moves, plan
-from ansible.module_utils.kafka_cluster import Cluster, Partition, names
-from ansible.module_utils.kafka_wire import READINESS_TOPIC
+from ansible_collections.stock_market.streaming.plugins.module_utils import (
+    kafka_admin,
+    kafka_cluster,
+    kafka_election,
+    kafka_throttle,
+)
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_assignment import (
+    Assignment,
+    Key,
+    moves,
+    plan,
+)
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import Cluster, Partition, names
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import READINESS_TOPIC
 
 with contextlib.suppress(ImportError):
     from kafka import TopicPartition
@@ -49,13 +59,13 @@ options:
     default: 10485760
   wait: {description: "Whether to wait until all copies are made.", type: bool, default: true}
   timeout: {description: "How long to wait, in seconds.", type: int, default: 3600}
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Drain broker 4
-  kafka_reassignment:
+  stock_market.streaming.kafka_reassignment:
     brokers: [1, 2, 3]
     bootstrap_servers: [203.0.113.7:9092]
 """

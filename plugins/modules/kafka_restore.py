@@ -7,8 +7,20 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.kafka_admin import RefusedError, admin_client, diff, make_module
-from ansible.module_utils.kafka_state import acl_of, acl_words, read_acls, read_offsets, read_topics, read_users
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import (
+    RefusedError,
+    admin_client,
+    diff,
+    make_module,
+)
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_state import (
+    acl_of,
+    acl_words,
+    read_acls,
+    read_offsets,
+    read_topics,
+    read_users,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,13 +44,13 @@ description:
 requirements: [kafka-python >= 3.0]
 options:
   snapshot: {description: "What M(kafka_snapshot) has read.", type: dict, required: true}
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Create what is missing
-  kafka_restore:
+  stock_market.streaming.kafka_restore:
     snapshot: "{{ backup.document.kafka }}"
     bootstrap_servers: [203.0.113.7:9092]
 """

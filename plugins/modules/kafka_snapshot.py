@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.kafka_admin import admin_client, make_module
-from ansible.module_utils.kafka_state import read_snapshot
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import admin_client, make_module
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_state import read_snapshot
 
 DOCUMENTATION = r"""
 module: kafka_snapshot
@@ -15,13 +15,13 @@ description:
     reads.
   - M(kafka_restore) makes of it what is missing elsewhere.
 requirements: [kafka-python >= 3.0]
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Read what a backup needs
-  kafka_snapshot:
+  stock_market.streaming.kafka_snapshot:
     bootstrap_servers: [203.0.113.7:9092]
   register: kafka
 """

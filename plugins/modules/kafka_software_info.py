@@ -27,7 +27,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Ask which Kafka runs
-  kafka_software_info:
+  stock_market.streaming.kafka_software_info:
     unit_file: /etc/systemd/system/kafka.service
     properties: /etc/kafka/server.properties
     started_properties: /run/kafka/server.properties

@@ -7,8 +7,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils import kafka_admin
-from ansible.module_utils.kafka_admin import RefusedError, config_text
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError, config_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,13 +40,13 @@ options:
     type: str
     choices: [present, absent]
     default: present
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Create the topic
-  kafka_topic:
+  stock_market.streaming.kafka_topic:
     name: stock-quotes
     partitions: 3
     config:

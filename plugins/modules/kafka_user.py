@@ -7,10 +7,14 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils import kafka_admin
-from ansible.module_utils.kafka_admin import RefusedError
-from ansible.module_utils.kafka_wire import Connection, RefusedLoginError, Security
-from ansible.module_utils.kafka_wire import KafkaError as WireError
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import (
+    Connection,
+    RefusedLoginError,
+    Security,
+)
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import KafkaError as WireError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,13 +48,13 @@ options:
         type: int
         default: 4096
       state: {description: Whether the user exists., type: str, choices: [present, absent], default: present}
-extends_documentation_fragment: [kafka]
+extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """
 
 EXAMPLES = r"""
 - name: Give the producer its password
-  kafka_user:
+  stock_market.streaming.kafka_user:
     users: [{name: producer, password: "{{ producer_password }}"}]
     bootstrap_servers: [203.0.113.7:9092]
     security_protocol: SASL_SSL

@@ -32,7 +32,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Ask whether IAM alone decides about the catalog
-  lake_formation_info:
+  stock_market.streaming.lake_formation_info:
     region: us-east-1
   register: lake_formation
 """

@@ -73,7 +73,7 @@ author:
 
 EXAMPLES = r"""
 - name: Start the local cloud
-  local_cloud:
+  stock_market.streaming.local_cloud:
     deployment: stock-market
     block: 7
     state_dir: "{{ stock_market_state_dir }}"

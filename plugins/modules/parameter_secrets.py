@@ -66,7 +66,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Have a password for each user
-  parameter_secrets:
+  stock_market.streaming.parameter_secrets:
     path: /stock-market
     generate: [kafka/users/producer, kafka/users/consumer]
     tags: {Deployment: stock-market}

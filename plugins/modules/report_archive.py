@@ -30,7 +30,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Write the archive
-  report_archive:
+  stock_market.streaming.report_archive:
     path: /home/me/logs/20260101T120000Z.tar.gz
     hosts: {node-1: "{{ report.archive }}"}
     texts: {cluster.json: "{{ cluster | to_nice_json }}"}

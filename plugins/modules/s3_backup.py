@@ -40,13 +40,13 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Write a backup
-  s3_backup:
+  stock_market.streaming.s3_backup:
     bucket: my-bucket
     name: 20260131T120000Z
     document: {schema: 1, kafka: {}}
 
 - name: Read the newest one
-  s3_backup:
+  stock_market.streaming.s3_backup:
     bucket: my-bucket
     name: latest
   register: backup

@@ -35,7 +35,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Ask who owns a bucket
-  s3_bucket_owner_info:
+  stock_market.streaming.s3_bucket_owner_info:
     names: [my-bucket]
     account_id: "123456789012"
   register: owners

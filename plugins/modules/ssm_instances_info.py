@@ -40,7 +40,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Wait until Session Manager reaches the instances
-  ssm_instances_info:
+  stock_market.streaming.ssm_instances_info:
     region: us-east-1
     instance_ids: [i-0123456789abcdef0]
     timeout: 300

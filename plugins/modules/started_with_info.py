@@ -23,7 +23,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Ask whether the broker has to restart
-  started_with_info:
+  stock_market.streaming.started_with_info:
     unit: kafka.service
     record: /run/kafka/started-with
 """

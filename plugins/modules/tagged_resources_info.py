@@ -56,7 +56,7 @@ author: stock-market
 
 EXAMPLES = r"""
 - name: Find all that is left of a deployment
-  tagged_resources_info:
+  stock_market.streaming.tagged_resources_info:
     tags:
       Deployment: stock-market
     prefix: stock-market-

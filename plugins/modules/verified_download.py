@@ -35,7 +35,7 @@ author: Stock market streaming
 
 EXAMPLES = r"""
 - name: Fetch the archive
-  verified_download:
+  stock_market.streaming.verified_download:
     urls: [https://downloads.example.org/a.tgz, https://archive.example.org/a.tgz]
     dest: /var/cache/a.tgz
     checksum: "sha512:..."

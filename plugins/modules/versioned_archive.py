@@ -32,7 +32,7 @@ author: Stock market streaming
 
 EXAMPLES = r"""
 - name: Install the archive
-  versioned_archive:
+  stock_market.streaming.versioned_archive:
     path: /opt/tool-1.2
     checksum: "sha512:..."
     src: /var/tmp/tool.tgz

@@ -7,9 +7,13 @@ import re
 import socket
 import ssl
 
-from ansible.module_utils import tls
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.service_wait import NotReadyError, journal_tail, wait_until
+from ansible_collections.stock_market.streaming.plugins.module_utils import tls
+from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import (
+    NotReadyError,
+    journal_tail,
+    wait_until,
+)
 
 DOCUMENTATION = r"""
 module: zookeeper_ready
@@ -38,7 +42,7 @@ author: Stock market streaming
 
 EXAMPLES = r"""
 - name: Wait for ZooKeeper
-  zookeeper_ready:
+  stock_market.streaming.zookeeper_ready:
     host: 10.0.1.5
     port: 2182
     ca_file: /etc/kafka/ca.pem

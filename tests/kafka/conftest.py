@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from tests import module_utils  # noqa: F401
 from tests.kafka.cluster import Brokers
 from tests.support.stock_market.broker import Broker, distribution
 from tests.support.stock_market.secured import Secured

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import pytest
-from plugins.module_utils.kafka_assignment import Assignment, moves, plan
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_assignment import Assignment, moves, plan
 
 Racks = dict[int, str | None]
 

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from ansible.module_utils import kafka_dynamic
-from ansible.module_utils.kafka_dynamic import Property, plain, same
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_dynamic
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_dynamic import Property, plain, same
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import MessageSizeTooLargeError

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from plugins.module_utils.kafka_cluster import Cluster, Node, Partition
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import Cluster, Node, Partition
 from tests.kafka.cluster import Brokers
 from tests.kafka.conftest import Run
 from tests.support.stock_market.broker import Broker, free_port

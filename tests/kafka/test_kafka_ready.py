@@ -10,8 +10,8 @@ from typing import Any
 
 import crc32c
 import pytest
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_wire
 from kafka import KafkaConsumer, TopicPartition
-from plugins.module_utils import kafka_wire
 from tests.support.stock_market.broker import Broker, free_port
 
 

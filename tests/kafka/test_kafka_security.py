@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_wire, scram
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import Connection, Security
 from kafka import KafkaAdminClient
-from plugins.module_utils import kafka_wire, scram
-from plugins.module_utils.kafka_wire import Connection, Security
 from tests.kafka.conftest import Run
 from tests.support.stock_market.authority import Authority
 from tests.support.stock_market.broker import Broker

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible.module_utils.kafka_admin import RefusedError, config_text
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError, config_text
 from kafka.admin import KafkaAdminClient
 from plugins.modules.kafka_topic import Topic, check_shape, config_changes
 from tests.support.stock_market.broker import Broker

@@ -43,7 +43,10 @@ def crawler_settings() -> dict[str, Any]:
 
 
 def configuration() -> dict[str, Any]:
-    return {"name": "quotes", "configuration": crawler_task("glue_crawler_configuration")["configuration"]}
+    return {
+        "name": "quotes",
+        "configuration": crawler_task("stock_market.streaming.glue_crawler_configuration")["configuration"],
+    }
 
 
 def follow_the_role(lake: Lake, run: Run) -> None:

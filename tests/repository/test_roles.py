@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+import role_readmes
+
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 
@@ -24,6 +26,11 @@ def test_argument_specs_and_defaults_name_the_same_options(role: Path) -> None:
     for name, option in options.items():
         assert option.get("type"), f"{role.name}: {name} has no type"
         assert option.get("description"), f"{role.name}: {name} has no description"
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_the_readme_is_in_step_with_the_options(role: Path) -> None:
+    assert (role / "README.md").read_text(encoding="utf-8") == role_readmes.page(role), "make readmes"
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)

@@ -23,7 +23,6 @@ from local_cloud.glue import crawler as glue_crawler
 from local_cloud.glue import propagation as glue_propagation
 
 KEYS = {"region": "us-east-1", "access_key": "local-cloud", "secret_key": "local-cloud"}
-MODULES = ("athena_workgroup", "glue_crawler_configuration", "glue_database", "glue_table", "group/aws")
 
 
 class Account:
@@ -56,7 +55,7 @@ class Account:
         play = {
             "hosts": "localhost",
             "gather_facts": False,
-            "module_defaults": dict.fromkeys(MODULES, connection),
+            "module_defaults": {"group/stock_market.streaming.aws": connection},
             "vars": given,
             "roles": ["catalog"],
         }

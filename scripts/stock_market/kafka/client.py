@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from types import BuiltinFunctionType
 from typing import Any, TypeVar
 
@@ -60,6 +60,11 @@ def require_accelerators() -> None:
             raise ServiceError(f"the Python package {package} is here, but not its part in C, {sequel}")
 
 
+@cache
+def _left_alone(part: str) -> None:
+    _log.warning("kafka_python_not_patched", methods=part, advice="this kafka-python is another one")
+
+
 class MendedConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python ships no types
     """A consumer that does not forget a partition, as kafka-python 3.0.12 does in two ways, nor its group, in a third.
 
@@ -75,15 +80,30 @@ class MendedConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python ships
     starts does not know the topics for a moment. If they are back before the new round is over, kafka-python forgets
     that it has begun one: no heartbeat and no commit is sent any more, the group throws the consumer out, and it reads
     on with the partitions that it had. As in Java's client, a round that has been begun is to be ended.
+
+    Where this kafka-python has not what is patched, it stays as it is, and one warning names it. docs/upstream has the
+    reproducers.
     """
 
     def __init__(self, *topics: str, **options: Any) -> None:
         super().__init__(*topics, **options)
-        if self._coordinator is not None:
-            for assignor in self._coordinator._assignors.values():
-                if isinstance(assignor, CooperativeStickyAssignor):
-                    assignor.metadata = partial(self._claim, assignor)
-            self._coordinator.need_rejoin = partial(self._need_rejoin, self._coordinator.need_rejoin)
+        if not hasattr(getattr(self, "_fetcher", None), "_next_partition_records"):
+            _left_alone("Fetcher._next_partition_records")
+        coordinator = getattr(self, "_coordinator", None)
+        if coordinator is None:
+            if options.get("group_id") is not None:
+                _left_alone("KafkaConsumer._coordinator")
+            return
+        if hasattr(coordinator, "need_rejoin") and hasattr(coordinator, "request_rejoin"):
+            coordinator.need_rejoin = partial(self._need_rejoin, coordinator.need_rejoin)
+        else:
+            _left_alone("ConsumerCoordinator.need_rejoin")
+        if not hasattr(coordinator, "_assignors") or not hasattr(self, "_subscription"):
+            _left_alone("CooperativeStickyAssignor.metadata")
+            return
+        for assignor in coordinator._assignors.values():
+            if isinstance(assignor, CooperativeStickyAssignor):
+                assignor.metadata = partial(self._claim, assignor)
 
     def _claim(self, assignor: CooperativeStickyAssignor, topics: Iterable[str]) -> Any:
         """What the assignor tells the group's leader, with the partitions that this consumer really has."""
@@ -99,8 +119,9 @@ class MendedConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python ships
 
     def poll(self, *args: Any, **options: Any) -> Any:
         """As KafkaConsumer's."""
-        if not self._fetcher._next_partition_records:
-            self._fetcher._next_partition_records = None
+        fetcher: Any = getattr(self, "_fetcher", None)
+        if hasattr(fetcher, "_next_partition_records") and not fetcher._next_partition_records:
+            fetcher._next_partition_records = None
         return super().poll(*args, **options)
 
 

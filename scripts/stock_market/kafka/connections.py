@@ -1,8 +1,7 @@
 """Patches kafka-python's connections, beneath its public API, and records connection errors.
 
 Each row of `_PATCHES` replaces one method of kafka-python 3.0.12. A method that this kafka-python does not have, or
-that takes other parameters, stays as it is, and one warning names it. The reproducer of each is in
-`tests/stock_market/kafka/test_connections.py`.
+that takes other parameters, stays as it is, and one warning names it. docs/upstream has a reproducer of each.
 
 - Data that arrives together with the end of a connection is thrown away unread. A broker closes a connection after it
   refused a password, so about every second refusal looks like a network error.
@@ -17,7 +16,8 @@ that takes other parameters, stays as it is, and one warning names it. The repro
   client holds more and more of them.
 - Metadata is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
 
-`test_connections` fails when a later version of kafka-python no longer needs a patch, or no longer fits one.
+`test_upstream` fails when a later version of kafka-python no longer needs a patch, and `test_connections` when one no
+longer fits.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 kafka-python unpacks a batch whole, however large, and never gets past one that it cannot read. Here its two classes for
 batches get the unpacking of `batch_unpacking`, and one that cannot be read gives a record for each offset that
 carries the reason as a header. Where kafka-python has not what is replaced, it stays as it is, and a warning says so.
-The reproducer is `tests/stock_market/kafka/test_unreadable.py`.
+The reproducers are docs/upstream/unbounded_unpacking.py and unreadable_batch.py.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -153,13 +155,26 @@ def test_a_leader_that_has_begun_to_join_again_goes_through_with_it(workbench: W
     assert _joins_after_topics_were_gone(workbench, MendedConsumer)
 
 
-@pytest.mark.parametrize("flaw", ["pause", "claim", "round"])
-def test_kafka_python_still_needs_the_patch(workbench: Workbench, flaw: str) -> None:
-    if flaw == "pause":
-        rest, _other = _read_around_a_pause(workbench, KafkaConsumer)
-        mended = rest > 0
-    elif flaw == "round":
-        mended = _joins_after_topics_were_gone(workbench, KafkaConsumer)
-    else:
-        mended = _claim_after_an_expulsion(workbench, KafkaConsumer) == []
-    assert not mended, "kafka-python is mended; MendedConsumer can go"
+OTHER = """
+from kafka import KafkaConsumer
+KafkaConsumer.__init__ = lambda self, *topics, **options: self.__dict__.update(PARTS)
+KafkaConsumer.poll = lambda self, **options: {}
+from stock_market.kafka import client
+client.Log.warning = lambda self, event, **fields: print(fields["methods"])
+for _ in range(2):
+    assert client.MendedConsumer(group_id="g").poll(timeout_ms=1) == {}
+"""
+PARTS = {
+    "{}": ["Fetcher._next_partition_records", "KafkaConsumer._coordinator"],
+    "{'_coordinator': object()}": [
+        "Fetcher._next_partition_records",
+        "ConsumerCoordinator.need_rejoin",
+        "CooperativeStickyAssignor.metadata",
+    ],
+}
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_another_kafka_python_is_left_alone_and_named_once(parts: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", OTHER.replace("PARTS", parts)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines() == PARTS[parts]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
-from tests import module_utils  # noqa: F401
 from tests.support.stock_market.broker import Broker, distribution
 from tests.support.stock_market.bucket import Bucket
 from tests.support.stock_market.lake import Lake

@@ -5,7 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from plugins.module_utils.kafka_wire import API_PRODUCE, Connection, array, string
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import (
+    API_PRODUCE,
+    Connection,
+    array,
+    string,
+)
 from tests.support.stock_market.fetched import batch
 
 
