@@ -1,13 +1,31 @@
-"""Puts the files that take longest first, so that no worker has one of them left when the others have nothing to do."""
+"""Hands the files of tests to the workers: the longest first, and to one of them all that ask Trino."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 _TESTS = Path(__file__).parent
+ASK_TRINO = (
+    "local_cloud/athena/test_outside_clients.py",
+    "local_cloud/athena/test_athena_sql.py",
+    "local_cloud/athena/test_athena_writing.py",
+    "local_cloud/athena/test_athena_queries.py",
+    "local_cloud/athena/test_athena_executions.py",
+    "local_cloud/trino/test_trino_engine.py",
+    "local_cloud/iam/test_least_privilege.py",
+    "analyses/test_analyses_role.py",
+    "analyses/test_analyses_sql.py",
+    "analyses/test_new_hours.py",
+    "stock_market_ops/test_query_program.py",
+    "stock_market_ops/test_status_program.py",
+    "stock_market_ops/test_verify_program.py",
+)
 LONGEST = (
+    *ASK_TRINO,
     "stock_market/consumer/test_consumer_faults.py",
     "stock_market/kafka/test_secured.py",
     "cloud/test_deployments.py",
@@ -25,9 +43,6 @@ LONGEST = (
     "stock_market/consumer/test_consumer_objects.py",
     "repository/test_operator_shell.py",
     "stock_market/kafka/test_kafka_client.py",
-    "local_cloud/athena/test_outside_clients.py",
-    "local_cloud/athena/test_athena_sql.py",
-    "local_cloud/athena/test_athena_writing.py",
     "local_cloud/ec2/test_lifecycle.py",
     "stock_market/consumer/test_consumer_logs.py",
     "kafka/test_kafka_reassignment.py",
@@ -39,3 +54,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts the tests by file; within a file, and among all other files, the order stays."""
     place = {_TESTS / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+class _Files(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "those that ask Trino" if file.removeprefix("tests/") in ASK_TRINO else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Keep the tests of a file together, and those that ask Trino: one worker starts one for all of them."""
+    return _Files(config, log)
