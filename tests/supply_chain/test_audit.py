@@ -155,7 +155,7 @@ def named(requirement: str) -> tuple[str, str]:
 
 def test_an_empty_lock_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "services.txt").write_text("# nothing\n")
-    with pytest.raises(PinsError, match="pins no package; write it anew"):
+    with pytest.raises(PinsError, match="pins no package; write it again"):
         python_pins(tmp_path)
 
 

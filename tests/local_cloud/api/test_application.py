@@ -154,7 +154,7 @@ def test_the_health_page_says_whose_local_cloud_it_is(client: Client, settings: 
     [
         ("ec2", "DescribeInstances", True),
         ("ec2", "GetConsoleOutput", False),
-        ("ec2", "CreateNatGateway", False),
+        ("ec2", "CreateTransitGateway", False),
         ("iam", "CreateRole", True),
         ("iam", "CreateGroup", False),
         ("sts", "GetSessionToken", False),

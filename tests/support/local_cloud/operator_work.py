@@ -234,6 +234,7 @@ def use(operators: Operators) -> None:
     for program, more in (
         (status.main, ["--format", "json"]),
         (query.main, ["--sql", "SELECT count(*) FROM quotes"]),
+        (query.main, ["--sql", "SHOW TABLES"]),
         (query.main, ["--sql", "SELECT 1", "--timeout", "0.001"]),
         (verify.main, ["--at-rest"]),
         (replay_quarantine.main, []),
