@@ -215,7 +215,7 @@ def admin_client(module: AnsibleModule, what: str) -> Iterator[Any]:
 
 
 def persistently(module: AnsibleModule, what: str, work: Callable[[Any], Result]) -> Result:
-    """Return what `work` makes of a connected client; tried anew, with a new client, while brokers come and go.
+    """Return what `work` makes of a connected client; retried with a new client while brokers come and go.
 
     Where it has not worked within the options' timeout, the module ends with a sentence.
 

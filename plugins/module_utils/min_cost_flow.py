@@ -69,7 +69,7 @@ class Network:
         """Send units at the least cost in sum, rerouting what was sent before, from wherever, where that is cheaper.
 
         Raises:
-            ValueError: the edges don't take so many.
+            ValueError: the edges can't carry that many.
         """
         for _ in range(units):
             for edge in self._shortest(source, sink):

@@ -25,7 +25,7 @@ description:
   - Fails with one sentence that says what to do when the region is unknown, when credentials are missing or
     refused, and when the API can't be reached. Asks three times and waits ten seconds for an answer, not minutes.
   - What botocore reads of its descriptions of services is kept for the modules that run in the same process after it,
-    as they do under mitogen; each would read them anew.
+    as they do under mitogen; each would read them again.
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -195,7 +195,7 @@ class Principal:
         existing = self.existing()
         missing, excess = self.wanted - existing, existing - self.wanted
         if not check_mode:
-            # First what is allowed anew, so that a change of pattern takes nothing away in between.
+            # New rights come first, so that a change of pattern takes nothing away in between.
             self.create(missing)
             self.delete(excess)
             self.wait()

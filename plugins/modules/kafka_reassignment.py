@@ -51,7 +51,7 @@ options:
     elements: str
     default: []
   replication_factor:
-    description: Topics with less replicas get so many. Without it each keeps its number.
+    description: Topics with fewer replicas get this number of them. Without it each keeps its number.
     type: int
   throttle:
     description: What all copies together may take, in bytes a second.

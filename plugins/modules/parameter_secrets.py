@@ -41,7 +41,7 @@ options:
     type: dict
     default: {}
   rotate:
-    description: Names below the path of secrets that are made anew although they are there.
+    description: Names below the path of secrets that are replaced although they exist.
     type: list
     elements: str
     default: []

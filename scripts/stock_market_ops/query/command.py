@@ -69,8 +69,8 @@ def parser(known: dict[str, analyses.Analysis]) -> argparse.ArgumentParser:
         metavar="DAYS|all",
         help="how many of the newest days of arrival that hold data the analyses look at, or all; default: 1",
     )
-    result.add_argument("--hours", type=int, default=0, help="look at so many of the newest hours instead of days")
-    result.add_argument("--rows", type=int, help="print at most so many rows of each table; default: all")
+    result.add_argument("--hours", type=int, default=0, help="how many of the newest hours to look at, instead of days")
+    result.add_argument("--rows", type=int, help="the most rows to print of each table; default: all")
     result.add_argument("--stored", action="store_true", help="only print how many days S3, and hours the catalog has")
     result.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
