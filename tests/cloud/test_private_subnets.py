@@ -37,7 +37,7 @@ NETWORK = [
     {
         "hosts": "localhost",
         "gather_facts": False,
-        "module_defaults": dict.fromkeys(("group/aws", "ec2_gateway_endpoint"), "{{ stock_market_aws_connection }}"),
+        "module_defaults": {"group/stock_market.streaming.aws": "{{ stock_market_aws_connection }}"},
         "pre_tasks": [{"ansible.builtin.import_tasks": str(ROOT / "playbooks" / "tasks" / "caller.yml")}],
         "roles": ["network"],
     }

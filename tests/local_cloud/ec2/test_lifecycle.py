@@ -279,7 +279,10 @@ def test_an_elastic_ip_moves_between_running_hosts_and_groups_admit_their_member
 
 def test_a_start_after_a_kill_finds_and_removes_what_was_left(cloud: Cloud, ec2: EC2Client, instance_id: str) -> None:
     assert describe(ec2, instance_id)["State"]["Name"] == "running"
-    os.kill(cloud.command("status")["pid"], signal.SIGKILL)
+    pid = cloud.command("status")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    while Path(f"/proc/{pid}").exists():  # until then its port is taken
+        time.sleep(0.05)
     left = hosts.leftovers(cloud.settings, whole_block=True)
     assert left == [hosts.container_name(cloud.settings, instance_id)]
     report = cloud.command("start")
