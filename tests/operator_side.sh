@@ -19,5 +19,8 @@ git ls-files -z | tar --create --null --files-from=- | podman run --rm --interac
       .venv/bin/ansible-playbook -i inventory/aws --syntax-check "$playbook" >/dev/null
     done
     echo "$(ls playbooks/*.yml | wc -l) playbooks pass the syntax check"
-    .venv/bin/python -m pytest --quiet tests/market_data tests/repository/test_locks.py tests/repository/test_roles.py \
-      tests/stock_market/test_{batch_unpacking,compact_quotes,large_numbers,market,parts,raw_fetches,replay_file,unreadable}.py'
+    .venv/bin/python -m pytest --quiet tests/stock_market_ops/test_market_data*.py tests/repository/test_locks.py tests/repository/test_roles.py \
+      tests/stock_market/kafka/test_batch_unpacking.py tests/stock_market/kafka/test_raw_fetches.py \
+      tests/stock_market/kafka/test_unreadable.py tests/stock_market/producer/test_market.py \
+      tests/stock_market/producer/test_replay_file.py tests/stock_market/quotes/test_compact_quotes.py \
+      tests/stock_market/quotes/test_large_numbers.py tests/stock_market/test_parts.py'

@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.instances import Instance, InstanceBackend
@@ -20,6 +19,7 @@ from moto.ec2.responses.instances import InstanceResponse
 from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse
 from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
+from tests.support.local_cloud.refusals import refusal
 
 from local_cloud import lag
 from local_cloud.api import tagging_lag
@@ -84,15 +84,6 @@ CLOCK = Clock()
 def wait(multiple: int = 1) -> None:
     """Let the lag pass."""
     CLOCK.now += multiple * lag.SECONDS
-
-
-def refusal(call: Any, **arguments: Any) -> str:
-    """The code with which a call is refused; empty if it is not."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return str(error.response["Error"]["Code"])
-    return ""
 
 
 def test_iam_lists_what_was_deleted_a_moment_ago_and_does_not_know_it(clients: Clients) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.ec2.models import nat_gateways
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
@@ -17,6 +16,7 @@ from moto.ec2.models.route_tables import RouteBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
+from tests.support.local_cloud.refusals import refusal
 
 from local_cloud import lag
 from local_cloud.ec2 import dependencies as ec2_dependencies
@@ -79,15 +79,6 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     ec2_dependencies.install()
     with mock_aws():
         yield Network()
-
-
-def refusal(call: Any, **arguments: Any) -> str:
-    """The code with which a call is refused; empty if it is not."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return str(error.response["Error"]["Code"])
-    return ""
 
 
 def test_it_is_pending_before_it_is_available_and_has_an_address_of_its_subnet(network: Network) -> None:
