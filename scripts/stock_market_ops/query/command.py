@@ -38,7 +38,7 @@ class Result:
     analysis: analyses.Analysis | None = None
 
 
-def _days(text: str) -> int:
+def days_or_all(text: str) -> int:
     """Return a number of days, 0 for all.
 
     Raises:
@@ -64,7 +64,7 @@ def parser(known: dict[str, analyses.Analysis]) -> argparse.ArgumentParser:
     result.add_argument("--sql", help="run this SQL instead")
     result.add_argument(
         "--days",
-        type=_days,
+        type=days_or_all,
         default=1,
         metavar="DAYS|all",
         help="how many of the newest days of arrival that hold data the analyses look at, or all; default: 1",

@@ -1,0 +1,1 @@
+"""`make report`: one HTML file with plots of the named analyses."""
