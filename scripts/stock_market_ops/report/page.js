@@ -50,6 +50,9 @@
     show();
   }
 
+  // A moment's clock time is enough beneath a bar; the table below has all of it.
+  const short = (name) => name.replace(/^\d{4}-\d{2}-\d{2}T/, "").slice(0, 14);
+
   // Named bars; several heights of a name stand side by side.
   function bars(host, names, heights) {
     const columns = Object.keys(heights);
@@ -71,7 +74,7 @@
             y: { range: (_, low, high) => [Math.min(0, low * 1.1), Math.max(0, high * 1.1) || (low < 0 ? 0 : 1)] },
           },
           axes: [
-            { ...axis, grid: { show: false }, splits: () => names.map((_, at) => at), values: (_, splits) => splits.map((at) => names[at]), rotate: -35, size: 90 },
+            { ...axis, grid: { show: false }, splits: () => names.map((_, at) => at), values: (_, splits) => splits.map((at) => short(names[at])), rotate: -35, size: 80 },
             { ...axis, size: 80, values: (_, splits) => splits.map((value) => value.toLocaleString("en", { notation: "compact" })) },
           ],
           series: [
