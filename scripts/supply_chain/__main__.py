@@ -18,7 +18,7 @@ from local_cloud.errors import LocalCloudError
 from local_cloud.hosts import image
 from local_cloud.trino import distribution
 from supply_chain.osv import URL, OsvError, vulnerabilities
-from supply_chain.pins import Pin, PinsError, debian_pins, maven_pins, python_pins
+from supply_chain.pins import Pin, PinsError, debian_pins, maven_pins, npm_pins, python_pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,7 @@ def sources() -> dict[str, Callable[[], set[Pin]]]:
     """Return every place that pins versions, and how its pins are read."""
     return {
         "Python packages, requirements/*.txt": lambda: python_pins(ROOT / "requirements"),
+        "chart libraries of pages, web/package-lock.json": lambda: npm_pins(ROOT / "web" / "package-lock.json"),
         **{
             f"Kafka's jars, {path.parent.relative_to(ROOT)}": partial(maven_pins, path)
             for path in sorted(ROOT.glob("scripts/kafka_distribution/versions/*/libs.sha512"))

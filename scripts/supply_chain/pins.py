@@ -1,7 +1,8 @@
-"""Every pinned version: Python packages, Maven artifacts, and the Debian packages of the local cloud's hosts."""
+"""Every pinned version: packages of Python and npm, Maven artifacts, Debian packages of the local cloud's hosts."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,6 +49,19 @@ def python_pins(requirements: Path) -> set[Pin]:
 
 def _matches(path: Path) -> list[re.Match[str]]:
     return list(_REQUIREMENT.finditer(path.read_text(encoding="utf-8")))
+
+
+def npm_pins(path: Path) -> set[Pin]:
+    """Read a `package-lock.json` of lockfileVersion 3, whose names are paths: node_modules/name.
+
+    Raises:
+        PinsError: it pins nothing.
+    """
+    packages: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8")).get("packages", {})
+    pins = {Pin("npm", name.rpartition("node_modules/")[2], it["version"]) for name, it in packages.items() if name}
+    if not pins:
+        raise PinsError(f"{path} pins no package; write it again with npm.")
+    return pins
 
 
 def maven_pins(path: Path) -> set[Pin]:

@@ -15,7 +15,7 @@ import pytest
 from local_cloud.hosts.image import package_lines
 from supply_chain import __main__ as audit
 from supply_chain import osv
-from supply_chain.pins import Pin, PinsError, debian_pins, maven_pins, python_pins
+from supply_chain.pins import Pin, PinsError, debian_pins, maven_pins, npm_pins, python_pins
 
 GOOD, BAD = Pin("PyPI", "good", "1.0"), Pin("Maven", "org.example:bad", "2.0")
 
@@ -157,6 +157,14 @@ def test_an_empty_lock_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "services.txt").write_text("# nothing\n")
     with pytest.raises(PinsError, match="pins no package; write it again"):
         python_pins(tmp_path)
+
+
+def test_every_package_of_npm_is_a_pin_with_its_hash_and_without_a_host() -> None:
+    path = audit.ROOT / "web" / "package-lock.json"
+    assert {"lightweight-charts", "uplot", "fancy-canvas"} <= {pin.name for pin in npm_pins(path)}
+    packages = json.loads(path.read_text(encoding="utf-8"))["packages"]
+    assert all(it["integrity"].startswith("sha512-") for name, it in packages.items() if name)
+    assert not any("resolved" in it for it in packages.values())
 
 
 def test_a_jar_is_asked_for_by_its_coordinates() -> None:
