@@ -113,6 +113,8 @@ class Cut(Settings, frozen=True):
     """When an object is full: the first of the three that is reached."""
 
     seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 60.0
+    first_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 3600.0
+    """Instead of `seconds` for a new chain's first object; each further one may take twice as long, up to `seconds`."""
     bytes: Annotated[int, Meta(ge=1024, le=1 << 30)] = 64 * _MEBIBYTE
     records: Annotated[int, Meta(ge=1)] = 1_000_000
 

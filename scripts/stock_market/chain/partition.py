@@ -111,6 +111,8 @@ class PartitionWriter:
         self._search: Future[Outcome] | None = None
         self._searched = -1
         self._leaving = False
+        seconds = context.cut.seconds
+        self._seconds = seconds if last is not None else min(context.cut.first_seconds, seconds)
         self._hole = (-1, -1)
         self._begin(0 if last is None else last.end, last if unfinished else None)
 
@@ -297,11 +299,12 @@ class PartitionWriter:
         """
         if self._building.empty or self._upload is not None:
             return math.inf
-        return self._building.opened + self._context.cut.seconds - time.monotonic()
+        return self._building.opened + self._seconds - time.monotonic()
 
     def tick(self) -> None:
         """Seals the growing segment when it has been open for long enough."""
         if self.seconds_left <= 0:
+            self._seconds = min(2 * self._seconds, self._context.cut.seconds)
             self.seal()
 
     def leave(self) -> None:

@@ -43,7 +43,7 @@ PLOTS = {
     "volume": Plot("symbol", ["total_volume"]),
     "record_high": Plot("symbol", ["below_record_percent"]),
     "largest_moves": Plot("symbol", ["move_percent"]),
-    "trend": Plot("minute", ["rising", "falling"]),
+    "trend": Plot("minute", ["rising", "falling"], newest_first=True),
     "volatility": Plot("symbol", ["now_percent", "wildest_percent"]),
     "daily_range": Plot("symbol", ["range_percent"]),
 }

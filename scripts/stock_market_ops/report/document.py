@@ -33,10 +33,14 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Plot(msgspec.Struct, frozen=True):
-    """Bars: the column that names them, and the columns of their heights, side by side."""
+    """Bars: the column that names them, and the columns of their heights, side by side.
+
+    With `newest_first` the rows go back in time, and the bars forward.
+    """
 
     label: str
     heights: list[str]
+    newest_first: bool = False
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -126,13 +130,18 @@ def _plots(report: Report) -> dict[str, Any]:
         "width": report.width,
         "records": _records(sections.get("record_high")),
         "plots": {
-            section.name: {
-                "names": [str(row[section.plot.label]) for row in section.rows],
-                "heights": {name: [row[name] for row in section.rows] for name in section.plot.heights},
-            }
+            section.name: _bars(section.plot, section.rows)
             for section in report.sections
             if section.plot and section.rows
         },
+    }
+
+
+def _bars(plot: Plot, rows: list[athena.Row]) -> dict[str, Any]:
+    ordered = rows[::-1] if plot.newest_first else rows
+    return {
+        "names": [str(row[plot.label]) for row in ordered],
+        "heights": {name: [row[name] for row in ordered] for name in plot.heights},
     }
 
 

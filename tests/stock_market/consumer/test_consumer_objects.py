@@ -46,6 +46,24 @@ def test_the_last_records_of_an_idle_topic_are_stored_within_the_interval(workbe
     assert consumer.finish() == 0
 
 
+def test_a_new_chain_has_its_first_objects_sooner_than_a_known_one(workbench: Workbench) -> None:
+    workbench.create_topic()
+    extra = "first_seconds = 0.5\n"
+    first = workbench.consumer(seconds=600, extra=extra)
+    workbench.send([quote(0)])
+    eventually(lambda: len(workbench.bucket.keys()) == 1, "the first object")
+    workbench.send([quote(1)])
+    eventually(lambda: len(workbench.bucket.keys()) == 2, "the second object")
+    assert first.finish() == 0
+    second = workbench.consumer(seconds=600, extra=extra)
+    second.logged("partition_started")
+    workbench.send([quote(2)])
+    time.sleep(3)
+    assert len(workbench.bucket.keys()) == 2
+    assert second.finish() == 0
+    workbench.bucket.check_exactly_once(3)
+
+
 def test_poison_goes_to_quarantine_once(workbench: Workbench) -> None:
     workbench.create_topic()
     good = [quote(n) for n in range(4)]
