@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED, EXIT_NO_DEPLOYMENT = 1, 3
 _NODE_MODULES = ROOT / ".venv" / "web" / "node_modules"
-_LIBRARIES = {
+LIBRARIES = {
     "lightweight-charts.js": "lightweight-charts/dist/lightweight-charts.standalone.production.js",
     "uPlot.js": "uplot/dist/uPlot.iife.min.js",
     "uPlot.css": "uplot/dist/uPlot.min.css",
@@ -180,7 +180,7 @@ def libraries(directory: Path) -> dict[str, str]:
         ReportError: they are not there.
     """
     try:
-        return {name: (directory / path).read_text(encoding="utf-8") for name, path in _LIBRARIES.items()}
+        return {name: (directory / path).read_text(encoding="utf-8") for name, path in LIBRARIES.items()}
     except OSError as error:
         raise ReportError(f"The chart libraries are not there ({error.filename}): run `make report`.") from None
 
