@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium
 
-.PHONY: help plan policies up down status query report verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-newest test-shells test-pages test-unit-half test-molecule-half lint lint-python lint-ansible unit molecule audit chaos soak bench lock readmes system venv venv-test venv-clients check-env words moved
+.PHONY: help plan policies up down status query report verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-newest test-shells test-pages test-unit-half test-molecule-half lint lint-python lint-ansible unit molecule audit chaos soak bench lock readmes screenshots system venv venv-test venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -181,6 +181,13 @@ test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: 
 
 test-pages: system venv-test .venv/web/locked  ## opens the report in Chromium: plots, accessibility, narrow and printed, a minute
 	$(BIN)/pytest --quiet --numprocesses 0 tests/pages.py
+
+# Chromium's virtual clock stops once the page has drawn itself.
+SHOT := chromium --headless --no-sandbox --hide-scrollbars --virtual-time-budget=10000
+screenshots: PACKAGES += chromium
+screenshots: system report  ## takes the pictures in docs/images from the report of the running deployment
+	@$(SHOT) --window-size=1280,1180 --screenshot=docs/images/report.png "file://$(CURDIR)/.state/$$STOCK_MARKET_DEPLOYMENT/report.html" 2>/dev/null
+	@$(SHOT) --window-size=400,1000 --force-dark-mode --screenshot=docs/images/report-narrow.png "file://$(CURDIR)/.state/$$STOCK_MARKET_DEPLOYMENT/report.html" 2>/dev/null
 
 audit: venv  ## looks for known vulnerabilities of pinned versions in OSV; exit code 2 if it cannot
 	@$(WITH_ARGS) $(BIN)/python -m supply_chain
