@@ -19,7 +19,7 @@ _SHOWN = 20
 
 
 def _isolate() -> None:
-    """Runs this program anew with mounts and processes of its own: when it ends, however it ends, so do they."""
+    """Runs this program again, with mounts and processes of its own: when it ends, however it ends, so do they."""
     if os.environ.get(_ISOLATED):
         return
     os.environ[_ISOLATED] = "yes"

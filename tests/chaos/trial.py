@@ -94,7 +94,7 @@ def play(cast: Cast, faults: Sequence[Fault], keep_logs: Path) -> Outcome:
             verdict = _rest_and_judge(stage, problems, marks)
             wrong, notes = stage.complaints()
             verdict.problems += problems + wrong
-            notes += [f"the witness began anew: {failure}" for failure in stage.witness.failures]
+            notes += [f"the witness began again: {failure}" for failure in stage.witness.failures]
             lengths = [
                 f"{name} {after - before:.0f} s" for name, (before, after) in zip(_PHASES, pairwise(marks), strict=True)
             ]

@@ -26,7 +26,7 @@ STATE = ROOT / ".state" / os.environ["STOCK_MARKET_DEPLOYMENT"]
 
 
 def facts() -> dict[str, Any]:
-    """`deployment.json`, read anew, since instances come and go."""
+    """`deployment.json`, read each time, since instances come and go."""
     return dict(json.loads((STATE / "deployment.json").read_text(encoding="utf-8")))
 
 

@@ -27,7 +27,7 @@ JAVA = {"12": 17, "13": 21}[RELEASE]
 
 @dataclass(frozen=True)
 class Deployment:
-    """The running deployment as `deployment.json` tells it; read anew, since an address may change."""
+    """The running deployment as `deployment.json` tells it; read each time, since an address may change."""
 
     facts: dict[str, Any]
     session: boto3.Session

@@ -150,7 +150,7 @@ class FaultyS3:
                 self._outages.remove(fault)
 
     def recover(self) -> None:
-        """Ends every fault: what hangs is let go, what is late is stored. Faults can begin anew afterwards."""
+        """Ends every fault: what hangs is let go, what is late is stored. Faults can begin again afterwards."""
         with self._lock:
             self.faults.clear()
             late, self._late = self._late, []
