@@ -21,6 +21,7 @@ from tests.chaos import clock, topic
 from tests.chaos.cast import Cast
 from tests.chaos.cuts import LogCutter
 from tests.chaos.daemon import Daemon, Supervisor
+from tests.chaos.templates import CONSUMER, LOG4J, PRODUCER
 from tests.chaos.verdict import ProducerEnd
 from tests.chaos.volume import Volume
 from tests.chaos.witness import Witness
@@ -61,35 +62,6 @@ _MARKS = {
     "cuts told": "event=log_cut_back ",
     "producer recoveries": "event=producer_recovered ",
 }
-_LOG4J = """\
-log4j.rootLogger=WARN, stdout
-log4j.appender.stdout=org.apache.log4j.ConsoleAppender
-log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
-log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
-"""
-_CONSUMER = """\
-[kafka]
-bootstrap_servers = ["{address}"]
-topic = "{topic}"
-group_id = "group-{topic}"
-instance_id = "{instance}"
-session_timeout_seconds = {session}
-[s3]
-bucket = "{bucket}"
-[cut]
-seconds = {seconds}
-records = {records}
-"""
-_PRODUCER = """\
-rate = {rate}
-[simulate]
-symbols = 40
-seed = {number}
-[kafka]
-bootstrap_servers = ["{address}"]
-topic = "{topic}"
-in_flight_records = {in_flight}
-"""
 
 
 class RestError(Exception):
@@ -158,7 +130,7 @@ class Stage:
         settings = broker_settings(port, zookeeper_port, self.volumes["broker"].path / "data")
         server.write_text(f"{settings}zookeeper.session.timeout.ms={_ZOOKEEPER_SESSION_MS}\n")
         log = self.folder / "log4j.properties"
-        log.write_text(_LOG4J)
+        log.write_text(LOG4J)
         environment = self._plain | self.clocks["broker"].variables
         environment["JAVA_TOOL_OPTIONS"] = f"-Dlog4j.configuration=file:{log}"
         self.zookeeper = self._daemon("zookeeper", java_command(home, ZOOKEEPER_MAIN, zoo, "64m"), environment)
@@ -187,7 +159,7 @@ class Stage:
         return self._daemon(name, [sys.executable, "-m", module, "--config", str(config)], environment)
 
     def _producer(self, number: int) -> Daemon:
-        settings = _PRODUCER.format(
+        settings = PRODUCER.format(
             rate=self.cast.rate,
             number=number + 1,
             address=self.address,
@@ -198,7 +170,7 @@ class Stage:
 
     def _consumer(self, name: str, number: int) -> Daemon:
         # Each cuts otherwise, so that no two of them cut the same object.
-        settings = _CONSUMER.format(
+        settings = CONSUMER.format(
             address=self.address,
             topic=self.topic,
             instance=name if self.cast.static else "",

@@ -63,7 +63,7 @@ def unguarded(cloud: Enforcing, bucket: str = DATA) -> Iterator[S3Client]:
 def consume(first_offset: int) -> None:
     """What a consumer does with S3 between two restarts, by its own code, with the credentials of its environment.
 
-    It stores a segment that has a bad record too, is told that it is there, is started again without a committed offset,
+    It stores a segment that has a bad record too, is told that it is there, starts again without a committed offset,
     and asks for an object that nobody has written.
     """
     stop = Stop(grace_seconds=0)

@@ -1,0 +1,31 @@
+"""The settings files of what a round starts."""
+
+LOG4J = """\
+log4j.rootLogger=WARN, stdout
+log4j.appender.stdout=org.apache.log4j.ConsoleAppender
+log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
+log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
+"""
+CONSUMER = """\
+[kafka]
+bootstrap_servers = ["{address}"]
+topic = "{topic}"
+group_id = "group-{topic}"
+instance_id = "{instance}"
+session_timeout_seconds = {session}
+[s3]
+bucket = "{bucket}"
+[cut]
+seconds = {seconds}
+records = {records}
+"""
+PRODUCER = """\
+rate = {rate}
+[simulate]
+symbols = 40
+seed = {number}
+[kafka]
+bootstrap_servers = ["{address}"]
+topic = "{topic}"
+in_flight_records = {in_flight}
+"""
