@@ -13,7 +13,7 @@ from moto.budgets.models import Budget
 from moto.budgets.responses import BudgetsResponse
 from moto.core.exceptions import JsonRESTError
 
-from local_cloud.moto_patch import replace
+from local_cloud.moto_patch import wrap
 
 _TAGS = "stock_market_tags"
 
@@ -48,12 +48,12 @@ def _check(budget: dict[str, Any], notifications: list[dict[str, Any]]) -> None:
 
 def install() -> None:
     """Have moto keep and tell them."""
-    create_of_moto = BudgetsResponse.create_budget
 
-    def create_budget(self: BudgetsResponse) -> str:
+    @wrap(BudgetsResponse, "create_budget")
+    def create_budget(self: BudgetsResponse, of_moto: Any) -> Any:
         budget = self._get_param("Budget")
         _check(budget, self._get_param("NotificationsWithSubscribers", []))
-        answer = create_of_moto(self)
+        answer = of_moto()
         made = _budget(self, self._get_param("AccountId"), budget["BudgetName"])
         setattr(made, _TAGS, self._get_param("ResourceTags", []))
         return answer
@@ -71,7 +71,6 @@ def install() -> None:
         found = _budget(self, account_id, resource.removeprefix("budget/"))
         return json.dumps({"ResourceTags": getattr(found, _TAGS, [])})
 
-    replace(BudgetsResponse, "create_budget", create_budget)
     # moto has no such calls; its dispatcher finds these by their names.
     added: Any = BudgetsResponse
     added.describe_subscribers_for_notification = describe_subscribers

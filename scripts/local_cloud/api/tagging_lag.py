@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetRes
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
 
 from local_cloud import lag
 from local_cloud.lag import Remembered
-from local_cloud.moto_patch import replace
+from local_cloud.moto_patch import wrap
 
 # By the account, the region, what was asked for and the ARN.
 _shown: Remembered[tuple[str, str, str, str], TaggedResource] = Remembered(lambda: 3 * lag.SECONDS)
@@ -22,15 +21,12 @@ _shown: Remembered[tuple[str, str, str, str], TaggedResource] = Remembered(lambd
 
 def install() -> None:
     """Have moto's tagging API lag."""
-    resources_of_moto = ResourceGroupsTaggingAPIBackend._get_resources_generator
 
-    @functools.wraps(resources_of_moto)
-    def resources(self: Any, **asked: Any) -> Iterator[TaggedResource]:
+    @wrap(ResourceGroupsTaggingAPIBackend, "_get_resources_generator")
+    def resources(self: Any, of_moto: Any, **asked: Any) -> Iterator[TaggedResource]:
         question = (self.account_id, self.region_name, repr(asked))
-        there = {found.arn: found for found in resources_of_moto(self, **asked)}
+        there = {found.arn: found for found in of_moto(**asked)}
         gone = [found for key, found in _shown.items() if key[:3] == question and key[3] not in there]
         for arn, found in there.items():
             _shown.put((*question, arn), found)
         yield from [*there.values(), *gone]
-
-    replace(ResourceGroupsTaggingAPIBackend, "_get_resources_generator", resources)

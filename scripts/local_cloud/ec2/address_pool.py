@@ -5,12 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Container
 
-from local_cloud.errors import LocalCloudError
+from local_cloud.moto_patch import Ec2Error
 from local_cloud.settings import FIRST_PUBLIC, LAST_PUBLIC
-
-
-class NoAddressLeftError(LocalCloudError):
-    """Every address of the pool is in use."""
 
 
 class AddressPool:
@@ -30,13 +26,14 @@ class AddressPool:
         return address in self._addresses
 
     def take(self, in_use: Container[str]) -> str:
-        """Return the next address that is not in use; raises NoAddressLeftError if there is none."""
+        """Return the next address that is not in use; raises Ec2Error if there is none."""
         with self._lock:
             for step in range(len(self._addresses)):
                 index = (self._next + step) % len(self._addresses)
                 if self._addresses[index] not in in_use:
                     self._next = index + 1
                     return self._addresses[index]
-        raise NoAddressLeftError(
-            f"All {len(self._addresses)} public addresses are in use: release an Elastic IP or terminate an instance."
+        raise Ec2Error(
+            "InsufficientAddressCapacity",
+            f"All {len(self._addresses)} public addresses are in use: release an Elastic IP or terminate an instance.",
         )

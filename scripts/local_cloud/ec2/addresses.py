@@ -11,9 +11,9 @@ from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressB
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
-from local_cloud.ec2.address_pool import AddressPool, NoAddressLeftError
+from local_cloud.ec2.address_pool import AddressPool
 from local_cloud.ec2.machines import Machines
-from local_cloud.moto_patch import Ec2Error, replace
+from local_cloud.moto_patch import Ec2Error, replace, wrap
 
 
 def backends() -> list[EC2Backend]:
@@ -50,26 +50,18 @@ def install(machines: Machines, pool: AddressPool) -> None:
     """Let EC2 take addresses from the pool, and let the hosts have them."""
     # The type that DescribeTags gives; moto calls it vpc-elastic-ip.
     EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"
-    take = functools.partial(_take, pool)
+
+    def take() -> str:
+        return pool.take(in_use())
+
     replace(elastic_ip_addresses, "random_ip", take)
     replace(elastic_network_interfaces, "random_public_ip", take)
     replace(NetworkInterface, "check_auto_public_ip", functools.partialmethod(_assign, take))
     replace(NetworkInterface, "stop", _let_go)
-    allocate = functools.partialmethod(_allocate, ElasticAddressBackend.allocate_address, pool)
-    associate = functools.partialmethod(_associate, ElasticAddressBackend.associate_address, machines)
-    disassociate = functools.partialmethod(_disassociate, ElasticAddressBackend.disassociate_address, machines)
-    release = functools.partialmethod(_release, ElasticAddressBackend.release_address)
-    replace(ElasticAddressBackend, "allocate_address", allocate)
-    replace(ElasticAddressBackend, "release_address", release)
-    replace(ElasticAddressBackend, "associate_address", associate)
-    replace(ElasticAddressBackend, "disassociate_address", disassociate)
-
-
-def _take(pool: AddressPool) -> str:
-    try:
-        return pool.take(in_use())
-    except NoAddressLeftError as error:
-        raise Ec2Error("InsufficientAddressCapacity", str(error)) from error
+    wrap(ElasticAddressBackend, "allocate_address")(functools.partial(_allocate, pool))
+    wrap(ElasticAddressBackend, "release_address")(_release)
+    wrap(ElasticAddressBackend, "associate_address")(functools.partial(_associate, machines))
+    wrap(ElasticAddressBackend, "disassociate_address")(functools.partial(_disassociate, machines))
 
 
 def _assign(interface: NetworkInterface, take: Callable[[], str]) -> None:
@@ -93,25 +85,14 @@ def _lost_elastic_address(interface: NetworkInterface) -> None:
         interface.check_auto_public_ip()
 
 
-def _allocate(
-    backend: ElasticAddressBackend,
-    allocate_of_moto: Callable[..., ElasticAddress],
-    pool: AddressPool,
-    domain: str,
-    **wanted: Any,
-) -> ElasticAddress:
+def _allocate(pool: AddressPool, _: ElasticAddressBackend, of_moto: Any, domain: str, **wanted: Any) -> Any:
     address = wanted.get("address")
     if address is not None and (address not in pool or address in in_use()):
         raise Ec2Error("InvalidAddress.NotFound", f"Address '{address}' is not free in the local cloud's pool.")
-    return allocate_of_moto(backend, domain, **wanted)
+    return of_moto(domain, **wanted)
 
 
-def _associate(
-    backend: ElasticAddressBackend,
-    associate_of_moto: Callable[..., ElasticAddress],
-    machines: Machines,
-    **wanted: Any,
-) -> ElasticAddress:
+def _associate(machines: Machines, backend: ElasticAddressBackend, of_moto: Any, **wanted: Any) -> ElasticAddress:
     instance = wanted.get("instance") or getattr(wanted.get("eni"), "instance", None)
     if instance is not None and instance.state not in ("running", "stopped"):
         raise Ec2Error(
@@ -119,7 +100,7 @@ def _associate(
             f"The {instance.state} instance '{instance.id}' is not in a valid state for this operation.",
         )
     before = {address.public_ip: address.eni for address in backend.addresses}
-    elastic = associate_of_moto(backend, **wanted)
+    elastic: ElasticAddress = of_moto(**wanted)
     interface: Any = elastic.eni
     elastic.instance = interface.instance
     for other in backend.addresses:
@@ -134,26 +115,23 @@ def _associate(
 
 
 def _disassociate(
-    backend: ElasticAddressBackend,
-    disassociate_of_moto: Callable[..., None],
     machines: Machines,
+    backend: ElasticAddressBackend,
+    of_moto: Any,
     address: str | None = None,
     association_id: str | None = None,
 ) -> None:
     found = backend.address_by_ip([address]) if address else backend.address_by_association([str(association_id)])
     interface: Any = found[0].eni
     forget(found[0])
-    disassociate_of_moto(backend, address=found[0].public_ip)
+    of_moto(address=found[0].public_ip)
     if interface is not None:
         _lost_elastic_address(interface)
         _refresh(machines, interface)
 
 
 def _release(
-    backend: ElasticAddressBackend,
-    release_of_moto: Callable[..., None],
-    address: str | None = None,
-    allocation_id: str | None = None,
+    backend: ElasticAddressBackend, of_moto: Any, address: str | None = None, allocation_id: str | None = None
 ) -> None:
     """An associated address of a VPC is refused, until it is disassociated or its instance is terminated.
 
@@ -162,7 +140,7 @@ def _release(
     found = backend.address_by_ip([address]) if address else backend.address_by_allocation([str(allocation_id)])
     if found[0].association_id is not None:
         raise Ec2Error("InvalidIPAddress.InUse", f"Address {found[0].public_ip} is in use.")
-    release_of_moto(backend, address=address, allocation_id=allocation_id)
+    of_moto(address=address, allocation_id=allocation_id)
 
 
 def _refresh(machines: Machines, interface: NetworkInterface) -> None:

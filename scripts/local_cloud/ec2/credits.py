@@ -12,7 +12,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses.instances import InstanceResponse
 
-from local_cloud.moto_patch import Ec2Error, replace
+from local_cloud.moto_patch import Ec2Error, replace, wrap
 
 _OPTIONS = ("standard", "unlimited")
 _NOT_SUPPORTED = "InstanceCreditSpecification.NotSupported"
@@ -40,7 +40,7 @@ def _check(option: object) -> str:
     return str(option)
 
 
-def _run(run_of_moto: Any, response: InstanceResponse) -> ActionResult:
+def _run(response: InstanceResponse, of_moto: Any) -> ActionResult:
     """RunInstances refuses a credit option for other types, whatever it is (hashicorp/terraform-provider-aws#5067)."""
     given = (response._get_param("CreditSpecification") or {}).get("CpuCredits")
     instance_type = str(response._get_param("InstanceType"))
@@ -48,7 +48,7 @@ def _run(run_of_moto: Any, response: InstanceResponse) -> ActionResult:
         _check(given)
         if not is_burstable(instance_type):
             raise Ec2Error(_NOT_SUPPORTED, _not_supported(instance_type))
-    answer: ActionResult = run_of_moto(response)
+    answer: ActionResult = of_moto()
     if given is not None:
         for instance in answer.result.instances:  # type: ignore[attr-defined]  # moto declares a result of any kind
             setattr(instance, _KEPT, given)
@@ -107,12 +107,7 @@ def _modify(response: InstanceResponse) -> ActionResult:
 
 def install() -> None:
     """Let RunInstances keep the option, and serve the two calls that tell and change it."""
-    run_of_moto = InstanceResponse.run_instances
-
-    def run_instances(response: InstanceResponse) -> ActionResult:
-        return _run(run_of_moto, response)
-
-    replace(InstanceResponse, "run_instances", run_instances)
+    wrap(InstanceResponse, "run_instances")(_run)
     replace(InstanceResponse, "describe_instance_credit_specifications", _describe)
     # moto has no such call; its dispatcher finds this one by its name.
     InstanceResponse.modify_instance_credit_specification = _modify  # type: ignore[attr-defined]  # moto's own is replaced, or has no types

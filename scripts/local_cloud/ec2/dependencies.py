@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.h
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from moto.ec2.models.vpcs import VPCBackend
 from local_cloud import lag
 from local_cloud.ec2 import nat_gateways as ec2_nat_gateways
 from local_cloud.lag import Remembered
-from local_cloud.moto_patch import Ec2Error, replace
+from local_cloud.moto_patch import Ec2Error, wrap
 
 
 @dataclass(frozen=True)
@@ -75,46 +74,37 @@ def _violation(message: str) -> Ec2Error:
 
 def install() -> None:
     """Have moto refuse it."""
-    group_of_moto = SecurityGroupBackend.delete_security_group
-    subnet_of_moto = SubnetBackend.delete_subnet
-    detach_of_moto = InternetGatewayBackend.detach_internet_gateway
-    vpc_of_moto = VPCBackend.delete_vpc
 
-    @functools.wraps(group_of_moto)
-    def delete_security_group(self: Any, name: str | None = None, group_id: str | None = None) -> None:
+    @wrap(SecurityGroupBackend, "delete_security_group")
+    def delete_security_group(self: Any, of_moto: Any, name: str | None = None, group_id: str | None = None) -> None:
         held = next((group for group in _groups(self) if group.id == group_id), None) if group_id else None
         group = held or self.get_security_group_by_name_or_id(name or group_id)
         if group is not None:
             named = any(_names(other, group.id) for other in _groups(self) if other.id != group.id)
             if named or any(group.id in use.groups for use in _uses(self)):
                 raise _violation(f"resource {group.id} has a dependent object")
-        group_of_moto(self, name, group_id)
+        of_moto(name, group_id)
 
-    @functools.wraps(subnet_of_moto)
-    def delete_subnet(self: Any, subnet_id: str) -> Any:
+    @wrap(SubnetBackend, "delete_subnet")
+    def delete_subnet(self: Any, of_moto: Any, subnet_id: str) -> Any:
         if any(use.subnet == subnet_id for use in _uses(self)):
             raise _violation(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
-        return subnet_of_moto(self, subnet_id)
+        return of_moto(subnet_id)
 
-    @functools.wraps(detach_of_moto)
-    def detach_internet_gateway(self: Any, internet_gateway_id: str, vpc_id: str) -> None:
+    @wrap(InternetGatewayBackend, "detach_internet_gateway")
+    def detach_internet_gateway(self: Any, of_moto: Any, internet_gateway_id: str, vpc_id: str) -> None:
         if any(use.vpc == vpc_id and use.public for use in _uses(self)):
             raise _violation(
                 f"Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before "
                 "detaching the gateway."
             )
-        detach_of_moto(self, internet_gateway_id, vpc_id)
+        of_moto(internet_gateway_id, vpc_id)
 
-    @functools.wraps(vpc_of_moto)
-    def delete_vpc(self: Any, vpc_id: str) -> Any:
+    @wrap(VPCBackend, "delete_vpc")
+    def delete_vpc(self: Any, of_moto: Any, vpc_id: str) -> Any:
         own = [group for group in list(self.groups.get(vpc_id, {}).values()) if group.name != "default"]
         gateways = [gateway for gateway in list(self.internet_gateways.values()) if gateway.vpc is not None]
         attached = any(gateway.vpc.id == vpc_id for gateway in gateways)
         if own or attached or any(use.vpc == vpc_id for use in _uses(self)):
             raise _violation(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
-        return vpc_of_moto(self, vpc_id)
-
-    replace(SecurityGroupBackend, "delete_security_group", delete_security_group)
-    replace(SubnetBackend, "delete_subnet", delete_subnet)
-    replace(InternetGatewayBackend, "detach_internet_gateway", detach_internet_gateway)
-    replace(VPCBackend, "delete_vpc", delete_vpc)
+        return of_moto(vpc_id)

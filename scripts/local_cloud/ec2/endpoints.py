@@ -5,18 +5,17 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.route_tables import RouteBackend
-from moto.ec2.models.vpcs import VPC, VPCBackend, VPCEndPoint
+from moto.ec2.models.vpcs import VPCBackend, VPCEndPoint
 from moto.ec2.responses.vpcs import VPCs
 
 from local_cloud.ec2.machines import Machines
 from local_cloud.iam.policy import UnsupportedPolicyError, check
-from local_cloud.moto_patch import Ec2Error, replace
+from local_cloud.moto_patch import Ec2Error, replace, wrap
 
 
 def endpoint_policy(machines: Machines, address: str) -> str | None:
@@ -71,12 +70,11 @@ def _check_policy(document: str | None) -> None:
         ) from error
 
 
-def _create(backend: Any, create_of_moto: Any, vpc_id: str, service_name: str, **wanted: Any) -> VPCEndPoint:
+def _create(backend: Any, of_moto: Any, vpc_id: str, service_name: str, **wanted: Any) -> Any:
     _refuse(backend, vpc_id, service_name, wanted.get("endpoint_type"), wanted.get("route_table_ids") or [])
     _check_policy(wanted.get("policy_document"))
     wanted["endpoint_type"] = "Gateway"
-    created: VPCEndPoint = create_of_moto(backend, vpc_id, service_name, **wanted)
-    return created
+    return of_moto(vpc_id, service_name, **wanted)
 
 
 def _modify(backend: Any, vpc_id: str, policy_doc: str | None, **changes: Any) -> None:
@@ -117,12 +115,11 @@ def _answer_delete(response: VPCs) -> ActionResult:
     return ActionResult({"Unsuccessful": unsuccessful})
 
 
-def _delete_vpc(backend: Any, delete_of_moto: Any, vpc_id: str) -> VPC:
+def _delete_vpc(backend: Any, of_moto: Any, vpc_id: str) -> Any:
     """gruntwork-io/cloud-nuke#252 shows the refusal: a VPC with nothing in it but endpoints."""
     if any(endpoint.vpc_id == vpc_id for endpoint in backend.vpc_end_points.values()):
         raise Ec2Error("DependencyViolation", f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
-    deleted: VPC = delete_of_moto(backend, vpc_id)
-    return deleted
+    return of_moto(vpc_id)
 
 
 def _delete_route(backend: Any, route_table_id: str, *args: Any, **options: Any) -> Any:
@@ -139,10 +136,8 @@ delete_route_of_moto: Any = RouteBackend.delete_route
 
 def install() -> None:
     """Have moto's EC2 keep endpoints as EC2 does."""
-    create = functools.partialmethod(_create, VPCBackend.create_vpc_endpoint)
-    delete = functools.partialmethod(_delete_vpc, VPCBackend.delete_vpc)
-    replace(VPCBackend, "create_vpc_endpoint", create)
+    wrap(VPCBackend, "create_vpc_endpoint")(_create)
     replace(VPCBackend, "modify_vpc_endpoint", _modify)
-    replace(VPCBackend, "delete_vpc", delete)
+    wrap(VPCBackend, "delete_vpc")(_delete_vpc)
     replace(RouteBackend, "delete_route", _delete_route)
     replace(VPCs, "delete_vpc_endpoints", _answer_delete)

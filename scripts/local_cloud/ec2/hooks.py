@@ -6,12 +6,10 @@ would have to become a fact.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
-from moto.ec2.models.instances import Instance, InstanceBackend
+from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 
 from local_cloud.ec2 import addresses as ec2_addresses
@@ -23,7 +21,7 @@ from local_cloud.ec2 import list_lag as ec2_list_lag
 from local_cloud.ec2 import nat_gateways as ec2_nat_gateways
 from local_cloud.ec2.address_pool import AddressPool
 from local_cloud.ec2.machines import Machines
-from local_cloud.moto_patch import replace
+from local_cloud.moto_patch import wrap
 
 _FILTER_CALLS = (
     "authorize_security_group_ingress",
@@ -47,33 +45,26 @@ def install(machines: Machines, pool: AddressPool) -> None:
 
 
 def _install_groups(machines: Machines) -> None:
-    def then_filter(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            result = function(*args, **kwargs)
-            machines.refresh_firewalls()
-            return result
-
-        return wrapper
+    def then_filter(_: Any, of_moto: Any, *args: Any, **options: Any) -> Any:
+        result = of_moto(*args, **options)
+        machines.refresh_firewalls()
+        return result
 
     for name in _FILTER_CALLS:
-        replace(SecurityGroupBackend, name, then_filter(getattr(SecurityGroupBackend, name)))
+        wrap(SecurityGroupBackend, name)(then_filter)
 
-    def modify_instance_security_groups(self: Any, instance_id: str, new_group_id_list: list[str]) -> Instance:
-        instance = modify_of_moto(self, instance_id, new_group_id_list)
+    @wrap(InstanceBackend, "modify_instance_security_groups")
+    def modify_instance_security_groups(_: Any, of_moto: Any, instance_id: str, new_group_id_list: list[str]) -> Any:
+        instance = of_moto(instance_id, new_group_id_list)
         for interface in instance.nics.values():
             interface._group_set = list(instance.security_groups)
         machines.refresh_firewalls()
         return instance
 
-    def modify_network_interface_attribute(self: Any, eni_id: str, *args: Any, **kwargs: Any) -> None:
-        modify_interface_of_moto(self, eni_id, *args, **kwargs)
+    @wrap(NetworkInterfaceBackend, "modify_network_interface_attribute")
+    def modify_network_interface_attribute(self: Any, of_moto: Any, eni_id: str, *args: Any, **kwargs: Any) -> None:
+        of_moto(eni_id, *args, **kwargs)
         interface = self.get_network_interface(eni_id)
         if interface.instance is not None:
             interface.instance.security_groups = list(interface._group_set)
         machines.refresh_firewalls()
-
-    modify_of_moto = InstanceBackend.modify_instance_security_groups
-    modify_interface_of_moto = NetworkInterfaceBackend.modify_network_interface_attribute
-    replace(InstanceBackend, "modify_instance_security_groups", modify_instance_security_groups)
-    replace(NetworkInterfaceBackend, "modify_network_interface_attribute", modify_network_interface_attribute)

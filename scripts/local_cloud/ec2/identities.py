@@ -6,7 +6,7 @@ import datetime
 
 from moto.ec2.models.instances import Instance
 from moto.iam.exceptions import NotFoundException
-from moto.iam.models import InstanceProfile, iam_backends
+from moto.iam.models import InstanceProfile, Role, iam_backends
 from moto.sts.models import sts_backends
 
 from local_cloud.ec2.machines import Machines
@@ -39,9 +39,14 @@ def profile_of(instance: Instance) -> InstanceProfile | None:
         return None
 
 
-def _identity(instance: Instance) -> Identity:
+def role_of(instance: Instance) -> Role | None:
+    """The role of an instance's profile."""
     profile = profile_of(instance)
-    role = profile.roles[0] if profile is not None and profile.roles else None
+    return profile.roles[0] if profile is not None and profile.roles else None
+
+
+def _identity(instance: Instance) -> Identity:
+    profile, role = profile_of(instance), role_of(instance)
     pair = instance.ec2_backend.key_pairs.get(instance.key_name)
     shows_tags = instance.metadata_options.instance_metadata_tags == "enabled"
     return Identity(

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ec2.models import EC2Backend
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
 from moto.ec2.responses.instances import InstanceResponse
@@ -19,7 +18,7 @@ from local_cloud.ec2 import dependencies as ec2_dependencies
 from local_cloud.ec2.addresses import elastic_address_of, forget
 from local_cloud.ec2.machines import Machines
 from local_cloud.hosts import host as hosts
-from local_cloud.moto_patch import Ec2Error, replace
+from local_cloud.moto_patch import Ec2Error, replace, wrap
 
 _USER_DATA_BYTES = 16384
 _SWITCHES = frozenset({"disable_api_termination", "disable_api_stop", "ebs_optimized", "source_dest_check"})
@@ -41,12 +40,11 @@ def memory_of(instance_type: str) -> int:
 
 def install(machines: Machines) -> None:
     """Let RunInstances and the calls after it act on hosts."""
-    run_instances_of_moto = InstanceBackend.run_instances
     terminate_of_moto = Instance.terminate
-    modify_of_moto = InstanceBackend.modify_instance_attribute
 
+    @wrap(InstanceBackend, "run_instances")
     def run_instances(
-        self: EC2Backend, image_id: str, count: int, user_data: Any, security_group_names: list[str], **kwargs: Any
+        self: Any, of_moto: Any, image_id: str, count: int, user_data: Any, *groups: Any, **kwargs: Any
     ) -> Reservation:
         _refuse_what_hosts_have_not(kwargs)
         script = b"" if user_data is None else base64.b64decode(user_data.as_bytes())
@@ -55,7 +53,7 @@ def install(machines: Machines) -> None:
             raise Ec2Error("InvalidParameterValue", f"User data is limited to {_USER_DATA_BYTES} bytes")
         memory = memory_of(str(kwargs["instance_type"]))
         key_name = kwargs.get("key_name")
-        reservation = run_instances_of_moto(self, image_id, count, user_data, security_group_names, **kwargs)
+        reservation: Reservation = of_moto(image_id, count, user_data, *groups, **kwargs)
         specified = {int(nic.get("DeviceIndex", 0)): nic for nic in kwargs.get("nics") or []}
         for instance in reservation.instances:
             for index, interface in instance.nics.items():
@@ -67,9 +65,10 @@ def install(machines: Machines) -> None:
             machines.launch(instance, memory, first_boot, functools.partial(_finish, instance, terminate_of_moto))
         return reservation
 
-    def modify_instance_attribute(self: EC2Backend, instance_id: str, key: str, value: Any) -> Instance:
+    @wrap(InstanceBackend, "modify_instance_attribute")
+    def modify_instance_attribute(_: Any, of_moto: Any, instance_id: str, key: str, value: Any) -> Any:
         # moto keeps the word, which it then takes for a switch that is off.
-        return modify_of_moto(self, instance_id, key, str(value).lower() == "true" if key in _SWITCHES else value)
+        return of_moto(instance_id, key, str(value).lower() == "true" if key in _SWITCHES else value)
 
     def start(self: Instance) -> InstanceState:
         previous = _state_for(self, {"running", "pending", "stopped"}, "started")
@@ -97,47 +96,39 @@ def install(machines: Machines) -> None:
         _state_for(self, {"running"}, "rebooted")
         machines.reboot(self)
 
-    replace(InstanceBackend, "run_instances", run_instances)
-    replace(InstanceBackend, "modify_instance_attribute", modify_instance_attribute)
     replace(Instance, "start", start)
     replace(Instance, "stop", stop)
     replace(Instance, "terminate", terminate)
     replace(Instance, "reboot", reboot)
-    run_of_moto = InstanceResponse.run_instances
 
-    def run_and_protect(response: InstanceResponse) -> ActionResult:
-        answer = run_of_moto(response)
+    @wrap(InstanceResponse, "run_instances")
+    def run_and_protect(response: InstanceResponse, of_moto: Any) -> Any:
+        answer = of_moto()
         if str(response._get_param("DisableApiTermination")).lower() == "true":  # moto leaves it out
-            for instance in answer.result.instances:  # type: ignore[attr-defined]  # moto declares a result of any kind
+            for instance in answer.result.instances:
                 instance.disable_api_termination = True
         return answer
 
-    once_per_token = OncePerToken(run_and_protect)
-
-    def answer_run_instances(response: InstanceResponse) -> ActionResult:
-        return once_per_token(response)
-
-    replace(InstanceResponse, "run_instances", answer_run_instances)
+    wrap(InstanceResponse, "run_instances")(OncePerToken())
 
 
 class OncePerToken:
     """RunInstances asked again with the same ClientToken launches nothing, and answers with what it launched first."""
 
-    def __init__(self, run_instances: Callable[[InstanceResponse], ActionResult]) -> None:
-        self._run_instances = run_instances
+    def __init__(self) -> None:
         self._answers: dict[tuple[str, str, str], tuple[Any, ActionResult]] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, response: InstanceResponse) -> ActionResult:
+    def __call__(self, response: InstanceResponse, run_instances: Callable[[], ActionResult]) -> ActionResult:
         parameters = dict(response._get_params())
         token = parameters.pop("ClientToken", None)
         if not token:
-            return self._run_instances(response)
+            return run_instances()
         key = (response.current_account, response.region, str(token))
         with self._lock:
             held = self._answers.get(key)
             if held is None:
-                held = (parameters, self._run_instances(response))
+                held = (parameters, run_instances())
                 self._answers[key] = held
         if held[0] != parameters:
             raise Ec2Error(

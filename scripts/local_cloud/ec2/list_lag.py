@@ -7,18 +7,17 @@ answer is exact.
 from __future__ import annotations
 
 import copy
-import functools
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import InvalidInstanceIdError
-from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressBackend
+from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.instances import Instance, InstanceBackend, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
 from local_cloud import lag
 from local_cloud.lag import Remembered
-from local_cloud.moto_patch import replace
+from local_cloud.moto_patch import wrap
 
 # New instances by their ids.
 _hidden: Remembered[str, bool] = Remembered(lambda: lag.NEW_INSTANCE_SECONDS)
@@ -28,45 +27,31 @@ _earlier: Remembered[str, str] = Remembered()
 
 def install() -> None:
     """Have moto's EC2 lag."""
-    associate_of_moto = ElasticAddressBackend.associate_address
-    disassociate_of_moto = ElasticAddressBackend.disassociate_address
-    run_of_moto = InstanceBackend.run_instances
-    describe_of_moto = InstanceResponse.describe_instances
 
-    @functools.wraps(run_of_moto)
-    def run_instances(self: Any, *args: Any, **options: Any) -> Reservation:
-        reservation: Reservation = run_of_moto(self, *args, **options)
+    @wrap(InstanceBackend, "run_instances")
+    def run_instances(_: Any, of_moto: Any, *args: Any, **options: Any) -> Reservation:
+        reservation: Reservation = of_moto(*args, **options)
         for instance in reservation.instances:
             _hidden.put(instance.id, True)
         return reservation
 
-    @functools.wraps(associate_of_moto)
-    def associate_address(self: Any, *args: Any, **options: Any) -> ElasticAddress:
+    @wrap(ElasticAddressBackend, "associate_address")
+    @wrap(ElasticAddressBackend, "disassociate_address")
+    def move_address(self: Any, of_moto: Any, *args: Any, **options: Any) -> Any:
         before = _addresses(self)
-        elastic: ElasticAddress = associate_of_moto(self, *args, **options)
+        answer = of_moto(*args, **options)
         _remember(self, before)
-        return elastic
+        return answer
 
-    @functools.wraps(disassociate_of_moto)
-    def disassociate_address(self: Any, *args: Any, **options: Any) -> None:
-        before = _addresses(self)
-        disassociate_of_moto(self, *args, **options)
-        _remember(self, before)
-
-    @functools.wraps(describe_of_moto)
-    def describe_instances(self: InstanceResponse) -> ActionResult:
+    @wrap(InstanceResponse, "describe_instances")
+    def describe_instances(self: InstanceResponse, of_moto: Any) -> ActionResult:
         unknown = [asked for asked in self._get_param("InstanceIds", []) if _hidden.get(asked)]
         if unknown:
             raise InvalidInstanceIdError(unknown)
-        answer = describe_of_moto(self)
-        result: dict[str, Any] = answer.result  # type: ignore[assignment]  # moto declares a result of any kind
+        answer = of_moto()
+        result: dict[str, Any] = answer.result
         shown = [_as_before(found) for found in result["Reservations"]]
         return ActionResult({**result, "Reservations": [found for found in shown if found.instances]})
-
-    replace(ElasticAddressBackend, "associate_address", associate_address)
-    replace(ElasticAddressBackend, "disassociate_address", disassociate_address)
-    replace(InstanceBackend, "run_instances", run_instances)
-    replace(InstanceResponse, "describe_instances", describe_instances)
 
 
 def _addresses(backend: Any) -> dict[str, str]:

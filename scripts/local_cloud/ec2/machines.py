@@ -26,6 +26,7 @@ STOP_LIMIT_SECONDS = 120.0
 TERMINATE_LIMIT_SECONDS = 45.0
 _WORKERS = 16
 _MEMINFO_SECONDS = 15.0
+_BY_USER = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
 
 
 @dataclass
@@ -220,12 +221,7 @@ class Machines:
         if machine.gone:
             return
         self._power_off(machine, limit)
-        set_state(
-            machine.instance,
-            "stopped",
-            "Client.UserInitiatedShutdown",
-            "Client.UserInitiatedShutdown: User initiated shutdown",
-        )
+        set_state(machine.instance, "stopped", *_BY_USER)
         LOG.info("instance %s is stopped", machine.instance.id)
 
     def _power_off(self, machine: Machine, limit: float) -> None:
@@ -241,7 +237,7 @@ class Machines:
         if machine.gone:
             return
         self._power_off(machine, TERMINATE_LIMIT_SECONDS)
-        self._end(machine, "Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
+        self._end(machine, *_BY_USER)
 
     def _end(self, machine: Machine, code: str, message: str) -> None:
         machine.gone = True
@@ -280,24 +276,20 @@ class Machines:
             return
         machine.pid = None
         instance = machine.instance
-        code = hosts.exit_code(self._settings, instance.id)
-        if hosts.asked_for_restart(code):
+        exit_code = hosts.exit_code(self._settings, instance.id)
+        if hosts.asked_for_restart(exit_code):
             LOG.info("instance %s reboots", instance.id)
             self._boot(machine)
             return
-        LOG.info("instance %s powered itself off, code %d", instance.id, code)
+        LOG.info("instance %s powered itself off, code %d", instance.id, exit_code)
+        code = "Client.InstanceInitiatedShutdown"
         if instance.instance_initiated_shutdown_behavior == "terminate":
             set_state(instance, "shutting-down")
-            self._end(machine, "Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
+            self._end(machine, code, "Instance initiated shutdown")
             return
         for interface in instance.nics.values():
             interface.stop()
-        set_state(
-            instance,
-            "stopped",
-            "Client.InstanceInitiatedShutdown",
-            "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
-        )
+        set_state(instance, "stopped", code, f"{code}: Instance initiated shutdown")
 
 
 def _vpc_prefix(instance: Instance) -> str:

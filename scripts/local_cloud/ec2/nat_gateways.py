@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.htm
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import Any
 
@@ -18,7 +17,7 @@ from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
 from local_cloud import lag
 from local_cloud.lag import Remembered
-from local_cloud.moto_patch import Ec2Error, replace
+from local_cloud.moto_patch import Ec2Error, replace, wrap
 
 # What AWS says to whoever touches the address of a NAT gateway: https://github.com/kubernetes/kops/issues/938
 _NOT_YOURS = "You do not have permission to access the specified resource."
@@ -80,13 +79,13 @@ def _failure(backend: Any, vpc_id: str, address: ElasticAddress) -> tuple[str, s
 
 def _create(
     backend: Any,
-    create_of_moto: Any,
+    of_moto: Any,
     *,
     subnet_id: str,
     allocation_id: str | None,
     tags: dict[str, str] | None = None,
     connectivity_type: str | None = None,
-) -> NatGateway:
+) -> Any:
     if connectivity_type == "private":
         raise Ec2Error("UnsupportedOperation", "The local cloud has public NAT gateways only.")
     if not allocation_id:
@@ -94,25 +93,23 @@ def _create(
     settle(backend)
     (address,) = backend.address_by_allocation([allocation_id])
     failure = _failure(backend, backend.get_subnet(subnet_id).vpc_id, address)
-    made: Any = create_of_moto(backend, subnet_id, "" if failure else allocation_id, tags, "public")
+    made: Any = of_moto(subnet_id, "" if failure else allocation_id, tags, "public")
     made._eni.description = f"Interface for NAT Gateway {made.id}"
     made.private_ip = made._eni.private_ip_address
     made.failure_code, made.failure_message = failure or (None, None)
     made.state, made.due = "pending", lag.clock() + lag.SECONDS
     if failure:
         backend.enis.pop(made._eni.id, None)
-    gateway: NatGateway = made
-    return gateway
+    return made
 
 
-def _delete(backend: Any, nat_gateway_id: str) -> NatGateway:
+def _delete(backend: Any, nat_gateway_id: str) -> Any:
     gateway: Any = _existing(backend, nat_gateway_id)
     if gateway.state == "failed":
         gateway.state = "deleted"
     elif gateway.state != "deleted":
         gateway.state, gateway.due = "deleting", lag.clock() + lag.SECONDS
-    found: NatGateway = gateway
-    return found
+    return gateway
 
 
 def _existing(backend: Any, identifier: str) -> Any:
@@ -123,7 +120,7 @@ def _existing(backend: Any, identifier: str) -> Any:
 
 
 def _describe(
-    backend: Any, describe_of_moto: Any, filters: dict[str, list[str]] | None, nat_gateway_ids: list[str] | None
+    backend: Any, of_moto: Any, filters: dict[str, list[str]] | None, nat_gateway_ids: list[str] | None
 ) -> list[NatGateway]:
     settle(backend)
     for identifier in nat_gateway_ids or []:
@@ -132,26 +129,27 @@ def _describe(
     by_tag = {name: values for name, values in (filters or {}).items() if name.startswith("tag:")}
     return [
         gateway
-        for gateway in describe_of_moto(backend, filters, nat_gateway_ids)
+        for gateway in of_moto(filters, nat_gateway_ids)
         if all(backend.tags.get(gateway.id, {}).get(name[4:]) in values for name, values in by_tag.items())
     ]
 
 
-def _only_there(name: str) -> Any:
+def _only_there(backend: Any, of_moto: Any, *args: Any, **options: Any) -> Any:
     """A call that makes or changes a route, which leads to no gateway that is not there."""
-    call_of_moto: Any = getattr(RouteBackend, name)
-    signature = inspect.signature(call_of_moto)
+    identifier = inspect.signature(of_moto).bind(*args, **options).arguments.get("nat_gateway_id")
+    settle(backend)
+    there = [one.id for one in backend.nat_gateways.values() if one.state in ("pending", "available")]
+    if identifier is not None and identifier not in there:
+        raise Ec2Error("InvalidNatGatewayID.NotFound", f"The natGateway ID '{identifier}' does not exist")
+    return of_moto(*args, **options)
 
-    @functools.wraps(call_of_moto)
-    def call(self: Any, *args: Any, **options: Any) -> Any:
-        identifier = signature.bind(self, *args, **options).arguments.get("nat_gateway_id")
-        settle(self)
-        there = [one.id for one in self.nat_gateways.values() if one.state in ("pending", "available")]
-        if identifier is not None and identifier not in there:
-            raise Ec2Error("InvalidNatGatewayID.NotFound", f"The natGateway ID '{identifier}' does not exist")
-        return call_of_moto(self, *args, **options)
 
-    return call
+def _refusing(backend: Any, of_moto: Any, *args: Any, **options: Any) -> Any:
+    """A call that takes an address from what has it, which a NAT gateway does not let go."""
+    for address in backend.addresses:
+        if {address.public_ip, address.association_id, address.allocation_id} & {*args, *options.values()} - {None}:
+            refuse_address(backend, address)
+    return of_moto(*args, **options)
 
 
 def install() -> None:
@@ -160,26 +158,10 @@ def install() -> None:
     EC2_PREFIX_TO_RESOURCE["nat"] = "natgateway"
     # An address of the subnet, not any.
     replace(nat_gateways, "random_private_ip", lambda: None)
-    create = functools.partialmethod(_create, NatGatewayBackend.create_nat_gateway)
-    describe = functools.partialmethod(_describe, NatGatewayBackend.describe_nat_gateways)
-    replace(NatGatewayBackend, "create_nat_gateway", create)
+    wrap(NatGatewayBackend, "create_nat_gateway")(_create)
     replace(NatGatewayBackend, "delete_nat_gateway", _delete)
-    replace(NatGatewayBackend, "describe_nat_gateways", describe)
+    wrap(NatGatewayBackend, "describe_nat_gateways")(_describe)
     for name in ("create_route", "replace_route"):
-        replace(RouteBackend, name, _only_there(name))
+        wrap(RouteBackend, name)(_only_there)
     for name in ("release_address", "disassociate_address"):
-        replace(ElasticAddressBackend, name, _refusing(name))
-
-
-def _refusing(name: str) -> Any:
-    """A call that takes an address from what has it, which a NAT gateway does not let go."""
-    call_of_moto: Any = getattr(ElasticAddressBackend, name)
-
-    @functools.wraps(call_of_moto)
-    def call(self: Any, *args: Any, **options: Any) -> Any:
-        for address in self.addresses:
-            if {address.public_ip, address.association_id, address.allocation_id} & {*args, *options.values()} - {None}:
-                refuse_address(self, address)
-        return call_of_moto(self, *args, **options)
-
-    return call
+        wrap(ElasticAddressBackend, name)(_refusing)

@@ -10,11 +10,10 @@ import json
 from typing import Any
 
 from moto.ec2.models.instances import Instance
-from moto.iam.models import Role
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from local_cloud.api.errors import RefusedError, not_served
-from local_cloud.ec2.identities import SERVICE, profile_of
+from local_cloud.ec2.identities import SERVICE, role_of
 from local_cloud.ec2.machines import Machines
 from local_cloud.iam.callers import role_session, trusts
 
@@ -30,14 +29,9 @@ ACTIONS = (
 )
 
 
-def _role_of(instance: Instance) -> Role | None:
-    profile = profile_of(instance)
-    return profile.roles[0] if profile is not None and profile.roles else None
-
-
 def may_talk(instance: Instance) -> bool:
     """Whether the instance's role lets its agent talk to Systems Manager."""
-    role = _role_of(instance)
+    role = role_of(instance)
     if role is None or not trusts(role, (SERVICE,)):
         return False
     caller = role_session(role.arn, instance.id)

@@ -6,14 +6,14 @@ cdkd's fixtures have recorded them.
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable
+from typing import Any
 
-from moto.core.responses import ActionResult
 from moto.iam.models import Role
 from moto.iam.responses import IamResponse
 
-from local_cloud.moto_patch import replace
+from local_cloud.moto_patch import wrap
 from local_cloud.settings import ACCOUNT_ID
 
 _CALLS = {
@@ -78,13 +78,10 @@ def problem(role: Role, database: str) -> str:
     return next((words for seconds, words in refusals(role, database) if seconds > 0), "")
 
 
-def _noting(call: Callable[[IamResponse], ActionResult], part: str) -> Callable[[IamResponse], ActionResult]:
-    def changed(self: IamResponse) -> ActionResult:
-        result = call(self)
-        _changed[self._get_param("RoleName"), part] = time.monotonic()
-        return result
-
-    return changed
+def _note(part: str, response: IamResponse, of_moto: Any) -> Any:
+    result = of_moto()
+    _changed[response._get_param("RoleName"), part] = time.monotonic()
+    return result
 
 
 def install(trust: float = 2.0, rights: float = 9.0) -> None:
@@ -92,4 +89,4 @@ def install(trust: float = 2.0, rights: float = 9.0) -> None:
     Lag.trust, Lag.rights = trust, rights
     for part, names in _CALLS.items():
         for name in names:
-            replace(IamResponse, name, _noting(getattr(IamResponse, name), part))
+            wrap(IamResponse, name)(functools.partial(_note, part))

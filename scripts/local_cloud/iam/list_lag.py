@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -14,7 +13,7 @@ from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse
 
 from local_cloud.lag import Remembered
-from local_cloud.moto_patch import replace
+from local_cloud.moto_patch import wrap
 
 # The call that deletes one, the call that finds one, the call that lists them and the list's name.
 _KINDS = (
@@ -25,36 +24,27 @@ _KINDS = (
 )
 
 
+_Deleted = Remembered[tuple[str, str], Any]
+"""By account and ARN."""
+
+
 def install() -> None:
     """Have moto's IAM lag."""
     for delete, get, listing, name in _KINDS:
-        deleted: Remembered[tuple[str, str], Any] = Remembered()
-        replace(IAMBackend, delete, _remembering(getattr(IAMBackend, delete), get, deleted))
-        replace(IamResponse, listing, _listing(getattr(IamResponse, listing), name, deleted))
+        deleted: _Deleted = Remembered()
+        wrap(IAMBackend, delete)(functools.partial(_delete, get, deleted))
+        wrap(IamResponse, listing)(functools.partial(_list, name, deleted))
 
 
-def _remembering(
-    delete_of_moto: Callable[..., None], get: str, deleted: Remembered[tuple[str, str], Any]
-) -> Callable[..., None]:
-    @functools.wraps(delete_of_moto)
-    def delete(self: Any, name: str, *args: Any, **options: Any) -> None:
-        found = getattr(self, get)(name)
-        delete_of_moto(self, name, *args, **options)
-        deleted.put((self.account_id, found.arn), found)
-
-    return delete
+def _delete(get: str, deleted: _Deleted, backend: Any, of_moto: Any, name: str) -> None:
+    found = getattr(backend, get)(name)
+    of_moto(name)
+    deleted.put((backend.account_id, found.arn), found)
 
 
-def _listing(
-    list_of_moto: Callable[..., ActionResult], name: str, deleted: Remembered[tuple[str, str], Any]
-) -> Callable[..., ActionResult]:
-    @functools.wraps(list_of_moto)
-    def listing(self: IamResponse) -> ActionResult:
-        answer = list_of_moto(self)
-        result: dict[str, Any] = answer.result  # type: ignore[assignment]  # moto declares a result of any kind
-        there = list(result[name])
-        arns = {entry.arn for entry in there}
-        gone = [held for (account, arn), held in deleted.items() if account == self.current_account and arn not in arns]
-        return ActionResult({**result, name: there + gone})
-
-    return listing
+def _list(name: str, deleted: _Deleted, response: IamResponse, of_moto: Any) -> ActionResult:
+    result: dict[str, Any] = of_moto().result
+    there = list(result[name])
+    arns = {entry.arn for entry in there}
+    gone = [held for (account, arn), held in deleted.items() if account == response.current_account and arn not in arns]
+    return ActionResult({**result, name: there + gone})

@@ -7,12 +7,11 @@ after it.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from moto.s3.models import S3Backend
 
-from local_cloud.moto_patch import replace
+from local_cloud.moto_patch import wrap
 
 
 def _still_there(bucket: Any, key: str, version_id: str) -> tuple[str | None, str | None]:
@@ -29,11 +28,11 @@ def _still_there(bucket: Any, key: str, version_id: str) -> tuple[str | None, st
 
 def install() -> None:
     """Have moto's S3 go on behind a version that is gone."""
-    list_of_moto = S3Backend.list_object_versions
 
-    @functools.wraps(list_of_moto)
+    @wrap(S3Backend, "list_object_versions")
     def list_object_versions(
         self: Any,
+        of_moto: Any,
         bucket_name: str,
         *,
         key_marker: str | None = None,
@@ -42,6 +41,4 @@ def install() -> None:
     ) -> Any:
         if key_marker and version_id_marker:
             key_marker, version_id_marker = _still_there(self.get_bucket(bucket_name), key_marker, version_id_marker)
-        return list_of_moto(self, bucket_name, key_marker=key_marker, version_id_marker=version_id_marker, **options)
-
-    replace(S3Backend, "list_object_versions", list_object_versions)
+        return of_moto(bucket_name, key_marker=key_marker, version_id_marker=version_id_marker, **options)

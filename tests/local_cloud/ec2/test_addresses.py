@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local_cloud.ec2.address_pool import AddressPool, NoAddressLeftError
+from local_cloud.ec2.address_pool import AddressPool
+from local_cloud.moto_patch import Ec2Error
 
 
 def test_addresses_come_from_the_block_from_10_to_250() -> None:
@@ -34,7 +35,7 @@ def test_the_pool_goes_round() -> None:
 
 def test_an_exhausted_pool_says_so() -> None:
     held = {f"198.18.7.{last}" for last in range(10, 251)}
-    with pytest.raises(NoAddressLeftError, match="All 241 public addresses are in use"):
+    with pytest.raises(Ec2Error, match="All 241 public addresses are in use"):
         AddressPool(7).take(held)
 
 

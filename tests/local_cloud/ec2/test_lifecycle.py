@@ -20,7 +20,6 @@ from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
 from local_cloud import supervisor
 from local_cloud.hosts import host as hosts
-from local_cloud.hosts import network
 from local_cloud.settings import Settings
 
 BLOCK = 253
@@ -94,7 +93,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     yield cloud
     cloud.command("stop")
     assert hosts.leftovers(cloud.settings, whole_block=True) == []
-    assert network.owner(cloud.settings) is None
+    assert not Path(f"/sys/class/net/{cloud.settings.bridge}").exists()
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +298,6 @@ def test_a_stop_keeps_what_the_buckets_hold_and_leaves_nothing_else(cloud: Cloud
     kept = cloud.settings.kept_directory / "lifecycle-data"
     assert report["kept"] == [f"Bucket lifecycle-data still held 1 object (3 bytes): kept in {kept}"]
     assert (kept / "quotes/dt=2026-01-01/a.json").read_bytes() == b"{}\n"
-    assert network.owner(cloud.settings) is None
+    assert not Path(f"/sys/class/net/{cloud.settings.bridge}").exists()
     assert not cloud.settings.directory.exists()
     assert not cloud.command("stop")["changed"]
