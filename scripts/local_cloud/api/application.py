@@ -14,7 +14,6 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket, s3_backends
 
 from local_cloud.api import allowed, validation
-from local_cloud.api import reserved_tags as tags_refused
 from local_cloud.api.errors import Refusal, RefusedError, answer, not_served, refuse
 from local_cloud.api.faults import Faults
 from local_cloud.api.request import ApiRequest
@@ -100,7 +99,7 @@ class Application:
             return None if wrong is None else not_served("s3", f"{request.method} with '{wrong}'")
         if not allowed.is_allowed(service, request.action):
             return not_served(service, request.action)
-        return tags_refused.refusal(request)
+        return None
 
 
 def _is_somebody_elses(environ: WSGIEnvironment) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from moto.glue.models import FakeTable, GlueBackend
+from moto.glue.models import FakeCrawler, FakeTable
 
 from local_cloud.glue.crawled_tables import Folder, FoundTable, combine, statistics, storage
 from local_cloud.glue.folders import PARTITION, is_excluded, table_roots
@@ -35,19 +35,6 @@ class CrawlStoppedError(Exception):
 
 
 @dataclass(slots=True)
-class CrawlSettings:
-    """What a crawler's definition asks for."""
-
-    crawler: str
-    database: str
-    targets: list[dict[str, Any]]
-    table_prefix: str = ""
-    update_behavior: str = "UPDATE_IN_DATABASE"
-    delete_behavior: str = "DEPRECATE_IN_DATABASE"
-    inherit_from_table: bool = False
-
-
-@dataclass(slots=True)
 class CrawlCounts:
     """What a crawl did to the catalog, as GetCrawlerMetrics counts it."""
 
@@ -65,18 +52,17 @@ class Crawl:
     `checkpoint` is called between objects and may raise `CrawlStoppedError`.
     """
 
-    def __init__(
-        self,
-        backend: GlueBackend,
-        settings: CrawlSettings,
-        role: CrawlerRole,
-        schemas: SchemaCache,
-        checkpoint: Callable[[], None],
-    ) -> None:
+    def __init__(self, crawler: FakeCrawler, schemas: SchemaCache, checkpoint: Callable[[], None]) -> None:
+        backend = crawler.backend
         self._backend = backend
-        self._settings = settings
-        self._role = role
-        self._rights = role.rights(backend.region_name, backend.account_id, settings.database)
+        self._name = crawler.name
+        self._database = crawler.database_name
+        self._targets = crawler.targets["S3Targets"] + crawler.targets["CatalogTargets"]
+        self._table_prefix = crawler.table_prefix or ""
+        self._policy = crawler.schema_change_policy
+        self._inherits = inherits_from_table(crawler.configuration)
+        self._role = CrawlerRole(crawler.role)
+        self._rights = self._role.rights(backend.region_name, backend.account_id, self._database)
         self._schemas = schemas
         self._checkpoint = checkpoint
         self._store = ObjectStore(backend.account_id)
@@ -101,15 +87,15 @@ class Crawl:
 
     def _crawl(self) -> CrawlCounts:
         self._rights.database("glue:GetDatabase")
-        if self._settings.database not in self._backend.databases:
-            raise CrawlError(f"Database {self._settings.database} not found.")
+        if self._database not in self._backend.databases:
+            raise CrawlError(f"Database {self._database} not found.")
         found: dict[str, FoundTable] = {}
-        for target in self._settings.targets:
+        for target in self._targets:
             if "Tables" in target:
                 found.update(self._find_declared(target))
                 continue
             for table in self._find_tables(target):
-                name = f"{self._settings.table_prefix}{table.name}"
+                name = f"{self._table_prefix}{table.name}"
                 if name in found:  # two folders of one name: Glue tells them apart by a hash
                     name = f"{name}_{hashlib.md5(table.folder.location.encode()).hexdigest()}"
                 found[name] = table
@@ -203,12 +189,12 @@ class Crawl:
 
     def _write_table(self, name: str, found: FoundTable) -> None:
         wanted = self._table_input(name, found)
-        database = self._backend.get_database(self._settings.database)
+        database = self._backend.get_database(self._database)
         self._rights.table("glue:GetTable", name)
         table = database.tables.get(name)
         if table is None:
             self._rights.table("glue:CreateTable", name)
-            table = self._backend.create_table(self._settings.database, name, wanted)
+            table = self._backend.create_table(self._database, name, wanted)
             self.counts.created += 1
             changed = False
         else:
@@ -219,7 +205,7 @@ class Crawl:
         self.counts.updated += changed
 
     def _update_table(self, table: FakeTable, wanted: dict[str, Any]) -> bool:
-        if self._settings.update_behavior == "LOG":
+        if self._policy["UpdateBehavior"] == "LOG":
             return False
         current = table.versions[str(table._current_version)]
         kept = {
@@ -246,7 +232,7 @@ class Crawl:
                 "StorageDescriptor": storage(folder, schema, schema.glue_columns),
                 "Parameters": statistics(folder, schema),
             }
-            if self._settings.inherit_from_table:
+            if self._inherits:
                 wanted["StorageDescriptor"] |= {
                     key: current["StorageDescriptor"][key] for key in _INHERITED if key in current["StorageDescriptor"]
                 }
@@ -262,7 +248,7 @@ class Crawl:
             else:
                 continue
             changed = True
-        if self._settings.delete_behavior == "DELETE_FROM_DATABASE":
+        if self._policy["DeleteBehavior"] == "DELETE_FROM_DATABASE":
             present = {str(list(folder.values)) for folder in found.partitions}
             fresh = ObjectStore(self._backend.account_id)
             for key, partition in list(table.partitions.items()):
@@ -277,21 +263,21 @@ class Crawl:
 
     def _remove_missing(self, found: dict[str, FoundTable]) -> None:
         """Deals with the tables of this crawler whose objects are gone."""
-        if self._settings.delete_behavior == "LOG":
+        if self._policy["DeleteBehavior"] == "LOG":
             return
         self._rights.table("glue:GetTables", "*")
-        for name, table in list(self._backend.get_database(self._settings.database).tables.items()):
+        for name, table in list(self._backend.get_database(self._database).tables.items()):
             current = self._current(table)
             parameters = current.get("Parameters") or {}
-            if name in found or parameters.get(CREATED_BY) != self._settings.crawler:
+            if name in found or parameters.get(CREATED_BY) != self._name:
                 continue
-            if self._settings.delete_behavior == "DELETE_FROM_DATABASE":
+            if self._policy["DeleteBehavior"] == "DELETE_FROM_DATABASE":
                 self._rights.table("glue:DeleteTable", name)
-                self._backend.delete_table(self._settings.database, name)
+                self._backend.delete_table(self._database, name)
                 self.counts.deleted += 1
             elif "DEPRECATED_BY_CRAWLER" not in parameters:
                 self._rights.table("glue:UpdateTable", name)
-                table.update({**current, "Parameters": {**parameters, "DEPRECATED_BY_CRAWLER": self._settings.crawler}})
+                table.update({**current, "Parameters": {**parameters, "DEPRECATED_BY_CRAWLER": self._name}})
                 self.counts.updated += 1
 
     @staticmethod
@@ -301,7 +287,7 @@ class Crawl:
     def _table_input(self, name: str, found: FoundTable) -> dict[str, Any]:
         parameters = {
             **statistics(found.folder, found.schema),
-            CREATED_BY: self._settings.crawler,
+            CREATED_BY: self._name,
             "CrawlerSchemaDeserializerVersion": "1.0",
             "CrawlerSchemaSerializerVersion": "1.0",
         }

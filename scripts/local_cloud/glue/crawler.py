@@ -13,26 +13,25 @@ from typing import Any
 
 from moto.core.resource_tagging import TaggedResource
 from moto.core.responses import ActionResult, EmptyResult
-from moto.core.utils import utcnow
+from moto.core.utils import camelcase_to_underscores, utcnow
 from moto.glue import models, responses
 from moto.glue.exceptions import (
     CrawlerNotRunningException,
     CrawlerRunningException,
     EntityNotFoundException,
-    InvalidInputException,
 )
 
 from local_cloud.glue.crawl import (
     Crawl,
     CrawlCounts,
     CrawlError,
-    CrawlSettings,
     CrawlStoppedError,
     SchemaCache,
     inherits_from_table,
     merges_columns,
 )
 from local_cloud.glue.objects import split_s3_url
+from local_cloud.glue.requests import invalid_input
 from local_cloud.glue.role import CrawlerRole
 
 STOPPING_SECONDS = 0.2
@@ -108,7 +107,7 @@ class Crawler(models.FakeCrawler):
 
         Raises:
             CrawlerRunningException: while it runs.
-            InvalidInputException: if a field makes no sense.
+            JsonRESTError: InvalidInputException if a field makes no sense.
         """
         with self._lock:
             if self.status != "READY":
@@ -184,13 +183,7 @@ class Crawler(models.FakeCrawler):
     def _crawl(self, record: CrawlRecord) -> None:
         outcome = "FAILED"
         try:
-            crawl = Crawl(
-                self.backend,
-                self._settings(),
-                CrawlerRole(self.role),
-                self.schemas,
-                record.checkpoint,
-            )
+            crawl = Crawl(self, self.schemas, record.checkpoint)
             record.counts = crawl.counts
             crawl.run()
             outcome = "COMPLETED"
@@ -205,17 +198,6 @@ class Crawler(models.FakeCrawler):
         record.status = outcome
         record.end_time = utcnow()
 
-    def _settings(self) -> CrawlSettings:
-        return CrawlSettings(
-            crawler=self.name,
-            database=self.database_name,
-            targets=self.targets["S3Targets"] + self.targets["CatalogTargets"],
-            table_prefix=self.table_prefix or "",
-            update_behavior=self.schema_change_policy["UpdateBehavior"],
-            delete_behavior=self.schema_change_policy["DeleteBehavior"],
-            inherit_from_table=inherits_from_table(self.configuration),
-        )
-
 
 def _check(definition: dict[str, Any]) -> None:
     targets = definition.get("targets")
@@ -223,62 +205,69 @@ def _check(definition: dict[str, Any]) -> None:
         _check_targets(targets, definition.get("schema_change_policy") or {})
         _check_recrawl(targets, definition.get("recrawl_policy") or {}, definition.get("schema_change_policy") or {})
     if definition.get("schedule"):
-        raise InvalidInputException("Crawler", "Schedules of crawlers are not supported by the local cloud.")
+        raise invalid_input("Schedules of crawlers are not supported by the local cloud.")
     if definition.get("classifiers"):
-        raise InvalidInputException("Crawler", "Custom classifiers are not supported by the local cloud.")
+        raise invalid_input("Custom classifiers are not supported by the local cloud.")
     try:
         inherits_from_table(definition.get("configuration"))
         merges = merges_columns(definition.get("configuration"))
     except (ValueError, AttributeError, TypeError) as error:
-        raise InvalidInputException("Crawler", "Crawler configuration is no JSON object.") from error
+        raise invalid_input("Crawler configuration is no JSON object.") from error
     if merges:
-        raise InvalidInputException("Crawler", "MergeNewColumns is not supported by the local cloud.")
+        raise invalid_input("MergeNewColumns is not supported by the local cloud.")
     if definition.get("role") is not None:
         problem = CrawlerRole(definition["role"]).problem(definition.get("database_name") or "")
         if problem:
-            raise InvalidInputException("Crawler", problem)
+            raise invalid_input(problem)
 
 
 def _check_targets(targets: dict[str, Any], policy: dict[str, Any]) -> None:
     for kind in _UNSUPPORTED_TARGETS:
         if targets.get(kind):
-            raise InvalidInputException("Crawler", f"{kind} are not supported by the local cloud.")
+            raise invalid_input(f"{kind} are not supported by the local cloud.")
     folders, tables = targets.get("S3Targets") or [], targets.get("CatalogTargets") or []
     if not folders and not tables:
-        raise InvalidInputException("Crawler", "Crawler targets must not be empty.")
+        raise invalid_input("Crawler targets must not be empty.")
     if tables and folders:
-        raise InvalidInputException("Crawler", "Catalog targets cannot be combined with other targets.")
-    if tables and (_DEFAULT_POLICY | policy)["DeleteBehavior"] != "LOG":
+        raise invalid_input("Catalog targets cannot be combined with other targets.")
+    behavior = (_DEFAULT_POLICY | policy)["DeleteBehavior"]
+    if tables and behavior == "DEPRECATE_IN_DATABASE":
+        # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/glue_crawler
+        raise invalid_input(
+            "The DeleteBehavior of a crawler with catalog targets can't be DEPRECATE_IN_DATABASE, which is the default."
+        )
+    if tables and behavior != "LOG":
         # https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html, "Deleted objects"
-        raise InvalidInputException("Crawler", "Only the delete behavior LOG is allowed with catalog targets.")
+        raise invalid_input("Only the delete behavior LOG is allowed with catalog targets.")
     for table in tables:
         if not table.get("DatabaseName") or not table.get("Tables"):
-            raise InvalidInputException("Crawler", "A catalog target needs a database and its tables.")
+            raise invalid_input("A catalog target needs a database and its tables.")
     for target in folders:
         try:
             split_s3_url(target.get("Path", ""))
         except ValueError as error:
-            raise InvalidInputException("Crawler", str(error)) from error
+            raise invalid_input(str(error)) from error
 
 
 def _check_recrawl(targets: dict[str, Any], recrawl: dict[str, Any], policy: dict[str, Any]) -> None:
     """Crawls of what is new only: for S3 targets, and without a change of what is known.
 
-    https://docs.aws.amazon.com/glue/latest/dg/incremental-crawls.html, "Notes and restrictions"
+    https://docs.aws.amazon.com/glue/latest/dg/incremental-crawls.html, "Notes and restrictions"; the words are those of
+    https://github.com/hashicorp/terraform-provider-aws/issues/22868 and
+    https://github.com/LBHackney-IT/Data-Platform/pull/2418
     """
     behavior = recrawl.get("RecrawlBehavior") or "CRAWL_EVERYTHING"
     if behavior == "CRAWL_EVERYTHING":
         return
     if behavior == "CRAWL_NEW_FOLDERS_ONLY":
         if targets.get("CatalogTargets"):
-            raise InvalidInputException("Crawler", "Crawl new folders only is for Amazon S3 targets.")
+            raise invalid_input('RecrawlBehavior "Crawl new folders only" can only apply to Amazon S3 target.')
         if set((_DEFAULT_POLICY | policy).values()) != {"LOG"}:
-            raise InvalidInputException(
-                "Crawler",
+            raise invalid_input(
                 'The SchemaChangePolicy for "Crawl new folders only" Amazon S3 target can have only LOG DeleteBehavior '
                 "value and LOG UpdateBehavior value.",
             )
-    raise InvalidInputException("Crawler", f"RecrawlBehavior {behavior} is not supported by the local cloud.")
+    raise invalid_input(f"RecrawlBehavior {behavior} is not supported by the local cloud.")
 
 
 def _with_defaults(definition: dict[str, Any], *, only_given: bool = False) -> dict[str, Any]:
@@ -304,26 +293,16 @@ def _with_defaults(definition: dict[str, Any], *, only_given: bool = False) -> d
     return filled
 
 
-_UPDATABLE = {
-    "Role": "role",
-    "DatabaseName": "database_name",
-    "Description": "description",
-    "Targets": "targets",
-    "Schedule": "schedule",
-    "Classifiers": "classifiers",
-    "TablePrefix": "table_prefix",
-    "SchemaChangePolicy": "schema_change_policy",
-    "RecrawlPolicy": "recrawl_policy",
-    "LineageConfiguration": "lineage_configuration",
-    "Configuration": "configuration",
-    "CrawlerSecurityConfiguration": "crawler_security_configuration",
-}
+_UPDATABLE = (
+    *("Role", "DatabaseName", "Description", "Targets", "Schedule", "Classifiers", "TablePrefix", "SchemaChangePolicy"),
+    *("RecrawlPolicy", "LineageConfiguration", "Configuration", "CrawlerSecurityConfiguration"),
+)
 
 
 def _update_crawler(self: responses.GlueResponse) -> ActionResult:
     parameters = self.parameters
     crawler = self.glue_backend.get_crawler(parameters["Name"])
-    crawler.update({field: parameters.get(name) for name, field in _UPDATABLE.items()})  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
+    crawler.update({camelcase_to_underscores(name): parameters.get(name) for name in _UPDATABLE})  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
     return EmptyResult()
 
 

@@ -68,13 +68,6 @@ def put(**more: Any) -> Arguments:
     return {"Bucket": "quotes", "Key": "a", **more}
 
 
-def crawler(**more: Any) -> Arguments:
-    return {"Name": "quotes", "Role": "glue", "Targets": {"S3Targets": [{"Path": "s3://quotes/"}]}} | more
-
-
-CATALOG = {"CatalogTargets": [{"DatabaseName": "market", "Tables": ["quotes"]}]}
-LOG = {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
-NEW_ONLY = {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}
 ROLE = {"RoleName": "node", "AssumeRolePolicyDocument": "{}"}
 GROUP = {"GroupName": "quotes", "Description": "x"}
 WORKGROUP = {"Name": "quotes"}
@@ -181,31 +174,20 @@ EXAMPLES: dict[str, tuple[str, Arguments, list[Arguments]]] = {
         parameter("/a", Tags=tags("b")),
         [parameter("/a", Tags=tags("aws:b"))],
     ),
-    "glue tags: neither key nor value begins with aws:": (
+    "glue tags: no key begins with aws:": (
         "create_database",
         {"DatabaseInput": {"Name": "quotes"}, "Tags": {"a": "b"}},
-        [
-            {"DatabaseInput": {"Name": "quotes"}, "Tags": {"aws:a": "b"}},
-            {"DatabaseInput": {"Name": "quotes"}, "Tags": {"a": "aws:b"}},
-        ],
+        [{"DatabaseInput": {"Name": "quotes"}, "Tags": {"aws:a": "b"}}],
     ),
-    "glue crawls new folders in S3 only": (
-        "create_crawler",
-        crawler(RecrawlPolicy=NEW_ONLY, SchemaChangePolicy=LOG),
-        [crawler(RecrawlPolicy=NEW_ONLY, SchemaChangePolicy=LOG, Targets=CATALOG)],
+    "glue tags: no value begins with aws:": (
+        "create_database",
+        {"DatabaseInput": {"Name": "quotes"}, "Tags": {"a": "b"}},
+        [{"DatabaseInput": {"Name": "quotes"}, "Tags": {"a": "aws:b"}}],
     ),
-    "glue crawls new folders and changes nothing else": (
-        "create_crawler",
-        crawler(RecrawlPolicy=NEW_ONLY, SchemaChangePolicy=LOG),
-        [
-            crawler(RecrawlPolicy=NEW_ONLY),
-            crawler(RecrawlPolicy=NEW_ONLY, SchemaChangePolicy={"DeleteBehavior": "LOG"}),
-        ],
-    ),
-    "glue deprecates no table that is a crawler's target": (
-        "create_crawler",
-        crawler(Targets=CATALOG, SchemaChangePolicy=LOG),
-        [crawler(Targets=CATALOG), crawler(Targets=CATALOG, SchemaChangePolicy={"UpdateBehavior": "LOG"})],
+    "tagging tags: no key begins with aws:": (
+        "tag_resources",
+        {"ResourceARNList": ["arn:aws:glue:us-east-1:123456789012:database/x"], "Tags": {"a": "aws:b"}},
+        [{"ResourceARNList": ["arn:aws:glue:us-east-1:123456789012:database/x"], "Tags": {"AWS:a": "b"}}],
     ),
     "athena tags: no key begins with aws:": (
         "create_work_group",

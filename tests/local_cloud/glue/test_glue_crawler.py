@@ -291,6 +291,11 @@ def test_a_crawl_of_new_folders_only_is_refused_unless_it_changes_nothing_known(
     tables: Any = {"CatalogTargets": [{"DatabaseName": "market", "Tables": ["quotes"]}]}
     with pytest.raises(ClientError, match="can only apply to Amazon S3 target"):
         lake.glue.update_crawler(Name="quotes", Targets=tables, RecrawlPolicy=new_only, SchemaChangePolicy=log)
+    made: Any = {"Name": "another", "Role": "crawler", "DatabaseName": "market", "Targets": tables}
+    with pytest.raises(ClientError, match="can't be DEPRECATE_IN_DATABASE, which is the default"):
+        lake.glue.create_crawler(**made)
+    with pytest.raises(ClientError, match="Only the delete behavior LOG is allowed"):
+        lake.glue.create_crawler(**made, SchemaChangePolicy={"DeleteBehavior": "DELETE_FROM_DATABASE"})
 
 
 def test_empty_strings_of_a_crawler_are_left_out(lake: Lake) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import partial
 from typing import Final
 
 from local_cloud.api.rules.rule import DOCS, Rule, Values, matches, tag_rules, tag_sizes
@@ -26,80 +27,68 @@ def _is_base64(value: str, _: Values) -> bool:
     return True
 
 
+_rule: Final = partial(Rule, service="ec2", code="InvalidParameterValue")
 RULES: Final = (
-    Rule(
+    _rule(
         "ec2 group name",
-        "ec2",
         ("CreateSecurityGroup",),
         "GroupName",
         lambda value, _: bool(value) and _GROUP_TEXT.fullmatch(value) is not None and not value.startswith("sg-"),
-        "InvalidParameterValue",
         "Invalid value '{value}' for groupName. Group names may not be in the format sg-*, and have up to 255 letters, "
         "digits, spaces and ._-:/()#,@[]+=&;{{}}!$* only.",
         f"{_EC2}APIReference/API_CreateSecurityGroup.html",
     ),
-    Rule(
+    _rule(
         "ec2 group description",
-        "ec2",
         ("CreateSecurityGroup",),
         "Description",
         matches(_GROUP_TEXT),
-        "InvalidParameterValue",
         "Invalid security group description '{value}'. Valid descriptions are up to 255 letters, digits, spaces and "
         "._-:/()#,@[]+=&;{{}}!$* only.",
         f"{_EC2}APIReference/API_CreateSecurityGroup.html",
     ),
-    Rule(
+    _rule(
         "ec2 rule description",
-        "ec2",
         (
             *("AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"),
             *("UpdateSecurityGroupRuleDescriptionsIngress", "UpdateSecurityGroupRuleDescriptionsEgress"),
         ),
         f"IpPermissions{_RULE_TEXTS}",
         matches(_GROUP_TEXT),
-        "InvalidParameterValue",
         "Invalid rule description '{value}'. Valid descriptions are up to 255 letters, digits, spaces and "
         "._-:/()#,@[]+=&;{{}}!$* only.",
         f"{_EC2}APIReference/API_IpRange.html",
     ),
-    Rule(
+    _rule(
         "ec2 key pair name",
-        "ec2",
         ("CreateKeyPair", "ImportKeyPair"),
         "KeyName",
         lambda value, _: 0 < len(value) <= 255 and value.isascii(),
-        "InvalidParameterValue",
         "Value ({value}) for parameter KeyName is invalid. It has up to 255 ASCII characters.",
         f"{_EC2}APIReference/API_CreateKeyPair.html",
     ),
-    Rule(
+    _rule(
         "ec2 user data is base64",
-        "ec2",
         ("RunInstances",),
         "UserData",
         _is_base64,
-        "InvalidUserData.Malformed",
         "Invalid BASE64 encoding of user data.",
         f"{_EC2}APIReference/errors-overview.html",
+        code="InvalidUserData.Malformed",
     ),
-    Rule(
+    _rule(
         "ec2 user data has 16 KB",
-        "ec2",
         ("RunInstances",),
         "UserData",
         _user_data_fits,
-        "InvalidParameterValue",
         "User data is limited to 16384 bytes",
         f"{_EC2}UserGuide/instancedata-add-user-data.html",
     ),
-    Rule(
+    _rule(
         "ec2 client token",
-        "ec2",
         ("CreateNatGateway", "RunInstances"),
         "ClientToken",
         lambda value, _: len(value) <= 64 and value.isascii(),
-        "InvalidParameterValue",
         "Value ({value}) for parameter ClientToken is invalid. It has up to 64 ASCII characters.",
         f"{_EC2}APIReference/API_RunInstances.html, API_CreateNatGateway.html",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from moto.iam.models import iam_backends
@@ -39,93 +40,72 @@ def _inline_policies_fit(kind: str, limit: int) -> Callable[[Any, Values], bool]
     return fit
 
 
+_quota: Final = partial(Rule, source=_IAM_QUOTAS, service="iam", code="LimitExceeded", status="409 Conflict")
 _RULES_OF_IAM: Final = (
-    Rule(
+    _quota(
         "iam inline policies of a role",
-        "iam",
         ("PutRolePolicy",),
         "PolicyDocument",
         _inline_policies_fit("RoleName", 10_240),
-        "LimitExceeded",
         "Maximum policy size of 10240 bytes exceeded for the role",
-        _IAM_QUOTAS,
-        "409 Conflict",
     ),
-    Rule(
+    _quota(
         "iam inline policies of a user",
-        "iam",
         ("PutUserPolicy",),
         "PolicyDocument",
         _inline_policies_fit("UserName", 2_048),
-        "LimitExceeded",
         "Maximum policy size of 2048 bytes exceeded for the user",
-        _IAM_QUOTAS,
-        "409 Conflict",
     ),
-    Rule(
+    _quota(
         "iam managed policy",
-        "iam",
         ("CreatePolicy", "CreatePolicyVersion"),
         "PolicyDocument",
         _policy_fits(6_144),
-        "LimitExceeded",
         "Cannot exceed quota for PolicySize: 6144",
-        _IAM_QUOTAS,
-        "409 Conflict",
     ),
-    Rule(
+    _quota(
         "iam trust policy",
-        "iam",
         ("CreateRole", "UpdateAssumeRolePolicy"),
         "AssumeRolePolicyDocument || PolicyDocument",
         _policy_fits(2_048),
-        "LimitExceeded",
         "Cannot exceed quota for ACLSizePerRole: 2048",
-        _IAM_QUOTAS,
-        "409 Conflict",
     ),
     *tag_rules("iam", "Tags[].Key", "InvalidInput", f"{DOCS}IAM/latest/UserGuide/id_tags.html"),
 )
 
 _PARAMETER_NAME: Final = f"{DOCS}systems-manager/latest/APIReference/API_PutParameter.html"
+_rule: Final = partial(Rule, service="ssm", code="ValidationException")
 _RULES_OF_SSM: Final = (
-    Rule(
+    _rule(
         "ssm parameter name",
-        "ssm",
         ("PutParameter",),
         "Name",
         lambda value, _: re.fullmatch(r"[a-zA-Z0-9_.\-/]{1,1011}", value) is not None,
-        "ValidationException",
         "Parameter name '{value}': only a mix of letters, numbers and . - _ / is allowed, up to 1011 characters.",
         _PARAMETER_NAME,
     ),
-    Rule(
+    _rule(
         "ssm parameter name that is reserved",
-        "ssm",
         ("PutParameter",),
         "Name",
         lambda value, _: not value.lower().lstrip("/").startswith(("aws", "ssm")),
-        "ValidationException",
         'Parameter name \'{value}\': can\'t be prefixed with "aws" or "ssm" (case-insensitive).',
         _PARAMETER_NAME,
     ),
-    Rule(
+    _rule(
         "ssm parameter depth",
-        "ssm",
         ("PutParameter",),
         "Name",
         lambda value, _: value.strip("/").count("/") < 15,
-        "HierarchyLevelLimitExceededException",
         "Hierarchy depth exceeds the maximum of 15 levels for {value}.",
         _PARAMETER_NAME,
+        code="HierarchyLevelLimitExceededException",
     ),
-    Rule(
+    _rule(
         "ssm parameter value",
-        "ssm",
         ("PutParameter",),
         "Value",
         lambda value, values: values.get("Tier", "Standard") != "Standard" or len(value.encode()) <= 4096,
-        "ValidationException",
         "Standard tier parameters support a maximum parameter value of 4096 characters.",
         f"{DOCS}systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
     ),

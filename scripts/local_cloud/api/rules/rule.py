@@ -15,6 +15,12 @@ DOCS: Final = "https://docs.aws.amazon.com/"
 # Letters, digits, spaces and + - = . _ : / @: the characters that all services with tags take.
 _TAG_TEXT: Final = re.compile(r"[\w\s+\-=.:/@]*")
 
+# What services say of a tag whose key is AWS's own, where it is not what most say; EC2's words are as AWS gives them.
+_RESERVED: Final = {
+    "ec2": "Tag keys starting with 'aws:' are reserved for internal use",
+    "s3": "Tag key '{value}' is not valid: keys that begin with aws: are reserved for system use.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -22,24 +28,24 @@ class Rule:
 
     Attributes:
         name: what it asks, as the table of tests names it.
-        service: the service in the signature.
         operations: the operations that it is about; none stands for all of the service's.
         look: where the values stand in the input, as JMESPath; those of a list are looked at one by one.
         holds: whether a value, in this input, is taken.
-        code: the error's code.
         message: the error's text; `{value}` stands for the value.
         source: the page that states it.
+        service: the service in the signature.
+        code: the error's code.
         status: HTTP's.
     """
 
     name: str
-    service: str
     operations: tuple[str, ...]
     look: str
     holds: Callable[[Any, Values], bool]
-    code: str
     message: str
     source: str
+    service: str
+    code: str
     status: str = "400 Bad Request"
 
     def wrong(self, values: Values) -> Any:
@@ -70,13 +76,13 @@ def tag_rules(
 ) -> Iterable[Rule]:
     """The rules that a service has for tags. `look` finds the keys; `plain`: only the common characters are taken."""
     where = f"{service} {' '.join(operations) or 'tags'}"
-    message = "Tag key '{value}' is not valid: keys that begin with aws: are reserved for system use."
-    yield Rule(f"{where}: no key begins with aws:", service, operations, look, is_own, code, message, source)
+    message = _RESERVED.get(service, "aws: prefixed tag key names are not allowed for external use.")
+    yield Rule(f"{where}: no key begins with aws:", operations, look, is_own, message, source, service, code)
     if plain:
         values = look.replace(".Key", ".[Key, Value][]")
         message = "Tag text '{value}' is not valid: it takes letters, digits, spaces and + - = . _ : / @."
         holds = matches(_TAG_TEXT)
-        yield Rule(f"{where}: plain characters", service, operations, values, holds, code, message, source)
+        yield Rule(f"{where}: plain characters", operations, values, holds, message, source, service, code)
 
 
 def tag_sizes(
@@ -91,7 +97,7 @@ def tag_sizes(
         ("keys of 128 characters", f"{look}[].Key", at_most(128), code, "Tag key exceeds the maximum length of 128."),
         ("values of 256", f"{look}[].Value", at_most(256), code, "Tag value exceeds the maximum length of 256."),
     ):
-        yield Rule(f"{where}: {name}", service, operations, found, holds, wrong, message, source)
+        yield Rule(f"{where}: {name}", operations, found, holds, message, source, service, wrong)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -32,99 +33,91 @@ _LIFECYCLE: Final = f"{_S3}userguide/intro-lifecycle-rules.html"
 _CONFIGURED: Final = ("PutBucketLifecycleConfiguration",)
 _WRITES: Final = ("PutObject", "CopyObject", "CreateMultipartUpload")
 _MALFORMED: Final = "The XML you provided was not well-formed or did not validate against our published schema"
+_rule: Final = partial(Rule, service="s3")
 RULES: Final = (
-    Rule(
+    _rule(
         "s3 bucket name",
-        "s3",
         ("CreateBucket",),
         "Bucket",
         matches(_BUCKET),
-        "InvalidBucketName",
         "The specified bucket is not valid.",
         f"{_S3}userguide/bucketnamingrules.html",
+        code="InvalidBucketName",
     ),
-    Rule(
+    _rule(
         "s3 key",
-        "s3",
         (),
         "Key",
         lambda value, _: len(value.encode()) <= 1024,
-        "KeyTooLongError",
         "Your key is too long",
         f"{_S3}userguide/object-keys.html",
+        code="KeyTooLongError",
     ),
-    Rule(
+    _rule(
         "s3 metadata",
-        "s3",
         _WRITES,
         "Metadata",
         _metadata_fits,
-        "MetadataTooLarge",
         "Your metadata headers exceed the maximum allowed metadata size",
         f"{_S3}userguide/UsingMetadata.html",
+        code="MetadataTooLarge",
     ),
-    Rule(
+    _rule(
         "s3 tags in a header",
-        "s3",
         _WRITES,
         "Tagging",
         _header_tags_fit,
-        "InvalidTag",
         "The tags in x-amz-tagging are not valid: at most 10, keys of 128 characters once each, values of 256.",
         _OBJECT_TAGS,
+        code="InvalidTag",
     ),
-    Rule(
+    _rule(
         "s3 deletes 1000 objects at a time",
-        "s3",
         ("DeleteObjects",),
         "[Delete.Objects]",
         at_most(1000),
-        "MalformedXML",
         _MALFORMED,
         f"{_S3}API/API_DeleteObjects.html",
+        code="MalformedXML",
     ),
     *tag_rules("s3", "Tagging.TagSet[].Key", "InvalidTag", _BUCKET_TAGS, operations=("PutBucketTagging",), plain=True),
     *tag_sizes("s3", "[Tagging.TagSet]", "InvalidTag", _BUCKET_TAGS, operations=("PutBucketTagging",)),
     *tag_rules("s3", "Tagging.TagSet[].Key", "InvalidTag", _OBJECT_TAGS, operations=("PutObjectTagging",), plain=True),
     *tag_sizes("s3", "[Tagging.TagSet]", "InvalidTag", _OBJECT_TAGS, operations=("PutObjectTagging",), most=10),
-    Rule(
+    _rule(
         "s3 lifecycle rules",
-        "s3",
         _CONFIGURED,
         "[LifecycleConfiguration.Rules]",
         at_most(1000),
-        "MalformedXML",
         _MALFORMED,
         _LIFECYCLE,
+        code="MalformedXML",
     ),
-    Rule(
+    _rule(
         "s3 lifecycle rule id",
-        "s3",
         _CONFIGURED,
         "LifecycleConfiguration.Rules[].ID",
         at_most(255),
-        "InvalidArgument",
         "ID length should not exceed allowed limit of 255",
         _LIFECYCLE,
+        code="InvalidArgument",
     ),
-    Rule(
+    _rule(
         "s3 lifecycle rule ids are different",
-        "s3",
         _CONFIGURED,
         "LifecycleConfiguration.Rules[].ID | [@]",
         is_once,
-        "InvalidArgument",
         "Rule ID must be unique. Found same ID for more than one rule",
         _LIFECYCLE,
+        code="InvalidArgument",
     ),
-    Rule(
+    _rule(
         "s3 lifecycle days",
-        "s3",
         _CONFIGURED,
         "LifecycleConfiguration.Rules[].Expiration.Days",
         lambda value, _: value >= 1,
-        "InvalidArgument",
         "'Days' for Expiration action must be a positive integer",
         _LIFECYCLE,
+        code="InvalidArgument",
     ),
 )
