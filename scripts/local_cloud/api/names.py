@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable
 
 
-def matching(expression: str | None) -> Callable[[str], bool]:
+def matching(expression: str | None, refuse: Callable[[str], Exception]) -> Callable[[str], bool]:
     """Return whether a name matches the pattern that a listing call was given: the whole name, in any case.
 
     Glue takes a regular expression in which a `*` that repeats nothing stands for any characters, as in Hive's
     `SHOW TABLES LIKE 'quotes*'`. The expression is Java's: what stands between `\\Q` and `\\E` is taken literally.
 
     Raises:
-        ValueError: the pattern is no regular expression.
+        Exception: what `refuse` makes of the sentence that the pattern is no regular expression.
     """
     if not expression:
         return lambda _: True
@@ -24,5 +24,5 @@ def matching(expression: str | None) -> Callable[[str], bool]:
     try:
         compiled = re.compile(pattern, re.IGNORECASE)
     except re.error as error:
-        raise ValueError(f"Invalid pattern {expression}: {error}") from error
+        raise refuse(f"Invalid pattern {expression}: {error}") from error
     return lambda name: compiled.fullmatch(name) is not None

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
-
-from moto.glue.models import FakeTable, GlueBackend, glue_backends
+from moto.glue.models import GlueBackend, glue_backends
 
 from local_cloud.athena.errors import QueryError
 from local_cloud.glue.objects import NoSuchBucketError, ObjectStore, folder_of, is_hidden, split_s3_url
@@ -15,69 +11,6 @@ from local_cloud.iam.callers import Caller, administrator
 
 CATALOG = "awsdatacatalog"
 SERVICE = "athena.amazonaws.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column's name and its type in Hive's words."""
-
-    name: str
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """A partition: the values of the table's partition keys and the folder that holds its objects."""
-
-    values: tuple[str, ...]
-    location: str
-
-
-class CatalogTable:
-    """A table as it stood in the catalog when the query began. `authorize` judges a call of Glue's about it."""
-
-    def __init__(self, table: FakeTable, authorize: Callable[[str], None]) -> None:
-        self._table = table
-        self._authorize = authorize
-        description: dict[str, Any] = table.versions[str(table._current_version)]
-        self.database = table.database_name
-        self.name = table.name
-        self.description = description
-        storage: dict[str, Any] = description.get("StorageDescriptor") or {}
-        self.location: str = storage.get("Location") or ""
-        self.columns = _columns(storage.get("Columns"))
-        self.partition_keys = _columns(description.get("PartitionKeys"))
-        serde: dict[str, Any] = storage.get("SerdeInfo") or {}
-        self.serde: str = serde.get("SerializationLibrary") or ""
-        self.serde_parameters: dict[str, str] = serde.get("Parameters") or {}
-        self.parameters: dict[str, str] = description.get("Parameters") or {}
-
-    @property
-    def schema(self) -> dict[str, str]:
-        """Names and types of all columns, the partition keys last, without the hidden ones."""
-        return {column.name: column.type for column in (*self.columns, *self.partition_keys)}
-
-    def partitions(self) -> list[Partition]:
-        """The partitions that the catalog knows; a table without keys is one partition of its own.
-
-        Raises:
-            AccessDeniedError: if the query's caller may not ask for them.
-        """
-        if not self.partition_keys:
-            return [Partition((), self.location)]
-        self._authorize("glue:GetPartitions")
-        found = []
-        for partition in list(self._table.partitions.values()):
-            storage = partition.partition_input.get("StorageDescriptor") or {}
-            location = storage.get("Location") or self.default_location(partition.values)
-            found.append(Partition(tuple(partition.values), location))
-        return found
-
-    def default_location(self, values: Iterable[str]) -> str:
-        """Where a partition's objects are unless its own description says otherwise."""
-        names = (key.name for key in self.partition_keys)
-        path = "/".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
-        return f"{self.location.rstrip('/')}/{path}/"
 
 
 class Catalog:
@@ -109,36 +42,6 @@ class Catalog:
         """The names of the databases, sorted."""
         self.authorize_database("glue:GetDatabases", "*")
         return sorted(self.backend.databases)
-
-    def tables(self, database: str) -> list[str]:
-        """The names of a database's tables, sorted.
-
-        Raises:
-            QueryError: SCHEMA_NOT_FOUND.
-        """
-        self.authorize_table("glue:GetTables", database, "*")
-        return self._tables(database)
-
-    def _tables(self, database: str) -> list[str]:
-        self.authorize_database("glue:GetDatabase", database)
-        if database not in self.backend.databases:
-            raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist")
-        return sorted(self.backend.databases[database].tables)
-
-    def table(self, database: str, name: str) -> CatalogTable:
-        """One table.
-
-        Raises:
-            QueryError: SCHEMA_NOT_FOUND or TABLE_NOT_FOUND.
-        """
-        self.authorize_table("glue:GetTable", database, name)
-        if name not in self._tables(database):
-            raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{database}.{name}' does not exist")
-
-        def authorize(action: str) -> None:
-            self.authorize_table(action, database, name)
-
-        return CatalogTable(self.backend.databases[database].tables[name], authorize)
 
     def is_partitioned(self, database: str, name: str) -> bool:
         """Whether a table has partition keys; false where there is no such table."""
@@ -176,13 +79,8 @@ class Catalog:
         bucket, key = split_s3_url(url)
         self._caller.authorize("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
         try:
-            for stored in self._store.list(bucket, key):
-                if stored.key == key:
-                    return self._store.read(stored)
+            return self._store.read_url(url)
         except LookupError as error:
             raise QueryError("HIVE_FILESYSTEM_ERROR", f"The specified bucket does not exist: {bucket}") from error
-        raise QueryError("HIVE_FILESYSTEM_ERROR", f"The object does not exist: {url}")
-
-
-def _columns(description: list[dict[str, str]] | None) -> tuple[Column, ...]:
-    return tuple(Column(column["Name"].lower(), column.get("Type") or "string") for column in description or ())
+        except FileNotFoundError as error:
+            raise QueryError("HIVE_FILESYSTEM_ERROR", f"The object does not exist: {url}") from error

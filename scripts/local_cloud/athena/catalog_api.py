@@ -5,9 +5,10 @@ Athena asks Glue in the caller's name. What Glue refuses or does not find is a M
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -95,10 +96,7 @@ def list_table_metadata(self: AthenaResponse) -> str:
     database = plain_name(request["DatabaseName"])
     with _in_glue():
         catalog.authorize_table("glue:GetTables", database, "*")
-    try:
-        is_wanted = matching(request.get("Expression"))
-    except ValueError as error:
-        raise _glue_error("InvalidInputException", str(error)) from error
+    is_wanted = matching(request.get("Expression"), functools.partial(_glue_error, "InvalidInputException"))
     tables = [table for table in list(_database(catalog, database).tables.values()) if is_wanted(table.name)]
     found, token = requests.page(tables, lambda one: one.name, request)
     described = [_describe_table(table) for table in found]
@@ -183,14 +181,3 @@ def _describe_table(table: FakeTable) -> dict[str, Any]:
 
 def _describe_column(column: dict[str, Any]) -> dict[str, str]:
     return {field: column[field] for field in ("Name", "Type", "Comment") if column.get(field) is not None}
-
-
-HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
-    "list_data_catalogs": list_data_catalogs,
-    "get_data_catalog": get_data_catalog,
-    "get_database": get_database,
-    "list_databases": list_databases,
-    "get_table_metadata": get_table_metadata,
-    "list_table_metadata": list_table_metadata,
-}
-"""The methods of moto's AthenaResponse that these replace."""

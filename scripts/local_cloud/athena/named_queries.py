@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
 from typing import Any
 
 from moto.athena.models import AthenaBackend, NamedQuery, WorkGroup
@@ -110,14 +109,3 @@ def delete_named_query(self: AthenaResponse) -> str:
     request = requests.read(self)
     del self.athena_backend.named_queries[_find(self.athena_backend, request["NamedQueryId"]).id]
     return "{}"
-
-
-HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
-    "create_named_query": create_named_query,
-    "get_named_query": get_named_query,
-    "batch_get_named_query": batch_get_named_query,
-    "list_named_queries": list_named_queries,
-    "update_named_query": update_named_query,
-    "delete_named_query": delete_named_query,
-}
-"""The methods of moto's AthenaResponse that these replace or add."""

@@ -1,13 +1,13 @@
 """Athena's prepared statements: statements with parameters, kept under a name in a workgroup.
 
-PREPARE, EXECUTE and DEALLOCATE PREPARE use `save`, `find` and `remove`; the API's calls are in `HANDLERS`.
+PREPARE, EXECUTE and DEALLOCATE PREPARE use `save`, `find` and `remove`.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,14 +150,3 @@ def delete_prepared_statement(self: AthenaResponse) -> str:
     backend, request, workgroup = _read(self)
     remove(backend, workgroup, request["StatementName"])
     return "{}"
-
-
-HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
-    "create_prepared_statement": create_prepared_statement,
-    "get_prepared_statement": get_prepared_statement,
-    "batch_get_prepared_statement": batch_get_prepared_statement,
-    "list_prepared_statements": list_prepared_statements,
-    "update_prepared_statement": update_prepared_statement,
-    "delete_prepared_statement": delete_prepared_statement,
-}
-"""The methods of moto's AthenaResponse that these replace or add."""

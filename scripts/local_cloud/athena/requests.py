@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from moto.athena.responses import AthenaResponse
 
 from local_cloud.api import pages
 from local_cloud.athena.workgroups import invalid_request
-
-Item = TypeVar("Item")
-PAGE = 50
 
 
 def read(response: AthenaResponse) -> dict[str, Any]:
@@ -21,18 +18,8 @@ def read(response: AthenaResponse) -> dict[str, Any]:
     return request
 
 
-def page(
-    items: Iterable[Item], key: Callable[[Item], Any], request: Mapping[str, Any]
-) -> tuple[list[Item], str | None]:
-    """Return a page of a list, at most 50 entries, and the token of the next page, None after the last.
-
-    Raises:
-        JsonRESTError: InvalidRequestException if NextToken is no token of this list.
-    """
-    try:
-        return pages.page(items, key, request, PAGE)
-    except pages.InvalidTokenError as error:
-        raise invalid_request(str(error)) from error
+page = functools.partial(pages.page, most=50, refuse=invalid_request)
+"""A page of a list, 50 entries, and the token of the next page, None after the last."""
 
 
 def answer(name: str, items: list[Any], token: str | None) -> str:

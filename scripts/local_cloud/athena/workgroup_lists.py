@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from moto.athena.models import WorkGroup
@@ -39,10 +38,3 @@ def list_engine_versions(self: AthenaResponse) -> str:
     return requests.answer(
         "EngineVersions", *requests.page(versions, lambda one: one["SelectedEngineVersion"], request)
     )
-
-
-HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
-    "list_work_groups": list_work_groups,
-    "list_engine_versions": list_engine_versions,
-}
-"""The methods of moto's AthenaResponse that these replace or add."""

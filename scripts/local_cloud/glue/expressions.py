@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
@@ -35,15 +36,16 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": lambda left, right: left == right,
-    "<>": lambda left, right: left != right,
-    "!=": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": eq,
+    "<>": ne,
+    "!=": ne,
+    "<": lt,
+    "<=": le,
+    ">": gt,
+    ">=": ge,
 }
+"""SQL's operators."""
 _TYPED_LITERALS = frozenset({"date", "timestamp"})
 
 
@@ -224,7 +226,7 @@ class _Parser:
             pattern = _like(self._literal(key))
             return _of(key, lambda value: pattern.fullmatch(value) is not None)
         wanted = self._literal(key)
-        return _of(key, lambda value: _COMPARISONS[word](value, wanted))
+        return _of(key, lambda value: COMPARISONS[word](value, wanted))
 
     def _key(self) -> _Key:
         if self._take("("):
@@ -259,7 +261,7 @@ class _Parser:
         return self._tokens[self._next - 1]
 
 
-_TAILS = ("between", "in", "like", *_COMPARISONS)
+_TAILS = ("between", "in", "like", *COMPARISONS)
 
 
 def _tokens(expression: str) -> list[tuple[str, str]]:

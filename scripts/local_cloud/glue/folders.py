@@ -15,10 +15,8 @@ def is_excluded(path: str, patterns: list[str]) -> bool:
     """Whether one of a target's exclusion patterns matches a path below it."""
     # Glue's globs are relative to the target; * stays within a folder there, and ** does not.
     for pattern in patterns:
-        expression = fnmatch.translate(pattern).replace(".*", "\0")
-        doubled = pattern.count("**")
-        expression = expression.replace("\0", "[^/]*") if not doubled else expression.replace("\0", ".*")
-        if re.match(expression, path):
+        expression = fnmatch.translate(pattern)
+        if re.match(expression if "**" in pattern else expression.replace(".*", "[^/]*"), path):
             return True
     return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -46,7 +45,7 @@ def _name_of(given: Function) -> str:
 
 def create_user_defined_function(self: GlueResponse) -> EmptyResult:
     """CreateUserDefinedFunction."""
-    request = requests.read(self, "CreateUserDefinedFunction")
+    request = self.parameters
     database = self.glue_backend.get_database(request["DatabaseName"])
     given = request["FunctionInput"]
     name = _name_of(given)
@@ -58,7 +57,7 @@ def create_user_defined_function(self: GlueResponse) -> EmptyResult:
 
 def update_user_defined_function(self: GlueResponse) -> EmptyResult:
     """UpdateUserDefinedFunction: the new description replaces the old one, and may rename the function."""
-    request = requests.read(self, "UpdateUserDefinedFunction")
+    request = self.parameters
     database, known = _find(self, request)
     given = {"FunctionName": request["FunctionName"]} | request["FunctionInput"]
     name = _name_of(given)
@@ -71,7 +70,7 @@ def update_user_defined_function(self: GlueResponse) -> EmptyResult:
 
 def delete_user_defined_function(self: GlueResponse) -> EmptyResult:
     """DeleteUserDefinedFunction."""
-    request = requests.read(self, "DeleteUserDefinedFunction")
+    request = self.parameters
     database, _ = _find(self, request)
     del _of(database)[request["FunctionName"]]
     return EmptyResult()
@@ -79,20 +78,17 @@ def delete_user_defined_function(self: GlueResponse) -> EmptyResult:
 
 def get_user_defined_function(self: GlueResponse) -> ActionResult:
     """GetUserDefinedFunction."""
-    return ActionResult({"UserDefinedFunction": _find(self, requests.read(self, "GetUserDefinedFunction"))[1]})
+    return ActionResult({"UserDefinedFunction": _find(self, self.parameters)[1]})
 
 
 def get_user_defined_functions(self: GlueResponse) -> ActionResult:
     """GetUserDefinedFunctions: those of a database, or of all, whose names match the pattern."""
-    request = requests.read(self, "GetUserDefinedFunctions")
+    request = self.parameters
     backend = self.glue_backend
     name = request.get("DatabaseName")
     databases = [backend.get_database(name)] if name else list(backend.databases.values())
     kind = request.get("FunctionType")
-    try:
-        is_wanted = matching(request["Pattern"])
-    except ValueError as error:
-        raise requests.invalid_input(str(error)) from error
+    is_wanted = matching(request["Pattern"], requests.invalid_input)
     functions = [
         function
         for database in databases
@@ -101,13 +97,3 @@ def get_user_defined_functions(self: GlueResponse) -> ActionResult:
     ]
     found, token = requests.page(functions, lambda one: [one["DatabaseName"], one["FunctionName"]], request)
     return requests.answer("UserDefinedFunctions", found, token)
-
-
-HANDLERS: dict[str, Callable[[GlueResponse], ActionResult]] = {
-    "create_user_defined_function": create_user_defined_function,
-    "update_user_defined_function": update_user_defined_function,
-    "delete_user_defined_function": delete_user_defined_function,
-    "get_user_defined_function": get_user_defined_function,
-    "get_user_defined_functions": get_user_defined_functions,
-}
-"""The methods that these add to moto's GlueResponse."""

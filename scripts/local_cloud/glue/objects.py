@@ -89,6 +89,22 @@ class ObjectStore:
             if isinstance(found, FakeKey):
                 yield StoredObject(bucket, key, found.etag.strip('"'), found.size)
 
+    def read_url(self, url: str) -> bytes:
+        """The bytes of the object that has an address now.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            NoSuchBucketError: if there is no such bucket.
+        """
+        bucket, key = split_s3_url(url)
+        if bucket not in self._backend.buckets:
+            raise NoSuchBucketError(bucket)
+        found = self._backend.buckets[bucket].keys.get(key)
+        if not isinstance(found, FakeKey):
+            raise FileNotFoundError(url)
+        value: bytes = found.value
+        return value
+
     def read(self, stored: StoredObject) -> bytes:
         """The object's bytes as they are stored.
 

@@ -1,4 +1,4 @@
-"""Glue's partitions: filtered, in pages and in segments, and created, updated and deleted one by one or in batches."""
+"""Glue's partitions: filtered, in pages and in segments, and created, updated and deleted in batches."""
 
 from __future__ import annotations
 
@@ -8,26 +8,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
-from moto.core.responses import ActionResult, EmptyResult
-from moto.glue.models import FakePartition, FakeTable
+from moto.core.responses import ActionResult
+from moto.glue.models import FakePartition
 from moto.glue.responses import GlueResponse
 
 from local_cloud.glue import requests
 from local_cloud.glue.expressions import compile_expression
-from local_cloud.glue.tables import Table
+from local_cloud.glue.tables import find
 
 _PAGE = 1000
 _UNSERVED = ("TransactionId", "QueryAsOfTime")
-
-
-def _table(response: GlueResponse, request: dict[str, Any]) -> Table:
-    table = response.glue_backend.get_table(request["DatabaseName"], request["TableName"])
-    assert isinstance(table, Table)
-    return table
-
-
-def _described(table: FakeTable, partition: FakePartition) -> dict[str, Any]:
-    return partition.as_dict() | {"CatalogId": table.catalog_id}
 
 
 def _without_columns(partition: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +41,7 @@ def _segment(request: dict[str, Any]) -> Callable[[FakePartition], bool]:
 def get_partitions(self: GlueResponse) -> ActionResult:
     """GetPartitions: in the order of their values."""
     request = requests.read(self, "GetPartitions", _UNSERVED)
-    table = _table(self, request)
+    table = find(self, request)
     is_wanted = compile_expression(request.get("Expression"), table.current.get("PartitionKeys") or ())
     is_in_segment = _segment(request)
     partitions = [
@@ -59,48 +49,20 @@ def get_partitions(self: GlueResponse) -> ActionResult:
         for partition in list(table.partitions.values())
         if is_in_segment(partition) and is_wanted(partition.values)
     ]
-    found, token = requests.page(partitions, lambda partition: partition.values, request, _PAGE)
-    described = [_described(table, partition) for partition in found]
+    found, token = requests.page(partitions, lambda partition: partition.values, request, most=_PAGE)
+    described = [partition.as_dict() for partition in found]
     if request.get("ExcludeColumnSchema"):
         described = [_without_columns(partition) for partition in described]
     return requests.answer("Partitions", described, token)
 
 
-def get_partition(self: GlueResponse) -> ActionResult:
-    """GetPartition."""
-    request = requests.read(self, "GetPartition")
-    table = _table(self, request)
-    return ActionResult({"Partition": _described(table, table.get_partition(request["PartitionValues"]))})
-
-
 def batch_get_partition(self: GlueResponse) -> ActionResult:
     """BatchGetPartition: those that exist; none is ever left for later."""
-    request = requests.read(self, "BatchGetPartition")
-    table = _table(self, request)
+    request = self.parameters
+    table = find(self, request)
     asked = (table.partitions.get(str(wanted["Values"])) for wanted in request["PartitionsToGet"])
-    found = [_described(table, partition) for partition in asked if partition is not None]
+    found = [partition.as_dict() for partition in asked if partition is not None]
     return ActionResult({"Partitions": found, "UnprocessedKeys": []})
-
-
-def create_partition(self: GlueResponse) -> EmptyResult:
-    """CreatePartition."""
-    request = requests.read(self, "CreatePartition")
-    _table(self, request).create_partition(request["PartitionInput"])
-    return EmptyResult()
-
-
-def update_partition(self: GlueResponse) -> EmptyResult:
-    """UpdatePartition."""
-    request = requests.read(self, "UpdatePartition")
-    _table(self, request).update_partition(request["PartitionValueList"], request["PartitionInput"])
-    return EmptyResult()
-
-
-def delete_partition(self: GlueResponse) -> EmptyResult:
-    """DeletePartition."""
-    request = requests.read(self, "DeletePartition")
-    _table(self, request).delete_partition(request["PartitionValues"])
-    return EmptyResult()
 
 
 def _batch(items: Iterable[Any], act: Callable[[Any], None], name: str, values: Callable[[Any], Any]) -> ActionResult:
@@ -117,42 +79,28 @@ def _batch(items: Iterable[Any], act: Callable[[Any], None], name: str, values: 
 
 def batch_create_partition(self: GlueResponse) -> ActionResult:
     """BatchCreatePartition."""
-    request = requests.read(self, "BatchCreatePartition")
+    request = self.parameters
     given = request["PartitionInputList"]
-    return _batch(given, _table(self, request).create_partition, "PartitionValues", lambda one: one.get("Values") or [])
+    return _batch(given, find(self, request).create_partition, "PartitionValues", lambda one: one.get("Values") or [])
 
 
 def batch_update_partition(self: GlueResponse) -> ActionResult:
     """BatchUpdatePartition."""
-    request = requests.read(self, "BatchUpdatePartition")
-    table = _table(self, request)
-
-    def update(entry: Any) -> None:
-        table.update_partition(entry["PartitionValueList"], entry["PartitionInput"])
-
-    return _batch(request["Entries"], update, "PartitionValueList", lambda entry: entry["PartitionValueList"])
+    request = self.parameters
+    table = find(self, request)
+    return _batch(
+        request["Entries"],
+        lambda entry: table.update_partition(entry["PartitionValueList"], entry["PartitionInput"]),
+        "PartitionValueList",
+        lambda entry: entry["PartitionValueList"],
+    )
 
 
 def batch_delete_partition(self: GlueResponse) -> ActionResult:
     """BatchDeletePartition."""
-    request = requests.read(self, "BatchDeletePartition")
-    table = _table(self, request)
-
-    def delete(entry: Any) -> None:
-        table.delete_partition(entry["Values"])
-
-    return _batch(request["PartitionsToDelete"], delete, "PartitionValues", lambda entry: entry["Values"])
-
-
-HANDLERS: dict[str, Callable[[GlueResponse], ActionResult]] = {
-    "get_partitions": get_partitions,
-    "get_partition": get_partition,
-    "batch_get_partition": batch_get_partition,
-    "create_partition": create_partition,
-    "update_partition": update_partition,
-    "delete_partition": delete_partition,
-    "batch_create_partition": batch_create_partition,
-    "batch_update_partition": batch_update_partition,
-    "batch_delete_partition": batch_delete_partition,
-}
-"""The methods of moto's GlueResponse that these replace."""
+    request = self.parameters
+    table = find(self, request)
+    given = request["PartitionsToDelete"]
+    return _batch(
+        given, lambda one: table.delete_partition(one["Values"]), "PartitionValues", lambda one: one["Values"]
+    )

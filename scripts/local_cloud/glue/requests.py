@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.glue.responses import GlueResponse
 
 from local_cloud.api import pages
-
-Item = TypeVar("Item")
-PAGE = 100
-
 
 _NAMED = frozenset(
     {
@@ -66,18 +63,8 @@ def read(response: GlueResponse, operation: str, unserved: Iterable[str] = ()) -
     return request
 
 
-def page(
-    items: Iterable[Item], key: Callable[[Item], Any], request: Mapping[str, Any], most: int = PAGE
-) -> tuple[list[Item], str | None]:
-    """Return a page of a list and the token of the next page, None after the last.
-
-    Raises:
-        JsonRESTError: InvalidInputException if NextToken is no token of this list.
-    """
-    try:
-        return pages.page(items, key, request, most)
-    except pages.InvalidTokenError as error:
-        raise invalid_input(str(error)) from error
+page = functools.partial(pages.page, most=100, refuse=invalid_input)
+"""A page of a list, 100 entries, and the token of the next page, None after the last."""
 
 
 def answer(name: str, items: list[Any], token: str | None) -> ActionResult:

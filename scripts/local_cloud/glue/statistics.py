@@ -10,7 +10,7 @@ from moto.glue.exceptions import EntityNotFoundException
 from moto.glue.responses import GlueResponse
 
 from local_cloud.glue import requests
-from local_cloud.glue.tables import Table
+from local_cloud.glue.tables import Table, find
 
 _OPERATIONS = ("Get", "Update", "Delete")
 
@@ -21,8 +21,7 @@ def _find(response: GlueResponse, request: dict[str, Any]) -> tuple[Table, dict[
     Raises:
         EntityNotFoundException: there is no such database, table or partition.
     """
-    table = response.glue_backend.get_table(request["DatabaseName"], request["TableName"])
-    assert isinstance(table, Table)
+    table = find(response, request)
     values = request.get("PartitionValues")
     if values is not None and str(values) not in table.partitions:
         raise EntityNotFoundException(f"Partition [{', '.join(values)}] not found")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
@@ -12,15 +12,23 @@ from moto.glue.exceptions import (
     PartitionAlreadyExistsException,
     PartitionNotFoundException,
 )
-from moto.glue.models import FakeTable
+from moto.glue.models import FakePartition, FakeTable
 from moto.glue.responses import GlueResponse
 
 from local_cloud.api.names import matching
 from local_cloud.glue import requests
+from local_cloud.settings import ACCOUNT_ID
 
 _FIRST_VERSION = 0
 _UNSERVED_IN_CREATE = ("OpenTableFormatInput", "PartitionIndexes", "TransactionId")
 _UNSERVED_IN_UPDATE = ("TransactionId", "UpdateOpenTableFormatInput", "ViewUpdateAction")
+
+
+class Partition(FakePartition):
+    """A partition of moto's that tells its catalog."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return super().as_dict() | {"CatalogId": ACCOUNT_ID}
 
 
 class Table(FakeTable):
@@ -152,10 +160,7 @@ def get_tables(self: GlueResponse) -> ActionResult:
     """GetTables: the tables of a database by name, those that Expression matches."""
     request = requests.read(self, "GetTables", ("TransactionId", "QueryAsOfTime"))
     database = self.glue_backend.get_database(request["DatabaseName"])
-    try:
-        is_wanted = matching(request.get("Expression"))
-    except ValueError as error:
-        raise requests.invalid_input(str(error)) from error
+    is_wanted = matching(request.get("Expression"), requests.invalid_input)
     tables = [table for table in list(database.tables.values()) if is_wanted(table.name)]
     found, token = requests.page(tables, lambda table: table.name, request)
     attributes = set(request.get("AttributesToGet") or ("DEFAULT",))
@@ -172,20 +177,27 @@ def _selected(table: dict[str, Any], attributes: set[str]) -> dict[str, Any]:
 
 def get_databases(self: GlueResponse) -> ActionResult:
     """GetDatabases: by name."""
-    request = requests.read(self, "GetDatabases")
+    request = self.parameters
     databases = list(self.glue_backend.databases.values())
     found, token = requests.page(databases, lambda database: database.name, request)
     return requests.answer("DatabaseList", [database.as_dict() for database in found], token)
 
 
-def _table(response: GlueResponse, request: dict[str, Any]) -> FakeTable:
-    return response.glue_backend.get_table(request["DatabaseName"], request["TableName"])
+def find(response: GlueResponse, request: dict[str, Any]) -> Table:
+    """The table that a request names as TableName.
+
+    Raises:
+        EntityNotFoundException: there is no such database or table.
+    """
+    table = response.glue_backend.get_table(request["DatabaseName"], request["TableName"])
+    assert isinstance(table, Table)
+    return table
 
 
 def get_table_versions(self: GlueResponse) -> ActionResult:
     """GetTableVersions: the newest first."""
-    request = requests.read(self, "GetTableVersions")
-    table = _table(self, request)
+    request = self.parameters
+    table = find(self, request)
     found, token = requests.page(list(table.versions), lambda version: -int(version), request)
     described = [{"Table": table.as_dict(version), "VersionId": version} for version in found]
     return requests.answer("TableVersions", described, token)
@@ -193,16 +205,16 @@ def get_table_versions(self: GlueResponse) -> ActionResult:
 
 def get_table_version(self: GlueResponse) -> ActionResult:
     """GetTableVersion: the current one unless another is named."""
-    request = requests.read(self, "GetTableVersion")
-    table = _table(self, request)
+    request = self.parameters
+    table = find(self, request)
     version = request.get("VersionId") or str(table._current_version)
     return ActionResult({"TableVersion": {"Table": table.as_dict(version), "VersionId": version}})
 
 
 def batch_delete_table_version(self: GlueResponse) -> ActionResult:
     """BatchDeleteTableVersion: what can't be deleted is told among the errors."""
-    request = requests.read(self, "BatchDeleteTableVersion")
-    table = _table(self, request)
+    request = self.parameters
+    table = find(self, request)
     errors = []
     for version in request["VersionIds"]:
         try:
@@ -211,15 +223,3 @@ def batch_delete_table_version(self: GlueResponse) -> ActionResult:
             detail = {"ErrorCode": error.error_type, "ErrorMessage": error.message}
             errors.append({"TableName": table.name, "VersionId": version, "ErrorDetail": detail})
     return ActionResult({"Errors": errors})
-
-
-HANDLERS: dict[str, Callable[[GlueResponse], ActionResult]] = {
-    "create_table": create_table,
-    "update_table": update_table,
-    "get_tables": get_tables,
-    "get_databases": get_databases,
-    "get_table_version": get_table_version,
-    "get_table_versions": get_table_versions,
-    "batch_delete_table_version": batch_delete_table_version,
-}
-"""The methods of moto's GlueResponse that these replace or add."""

@@ -20,14 +20,16 @@ from tests.support.local_cloud.catalog_tables import (
 )
 from tests.support.local_cloud.glue_lake import Lake
 
-from local_cloud.athena.catalog_api import HANDLERS, plain_name
+from local_cloud.athena import catalog_api
+from local_cloud.athena.catalog_api import plain_name
+from local_cloud.moto_patch import calls
 
 CATALOG = "AwsDataCatalog"
 
 
 @pytest.fixture
 def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    for name, handler in HANDLERS.items():
+    for name, handler in calls(catalog_api).items():
         monkeypatch.setattr(AthenaResponse, name, handler, raising=False)
     with catalog(QUOTES, ICEBERG, VIEW) as built:
         yield built

@@ -9,7 +9,7 @@ from local_cloud.athena.ddl.describe import Describe
 from local_cloud.athena.ddl.partitions import AddPartitions, Condition, DropPartitions, NewPartition, RepairTable
 from local_cloud.athena.ddl.show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
 from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl, TableName
-from local_cloud.athena.ddl.tables import CreateTable, DropTable
+from local_cloud.athena.ddl.tables import CreateTable, DropTable, TableDefinition
 from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.hive.formats import StorageClauses
 from local_cloud.athena.hive.statements import parse_ddl
@@ -111,50 +111,52 @@ def test_create_external_table_is_read_with_all_its_clauses() -> None:
         TBLPROPERTIES ('skip.header.line.count' = '1', "classification"="csv")
     """
     assert parse_ddl(text) == CreateTable(
-        TableName("quotes", "m"),
-        "s3://data/quotes/",
-        (
-            ColumnDefinition("symbol", STRING, "index or ticker"),
-            ColumnDefinition("close", DOUBLE),
-            ColumnDefinition("price", HiveType("decimal", (12, 4))),
-            ColumnDefinition("code", HiveType("varchar", (8,))),
-            ColumnDefinition(
-                "book",
-                HiveType(
-                    "struct", items=(HiveType("array", items=(DOUBLE,)), HiveType("int")), fields=("bids", "depth")
+        TableDefinition(
+            TableName("quotes", "m"),
+            "s3://data/quotes/",
+            (
+                ColumnDefinition("symbol", STRING, "index or ticker"),
+                ColumnDefinition("close", DOUBLE),
+                ColumnDefinition("price", HiveType("decimal", (12, 4))),
+                ColumnDefinition("code", HiveType("varchar", (8,))),
+                ColumnDefinition(
+                    "book",
+                    HiveType(
+                        "struct", items=(HiveType("array", items=(DOUBLE,)), HiveType("int")), fields=("bids", "depth")
+                    ),
                 ),
-            ),
-            ColumnDefinition(
-                "tags",
-                HiveType(
-                    "map",
-                    items=(
-                        STRING,
-                        HiveType(
-                            "array",
-                            items=(HiveType("struct", items=(HiveType("int"), STRING), fields=("a", "b")),),
+                ColumnDefinition(
+                    "tags",
+                    HiveType(
+                        "map",
+                        items=(
+                            STRING,
+                            HiveType(
+                                "array",
+                                items=(HiveType("struct", items=(HiveType("int"), STRING), fields=("a", "b")),),
+                            ),
                         ),
                     ),
                 ),
             ),
-        ),
-        (ColumnDefinition("dt", STRING), ColumnDefinition("hour", HiveType("int"), "UTC")),
-        if_not_exists=True,
-        comment="quotes",
-        bucket_columns=("symbol", "close"),
-        buckets=8,
-        storage=StorageClauses(
-            "textfile",
-            delimiters={
-                "field.delim": "\t",
-                "escape.delim": "\\",
-                "colelction.delim": "\x02",
-                "mapkey.delim": "\x03",
-                "line.delim": "\n",
-                "serialization.null.format": "\\N",
-            },
-        ),
-        properties={"skip.header.line.count": "1", "classification": "csv"},
+            (ColumnDefinition("dt", STRING), ColumnDefinition("hour", HiveType("int"), "UTC")),
+            if_not_exists=True,
+            comment="quotes",
+            bucket_columns=("symbol", "close"),
+            buckets=8,
+            storage=StorageClauses(
+                "textfile",
+                delimiters={
+                    "field.delim": "\t",
+                    "escape.delim": "\\",
+                    "colelction.delim": "\x02",
+                    "mapkey.delim": "\x03",
+                    "line.delim": "\n",
+                    "serialization.null.format": "\\N",
+                },
+            ),
+            properties={"skip.header.line.count": "1", "classification": "csv"},
+        )
     )
 
 
@@ -171,7 +173,7 @@ def test_create_external_table_is_read_with_all_its_clauses() -> None:
 def test_a_type_is_written_as_the_catalog_has_it(text: str, name: str) -> None:
     statement = parse_ddl(f"CREATE EXTERNAL TABLE t (x {text}) LOCATION 's3://b/t'")
     assert isinstance(statement, CreateTable)
-    assert str(statement.columns[0].type) == name
+    assert str(statement.definition.columns[0].type) == name
 
 
 @pytest.mark.parametrize(

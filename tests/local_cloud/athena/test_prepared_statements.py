@@ -14,7 +14,8 @@ from moto.athena.responses import AthenaResponse
 from tests.support.local_cloud.glue_lake import REGION, Lake
 
 from local_cloud.athena import prepared_statements, workgroups
-from local_cloud.athena.prepared_statements import HANDLERS, StatementNotFoundError
+from local_cloud.athena.prepared_statements import StatementNotFoundError
+from local_cloud.moto_patch import calls
 
 SQL = "SELECT * FROM quotes WHERE symbol = ?"
 NAMED: Any = {"StatementName": "by_symbol", "WorkGroup": "market"}
@@ -22,7 +23,7 @@ NAMED: Any = {"StatementName": "by_symbol", "WorkGroup": "market"}
 
 @pytest.fixture
 def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    for name, handler in HANDLERS.items():
+    for name, handler in calls(prepared_statements).items():
         monkeypatch.setattr(AthenaResponse, name, handler, raising=False)
     with mock_aws():
         built = Lake()
