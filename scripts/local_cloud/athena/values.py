@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 Text = Callable[[Any], str | None]
@@ -43,24 +43,9 @@ def text_of(signature: Signature) -> Text:
 
     The values are those of Trino's JSON.
     """
-    written = _WRITERS.get(str(signature["rawType"]), _plain)(signature.get("arguments") or [])
+    writer = _WRITERS.get(str(signature["rawType"]))
+    written: Callable[[Any], str] = writer(signature.get("arguments") or []) if writer else str
     return lambda value: None if value is None else written(value)
-
-
-def _plain(_arguments: Iterable[Any]) -> Callable[[Any], str]:
-    return str
-
-
-def _boolean(_arguments: Iterable[Any]) -> Callable[[Any], str]:
-    return lambda value: "true" if value else "false"
-
-
-def _floating(_arguments: Iterable[Any]) -> Callable[[Any], str]:
-    return lambda value: _text_of_double(float(value))
-
-
-def _binary(_arguments: Iterable[Any]) -> Callable[[Any], str]:
-    return lambda value: base64.b64decode(value).hex(" ")
 
 
 def _array(arguments: list[Any]) -> Callable[[Any], str]:
@@ -93,10 +78,10 @@ def _or_null(text: str | None) -> str:
 
 
 _WRITERS: Final[Mapping[str, Callable[[list[Any]], Callable[[Any], str]]]] = {
-    "boolean": _boolean,
-    "double": _floating,
-    "real": _floating,
-    "varbinary": _binary,
+    "boolean": lambda _: lambda value: "true" if value else "false",
+    "double": lambda _: lambda value: _text_of_double(float(value)),
+    "real": lambda _: lambda value: _text_of_double(float(value)),
+    "varbinary": lambda _: lambda value: base64.b64decode(value).hex(" "),
     "array": _array,
     "map": _map,
     "row": _row,

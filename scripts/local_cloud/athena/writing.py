@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from local_cloud.athena.ddl.iceberg import engine_properties
+from local_cloud.athena.ddl.iceberg import engine_properties, map_of
 from local_cloud.athena.errors import MalformedQueryError, QueryError
 from local_cloud.athena.lexer import Token, closing, literal, quoted, split, tokenize, top_level
 from local_cloud.trino.files import HIVE, ICEBERG, UNLOAD, UNLOAD_SCHEMA
@@ -200,8 +200,7 @@ def _iceberg_options(text: str, properties: dict[str, list[Token]]) -> _Options:
     given: dict[str, str] = {name: _text(text, properties.pop(name)) for name in _ICEBERG_EXTRA if name in properties}
     _, extra = engine_properties(given, kind.lower())
     if extra:
-        names, values = (", ".join(literal(item) for item in items) for items in (extra, extra.values()))
-        options["extra_properties"] = f"MAP(ARRAY[{names}], ARRAY[{values}])"
+        options["extra_properties"] = map_of(extra)
     _refuse_rest(properties)
     return options, {f"{ICEBERG}.compression_codec": codec}, f"{location}/data/"
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import ICEBERG_UNSUPPORTED, DdlError, execution_error, semantic_error
-from local_cloud.athena.ddl.iceberg import default_properties, engine_properties, map_of
+from local_cloud.athena.ddl.iceberg import default_properties, definition, engine_properties, map_of
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
 from local_cloud.athena.ddl.partitions import in_order, partition_input, partitioned
 from local_cloud.athena.ddl.statement import ColumnDefinition, EngineSql, GlueTable, TableName, iceberg_name, nothing
@@ -34,7 +34,8 @@ class AddColumns:
         table = _base_table(catalog, database, self.table)
         if table.is_iceberg:
             table.authorize("glue:UpdateTable")
-            return EngineSql(tuple(_add_column(table, column) for column in self.columns))
+            start = f"ALTER TABLE {table.iceberg_name()} ADD COLUMN"
+            return EngineSql(tuple(f"{start} {definition(column)}" for column in self.columns))
         target = _Target(table, self.partition)
         _check(self.columns, [*_names(target.columns), *table.key_names])
         target.columns.extend(column.glue() for column in self.columns)
@@ -269,11 +270,6 @@ def _set_properties(table: GlueTable, given: dict[str, str]) -> EngineSql:
     table.authorize("glue:UpdateTable")
     statement = f"ALTER TABLE {table.iceberg_name()} SET PROPERTIES {', '.join(options)}"
     return EngineSql((statement,) if options else ())
-
-
-def _add_column(table: GlueTable, column: ColumnDefinition) -> str:
-    comment = "" if column.comment is None else f" COMMENT {literal(column.comment)}"
-    return f"ALTER TABLE {table.iceberg_name()} ADD COLUMN {quoted(column.name)} {column.type.trino()}{comment}"
 
 
 def _names(columns: Iterable[dict[str, str]]) -> list[str]:

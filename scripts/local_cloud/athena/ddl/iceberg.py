@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.ht
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from local_cloud.athena.catalog import Catalog
@@ -19,7 +19,7 @@ from local_cloud.athena.ddl.statement import (
     find_database,
     iceberg_name,
 )
-from local_cloud.athena.ddl.tables import normal_location
+from local_cloud.athena.ddl.tables import TableDefinition, normal_location
 from local_cloud.athena.errors import QueryError
 from local_cloud.athena.lexer import literal, quoted
 from local_cloud.trino.files import ICEBERG
@@ -61,13 +61,7 @@ _ALWAYS_TOLD = ("format", "write_compression", "compression_level")
 class CreateIcebergTable:
     """CREATE TABLE ... TBLPROPERTIES ('table_type' = 'ICEBERG'). `problem` is why Athena fails it once it runs."""
 
-    table: TableName
-    location: str
-    columns: tuple[ColumnDefinition, ...]
-    partitioning: tuple[str, ...] = ()
-    if_not_exists: bool = False
-    comment: str | None = None
-    properties: dict[str, str] = field(default_factory=dict)
+    definition: TableDefinition
     problem: str = ""
     statement_type: ClassVar[str] = "DDL"
     substatement_type: ClassVar[str] = "CREATE_TABLE"
@@ -76,21 +70,25 @@ class CreateIcebergTable:
         """Says how Trino creates the table."""
         if self.problem:
             raise DdlError(self.problem)
-        schema = self.table.in_database(database)
-        file_format, extra = engine_properties(self.properties)
-        definitions = ", ".join(_definition(column) for column in self.columns)
-        options = [f"location = {literal(normal_location(self.location))}", f"format = {literal(file_format.upper())}"]
-        if self.partitioning:
-            options.append(f"partitioning = ARRAY[{', '.join(map(literal, self.partitioning))}]")
+        defined = self.definition
+        schema = defined.table.in_database(database)
+        file_format, extra = engine_properties(defined.properties)
+        definitions = ", ".join(definition(column) for column in defined.columns)
+        options = [
+            f"location = {literal(normal_location(defined.location or ''))}",
+            f"format = {literal(file_format.upper())}",
+        ]
+        if defined.transforms:
+            options.append(f"partitioning = ARRAY[{', '.join(map(literal, defined.transforms))}]")
         codec = extra.pop(f"write.{file_format}.compression-codec", None)
         if extra:
             options.append(f"extra_properties = {map_of(extra)}")
-        catalog.authorize_table("glue:GetTable", schema, self.table.name)
+        catalog.authorize_table("glue:GetTable", schema, defined.table.name)
         find_database(catalog, schema)
-        catalog.authorize_table("glue:CreateTable", schema, self.table.name)
-        missing = "IF NOT EXISTS " if self.if_not_exists else ""
-        comment = "" if self.comment is None else f" COMMENT {literal(self.comment)}"
-        name = iceberg_name(schema, self.table.name)
+        catalog.authorize_table("glue:CreateTable", schema, defined.table.name)
+        missing = "IF NOT EXISTS " if defined.if_not_exists else ""
+        comment = "" if defined.comment is None else f" COMMENT {literal(defined.comment)}"
+        name = iceberg_name(schema, defined.table.name)
         create = f"CREATE TABLE {missing}{name} ({definitions}){comment} WITH ({', '.join(options)})"
         # Trino notes the codec of its session in a table that it creates, and takes it from nowhere else.
         properties = {f"{ICEBERG}.compression_codec": _TRINO_CODECS.get(codec, codec.upper())} if codec else {}
@@ -203,7 +201,8 @@ def map_of(values: dict[str, str]) -> str:
     return f"MAP(ARRAY[{', '.join(map(literal, values))}], ARRAY[{', '.join(map(literal, values.values()))}])"
 
 
-def _definition(column: ColumnDefinition) -> str:
+def definition(column: ColumnDefinition) -> str:
+    """A column as Trino's statements declare it."""
     comment = "" if column.comment is None else f" COMMENT {literal(column.comment)}"
     return f"{quoted(column.name)} {column.type.trino()}{comment}"
 

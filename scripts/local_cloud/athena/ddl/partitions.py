@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import eq, ge, gt, le, lt, ne
 from typing import Any, ClassVar
 
 from local_cloud.athena.catalog import Catalog
@@ -20,16 +19,8 @@ from local_cloud.athena.ddl.errors import (
 from local_cloud.athena.ddl.statement import GlueTable, TableName, nothing, result_of
 from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.results import Result
+from local_cloud.glue.expressions import COMPARISONS
 
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": eq,
-    "<": lt,
-    "<=": le,
-    ">": gt,
-    ">=": ge,
-    "<>": ne,
-    "!=": ne,
-}
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 # What Hive writes as %XX in a partition's folder: FileUtils.charToEscape
 _ESCAPED = frozenset("\"#%'*/:=?\\{[]^\x7f") | {chr(code) for code in range(1, 32)}
@@ -284,6 +275,6 @@ def _fits(table: GlueTable, conditions: tuple[Condition, ...], values: list[str]
                 left, right = float(left), float(right)
             except ValueError as error:
                 raise semantic_error(f"'{right}' is not a value of {condition.key}") from error
-        if not _COMPARISONS[condition.operator](left, right):
+        if not COMPARISONS[condition.operator](left, right):
             return False
     return True

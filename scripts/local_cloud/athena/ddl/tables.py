@@ -13,82 +13,91 @@ from local_cloud.athena.hive.formats import StorageClauses
 from local_cloud.athena.results import Result
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTable:
-    """CREATE EXTERNAL TABLE: a description of objects that are in S3 already, or will be."""
+@dataclass(slots=True)
+class TableDefinition:
+    """All that may be in a CREATE TABLE: `keys` are of Hive's tables, `transforms` of Iceberg's, in Trino's words."""
 
     table: TableName
-    location: str
-    columns: tuple[ColumnDefinition, ...]
+    location: str | None = None
+    columns: tuple[ColumnDefinition, ...] = ()
     keys: tuple[ColumnDefinition, ...] = ()
+    transforms: tuple[str, ...] = ()
     if_not_exists: bool = False
     comment: str | None = None
     bucket_columns: tuple[str, ...] = ()
     buckets: int = -1
     storage: StorageClauses = field(default_factory=StorageClauses)
     properties: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTable:
+    """CREATE EXTERNAL TABLE: a description of objects that are in S3 already, or will be."""
+
+    definition: TableDefinition
     statement_type: ClassVar[str] = "DDL"
     substatement_type: ClassVar[str] = "CREATE_TABLE"
 
     def run(self, catalog: Catalog, database: str) -> Result:
         """Creates the table."""
-        schema, name = self.table.in_database(database), self.table.name
+        table = self.definition.table
+        schema, name = table.in_database(database), table.name
         catalog.authorize_table("glue:GetTable", schema, name)
         find_database(catalog, schema)
         if name in catalog.backend.databases[schema].tables:
-            if self.if_not_exists:
+            if self.definition.if_not_exists:
                 return nothing()
             raise execution_error(f"AlreadyExistsException(message:Table {name} already exists.)")
-        description = self._description()
+        description = _description(self.definition)
         catalog.authorize_table("glue:CreateTable", schema, name)
         catalog.backend.create_table(schema, name, description)
         return nothing()
 
-    def _description(self) -> dict[str, Any]:
-        """The TableInput, with the fields that Athena fills in."""
-        self._check()
-        storage: dict[str, Any] = {
-            "Columns": [column.glue() for column in self.columns],
-            "Location": normal_location(self.location),
-            **self.storage.glue(),
-            "Compressed": False,
-            "NumberOfBuckets": self.buckets,
-            "BucketColumns": list(self.bucket_columns),
-            "SortColumns": [],
-            "Parameters": {},
-            "SkewedInfo": {
-                "SkewedColumnNames": [],
-                "SkewedColumnValues": [],
-                "SkewedColumnValueLocationMaps": {},
-            },
-            "StoredAsSubDirectories": False,
-        }
-        parameters = {"EXTERNAL": "TRUE", "transient_lastDdlTime": str(int(time.time()))} | self.properties
-        if self.comment is not None:
-            parameters["comment"] = self.comment
-        return {
-            "Name": self.table.name,
-            "Owner": "hadoop",
-            "Retention": 0,
-            "StorageDescriptor": storage,
-            "PartitionKeys": [key.glue() for key in self.keys],
-            "TableType": "EXTERNAL_TABLE",
-            "Parameters": parameters,
-        }
 
-    def _check(self) -> None:
-        seen: set[str] = set()
-        for column in (*self.columns, *self.keys):
-            column.type.check()
-            if column.name in seen:
-                number, what = (
-                    (10035, "Column repeated in partitioning columns") if column in self.keys else (10036, "")
-                )
-                raise semantic_error(what or f"Duplicate column name: {column.name}", number)
-            seen.add(column.name)
-        for name in self.bucket_columns:
-            if name not in seen:
-                raise semantic_error(f"Invalid column reference: {name}", 10002)
+def _description(defined: TableDefinition) -> dict[str, Any]:
+    """The TableInput, with the fields that Athena fills in."""
+    _check(defined)
+    storage: dict[str, Any] = {
+        "Columns": [column.glue() for column in defined.columns],
+        "Location": normal_location(defined.location or ""),
+        **defined.storage.glue(),
+        "Compressed": False,
+        "NumberOfBuckets": defined.buckets,
+        "BucketColumns": list(defined.bucket_columns),
+        "SortColumns": [],
+        "Parameters": {},
+        "SkewedInfo": {
+            "SkewedColumnNames": [],
+            "SkewedColumnValues": [],
+            "SkewedColumnValueLocationMaps": {},
+        },
+        "StoredAsSubDirectories": False,
+    }
+    parameters = {"EXTERNAL": "TRUE", "transient_lastDdlTime": str(int(time.time()))} | defined.properties
+    if defined.comment is not None:
+        parameters["comment"] = defined.comment
+    return {
+        "Name": defined.table.name,
+        "Owner": "hadoop",
+        "Retention": 0,
+        "StorageDescriptor": storage,
+        "PartitionKeys": [key.glue() for key in defined.keys],
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": parameters,
+    }
+
+
+def _check(defined: TableDefinition) -> None:
+    seen: set[str] = set()
+    for column in (*defined.columns, *defined.keys):
+        column.type.check()
+        if column.name in seen:
+            number, what = (10035, "Column repeated in partitioning columns") if column in defined.keys else (10036, "")
+            raise semantic_error(what or f"Duplicate column name: {column.name}", number)
+        seen.add(column.name)
+    for name in defined.bucket_columns:
+        if name not in seen:
+            raise semantic_error(f"Invalid column reference: {name}", 10002)
 
 
 @dataclass(frozen=True, slots=True)

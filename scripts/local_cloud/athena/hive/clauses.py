@@ -66,36 +66,23 @@ def if_exists(cursor: Cursor) -> bool:
 
 def properties(cursor: Cursor) -> dict[str, str]:
     """`('name' = 'value', ...)`."""
-    cursor.expect("(")
-    found: dict[str, str] = {}
-    while True:
+
+    def pair() -> tuple[str, str]:
         name = cursor.string()
         cursor.expect("=")
-        found[name] = cursor.string()
-        if not cursor.accept(","):
-            break
-    cursor.expect(")")
-    return found
+        return name, cursor.string()
+
+    return dict(cursor.bracketed(pair))
 
 
 def property_names(cursor: Cursor) -> tuple[str, ...]:
     """`('name', ...)`."""
-    cursor.expect("(")
-    names = [cursor.string()]
-    while cursor.accept(","):
-        names.append(cursor.string())
-    cursor.expect(")")
-    return tuple(names)
+    return tuple(cursor.bracketed(cursor.string))
 
 
 def names_in_brackets(cursor: Cursor) -> tuple[str, ...]:
     """`(name, ...)`."""
-    cursor.expect("(")
-    names = [cursor.name()]
-    while cursor.accept(","):
-        names.append(cursor.name())
-    cursor.expect(")")
-    return tuple(names)
+    return tuple(cursor.bracketed(cursor.name))
 
 
 def column(cursor: Cursor, *, inside_brackets: bool = True) -> ColumnDefinition:
@@ -109,28 +96,20 @@ def column(cursor: Cursor, *, inside_brackets: bool = True) -> ColumnDefinition:
 
 def columns(cursor: Cursor) -> tuple[ColumnDefinition, ...]:
     """`(name type [COMMENT 'text'], ...)`."""
-    cursor.expect("(")
-    found = [column(cursor)]
-    while cursor.accept(","):
-        found.append(column(cursor))
-    cursor.expect(")")
-    return tuple(found)
+    return tuple(cursor.bracketed(lambda: column(cursor)))
 
 
 def conditions(cursor: Cursor, operators: tuple[str, ...] = _OPERATORS) -> tuple[Condition, ...]:
     """PARTITION's `(key <operator> value, ...)`; a value is a string, a number or a DATE."""
-    cursor.expect("(")
-    found: list[Condition] = []
-    while True:
+
+    def condition() -> Condition:
         key = cursor.declared_name()
         operator = next((operator for operator in operators if cursor.accept(operator)), None)
         if operator is None:
             raise cursor.mismatched(*operators)
-        found.append(Condition(key, operator, _value(cursor)))
-        if not cursor.accept(","):
-            break
-    cursor.expect(")")
-    return tuple(found)
+        return Condition(key, operator, _value(cursor))
+
+    return tuple(cursor.bracketed(condition))
 
 
 def partition_values(cursor: Cursor) -> dict[str, str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from local_cloud.athena.ddl.iceberg import CreateIcebergTable
-from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl, TableName
-from local_cloud.athena.ddl.tables import CreateTable
+from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl
+from local_cloud.athena.ddl.tables import CreateTable, TableDefinition
 from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.hive.clauses import column, columns, if_not_exists, names_in_brackets, properties, table_name
 from local_cloud.athena.hive.formats import (
@@ -25,25 +23,6 @@ from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
 _TRANSFORMS = frozenset({"year", "month", "day", "hour", "bucket", "truncate"})
 
 
-@dataclass(slots=True)
-class _Clauses:
-    """All that may stand in a CREATE TABLE."""
-
-    table: TableName
-    if_not_exists: bool
-    columns: tuple[ColumnDefinition, ...] = ()
-    keys: tuple[ColumnDefinition, ...] = ()
-    transforms: tuple[str, ...] = ()
-    comment: str | None = None
-    bucket_columns: tuple[str, ...] = ()
-    buckets: int = -1
-    storage: StorageClauses = field(default_factory=StorageClauses)
-    has_row_format: bool = False
-    has_stored_as: bool = False
-    location: str | None = None
-    properties: dict[str, str] = field(default_factory=dict)
-
-
 def create_table(cursor: Cursor, *, external: bool) -> Ddl | None:
     """The statement after CREATE [EXTERNAL] TABLE, None if it is a CREATE TABLE AS SELECT.
 
@@ -60,7 +39,7 @@ def create_table(cursor: Cursor, *, external: bool) -> Ddl | None:
         raise MalformedQueryError("No location was specified for table. An S3 location must be specified")
     if not external and not iceberg:
         raise MalformedQueryError("External keyword required for table type HIVE")
-    return _iceberg(clauses, clauses.location) if iceberg else _hive(clauses, clauses.location)
+    return _iceberg(clauses) if iceberg else CreateTable(clauses)
 
 
 def _is_select(cursor: Cursor) -> bool:
@@ -80,9 +59,9 @@ def _is_iceberg(given: dict[str, str]) -> bool:
     return any(name.lower() == "table_type" and value.upper() == "ICEBERG" for name, value in given.items())
 
 
-def _parse(cursor: Cursor, *, external: bool) -> _Clauses:
+def _parse(cursor: Cursor, *, external: bool) -> TableDefinition:
     missing_ok = if_not_exists(cursor)
-    clauses = _Clauses(table_name(cursor, declared=True), missing_ok)
+    clauses = TableDefinition(table_name(cursor, declared=True), if_not_exists=missing_ok)
     if cursor.at("LIKE"):
         raise MalformedQueryError(NOT_SUPPORTED_TYPE)
     if cursor.at("("):
@@ -105,21 +84,16 @@ def _parse(cursor: Cursor, *, external: bool) -> _Clauses:
     return clauses
 
 
-def _partitioned_by(cursor: Cursor, clauses: _Clauses, *, external: bool) -> None:
+def _partitioned_by(cursor: Cursor, clauses: TableDefinition, *, external: bool) -> None:
     """Hive's form declares columns, `(dt string)`; Iceberg's names them, `(category, bucket(16, id))`."""
-    cursor.expect("(")
-    keys: list[ColumnDefinition] = []
-    transforms: list[str] = []
-    while True:
-        after = cursor.ahead(1)
-        if not external and after.text in {",", ")", "("}:
-            transforms.append(_transform(cursor))
-        else:
-            keys.append(column(cursor))
-        if not cursor.accept(","):
-            break
-    cursor.expect(")")
-    clauses.keys, clauses.transforms = tuple(keys), tuple(transforms)
+
+    def key() -> ColumnDefinition | str:
+        is_name = not external and cursor.ahead(1).text in {",", ")", "("}
+        return _transform(cursor) if is_name else column(cursor)
+
+    found = cursor.bracketed(key)
+    clauses.keys = tuple(one for one in found if isinstance(one, ColumnDefinition))
+    clauses.transforms = tuple(one for one in found if isinstance(one, str))
 
 
 def _transform(cursor: Cursor) -> str:
@@ -148,10 +122,9 @@ def _key(name: str) -> str:
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 
-def _storage(cursor: Cursor, clauses: _Clauses) -> None:
-    serde, serde_properties, delimiters = "", {}, None
+def _storage(cursor: Cursor, clauses: TableDefinition) -> None:
+    serde, serde_properties, delimiters = None, {}, None
     if cursor.accept("ROW", "FORMAT"):
-        clauses.has_row_format = True
         if cursor.accept("DELIMITED"):
             delimiters = _delimiters(cursor)
         else:
@@ -159,9 +132,8 @@ def _storage(cursor: Cursor, clauses: _Clauses) -> None:
             serde = cursor.string()
     if cursor.accept("WITH", "SERDEPROPERTIES"):
         serde_properties = properties(cursor)
-    file_format, classes = "TEXTFILE", None
+    file_format, classes = None, None
     if cursor.accept("STORED", "AS"):
-        clauses.has_stored_as = True
         if cursor.accept("INPUTFORMAT"):
             input_format = cursor.string()
             cursor.expect("OUTPUTFORMAT")
@@ -190,44 +162,20 @@ def _delimiters(cursor: Cursor) -> dict[str, str]:
     return found
 
 
-def _hive(clauses: _Clauses, location: str) -> CreateTable:
-    return CreateTable(
-        clauses.table,
-        location,
-        clauses.columns,
-        clauses.keys,
-        clauses.if_not_exists,
-        clauses.comment,
-        clauses.bucket_columns,
-        clauses.buckets,
-        clauses.storage,
-        clauses.properties,
-    )
-
-
-def _iceberg(clauses: _Clauses, location: str) -> CreateIcebergTable:
-    given = {name: value for name, value in clauses.properties.items() if name.lower() != "table_type"}
-    names = {name.lower() for name in given}
+def _iceberg(clauses: TableDefinition) -> CreateIcebergTable:
+    clauses.properties = {name: value for name, value in clauses.properties.items() if name.lower() != "table_type"}
+    names = {name.lower() for name in clauses.properties}
     if "compression_level" in names and "write_compression" not in names:
         raise MalformedQueryError("Compression codec must be defined when compression_level property is specified.")
     problem = ""
     if clauses.bucket_columns:
         problem = "Iceberg create table statement does not allow CLUSTERED BY"
-    elif clauses.has_row_format:
+    elif clauses.storage.has_row_format:
         problem = "Iceberg create table statement does not allow ROW FORMAT"
-    elif clauses.has_stored_as:
+    elif clauses.storage.has_stored_as:
         problem = "Iceberg create table statement does not allow STORED AS/BY"
     elif clauses.keys:
         problem = "Invalid PARTITIONED BY clause in Iceberg create table statement"
     elif not clauses.columns:
         problem = "At least one column is required for Iceberg create table statement"
-    return CreateIcebergTable(
-        clauses.table,
-        location,
-        clauses.columns,
-        clauses.transforms,
-        clauses.if_not_exists,
-        clauses.comment,
-        given,
-        problem,
-    )
+    return CreateIcebergTable(clauses, problem)

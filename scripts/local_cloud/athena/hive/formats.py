@@ -59,11 +59,21 @@ NULL_FORMAT, SERIALIZATION_FORMAT = "serialization.null.format", "serialization.
 class StorageClauses:
     """What ROW FORMAT and STORED AS say: `delimiters` are a DELIMITED clause's, under the SerDe's names for them."""
 
-    file_format: str = "TEXTFILE"
+    file_format: str | None = None
     classes: FileFormat | None = None
-    serde: str = ""
+    serde: str | None = None
     serde_properties: dict[str, str] = field(default_factory=dict)
     delimiters: dict[str, str] | None = None
+
+    @property
+    def has_row_format(self) -> bool:
+        """Whether there is a ROW FORMAT."""
+        return self.serde is not None or self.delimiters is not None
+
+    @property
+    def has_stored_as(self) -> bool:
+        """Whether there is a STORED AS."""
+        return self.file_format is not None or self.classes is not None
 
     def glue(self) -> dict[str, Any]:
         """The part of a StorageDescriptor that tells the format.
@@ -71,7 +81,7 @@ class StorageClauses:
         Raises:
             QueryError: if there is no such format.
         """
-        classes = self.classes or _FORMATS.get(self.file_format.upper())
+        classes = self.classes or _FORMATS.get((self.file_format or "TEXTFILE").upper())
         if classes is None:
             raise semantic_error(f"Unrecognized file format in STORED AS clause: '{self.file_format}'")
         delimiters = self.delimiters or {}

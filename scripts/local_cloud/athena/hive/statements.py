@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from local_cloud.athena.ddl.create_text import ShowCreateTable
 from local_cloud.athena.ddl.databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
@@ -79,18 +80,27 @@ def _show_databases(cursor: Cursor) -> Ddl:
     return statement
 
 
-def _show_tables(cursor: Cursor) -> Ddl:
-    database = database_name(cursor) if cursor.accept("IN") or cursor.accept("FROM") else None
-    statement = ShowTables(database, _like(cursor))
-    cursor.finish("LIKE", "STRING")
-    return statement
+def _in_database(statement: type[ShowTables | ShowViews]) -> Callable[[Cursor], Ddl]:
+    """Reads a list of what a database has."""
+
+    def read(cursor: Cursor) -> Ddl:
+        database = database_name(cursor) if cursor.accept("IN") or cursor.accept("FROM") else None
+        made = statement(database, _like(cursor))
+        cursor.finish("LIKE", "STRING")
+        return made
+
+    return read
 
 
-def _show_views(cursor: Cursor) -> Ddl:
-    database = database_name(cursor) if cursor.accept("IN") or cursor.accept("FROM") else None
-    statement = ShowViews(database, _like(cursor))
-    cursor.finish("LIKE", "STRING")
-    return statement
+def _about_table(statement: Callable[[TableName], Ddl]) -> Callable[[Cursor], Ddl]:
+    """Reads a statement that has nothing but a table's name."""
+
+    def read(cursor: Cursor) -> Ddl:
+        made = statement(table_name(cursor))
+        cursor.finish()
+        return made
+
+    return read
 
 
 def _like(cursor: Cursor) -> str | None:
@@ -98,12 +108,6 @@ def _like(cursor: Cursor) -> str | None:
     if cursor.accept("LIKE"):
         return cursor.string()
     return cursor.string() if cursor.at_kind(Kind.STRING) else None
-
-
-def _show_partitions(cursor: Cursor) -> Ddl:
-    statement = ShowPartitions(table_name(cursor))
-    cursor.finish()
-    return statement
 
 
 def _show_columns(cursor: Cursor) -> Ddl:
@@ -124,12 +128,6 @@ def _show_properties(cursor: Cursor) -> Ddl:
         cursor.expect(")")
     cursor.finish("(")
     return ShowTableProperties(table, name)
-
-
-def _show_create_table(cursor: Cursor) -> Ddl:
-    statement = ShowCreateTable(table_name(cursor))
-    cursor.finish()
-    return statement
 
 
 def _describe(cursor: Cursor) -> Ddl | None:
@@ -157,12 +155,6 @@ def _drop_table(cursor: Cursor) -> Ddl:
     return DropTable(table, missing_ok)
 
 
-def _repair(cursor: Cursor) -> Ddl:
-    statement = RepairTable(table_name(cursor))
-    cursor.finish()
-    return statement
-
-
 def _optimize(cursor: Cursor) -> Ddl:
     table = table_name(cursor)
     cursor.expect("REWRITE", "DATA", "USING", "BIN_PACK")
@@ -175,25 +167,11 @@ def _optimize(cursor: Cursor) -> Ddl:
     return Optimize(table, condition)
 
 
-def _vacuum(cursor: Cursor) -> Ddl:
-    statement = Vacuum(table_name(cursor))
-    cursor.finish()
-    return statement
-
-
-def _create_external(cursor: Cursor) -> Ddl | None:
-    return create_table(cursor, external=True)
-
-
-def _create_table(cursor: Cursor) -> Ddl | None:
-    return create_table(cursor, external=False)
-
-
 _STATEMENTS: tuple[tuple[tuple[str, ...], Callable[[Cursor], Ddl | None]], ...] = (
     (("CREATE", "DATABASE"), _create_database),
     (("CREATE", "SCHEMA"), _create_database),
-    (("CREATE", "EXTERNAL", "TABLE"), _create_external),
-    (("CREATE", "TABLE"), _create_table),
+    (("CREATE", "EXTERNAL", "TABLE"), partial(create_table, external=True)),
+    (("CREATE", "TABLE"), partial(create_table, external=False)),
     (("DROP", "DATABASE"), _drop_database),
     (("DROP", "SCHEMA"), _drop_database),
     (("DROP", "TABLE"), _drop_table),
@@ -202,18 +180,18 @@ _STATEMENTS: tuple[tuple[tuple[str, ...], Callable[[Cursor], Ddl | None]], ...] 
     (("ALTER", "TABLE"), alter_table),
     (("SHOW", "DATABASES"), _show_databases),
     (("SHOW", "SCHEMAS"), _show_databases),
-    (("SHOW", "TABLES"), _show_tables),
-    (("SHOW", "VIEWS"), _show_views),
-    (("SHOW", "PARTITIONS"), _show_partitions),
+    (("SHOW", "TABLES"), _in_database(ShowTables)),
+    (("SHOW", "VIEWS"), _in_database(ShowViews)),
+    (("SHOW", "PARTITIONS"), _about_table(ShowPartitions)),
     (("SHOW", "COLUMNS"), _show_columns),
     (("SHOW", "TBLPROPERTIES"), _show_properties),
-    (("SHOW", "CREATE", "TABLE"), _show_create_table),
+    (("SHOW", "CREATE", "TABLE"), _about_table(ShowCreateTable)),
     (("DESCRIBE",), _describe),
     (("DESC",), _describe),
-    (("MSCK", "REPAIR", "TABLE"), _repair),
-    (("MSCK", "REPAIR"), _repair),
+    (("MSCK", "REPAIR", "TABLE"), _about_table(RepairTable)),
+    (("MSCK", "REPAIR"), _about_table(RepairTable)),
     (("OPTIMIZE",), _optimize),
-    (("VACUUM",), _vacuum),
+    (("VACUUM",), _about_table(Vacuum)),
 )
 # https://docs.aws.amazon.com/athena/latest/ug/unsupported-ddl.html
 _UNSUPPORTED: tuple[tuple[str, ...], ...] = (

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from local_cloud.athena.errors import MalformedQueryError
 
+Item = TypeVar("Item")
 NOT_SUPPORTED_TYPE = "Queries of this type are not supported"
 # https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html, without TIME: Athena's own examples have columns of
 # that name (https://docs.aws.amazon.com/athena/latest/ug/create-alb-access-logs-table.html).
@@ -193,6 +196,15 @@ class Cursor:
         if not self.at_kind(Kind.NUMBER) or not self.token.text.isdigit():
             raise self.mismatched("INTEGER_VALUE")
         return int(self.advance().value)
+
+    def bracketed(self, item: Callable[[], Item]) -> list[Item]:
+        """`(item, ...)`, each read by `item`."""
+        self.expect("(")
+        items = [item()]
+        while self.accept(","):
+            items.append(item())
+        self.expect(")")
+        return items
 
     def finish(self, *expected: str) -> None:
         """Checks that the statement ends here: one semicolon may follow.

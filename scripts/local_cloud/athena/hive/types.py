@@ -110,12 +110,7 @@ def parse_type(cursor: Cursor) -> HiveType:
     if cursor.accept("STRUCT", "<"):
         return _struct(cursor)
     name = cursor.name()
-    arguments: list[int] = []
-    if cursor.accept("("):
-        arguments.append(cursor.integer())
-        while cursor.accept(","):
-            arguments.append(cursor.integer())
-        cursor.expect(")")
+    arguments = cursor.bracketed(cursor.integer) if cursor.at("(") else []
     if name == "decimal" and len(arguments) == 1:
         arguments.append(0)
     return HiveType("int" if name == "integer" else name, tuple(arguments))
