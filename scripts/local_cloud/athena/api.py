@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import uuid
-from collections.abc import Callable
 from typing import Any, Final
 
 from moto.athena.models import AthenaBackend
@@ -13,49 +13,34 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
 
-from local_cloud.athena import catalog_api, named_queries, prepared_statements, statements, workgroup_lists, workgroups
+from local_cloud.athena import (
+    catalog_api,
+    named_queries,
+    prepared_statements,
+    requests,
+    statements,
+    workgroup_lists,
+    workgroups,
+)
 from local_cloud.athena.catalog import CATALOG, SERVICE
 from local_cloud.athena.catalog_api import plain_name
-from local_cloud.athena.errors import MalformedQueryError, QueryError
+from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.executions import CONCURRENT_QUERIES, TIMEOUT_SECONDS, Execution, Executor
 from local_cloud.athena.prepared_statements import StatementNotFoundError
 from local_cloud.athena.results import Row, StoredResult
-from local_cloud.athena.runner import Engine, Runner, Task
+from local_cloud.athena.runner import Runner, Task
 from local_cloud.athena.statements import Statement
 from local_cloud.athena.workgroups import invalid_request
 from local_cloud.glue.objects import split_s3_url
 from local_cloud.iam.callers import AccessDeniedError, Caller, current_caller
+from local_cloud.moto_patch import calls
 from local_cloud.trino.client import UnavailableError
+from local_cloud.trino.engine import TrinoEngine
 
 MAX_PAGE = 1000
 MAX_QUERY_BYTES = 262_144
 # What is read here and not by the engine.
 _OWN: Final = frozenset({"PREPARE", "DEALLOCATE"})
-
-
-class Prepared:
-    """The prepared statements of a workgroup, for PREPARE and EXECUTE."""
-
-    def __init__(self, backend: AthenaBackend, workgroup: str) -> None:
-        self._place = (backend, workgroup)
-
-    def find(self, name: str) -> str:
-        """The text of a statement; raises QueryError if there is none of that name."""
-        try:
-            return prepared_statements.find(*self._place, name)
-        except StatementNotFoundError as error:
-            raise QueryError("NOT_FOUND", str(error.message)) from error
-
-    def save(self, name: str, query: str) -> None:
-        """Keeps a statement under a name."""
-        prepared_statements.save(*self._place, name, query)
-
-    def remove(self, name: str) -> None:
-        """Deletes a statement; raises QueryError if there is none of that name."""
-        try:
-            prepared_statements.remove(*self._place, name)
-        except StatementNotFoundError as error:
-            raise QueryError("NOT_FOUND", str(error.message)) from error
 
 
 class _State:
@@ -65,7 +50,7 @@ class _State:
 
 
 def install(
-    engine: Engine,
+    engine: TrinoEngine,
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
     concurrent_queries: int = CONCURRENT_QUERIES,
@@ -120,11 +105,6 @@ def _malformed(message: str) -> JsonRESTError:
     return error
 
 
-def _request(response: AthenaResponse) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(response.body or "{}")
-    return body
-
-
 def _find(response: AthenaResponse, execution_id: str) -> Execution:
     found = response.athena_backend.executions.get(execution_id)
     if not isinstance(found, Execution):
@@ -138,8 +118,8 @@ def _executions(backend: AthenaBackend, workgroup: str) -> list[Execution]:
     return [e for e in reversed(every) if isinstance(e, Execution) and e.workgroup == workgroup]
 
 
-def _start_query_execution(self: AthenaResponse) -> str:
-    request = _request(self)
+def start_query_execution(self: AthenaResponse) -> str:
+    request = requests.read(self)
     backend = self.athena_backend
     group = workgroups.find(backend, request.get("WorkGroup") or "primary")
     if group.state != "ENABLED":
@@ -160,18 +140,17 @@ def _start_query_execution(self: AthenaResponse) -> str:
     configuration = _result_configuration(group.configuration, request.get("ResultConfiguration") or {})
     caller = current_caller()
     _check_bucket(backend, configuration["OutputLocation"], caller)
-    prepared = Prepared(backend, group.name)
     parameters = request.get("ExecutionParameters")
     try:
         statement = statements.parse(query)
         if statement.name == "EXECUTE":
             name, values = statements.executed(statement.text)
             parameters = [*values, *(parameters or [])] or None
-            statement = statements.parse(prepared.find(name))
+            statement = statements.parse(prepared_statements.find(backend, group.name, name))
     except MalformedQueryError as error:
         raise _malformed(str(error)) from error
-    except QueryError as error:
-        raise invalid_request(str(error)) from error
+    except StatementNotFoundError as error:
+        raise invalid_request(f"NOT_FOUND: {error.message}") from error
     _check_syntax(statement)
     query_id = str(uuid.uuid4())
     database = plain_name(context.get("Database") or "")
@@ -182,7 +161,7 @@ def _start_query_execution(self: AthenaResponse) -> str:
         region=backend.region_name,
         database=database,
         output_folder=configuration["OutputLocation"].rstrip("/"),
-        prepared=prepared,
+        workgroup=group.name,
         parameters=parameters,
         scan_limit_bytes=group.configuration.get("BytesScannedCutoffPerQuery"),
         token=token or "",
@@ -235,14 +214,14 @@ def _check_bucket(backend: AthenaBackend, location: str, caller: Caller) -> None
         raise invalid_request(f"Unable to verify/create output bucket {bucket}. {error}") from error
 
 
-def _get_query_execution(self: AthenaResponse) -> str:
-    return json.dumps({"QueryExecution": _find(self, _request(self)["QueryExecutionId"]).as_dict()})
+def get_query_execution(self: AthenaResponse) -> str:
+    return json.dumps({"QueryExecution": _find(self, requests.read(self)["QueryExecutionId"]).as_dict()})
 
 
-def _batch_get_query_execution(self: AthenaResponse) -> str:
+def batch_get_query_execution(self: AthenaResponse) -> str:
     found: list[dict[str, Any]] = []
     missing: list[dict[str, Any]] = []
-    for execution_id in _request(self)["QueryExecutionIds"]:
+    for execution_id in requests.read(self)["QueryExecutionIds"]:
         execution = self.athena_backend.executions.get(execution_id)
         if isinstance(execution, Execution):
             found.append(execution.as_dict())
@@ -257,8 +236,8 @@ def _batch_get_query_execution(self: AthenaResponse) -> str:
     return json.dumps({"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing})
 
 
-def _list_query_executions(self: AthenaResponse) -> str:
-    request = _request(self)
+def list_query_executions(self: AthenaResponse) -> str:
+    request = requests.read(self)
     group = workgroups.find(self.athena_backend, request.get("WorkGroup") or "primary")
     ids = [execution.id for execution in _executions(self.athena_backend, group.name)]
     limit = int(request.get("MaxResults") or 50)
@@ -269,14 +248,14 @@ def _list_query_executions(self: AthenaResponse) -> str:
     return json.dumps(answer)
 
 
-def _stop_query_execution(self: AthenaResponse) -> str:
-    _executor().stop(_find(self, _request(self)["QueryExecutionId"]))
+def stop_query_execution(self: AthenaResponse) -> str:
+    _executor().stop(_find(self, requests.read(self)["QueryExecutionId"]))
     return "{}"
 
 
-def _get_query_results(self: AthenaResponse) -> str:
+def get_query_results(self: AthenaResponse) -> str:
     """Rows come back from the output location, as Athena's do: the header is a SELECT's first row."""
-    request = _request(self)
+    request = requests.read(self)
     execution = _find(self, request["QueryExecutionId"])
     if execution.state != "SUCCEEDED":
         if execution.state in {"QUEUED", "RUNNING"}:
@@ -315,16 +294,16 @@ def _datum(row: Row) -> dict[str, Any]:
     return {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}
 
 
-def _get_query_runtime_statistics(self: AthenaResponse) -> str:
-    execution = _find(self, _request(self)["QueryExecutionId"])
+def get_query_runtime_statistics(self: AthenaResponse) -> str:
+    execution = _find(self, requests.read(self)["QueryExecutionId"])
     statistics = execution.statistics()
     timeline = {key: value for key, value in statistics.items() if key.endswith("InMillis")}
     rows = {"InputBytes": statistics["DataScannedInBytes"], "OutputRows": execution.task.output_rows}
     return json.dumps({"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}})
 
 
-def _create_work_group(self: AthenaResponse) -> str:
-    request = _request(self)
+def create_work_group(self: AthenaResponse) -> str:
+    request = requests.read(self)
     configuration = request.get("Configuration") or {}
     workgroups.check(configuration)
     created = self.athena_backend.create_work_group(
@@ -336,20 +315,20 @@ def _create_work_group(self: AthenaResponse) -> str:
     return "{}"
 
 
-def _get_work_group(self: AthenaResponse) -> str:
-    group = workgroups.find(self.athena_backend, _request(self)["WorkGroup"])
+def get_work_group(self: AthenaResponse) -> str:
+    group = workgroups.find(self.athena_backend, requests.read(self)["WorkGroup"])
     described = self.athena_backend.get_work_group(group.name) or {}
     return json.dumps({"WorkGroup": {**described, "CreationTime": workgroups.created(group)}})
 
 
-def _update_work_group(self: AthenaResponse) -> str:
-    request = _request(self)
+def update_work_group(self: AthenaResponse) -> str:
+    request = requests.read(self)
     workgroups.update(workgroups.find(self.athena_backend, request["WorkGroup"]), request)
     return "{}"
 
 
-def _delete_work_group(self: AthenaResponse) -> str:
-    request = _request(self)
+def delete_work_group(self: AthenaResponse) -> str:
+    request = requests.read(self)
     name = request["WorkGroup"]
     executions = _executions(self.athena_backend, name)
     workgroups.find(self.athena_backend, name)
@@ -363,8 +342,8 @@ def _delete_work_group(self: AthenaResponse) -> str:
     return "{}"
 
 
-def _list_tags_for_resource(self: AthenaResponse) -> str:
-    arn = _request(self)["ResourceARN"]
+def list_tags_for_resource(self: AthenaResponse) -> str:
+    arn = requests.read(self)["ResourceARN"]
     kind, _, name = arn.rpartition(":")[2].partition("/")
     if kind == "workgroup":
         workgroups.find(self.athena_backend, name)
@@ -372,21 +351,5 @@ def _list_tags_for_resource(self: AthenaResponse) -> str:
     return json.dumps(tags)
 
 
-HANDLERS: dict[str, Callable[[AthenaResponse], str]] = {
-    "start_query_execution": _start_query_execution,
-    "get_query_execution": _get_query_execution,
-    "batch_get_query_execution": _batch_get_query_execution,
-    "list_query_executions": _list_query_executions,
-    "stop_query_execution": _stop_query_execution,
-    "get_query_results": _get_query_results,
-    "get_query_runtime_statistics": _get_query_runtime_statistics,
-    "create_work_group": _create_work_group,
-    "get_work_group": _get_work_group,
-    "update_work_group": _update_work_group,
-    "delete_work_group": _delete_work_group,
-    "list_tags_for_resource": _list_tags_for_resource,
-    **catalog_api.HANDLERS,
-    **named_queries.HANDLERS,
-    **prepared_statements.HANDLERS,
-    **workgroup_lists.HANDLERS,
-}
+_MODULES = (sys.modules[__name__], catalog_api, named_queries, prepared_statements, workgroup_lists)
+HANDLERS = {name: call for module in _MODULES for name, call in calls(module).items()}

@@ -85,11 +85,6 @@ class Execution:
         """The result's address in S3."""
         return str(self.result_configuration["OutputLocation"])
 
-    @property
-    def status(self) -> str:
-        """moto's name for the state."""
-        return self.state
-
     def as_dict(self) -> dict[str, Any]:
         """The query in the API's words."""
         status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": self.submitted}

@@ -140,14 +140,11 @@ class StoredResult:
 
     def _read(self, key: str) -> bytes:
         self._caller.authorize("s3:GetObject", f"arn:aws:s3:::{self._bucket}/{key}")
-        store = ObjectStore(self._account_id)
+        url = f"s3://{self._bucket}/{key}"
         try:
-            for stored in store.list(self._bucket, key):
-                if stored.key == key:
-                    return store.read(stored)
+            return ObjectStore(self._account_id).read_url(url)
         except LookupError as error:
-            raise FileNotFoundError(f"s3://{self._bucket}/{key}") from error
-        raise FileNotFoundError(f"s3://{self._bucket}/{key}")
+            raise FileNotFoundError(url) from error
 
 
 _FIELD = re.compile(r'(?:"((?:[^"]|"")*)")?([,\n])')

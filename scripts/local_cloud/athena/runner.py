@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from local_cloud.athena import statements, writing
+from moto.athena.models import AthenaBackend, athena_backends
+
+from local_cloud.athena import prepared_statements, statements, writing
 from local_cloud.athena.catalog import SERVICE, Catalog
 from local_cloud.athena.ddl.statement import EngineSql
 from local_cloud.athena.errors import MalformedQueryError, QueryCancelledError, QueryError
+from local_cloud.athena.prepared_statements import StatementNotFoundError
 from local_cloud.athena.results import Result
 from local_cloud.athena.statements import Statement
 from local_cloud.athena.values import text_of
@@ -21,8 +24,9 @@ from local_cloud.athena.writing import Written
 from local_cloud.glue.objects import NoSuchBucketError, ObjectStore, folder_of
 from local_cloud.iam.callers import AccessDeniedError, Caller
 from local_cloud.trino import client
-from local_cloud.trino.access import Access, Accesses
-from local_cloud.trino.client import Address, Failure, UnavailableError
+from local_cloud.trino.access import Access
+from local_cloud.trino.client import Failure, UnavailableError
+from local_cloud.trino.engine import TrinoEngine
 from local_cloud.trino.files import HIVE, ICEBERG, ROLE_PREFIX
 
 PARSE_LIMIT_SECONDS: Final = 50.0
@@ -31,27 +35,6 @@ _ROWS: Final = {"rawType": "bigint", "arguments": []}
 _DENIED: Final = re.compile(r"User: \S+ is not authorized to perform: [^(]*?(?= \(Service:|$)")
 _LINE: Final = re.compile(r"^line (\d+):")
 _UNRESOLVED: Final = " or requester is not authorized to access requested resources"
-
-
-class Engine(Protocol):
-    """Where Trino is, and who is told what a query may do."""
-
-    @property
-    def accesses(self) -> Accesses:
-        """The queries under way."""
-
-    def address(self, limit: float = ...) -> Address:
-        """Where Trino answers, once it does."""
-
-
-class PreparedStatements(Protocol):
-    """The prepared statements of a query's workgroup; an unknown name raises QueryError."""
-
-    def save(self, name: str, query: str) -> None:
-        """Keeps a statement under a name."""
-
-    def remove(self, name: str) -> None:
-        """Deletes a statement."""
 
 
 @dataclass(slots=True)
@@ -64,7 +47,7 @@ class Task:
     region: str
     database: str
     output_folder: str
-    prepared: PreparedStatements
+    workgroup: str
     parameters: list[str] | None = None
     scan_limit_bytes: int | None = None
     token: str = ""
@@ -85,7 +68,7 @@ class Task:
 class Runner:
     """Runs statements in Trino, each in the name of its query's caller."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: TrinoEngine) -> None:
         self._engine = engine
 
     def check_syntax(self, text: str) -> None:
@@ -116,6 +99,8 @@ class Runner:
             return self._run(statement, task)
         except MalformedQueryError as error:
             raise QueryError("SYNTAX_ERROR", str(error)) from error
+        except StatementNotFoundError as error:
+            raise QueryError("NOT_FOUND", str(error.message)) from error
         except UnavailableError as error:
             task.checkpoint()
             raise QueryError("GENERIC_INTERNAL_ERROR", str(error)) from error
@@ -125,10 +110,10 @@ class Runner:
     def _run(self, statement: Statement, task: Task) -> Result:
         name = statement.name
         if name == "PREPARE":
-            task.prepared.save(*statements.prepared(statement.text))
+            prepared_statements.save(_backend(task), task.workgroup, *statements.prepared(statement.text))
             return Result([], is_query=False)
         if name == "DEALLOCATE":
-            task.prepared.remove(statements.deallocated(statement.text))
+            prepared_statements.remove(_backend(task), task.workgroup, statements.deallocated(statement.text))
             return Result([], is_query=False)
         if statement.ddl is not None:
             return self._run_ddl(statement, task)
@@ -187,11 +172,8 @@ class Runner:
             )
             raise QueryError("HIVE_FILESYSTEM_ERROR", message) from error
 
-    @contextlib.contextmanager
-    def _access(self, task: Task, *, unloads: bool = False) -> Iterator[Access]:
-        access = Access(task.caller, task.account_id, task.region, unloads=unloads)
-        with self._engine.accesses.open(task.id, access):
-            yield access
+    def _access(self, task: Task, *, unloads: bool = False) -> contextlib.AbstractContextManager[Access]:
+        return self._engine.accesses.open(task.id, Access(task.caller, task.account_id, task.region, unloads=unloads))
 
     def _statement(self, sql: str, task: Task, properties: dict[str, str]) -> client.Statement:
         role = self._engine.accesses.role_of(task.caller)
@@ -247,6 +229,10 @@ class Runner:
         task.planning_ms = int(statement.statistics.get("planningTimeMillis", 0))
         if task.scan_limit_bytes is not None and task.scanned_bytes > task.scan_limit_bytes:
             raise QueryCancelledError("Query cancelled! : Bytes scanned limit was exceeded")
+
+
+def _backend(task: Task) -> AthenaBackend:
+    return athena_backends[task.account_id][task.region]
 
 
 def _begin(statement: client.Statement, *, is_query: bool) -> tuple[Result, list[Callable[[Any], str | None]]]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -128,20 +128,16 @@ class Accesses:
         self._callers: dict[str, Caller] = {}
         write_roles(directory, ())
 
-    def open(self, query_id: str, access: Access) -> AbstractContextManager[Access]:
+    @contextmanager
+    def open(self, query_id: str, access: Access) -> Iterator[Access]:
         """Answers questions about the query while the context lasts."""
-
-        @contextmanager
-        def opened() -> Any:
+        with self._lock:
+            self._queries[query_id] = access
+        try:
+            yield access
+        finally:
             with self._lock:
-                self._queries[query_id] = access
-            try:
-                yield access
-            finally:
-                with self._lock:
-                    del self._queries[query_id]
-
-        return opened()
+                del self._queries[query_id]
 
     def allows(self, question: Mapping[str, Any]) -> bool:
         """The answer to the body of one of Trino's questions; no for a query that is not under way."""

@@ -124,7 +124,7 @@ def _is_made(cache: Path) -> bool:
 
 def _run(directory: Path, scratch: Path, cache: Path) -> None:
     end = time.monotonic() + TRAINING_LIMIT_SECONDS
-    address = f"http://127.0.0.1:{_free_port()}"
+    address = f"http://127.0.0.1:{free_port('127.0.0.1')}"
     (scratch / "catalog").mkdir()
     settings = {
         "node.environment": "training",
@@ -191,8 +191,9 @@ def _query(address: str, end: float) -> None:
     raise TimeoutError("it answers no query")
 
 
-def _free_port() -> int:
+def free_port(address: str) -> int:
+    """A port of this machine's address that nothing listens on."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((address, 0))
         port: int = probe.getsockname()[1]
         return port

@@ -57,13 +57,9 @@ class EngineKeys(Keys):
             return None
         return Key(caller, self._derived("secret", access_key_id), self._derived("token", access_key_id))
 
-    def assumed(self, role: str) -> Key | None:
-        """The key with which the role that stands for a caller signs, None if there is no such role."""
-        return self.find(self.id_of(role))
-
     @staticmethod
     def id_of(role: str) -> str:
-        """The id of that key."""
+        """The id of the key with which the role that stands for a caller signs."""
         return f"ASIA{role.removeprefix(ROLE_PREFIX)}"
 
     def _derived(self, what: str, access_key_id: str) -> str:
@@ -124,7 +120,7 @@ class EngineApi:
         try:
             self._authorizer.admit(request)
             role = request.form.get("RoleArn", "")
-            key = self.keys.assumed(role)
+            key = self.keys.find(self.keys.id_of(role))
             if key is None:
                 raise AccessDeniedError(f"{role} stands for nobody.")
         except RefusedError as error:

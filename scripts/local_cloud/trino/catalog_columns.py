@@ -16,7 +16,7 @@ from typing import Any, Final
 from moto.glue.models import glue_backends
 
 from local_cloud.athena.lexer import Token, split, tokenize
-from local_cloud.glue.objects import ObjectStore, split_s3_url
+from local_cloud.glue.objects import ObjectStore
 from local_cloud.glue.tables import Table
 
 _CALLS: Final = frozenset({"CreateTable", "UpdateTable"})
@@ -83,10 +83,7 @@ def _hive_type(tokens: list[Token], text: str) -> str:
 
 def _iceberg_fields(account_id: str, location: str) -> dict[str, dict[str, str]]:
     """The parameters by column (https://iceberg.apache.org/spec/#table-metadata-fields)."""
-    bucket, key = split_s3_url(location)
-    store = ObjectStore(account_id)
-    stored = next(found for found in store.list(bucket, key) if found.key == key)
-    metadata: dict[str, Any] = json.loads(store.read(stored))
+    metadata: dict[str, Any] = json.loads(ObjectStore(account_id).read_url(location))
     current = next(one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
     return {
         field["name"].lower(): {

@@ -83,7 +83,6 @@ class Statement:
         self._http.headers.update(_headers(address.key, session))
         self._sql = sql
         self._next: str | None = None
-        self.id = ""
         self.columns: list[dict[str, Any]] = []
         self.update_type = ""
         self.update_count: int | None = None
@@ -102,7 +101,6 @@ class Statement:
     def _pages(self) -> Iterator[list[list[Any]]]:
         answer = self._ask("POST", "/v1/statement", data=self._sql.encode())
         while True:
-            self.id = answer["id"]
             self.columns = answer.get("columns") or self.columns
             self.update_type = answer.get("updateType") or self.update_type
             self.update_count = answer.get("updateCount", self.update_count)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from pathlib import Path
 
+from local_cloud.trino import aot
 from local_cloud.trino.access import Accesses
 from local_cloud.trino.api import EngineApi
-from local_cloud.trino.client import Address
 from local_cloud.trino.files import Place
-from local_cloud.trino.process import READY_LIMIT_SECONDS, TrinoProcess
+from local_cloud.trino.process import TrinoProcess
 
 
-class TrinoEngine:
-    """A Trino of this process, on a loopback address.
+class TrinoEngine(TrinoProcess):
+    """A Trino of this process, on a loopback address, and the port on which it asks.
 
     Args:
         work_dir: a directory of its own; whatever a killed process left there is removed.
@@ -31,13 +30,13 @@ class TrinoEngine:
         place = Place(
             directory=work_dir,
             address=address,
-            port=port or _free_port(address),
+            port=port or aot.free_port(address),
             api_url=self._api.url,
             access_url=self._api.access_url,
             access_key_id=keys.access_key_id,
             secret_key=keys.secret,
         )
-        self._process = TrinoProcess(place)
+        super().__init__(place)
 
     @property
     def accesses(self) -> Accesses:
@@ -49,31 +48,7 @@ class TrinoEngine:
         """Where Trino finds S3, Glue and STS."""
         return self._api.url
 
-    @property
-    def pid(self) -> int:
-        """The process id of the Trino that answers; 0 while none does."""
-        return self._process.pid
-
-    def start(self) -> None:
-        """Begins to start Trino, and returns at once."""
-        self._process.start()
-
-    def address(self, limit: float = READY_LIMIT_SECONDS) -> Address:
-        """Where Trino answers; waits for its start, at most `limit` seconds.
-
-        Raises:
-            UnavailableError: if it does not answer by then, or can't be had.
-        """
-        return self._process.address(limit)
-
     def close(self) -> None:
         """Ends Trino and removes its files."""
-        self._process.close()
+        super().close()
         self._api.close()
-
-
-def _free_port(address: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
