@@ -6,7 +6,6 @@ import dataclasses
 import fcntl
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -230,7 +229,7 @@ def stop(settings: Settings) -> Report:
     removed: list[str] = []
     if pid is not None:
         settings.kept_report.unlink(missing_ok=True)
-        _end(pid)
+        hosts.halt(pid, signal.SIGTERM, STOP_LIMIT_SECONDS)
         if settings.kept_report.exists():
             kept = settings.kept_report.read_text().splitlines()
         removed.append(f"process {pid}")
@@ -250,21 +249,3 @@ def _held_by_another(settings: Settings) -> bool:
         return health(settings) is not None
     except LocalCloudError:
         return True
-
-
-def _end(pid: int) -> None:
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
-        if not poll.poll(int(STOP_LIMIT_SECONDS * 1000)):
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            poll.poll(10_000)
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(descriptor)

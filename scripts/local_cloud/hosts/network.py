@@ -58,7 +58,7 @@ def up(settings: Settings) -> None:
     """Lay the bridge with this machine's address on it, and the way out."""
     bridge = settings.bridge
     run(["ip", "link", "add", bridge, "type", "bridge"])
-    run(["ip", "link", "set", bridge, "alias", _alias(settings)])
+    run(["ip", "link", "set", bridge, "alias", f"{settings.deployment} {settings.state_dir}"[:255]])
     run(["ip", "address", "add", f"{settings.gateway_address}/24", "dev", bridge])
     # Hosts have no IPv6, not even of the link: the packet filters that stand for security groups are of IPv4.
     run(["ip", "link", "set", bridge, "addrgenmode", "none", "up"])
@@ -84,18 +84,6 @@ def down(settings: Settings) -> list[str]:
 def _links() -> list[dict[str, object]]:
     links: list[dict[str, object]] = json.loads(run(["ip", "-json", "link", "show"]).stdout)
     return links
-
-
-def owner(settings: Settings) -> str | None:
-    """Who laid the bridge of this block: '<deployment> <state directory>', or None if there is no bridge."""
-    for link in _links():
-        if link["ifname"] == settings.bridge:
-            return str(link.get("ifalias", "")) or "unknown"
-    return None
-
-
-def _alias(settings: Settings) -> str:
-    return f"{settings.deployment} {settings.state_dir}"[:255]
 
 
 def cable_name(settings: Settings, instance_id: str) -> str:

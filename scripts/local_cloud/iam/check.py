@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-Context = Mapping[str, tuple[str, ...]]
+from local_cloud.iam.policy import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,13 @@ class Check:
     action: str
     resource: str
     context: Context = field(default_factory=dict)
+
+
+def form_tags(form: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    """The tags in a call of AWS's query protocol: the names of their parameters begin with a prefix."""
+    for key, value in form.items():
+        if key.startswith(prefix) and key.endswith(".Key"):
+            yield value, form.get(f"{key.removesuffix('.Key')}.Value", "")
 
 
 def tag_conditions(own: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

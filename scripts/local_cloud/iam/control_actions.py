@@ -14,7 +14,7 @@ from typing import Any
 from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 
-from local_cloud.iam.check import Check, tag_conditions
+from local_cloud.iam.check import Check, form_tags, tag_conditions
 from local_cloud.settings import ACCOUNT_ID
 
 Parameters = Mapping[str, Any]
@@ -72,14 +72,9 @@ def _listed(tags: Any) -> dict[str, str]:
     return {tag["Key"]: tag.get("Value", "") for tag in tags or []}
 
 
-def _form_tags(form: Parameters) -> dict[str, str]:
-    keys = [key.removesuffix(".Key") for key in form if key.startswith("Tags.member.") and key.endswith(".Key")]
-    return {form[f"{prefix}.Key"]: form.get(f"{prefix}.Value", "") for prefix in keys}
-
-
 def _iam(action: str, form: Parameters) -> list[Check] | None:
     prefix = f"arn:aws:iam::{ACCOUNT_ID}"
-    asked = _form_tags(form)
+    asked = dict(form_tags(form, "Tags.member."))
     if action in _IAM_LISTS:
         return [Check(f"iam:{action}", "*")]
     if action in {"SimulatePrincipalPolicy", "GetContextKeysForPrincipalPolicy"}:
@@ -117,16 +112,12 @@ def _ssm(action: str, parameters: Parameters, region: str) -> list[Check] | None
     backend: Any = ssm_backends[ACCOUNT_ID][region]
     checks = []
     for name in names:
-        own = _listed_or_none(backend, name)
+        own = dict(backend._resource_tags.get("Parameter", {}).get(name, {}))
         arn = f"arn:aws:ssm:{region}:{ACCOUNT_ID}:parameter/{name.strip('/')}"
         checks.append(Check(f"ssm:{action}", arn, tag_conditions(own, asked)))
     if action == "PutParameter" and asked:
         checks.append(Check("ssm:AddTagsToResource", checks[0].resource, checks[0].context))
     return checks
-
-
-def _listed_or_none(backend: Any, name: str) -> dict[str, str]:
-    return dict(backend._resource_tags.get("Parameter", {}).get(name, {}))
 
 
 def _glue(action: str, parameters: Parameters, region: str) -> list[Check] | None:

@@ -13,7 +13,7 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 
-from local_cloud.iam.check import Check, tag_conditions
+from local_cloud.iam.check import Check, form_tags, tag_conditions
 from local_cloud.settings import ACCOUNT_ID
 
 Form = Mapping[str, str]
@@ -117,7 +117,7 @@ def checks_of(action: str, form: Form, region: str) -> list[Check] | None:
     identifiers = list(_identifiers(action, form))
     if (action in _NAMED and not identifiers) or any(map(_BY_OTHER_NAMES.fullmatch, form)):
         return None
-    asked = dict(_tags(form, "Tag."))
+    asked = dict(form_tags(form, "Tag."))
     given = _specified(form)
     found = []
     for identifier in identifiers:
@@ -141,12 +141,6 @@ def _numbered(form: Form, name: str) -> Iterator[str]:
     return (value for key, value in form.items() if pattern.fullmatch(key))
 
 
-def _tags(form: Form, prefix: str) -> Iterator[tuple[str, str]]:
-    for key, value in form.items():
-        if key.startswith(prefix) and key.endswith(".Key"):
-            yield value, form.get(f"{key.removesuffix('.Key')}.Value", "")
-
-
 def _specified(form: Form) -> dict[str, dict[str, str]]:
     """The tags that a call gives what it makes, by its kind."""
     kinds = [
@@ -154,7 +148,7 @@ def _specified(form: Form) -> dict[str, dict[str, str]]:
         for key, kind in form.items()
         if key.startswith("TagSpecification.") and key.endswith(".ResourceType")
     ]
-    return {kind: dict(_tags(form, f"{prefix}.Tag.")) for prefix, kind in kinds}
+    return {kind: dict(form_tags(form, f"{prefix}.Tag.")) for prefix, kind in kinds}
 
 
 def _identifiers(action: str, form: Form) -> Iterator[str]:
