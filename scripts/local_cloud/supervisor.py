@@ -13,8 +13,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,14 +41,8 @@ class Report:
     kept: list[str] = field(default_factory=list)
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    """One start or stop at a time on this machine, so that none takes another's beginnings for leftovers."""
-    directory = image.cache_directory()
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "local_cloud.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+# One start or stop at a time on this machine, so that none takes another's beginnings for leftovers.
+_LOCK = "local_cloud.lock"
 
 
 def live_pid(settings: Settings) -> int | None:
@@ -133,7 +125,7 @@ def start(settings: Settings, debian_release: str = image.DEFAULT_RELEASE) -> Re
     """
     require()
     image.ensure(debian_release)
-    with _alone():
+    with image.locked(_LOCK):
         _refuse_another(settings)
         pid = live_pid(settings)
         if pid is not None:
@@ -233,7 +225,7 @@ def stop(settings: Settings) -> Report:
         if settings.kept_report.exists():
             kept = settings.kept_report.read_text().splitlines()
         removed.append(f"process {pid}")
-    with _alone():
+    with image.locked(_LOCK):
         if _held_by_another(settings):
             removed += [f"host {name}" for name in hosts.remove_leftovers(settings, whole_block=False)]
         elif shutil.which("podman") is not None and shutil.which("nft") is not None:

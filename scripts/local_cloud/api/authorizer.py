@@ -234,6 +234,6 @@ def _workgroup_of(region: str, query: str) -> str | None:
     """The workgroup of an execution or a named query."""
     backend = athena_backends[ACCOUNT_ID][region]
     held = backend.executions.get(query) or backend.named_queries.get(query)
-    workgroup = getattr(held, "workgroup", None)
+    workgroup = getattr(getattr(held, "task", held), "workgroup", None)
     name = getattr(workgroup, "name", workgroup)
     return name if isinstance(name, str) else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import threading
 import uuid
 from typing import Any, Final
 
-from moto.athena.models import AthenaBackend
+from moto.athena.models import AthenaBackend, WorkGroup
 from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
@@ -19,13 +20,12 @@ from local_cloud.athena import (
     prepared_statements,
     requests,
     statements,
-    workgroup_lists,
     workgroups,
 )
 from local_cloud.athena.catalog import CATALOG, SERVICE
 from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.executions import CONCURRENT_QUERIES, TIMEOUT_SECONDS, Execution, Executor
+from local_cloud.athena.executions import CONCURRENT_QUERIES, ENGINE, TIMEOUT_SECONDS, Execution, Executor
 from local_cloud.athena.prepared_statements import StatementNotFoundError
 from local_cloud.athena.results import Row, StoredResult
 from local_cloud.athena.runner import Runner, Task
@@ -115,7 +115,7 @@ def _find(response: AthenaResponse, execution_id: str) -> Execution:
 def _executions(backend: AthenaBackend, workgroup: str) -> list[Execution]:
     """A workgroup's queries, the newest first."""
     every: list[Any] = list(backend.executions.values())
-    return [e for e in reversed(every) if isinstance(e, Execution) and e.workgroup == workgroup]
+    return [e for e in reversed(every) if isinstance(e, Execution) and e.task.workgroup == workgroup]
 
 
 def start_query_execution(self: AthenaResponse) -> str:
@@ -153,13 +153,12 @@ def start_query_execution(self: AthenaResponse) -> str:
         raise invalid_request(f"NOT_FOUND: {error.message}") from error
     _check_syntax(statement)
     query_id = str(uuid.uuid4())
-    database = plain_name(context.get("Database") or "")
     task = Task(
         id=query_id,
         caller=caller,
         account_id=backend.account_id,
         region=backend.region_name,
-        database=database,
+        database=plain_name(context.get("Database") or ""),
         output_folder=configuration["OutputLocation"].rstrip("/"),
         workgroup=group.name,
         parameters=parameters,
@@ -170,13 +169,10 @@ def start_query_execution(self: AthenaResponse) -> str:
         id=query_id,
         query=query,
         statement=statement,
-        database=database,
         catalog_name=catalog_name,
-        workgroup=group.name,
         result_configuration=configuration,
         parameters=request.get("ExecutionParameters"),
         task=task,
-        caller=caller,
     )
     reuse = (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration") or {}
     if reuse.get("Enabled"):
@@ -219,20 +215,9 @@ def get_query_execution(self: AthenaResponse) -> str:
 
 
 def batch_get_query_execution(self: AthenaResponse) -> str:
-    found: list[dict[str, Any]] = []
-    missing: list[dict[str, Any]] = []
-    for execution_id in requests.read(self)["QueryExecutionIds"]:
-        execution = self.athena_backend.executions.get(execution_id)
-        if isinstance(execution, Execution):
-            found.append(execution.as_dict())
-        else:
-            missing.append(
-                {
-                    "QueryExecutionId": execution_id,
-                    "ErrorCode": "INVALID_QUERY_EXECUTION_ID",
-                    "ErrorMessage": f"QueryExecution {execution_id} was not found",
-                }
-            )
+    ids = requests.read(self)["QueryExecutionIds"]
+    find = functools.partial(_find, self)
+    found, missing = requests.batch(ids, find, "QueryExecutionId", "INVALID_QUERY_EXECUTION_ID")
     return json.dumps({"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing})
 
 
@@ -321,6 +306,34 @@ def get_work_group(self: AthenaResponse) -> str:
     return json.dumps({"WorkGroup": {**described, "CreationTime": workgroups.created(group)}})
 
 
+def list_work_groups(self: AthenaResponse) -> str:
+    """ListWorkGroups: by name."""
+    request = requests.read(self)
+    groups = list(self.athena_backend.work_groups.values())
+    found, token = requests.page(groups, lambda group: group.name, request)
+    return requests.answer("WorkGroups", [_workgroup_summary(group) for group in found], token)
+
+
+def _workgroup_summary(group: WorkGroup) -> dict[str, Any]:
+    engine = group.configuration["EngineVersion"]
+    summary = {
+        "Name": group.name,
+        "State": group.state,
+        "EngineVersion": engine,
+        "CreationTime": workgroups.created(group),
+    }
+    return summary | ({"Description": group.description} if group.description else {})
+
+
+def list_engine_versions(self: AthenaResponse) -> str:
+    """ListEngineVersions: there is one, and AUTO is that one."""
+    request = requests.read(self)
+    versions = [{"SelectedEngineVersion": name, "EffectiveEngineVersion": ENGINE} for name in ("AUTO", ENGINE)]
+    return requests.answer(
+        "EngineVersions", *requests.page(versions, lambda one: one["SelectedEngineVersion"], request)
+    )
+
+
 def update_work_group(self: AthenaResponse) -> str:
     request = requests.read(self)
     workgroups.update(workgroups.find(self.athena_backend, request["WorkGroup"]), request)
@@ -351,5 +364,5 @@ def list_tags_for_resource(self: AthenaResponse) -> str:
     return json.dumps(tags)
 
 
-_MODULES = (sys.modules[__name__], catalog_api, named_queries, prepared_statements, workgroup_lists)
+_MODULES = (sys.modules[__name__], catalog_api, named_queries, prepared_statements)
 HANDLERS = {name: call for module in _MODULES for name, call in calls(module).items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-NOT_SUPPORTED = "NOT_SUPPORTED"
-
 
 class QueryError(Exception):
     """Ends a query as FAILED; `code: message` is its StateChangeReason."""
@@ -17,7 +15,7 @@ class UnsupportedError(QueryError):
     """Athena can do it and the local cloud can't: said plainly, never passed over."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(NOT_SUPPORTED, f"{what} is not supported by the local cloud")
+        super().__init__("NOT_SUPPORTED", f"{what} is not supported by the local cloud")
 
 
 class MalformedQueryError(Exception):

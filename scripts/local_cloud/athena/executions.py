@@ -14,11 +14,12 @@ from local_cloud.athena.errors import QueryCancelledError, QueryError
 from local_cloud.athena.results import StoredResult, manifest_of
 from local_cloud.athena.runner import Runner, Task
 from local_cloud.athena.statements import Statement
-from local_cloud.iam.callers import AccessDeniedError, Caller
+from local_cloud.iam.callers import AccessDeniedError
 from local_cloud.iam.policy import UnsupportedPolicyError
 
 LOG = logging.getLogger(__name__)
 
+ENGINE = "Athena engine version 3"
 CONCURRENT_QUERIES = 4
 TIMEOUT_SECONDS = 1800.0  # Athena's own limit for DML: 30 minutes
 _DONE = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
@@ -34,18 +35,15 @@ def _suffix(statement: Statement) -> str:
 
 @dataclass
 class Execution:
-    """One query, from StartQueryExecution on. `caller` has started it, and all that it does is done in its name."""
+    """One query, from StartQueryExecution on, and the task that runs it in its caller's name."""
 
     id: str
     query: str
     statement: Statement
-    database: str
     catalog_name: str
-    workgroup: str
     result_configuration: dict[str, Any]
     parameters: list[str] | None
     task: Task
-    caller: Caller
     state: str = "QUEUED"
     reason: str = ""
     submitted: float = field(default_factory=time.time)
@@ -64,15 +62,17 @@ class Execution:
 
         Only a query's is reused, and only where the caller is the same, with the same database and parameters.
         """
-        same = ("query", "database", "parameters", "catalog_name")
+
+        def asked(one: Execution) -> tuple[object, ...]:
+            return one.task.caller.arn, one.query, one.task.database, one.parameters, one.catalog_name
+
         for other in earlier:
             if (
                 other.state == "SUCCEEDED"
                 and not other.is_reused
                 and other.statement.name == "SELECT"
-                and other.caller.arn == self.caller.arn
                 and (other.completed or 0) > time.time() - age
-                and all(getattr(other, name) == getattr(self, name) for name in same)
+                and asked(other) == asked(self)
             ):
                 self.result_configuration = other.result_configuration
                 self.task.output_rows = other.task.output_rows
@@ -98,7 +98,7 @@ class Execution:
                 "Retryable": False,
                 "ErrorMessage": self.reason,
             }
-        context = {"Catalog": self.catalog_name} | ({"Database": self.database} if self.database else {})
+        context = {"Catalog": self.catalog_name} | ({"Database": self.task.database} if self.task.database else {})
         description: dict[str, Any] = {
             "QueryExecutionId": self.id,
             "Query": self.query,
@@ -109,10 +109,10 @@ class Execution:
             "QueryExecutionContext": context,
             "Status": status,
             "Statistics": self.statistics(),
-            "WorkGroup": self.workgroup,
+            "WorkGroup": self.task.workgroup,
             "EngineVersion": {
                 "SelectedEngineVersion": "AUTO",
-                "EffectiveEngineVersion": "Athena engine version 3",
+                "EffectiveEngineVersion": ENGINE,
             },
         }
         if self.parameters is not None:
@@ -196,7 +196,7 @@ class Executor:
         try:
             result = self._runner.run(execution.statement, execution.task)
             execution.task.checkpoint()
-            StoredResult(execution.task.account_id, execution.output_location, execution.caller).write(result)
+            StoredResult(execution.task.account_id, execution.output_location, execution.task.caller).write(result)
             self._finish(execution, "SUCCEEDED", "")
         except QueryError as error:
             self._finish(execution, "FAILED", str(error))

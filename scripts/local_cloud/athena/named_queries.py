@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from typing import Any
@@ -71,16 +72,9 @@ def get_named_query(self: AthenaResponse) -> str:
 
 def batch_get_named_query(self: AthenaResponse) -> str:
     """BatchGetNamedQuery: ids that are unknown are listed, the others answered."""
-    request = requests.read(self)
-    found: list[dict[str, str]] = []
-    missing: list[dict[str, str]] = []
-    for query_id in request["NamedQueryIds"]:
-        query = self.athena_backend.named_queries.get(query_id)
-        if isinstance(query, SavedQuery):
-            found.append(query.as_dict())
-        else:
-            reason = f"NamedQuery {query_id} was not found"
-            missing.append({"NamedQueryId": query_id, "ErrorCode": "INVALID_NAMED_QUERY_ID", "ErrorMessage": reason})
+    ids = requests.read(self)["NamedQueryIds"]
+    find = functools.partial(_find, self.athena_backend)
+    found, missing = requests.batch(ids, find, "NamedQueryId", "INVALID_NAMED_QUERY_ID")
     return json.dumps({"NamedQueries": found, "UnprocessedNamedQueryIds": missing})
 
 

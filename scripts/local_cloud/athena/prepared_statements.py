@@ -5,6 +5,7 @@ PREPARE, EXECUTE and DEALLOCATE PREPARE use `save`, `find` and `remove`.
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Iterator
@@ -118,13 +119,9 @@ def get_prepared_statement(self: AthenaResponse) -> str:
 def batch_get_prepared_statement(self: AthenaResponse) -> str:
     """BatchGetPreparedStatement: names that are unknown are listed, the others answered."""
     backend, request, workgroup = _read(self)
-    found: list[dict[str, Any]] = []
-    missing: list[dict[str, str]] = []
-    for name in request["PreparedStatementNames"]:
-        try:
-            found.append(_get(backend, workgroup, name).as_dict())
-        except StatementNotFoundError as error:
-            missing.append({"StatementName": name, "ErrorCode": "RESOURCE_NOT_FOUND", "ErrorMessage": error.message})
+    names = request["PreparedStatementNames"]
+    find = functools.partial(_get, backend, workgroup)
+    found, missing = requests.batch(names, find, "StatementName", "RESOURCE_NOT_FOUND")
     return json.dumps({"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing})
 
 

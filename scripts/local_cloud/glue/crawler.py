@@ -37,7 +37,6 @@ from local_cloud.glue.role import CrawlerRole
 STOPPING_SECONDS = 0.2
 _DEFAULT_POLICY = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DEPRECATE_IN_DATABASE"}
 _UNSUPPORTED_TARGETS = ("JdbcTargets", "MongoDBTargets", "DynamoDBTargets", "DeltaTargets")
-_installed = threading.Lock()
 
 
 class CrawlRecord:
@@ -359,11 +358,10 @@ def _tagged_resources(self: models.GlueBackend) -> Iterator[TaggedResource]:
 
 def install() -> None:
     """Puts the real crawler into moto's Glue. Calling it again changes nothing."""
-    with _installed:
-        models.FakeCrawler = Crawler  # type: ignore[assignment,misc]  # moto's own is replaced, or has no types
-        models.GlueBackend.delete_crawler = _delete_crawler  # type: ignore[method-assign]  # moto's own is replaced, or has no types
-        models.GlueBackend.delete_database = _delete_database  # type: ignore[method-assign]  # moto's own is replaced, or has no types
-        models.GlueBackend.get_tags = _get_tags  # type: ignore[method-assign]  # moto's own is replaced, or has no types
-        models.GlueBackend.iter_tagged_resources = _tagged_resources  # type: ignore[method-assign]  # moto's own is replaced, or has no types
-        responses.GlueResponse.update_crawler = _update_crawler  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
-        responses.GlueResponse.get_crawler_metrics = _get_crawler_metrics  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
+    models.FakeCrawler = Crawler  # type: ignore[assignment,misc]  # moto's own is replaced, or has no types
+    models.GlueBackend.delete_crawler = _delete_crawler  # type: ignore[method-assign]  # moto's own is replaced, or has no types
+    models.GlueBackend.delete_database = _delete_database  # type: ignore[method-assign]  # moto's own is replaced, or has no types
+    models.GlueBackend.get_tags = _get_tags  # type: ignore[method-assign]  # moto's own is replaced, or has no types
+    models.GlueBackend.iter_tagged_resources = _tagged_resources  # type: ignore[method-assign]  # moto's own is replaced, or has no types
+    responses.GlueResponse.update_crawler = _update_crawler  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
+    responses.GlueResponse.get_crawler_metrics = _get_crawler_metrics  # type: ignore[attr-defined]  # moto's own is replaced, or has no types

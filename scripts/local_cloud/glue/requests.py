@@ -13,12 +13,7 @@ from moto.glue.responses import GlueResponse
 
 from local_cloud.api import pages
 
-_NAMED = frozenset(
-    {
-        *("GetDatabase", "UpdateDatabase", "DeleteDatabase"),
-        *("GetTable", "DeleteTable"),
-    }
-)
+_NAMED = frozenset({"GetDatabase", "UpdateDatabase", "DeleteDatabase", "GetTable", "DeleteTable"})
 """The calls whose Name is that of a database or a table."""
 
 

@@ -150,9 +150,10 @@ def package_lines(stanzas: str) -> list[str]:
 
 
 @contextmanager
-def _builders_lock(directory: Path) -> Iterator[None]:
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "host.lock").open("w") as lock:
+def locked(name: str) -> Iterator[None]:
+    """One process at a time on this machine, by a lock of that name in the cache."""
+    cache_directory().mkdir(parents=True, exist_ok=True)
+    with (cache_directory() / name).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -169,7 +170,7 @@ def ensure(release: str) -> str:
     if _exists(name):
         return name
     directory = cache_directory()
-    with _builders_lock(directory):
+    with locked("host.lock"):
         if _exists(name):
             return name
         tarball = directory / f"host-{tag}.tar"

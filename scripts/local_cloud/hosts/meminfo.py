@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-MIB = 1024 * 1024
 # What firmware and kernel keep for themselves: a t3.small of 2048 MiB shows about 1990 MiB.
 _KERNEL_SHARE = 0.03
 

@@ -6,21 +6,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 _SPECIAL_NAMES = {"": "%", ".": "%2E", "..": "%2E%2E"}
 _LONGEST_NAME = 200
-
-
-class StoredObject(Protocol):
-    """An S3 object of moto's."""
-
-    name: str
-    metadata: dict[str, str]
-
-    @property
-    def value(self) -> bytes:
-        """The object's content."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +42,8 @@ def relative_path(key: str) -> Path:
     return Path(*parts)
 
 
-def save_bucket(bucket: str, objects: Iterable[StoredObject], kept_directory: Path) -> Kept | None:
-    """Write a bucket's objects below ``kept_directory``; returns None if it has none.
+def save_bucket(bucket: str, objects: Iterable[Any], kept_directory: Path) -> Kept | None:
+    """Write a bucket's objects, which are moto's, below ``kept_directory``; returns None if it has none.
 
     What an earlier stop has kept of a bucket of that name stays: this one then goes to ``<bucket>.2`` and so on.
     """

@@ -148,7 +148,7 @@ def _run(directory: Path, scratch: Path, cache: Path) -> None:
     with (scratch / "log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=scratch)
     try:
-        while not _has_started(address):
+        while not has_started(address):
             if process.poll() is not None or time.monotonic() > end:
                 raise LocalCloudError("Trino's training run did not start; Trino starts without its cache.")
             time.sleep(0.2)
@@ -164,7 +164,8 @@ def _run(directory: Path, scratch: Path, cache: Path) -> None:
         raise LocalCloudError("Java wrote no cache after Trino's training run; Trino starts without it.")
 
 
-def _has_started(address: str) -> bool:
+def has_started(address: str) -> bool:
+    """Whether the Trino at an address says that it has started."""
     try:
         with _PAST_PROXIES.open(f"{address}/v1/info", timeout=10) as answer:
             return json.load(answer)["starting"] is False

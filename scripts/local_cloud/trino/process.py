@@ -11,10 +11,8 @@ import threading
 import time
 from pathlib import Path
 
-import requests
-
 from local_cloud.errors import LocalCloudError
-from local_cloud.trino import distribution, files
+from local_cloud.trino import aot, distribution, files
 from local_cloud.trino.client import Address, Failure, Session, Statement, UnavailableError
 from local_cloud.trino.files import Place
 
@@ -140,7 +138,7 @@ class TrinoProcess:
         )
         session = Session("local-cloud", f"{files.ROLE_PREFIX}nobody", files.UNLOAD, "default")
         while process.poll() is None and not self._closing.wait(_POLL_SECONDS):
-            if _is_started(self._place.url):
+            if aot.has_started(self._place.url):
                 try:
                     for sql in statements:
                         Statement(address, session, sql).run()
@@ -148,16 +146,6 @@ class TrinoProcess:
                     continue
                 self._ready.set()
                 return
-
-
-def _is_started(url: str) -> bool:
-    http = requests.Session()
-    http.trust_env = False
-    try:
-        answer = http.get(f"{url}/v1/info", timeout=5)
-        return answer.ok and not answer.json()["starting"]
-    except (requests.RequestException, ValueError):
-        return False
 
 
 def ending_with_this_process(command: list[str]) -> list[str]:

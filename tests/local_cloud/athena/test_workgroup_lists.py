@@ -11,7 +11,7 @@ from moto import mock_aws
 from moto.athena.responses import AthenaResponse
 from tests.support.local_cloud.glue_lake import Lake
 
-from local_cloud.athena import workgroup_lists
+from local_cloud.athena import api
 from local_cloud.moto_patch import calls
 
 ENGINE = "Athena engine version 3"
@@ -19,7 +19,7 @@ ENGINE = "Athena engine version 3"
 
 @pytest.fixture
 def athena(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, handler in calls(workgroup_lists).items():
+    for name, handler in calls(api).items():
         monkeypatch.setattr(AthenaResponse, name, handler, raising=False)
     with mock_aws():
         yield Lake().athena

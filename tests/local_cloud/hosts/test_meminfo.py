@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from local_cloud.hosts import meminfo
-from local_cloud.hosts.meminfo import MIB, Usage
+from local_cloud.hosts.meminfo import Usage
+
+MIB = 1024 * 1024
 
 
 def fields(text: str) -> dict[str, int]:

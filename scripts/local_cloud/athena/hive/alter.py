@@ -30,22 +30,9 @@ from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor
 
 # What Hive has and Athena has not: https://docs.aws.amazon.com/athena/latest/ug/unsupported-ddl.html
 _UNSUPPORTED = (
-    ("ARCHIVE",),
-    ("UNARCHIVE",),
-    ("TOUCH",),
-    ("CLUSTERED", "BY"),
-    ("SKEWED", "BY"),
-    ("EXCHANGE", "PARTITION"),
-    ("COMPACT",),
-    ("CONCATENATE",),
-    ("NOT", "CLUSTERED"),
-    ("NOT", "SKEWED"),
-    ("NOT", "SORTED"),
-    ("NOT", "STORED"),
-    ("SET", "SERDEPROPERTIES"),
-    ("SET", "SERDE"),
-    ("SET", "SKEWED"),
-    ("SET", "FILEFORMAT"),
+    *("ARCHIVE", "UNARCHIVE", "TOUCH", "CLUSTERED BY", "SKEWED BY", "EXCHANGE PARTITION", "COMPACT", "CONCATENATE"),
+    *("NOT CLUSTERED", "NOT SKEWED", "NOT SORTED", "NOT STORED", "SET SERDEPROPERTIES", "SET SERDE", "SET SKEWED"),
+    *("SET FILEFORMAT",),
 )
 
 
@@ -145,7 +132,7 @@ def _change(cursor: Cursor, table: TableName) -> Ddl:
 
 
 def _refusal(cursor: Cursor) -> MalformedQueryError:
-    if any(cursor.at(*words) for words in _UNSUPPORTED):
+    if any(cursor.at(*words.split()) for words in _UNSUPPORTED):
         return MalformedQueryError(NOT_SUPPORTED_TYPE)
     if cursor.at("SET"):
         cursor.advance()

@@ -35,7 +35,7 @@ def parse_ddl(text: str) -> Ddl | None:
         MalformedQueryError: if it begins like one of them and is not well-formed, or Athena has no such statement.
     """
     cursor = Cursor(text)
-    if any(cursor.at(*words) for words in _UNSUPPORTED):
+    if any(cursor.at(*words.split()) for words in _UNSUPPORTED):
         raise MalformedQueryError(NOT_SUPPORTED_TYPE)
     for words, parse in _STATEMENTS:
         if cursor.accept(*words):
@@ -194,35 +194,10 @@ _STATEMENTS: tuple[tuple[tuple[str, ...], Callable[[Cursor], Ddl | None]], ...] 
     (("VACUUM",), _about_table(Vacuum)),
 )
 # https://docs.aws.amazon.com/athena/latest/ug/unsupported-ddl.html
-_UNSUPPORTED: tuple[tuple[str, ...], ...] = (
-    ("ALTER", "INDEX"),
-    ("COMMIT",),
-    ("CREATE", "INDEX"),
-    ("CREATE", "ROLE"),
-    ("CREATE", "TEMPORARY", "MACRO"),
-    ("DESCRIBE", "DATABASE"),
-    ("DESCRIBE", "SCHEMA"),
-    ("DFS",),
-    ("DROP", "INDEX"),
-    ("DROP", "ROLE"),
-    ("DROP", "TEMPORARY", "MACRO"),
-    ("EXPORT", "TABLE"),
-    ("GRANT",),
-    ("IMPORT",),
-    ("LOCK",),
-    ("REVOKE",),
-    ("ROLLBACK",),
-    ("SHOW", "COMPACTIONS"),
-    ("SHOW", "CURRENT", "ROLES"),
-    ("SHOW", "GRANT"),
-    ("SHOW", "INDEXES"),
-    ("SHOW", "LOCKS"),
-    ("SHOW", "PRINCIPALS"),
-    ("SHOW", "ROLE"),
-    ("SHOW", "ROLES"),
-    ("SHOW", "SESSION"),
-    ("SHOW", "STATS"),
-    ("SHOW", "TRANSACTIONS"),
-    ("START", "TRANSACTION"),
-    ("UNLOCK",),
+_UNSUPPORTED = (
+    *("ALTER INDEX", "COMMIT", "CREATE INDEX", "CREATE ROLE", "CREATE TEMPORARY MACRO", "DESCRIBE DATABASE"),
+    *("DESCRIBE SCHEMA", "DFS", "DROP INDEX", "DROP ROLE", "DROP TEMPORARY MACRO", "EXPORT TABLE", "GRANT", "IMPORT"),
+    *("LOCK", "REVOKE", "ROLLBACK", "SHOW COMPACTIONS", "SHOW CURRENT ROLES", "SHOW GRANT", "SHOW INDEXES"),
+    *("SHOW LOCKS", "SHOW PRINCIPALS", "SHOW ROLE", "SHOW ROLES", "SHOW SESSION", "SHOW STATS", "SHOW TRANSACTIONS"),
+    *("START TRANSACTION", "UNLOCK"),
 )
