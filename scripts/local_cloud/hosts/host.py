@@ -146,7 +146,7 @@ def boot(settings: Settings, instance_id: str) -> None:
 
 
 def halt(pid: int, sign: int, limit: float) -> bool:
-    """Ask a host, by its first process, to power off or to reboot; after ``limit`` seconds its power is cut.
+    """Ask a host's first process, or the local cloud's own, to end, and wait; after ``limit`` seconds it is killed.
 
     Returns whether it went down by itself. The request is repeated, since systemd drops it in its first moments.
     """
