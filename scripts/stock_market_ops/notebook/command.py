@@ -49,7 +49,8 @@ def command(python: Path = PYTHON) -> list[str]:
         "--ServerApp.allow_remote_access=False",
         # Kernels listen on loopback, too, where other accounts of this machine could read a notebook's outputs.
         "--KernelManager.transport_encryption=required",
-        # The environment is locked, and works without the internet: nothing asks for news or newer versions.
+        # The environment is locked and works offline: nothing asks for news, newer versions or extensions.
+        "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
