@@ -175,7 +175,7 @@ test-collection: system venv-test  ## sets up Kafka on a bare host by the instal
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml
 	$(BIN)/pytest --quiet --numprocesses 0 tests/bare_host.py
 
-test-notebooks: system venv-test venv-notebook  ## runs the notebooks from start to end in a deployment of their own, five minutes
+test-notebooks: system venv-test venv-notebook  ## runs the notebooks from start to end in a deployment of their own, four minutes
 	tests/notebooks.sh
 
 test-newest: system venv-test  ## runs the services' tests with the newest kafka-python that exists, a quarter of an hour
