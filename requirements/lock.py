@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ORDER = ("bootstrap", "services", "operator", "local_cloud", "test", "clients", "web")
+ORDER = ("bootstrap", "services", "operator", "local_cloud", "test", "notebook", "clients", "web")
 ALONE = ("bootstrap", "clients", "web")
 # One version for every Python from 3.11 on; a package that only some of them need has a marker.
 EVERY_PYTHON = ("--universal", "--python-version", "3.11", "--fork-strategy", "fewest")

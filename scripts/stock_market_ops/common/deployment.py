@@ -35,7 +35,8 @@ class Deployment(msgspec.Struct, frozen=True):
     `endpoint_url` is empty on AWS. `bootstrap_servers` are the brokers' EXTERNAL listeners, comma-separated.
     `kafka_security` says as which user and how to talk to them; None is PLAINTEXT.
     `consumers` is how many are to be in the consumer group, `flush_seconds` how long one may hold records before it
-    writes them to S3. `replay_profile` takes on the role that may write replayed quotes; empty where there is none.
+    writes them to S3. `replay_profile` takes on the role that may write replayed quotes, `notebook_profile`
+    the notebooks' role; each is empty where there is none.
     """
 
     deployment: str
@@ -59,6 +60,7 @@ class Deployment(msgspec.Struct, frozen=True):
     instances: list[Instance]
     kafka_security: KafkaSecurity | None = None
     replay_profile: str = ""
+    notebook_profile: str = ""
 
     def carrying(self, service: str) -> list[Instance]:
         """Return the instances that carry `service` (zookeeper, kafka, stock_producer, stock_consumer)."""

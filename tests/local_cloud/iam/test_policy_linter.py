@@ -48,6 +48,7 @@ TEMPLATES = {
     "endpoint": ("network", "s3_endpoint_policy.json.j2"),
     "access": ("identity", "access_policy.json.j2"),
     "replay": ("identity", "replay_policy.json.j2"),
+    "notebook": ("identity", "notebook_policy.json.j2"),
     "data bucket": ("storage", "bucket_policy.json.j2"),
     "results bucket": ("storage", "bucket_policy.json.j2"),
 }

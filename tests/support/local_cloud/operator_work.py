@@ -228,7 +228,7 @@ def instance_of(cloud: Enforcing) -> str:
 
 
 def use(operators: Operators) -> None:
-    """Day 2: status, queries, verification, a replay, a backup, a user's password."""
+    """Day 2: status, queries, verification, a replay, notebooks, a backup, a user's password."""
     own = operators.write_deployment("day2")
     put_quotes(operators.cloud, hour=10)
     for program, more in (
@@ -242,7 +242,8 @@ def use(operators: Operators) -> None:
         _, said = told(program, [*own, *more])
         assert "not authorized" not in said, said
     session = operators.session("day2")
-    session.sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{NAME}-replay", RoleSessionName="replay-quarantine")
+    for role in ("replay", "notebook"):
+        session.sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{role}", RoleSessionName=role)
     backup: Any = load("s3_backup")
     wanted = {"bucket": DATA, "prefix": "backups/", "name": "20261125T090000Z"}
     backup.run(session.s3, wanted | {"document": {"schema": 1}}, check_mode=False)

@@ -1,0 +1,1 @@
+"""`make notebook`: JupyterLab for a deployment."""
