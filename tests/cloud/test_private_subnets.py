@@ -156,6 +156,17 @@ def test_a_gateway_per_zone_takes_up_an_address_that_a_broken_run_has_left_and_a
     assert "changed=0 " in inside.play("-e", "network_nat_gateways=per_zone")
 
 
+def test_one_gateway_again_takes_over_both_zones_and_the_other_is_gone_with_its_address(inside: Inside) -> None:
+    network = inside.folder / "network.yml"
+    inside.play("-e", "network_nat_gateways=one", playbook=network)
+    ways = inside.ways_out()
+    (kept,) = [one for one in inside.gateways().values() if one["State"] == "available"]
+    assert {ways[f"{NAME}-us-east-1{zone}"] for zone in "ab"} == {kept["NatGatewayId"]}
+    (address,) = inside.ec2.describe_addresses(Filters=MINE)["Addresses"]
+    assert address["AllocationId"] == kept["NatGatewayAddresses"][0]["AllocationId"]
+    assert "changed=0 " in inside.play("-e", "network_nat_gateways=one")
+
+
 def test_a_teardown_goes_on_where_another_one_ended_and_leaves_nothing(inside: Inside) -> None:
     # One of the gateways goes, or is gone already.
     first, *_ = inside.gateways().values()
