@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -142,13 +143,7 @@ def main() -> None:
     unknown = sorted(set(names) - set(KINDS))
     if unknown:
         module.fail_json(msg=f"There is no kind {', '.join(unknown)}; say {', '.join(KINDS)}.")
-    clients: dict[str, Any] = {}
-
-    def client_of(service: str) -> Any:
-        if service not in clients:
-            clients[service] = module.client(service)
-        return clients[service]
-
+    client_of = functools.cache(module.client)
     try:
         found = [
             {"kind": kind, "name": name, "state": state_of(client_of, kind, name, tags)}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -327,13 +328,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    made: dict[str, Client] = {}
-
-    def clients(service: str) -> Client:
-        if service not in made:
-            made[service] = module.client(service)
-        return made[service]
-
+    clients = functools.cache(module.client)
     params = module.params
     give_up = time.monotonic() + params["timeout"]
     try:
