@@ -59,10 +59,7 @@ options:
     description: The workgroup's tags; others are removed. Left as they are when not given.
     type: dict
     aliases: [resource_tags]
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Says what would change and changes nothing., support: full}
   diff_mode: {description: Shows the settings before and after., support: full}

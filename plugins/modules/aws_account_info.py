@@ -26,10 +26,7 @@ description:
     refused, and when the API can't be reached. Asks three times and waits ten seconds for an answer, not minutes.
   - What botocore reads of its descriptions of services is kept for the modules that run in the same process after it,
     as they do under mitogen; each would read them again.
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 author: stock-market
 """
 

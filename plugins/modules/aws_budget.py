@@ -45,10 +45,7 @@ options:
     description: The budget's tags.
     type: dict
     default: {}
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Says what would change and changes nothing., support: full}
   diff_mode: {description: Shows the budget before and after., support: full}

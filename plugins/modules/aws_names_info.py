@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,13 +29,7 @@ options:
     description: Tags that make a thing the deployment's own.
     type: dict
     required: true
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
-attributes:
-  check_mode: {description: Only reads., support: full}
-  diff_mode: {description: Has nothing to show., support: none}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
 author: stock-market
 """
 
@@ -148,13 +143,7 @@ def main() -> None:
     unknown = sorted(set(names) - set(KINDS))
     if unknown:
         module.fail_json(msg=f"There is no kind {', '.join(unknown)}; say {', '.join(KINDS)}.")
-    clients: dict[str, Any] = {}
-
-    def client_of(service: str) -> Any:
-        if service not in clients:
-            clients[service] = module.client(service)
-        return clients[service]
-
+    client_of = functools.cache(module.client)
     try:
         found = [
             {"kind": kind, "name": name, "state": state_of(client_of, kind, name, tags)}

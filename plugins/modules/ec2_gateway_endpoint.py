@@ -47,10 +47,7 @@ options:
     description: The endpoint's tags; others are removed.
     type: dict
     required: true
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Says what would change and changes nothing., support: full}
   diff_mode: {description: Shows the endpoint before and after., support: full}

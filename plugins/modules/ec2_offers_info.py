@@ -38,10 +38,7 @@ options:
     description: Tags that an instance must carry to be reported.
     type: dict
     required: true
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 author: stock-market
 """
 

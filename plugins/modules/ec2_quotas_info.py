@@ -20,13 +20,7 @@ description:
   - Asks Service Quotas how many vCPUs of running on-demand standard instances, Elastic IPs and VPCs the account may
     have in the region, and EC2 how many it has. Only reads.
   - A limit that Service Quotas does not tell is C(none), with the reason; nothing is assumed in its place.
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
-attributes:
-  check_mode: {description: Only reads., support: full}
-  diff_mode: {description: Has nothing to show., support: none}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
 author: stock-market
 """
 

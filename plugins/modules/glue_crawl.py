@@ -27,10 +27,7 @@ options:
     description: Start the crawler. Without it, the module looks at the crawl that is under way, or at the last one.
     type: bool
     default: true
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Starts nothing., support: full}
   diff_mode: {description: Has nothing to show., support: none}

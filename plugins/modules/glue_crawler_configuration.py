@@ -27,10 +27,7 @@ options:
     description: The configuration as Glue documents it, U(https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html).
     type: dict
     required: true
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Says what would change and changes nothing., support: full}
   diff_mode: {description: Shows the configuration before and after., support: full}

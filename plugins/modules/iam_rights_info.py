@@ -33,13 +33,7 @@ options:
     type: list
     elements: str
     default: []
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
-attributes:
-  check_mode: {description: Only reads., support: full}
-  diff_mode: {description: Has nothing to show., support: none}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
 author: stock-market
 """
 
@@ -144,19 +138,16 @@ def simulated(iam: Any, principal: str, rights: list[Right]) -> dict[tuple[str, 
             {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
             for key, value in rights[0].context
         ],
-        "MaxItems": MOST_RESULTS,
+        "PaginationConfig": {"PageSize": MOST_RESULTS},
     }
     allowed = {}
-    while True:
-        answer = iam.simulate_principal_policy(**asked)
-        for found in answer["EvaluationResults"]:
+    for page in iam.get_paginator("simulate_principal_policy").paginate(**asked):
+        for found in page["EvaluationResults"]:
             action = found["EvalActionName"]
             allowed[action, found.get("EvalResourceName", "*")] = found["EvalDecision"] == "allowed"
             for one in found.get("ResourceSpecificResults", []):
                 allowed[action, one["EvalResourceName"]] = one["EvalResourceDecision"] == "allowed"
-        if not answer.get("IsTruncated"):
-            return allowed
-        asked["Marker"] = answer["Marker"]
+    return allowed
 
 
 def ask(iam: Any, caller: str, policies: Mapping[str, Any], skip: list[str]) -> dict[str, Any]:

@@ -42,10 +42,7 @@ options:
     description: The parameters' tags.
     type: dict
     default: {}
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Makes and removes nothing., support: full}
   diff_mode: {description: Shows no key., support: none}

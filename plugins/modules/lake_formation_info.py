@@ -20,13 +20,7 @@ description:
   - In a new account the group IAMAllowedPrincipals gets all rights on every new database and table, so that IAM's
     policies alone decide. Where somebody has changed that, Glue and Athena refuse what IAM allows, until Lake Formation
     grants it too.
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
-attributes:
-  check_mode: {description: Only reads., support: full}
-  diff_mode: {description: Has nothing to show., support: none}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
 author: stock-market
 """
 

@@ -54,10 +54,7 @@ options:
     description: The tags of what is made.
     type: dict
     default: {}
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Returns secrets that a real run would not use for those that are missing., support: full}
   diff_mode: {description: Shows no secret., support: none}

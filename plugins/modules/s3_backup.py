@@ -28,10 +28,7 @@ options:
     type: str
     required: true
   document: {description: "What to write, with the field C(schema).", type: dict}
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Writes nothing., support: full}
   diff_mode: {description: Has nothing to show., support: none}

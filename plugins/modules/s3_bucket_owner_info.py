@@ -26,10 +26,7 @@ options:
     description: The account that counts as the caller's own.
     type: str
     required: true
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 author: stock-market
 """
 

@@ -28,13 +28,7 @@ options:
     description: Seconds to go on asking until all of them are reached; 0 asks once.
     type: int
     default: 0
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
-attributes:
-  check_mode: {description: Only reads., support: full}
-  diff_mode: {description: Has nothing to show., support: none}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
 author: stock-market
 """
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -47,10 +48,7 @@ options:
     type: list
     elements: str
     default: []
-extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+extends_documentation_fragment: [stock_market.streaming.aws]
 author: stock-market
 """
 
@@ -330,13 +328,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    made: dict[str, Client] = {}
-
-    def clients(service: str) -> Client:
-        if service not in made:
-            made[service] = module.client(service)
-        return made[service]
-
+    clients = functools.cache(module.client)
     params = module.params
     give_up = time.monotonic() + params["timeout"]
     try:

@@ -52,12 +52,12 @@ def test_it_holds_what_git_has_but_for_tests_and_settings_of_tools(installed: Pa
     assert found == ours | {"MANIFEST.json", "FILES.json"}
 
 
-@pytest.mark.parametrize(("group", "fragment"), [("aws", "amazon.aws.common.modules"), ("kafka", f"{NAME}.kafka")])
+@pytest.mark.parametrize(("group", "fragment"), [("aws", f"{NAME}.aws"), ("kafka", f"{NAME}.kafka")])
 def test_each_module_with_a_connection_is_in_its_action_group(group: str, fragment: str) -> None:
     found = {
         path.stem
         for path in (ROOT / "plugins" / "modules").glob("*.py")
-        if re.search(rf"(- |\[){re.escape(fragment)}$|\[{re.escape(fragment)}\]", path.read_text(), re.MULTILINE)
+        if re.search(rf"(- |\[){re.escape(fragment)}$|\[{re.escape(fragment)}[\],]", path.read_text(), re.MULTILINE)
     }
     listed = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"][group]
     assert [name for name in listed if isinstance(name, str)] == sorted(found)
