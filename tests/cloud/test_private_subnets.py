@@ -164,7 +164,9 @@ def test_one_gateway_again_takes_over_both_zones_and_the_other_is_gone_with_its_
     assert {ways[f"{NAME}-us-east-1{zone}"] for zone in "ab"} == {kept["NatGatewayId"]}
     (address,) = inside.ec2.describe_addresses(Filters=MINE)["Addresses"]
     assert address["AllocationId"] == kept["NatGatewayAddresses"][0]["AllocationId"]
-    assert "changed=0 " in inside.play("-e", "network_nat_gateways=one")
+    assert "changed=0 " in inside.play("-e", "network_nat_gateways=one", playbook=network)
+    inside.play("-e", "network_nat_gateways=per_zone", playbook=network)
+    assert len(set(inside.ways_out().values())) == 3
 
 
 def test_a_teardown_goes_on_where_another_one_ended_and_leaves_nothing(inside: Inside) -> None:
@@ -183,5 +185,6 @@ def test_a_teardown_goes_on_where_another_one_ended_and_leaves_nothing(inside: I
 def test_each_right_to_nat_gateways_that_the_policies_give_was_needed(inside: Inside) -> None:
     noted = [json.loads(line) for line in (inside.folder / "rights.jsonl").read_text().splitlines()]
     needed = {(one["caller"].rpartition("/")[2], one["action"]) for one in noted}
-    assert {("operator-up", action) for action in ("ec2:CreateNatGateway", "ec2:ReplaceRoute")} <= needed
+    for action in ("ec2:CreateNatGateway", "ec2:DeleteNatGateway", "ec2:ReplaceRoute"):
+        assert ("operator-up", action) in needed
     assert ("operator-down", "ec2:DeleteNatGateway") in needed
