@@ -26,7 +26,6 @@ with contextlib.suppress(ImportError):
     )
     from kafka.errors import SecurityDisabledError, UnsupportedVersionError
 
-Acl = tuple[str, str, str, str, str, str, str]
 ACL_FIELDS = ("principal", "host", "operation", "permission", "resource_type", "resource_name", "pattern")
 INTERNAL = ("__consumer_offsets", "__transaction_state")
 

@@ -33,7 +33,6 @@ description:
   - Creates each principal's missing access-control bindings, and deletes the principal's others, those for other hosts
     and those that deny among them. Bindings of other principals are not touched.
   - All bindings allow, from every host.
-requirements: [kafka-python >= 3.0]
 options:
   principals:
     description: The principals, in the order in which they are changed.

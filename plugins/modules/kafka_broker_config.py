@@ -30,7 +30,6 @@ description:
   - All changes are one request, which Kafka takes whole or not at all. Kafka changes a number of threads to the double
     or the half at most; one that is to go further goes there in steps.
   - A broker with a value of its own, set for it alone while it runs, keeps that; the module warns of it.
-requirements: [kafka-python >= 3.0]
 options:
   config:
     description: The properties by Kafka's names, such as C(log.retention.ms). One of null counts as not there.

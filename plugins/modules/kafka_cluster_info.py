@@ -14,7 +14,6 @@ short_description: Tell of a Kafka cluster's brokers, partitions and reassignmen
 description:
   - Asks the controller, since another broker may be behind. Changes nothing.
   - The brokers' own readiness topics, C(__readiness-<broker id>), don't count.
-requirements: [kafka-python >= 3.0]
 extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """

@@ -20,7 +20,6 @@ description:
   - Describes the brokers and the controller, the configuration that is set for all brokers while they run, every
     topic's partitions with leader, replicas, in-sync replicas and end offset, and every consumer group with its
     members, committed offsets and lag. Only reads.
-requirements: [kafka-python >= 3.0]
 extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """

@@ -36,7 +36,6 @@ description:
     all its replicas in sync, on several polls in a row.
   - It asks the controller, since another broker may be behind, and changes nothing.
   - The brokers' own readiness topics, C(__readiness-<broker id>), don't count.
-requirements: [kafka-python >= 3.0]
 options:
   broker: {description: Id of the broker that is to be changed., type: int, required: true}
   when: {description: Whether the change is to come or is done., type: str, choices: [before, after], required: true}

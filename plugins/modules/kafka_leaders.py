@@ -15,7 +15,6 @@ description:
   - After brokers were restarted one by one, the last one leads nothing. This elects, for each partition that its
     preferred replica does not lead, that one, and waits until it leads. One that is not in sync is left out.
   - To move leaderships off a broker before it stops needs no module, since Kafka's controlled shutdown does that.
-requirements: [kafka-python >= 3.0]
 options:
   topics: {description: "Topics to do it for, all without it.", type: list, elements: str, default: []}
 extends_documentation_fragment: [stock_market.streaming.kafka]

@@ -42,7 +42,6 @@ description:
     run again.
   - The module does what can be done at once; its action plugin runs it again until all copies are made, and shows the
     progress.
-requirements: [kafka-python >= 3.0]
 options:
   brokers: {description: Ids of the brokers that shall carry partitions., type: list, elements: int, required: true}
   topics:

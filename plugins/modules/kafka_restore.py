@@ -41,7 +41,6 @@ description:
     topic, whose log begins at 0, it has not. What is not restored is told, a sentence each, and does not fail the
     module.
   - Users need passwords, which a snapshot has not; C(users_missing) names those that are to be made with M(kafka_user).
-requirements: [kafka-python >= 3.0]
 options:
   snapshot: {description: "What M(kafka_snapshot) has read.", type: dict, required: true}
 extends_documentation_fragment: [stock_market.streaming.kafka]

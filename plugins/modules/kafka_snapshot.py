@@ -14,7 +14,6 @@ description:
     mechanisms (never a password, which Kafka does not keep) and the offsets that consumer groups have committed. Only
     reads.
   - M(kafka_restore) makes of it what is missing elsewhere.
-requirements: [kafka-python >= 3.0]
 extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
 """

@@ -26,7 +26,6 @@ description:
   - Configuration that is not given is left as it is. A value of null sets the brokers' default back.
   - Partitions can't be taken away and the number of replicas is not changed; to ask for it is refused, and nothing is
     changed.
-requirements: [kafka-python >= 3.0]
 options:
   name: {description: The topic's name., type: str, required: true}
   partitions: {description: How many partitions it has., type: int, default: 1}

@@ -33,7 +33,6 @@ description:
   - Kafka keeps no password, so whether the user has this one already is proven by logging in with it. Only where a
     broker refuses that, or where the number of iterations differs, is a credential written.
   - Needs C(security_protocol=SASL_SSL), for without it nobody can log in.
-requirements: [kafka-python >= 3.0]
 options:
   users:
     description: The users, in the order in which they are changed.

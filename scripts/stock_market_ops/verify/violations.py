@@ -62,7 +62,6 @@ class Findings:
     kept: list[Finding] = field(default_factory=list)
     accepted_kept: list[Finding] = field(default_factory=list)
     violations: int = 0
-    accepted_count: int = 0
     by_log: Counter[Log] = field(default_factory=Counter)
     by_producer: Counter[str] = field(default_factory=Counter)
 
@@ -73,7 +72,6 @@ class Findings:
             EnoughError: it is a violation, and the first is enough.
         """
         if finding.kind in self.accepted:
-            self.accepted_count += 1
             if len(self.accepted_kept) < self.most:
                 self.accepted_kept.append(finding)
             return
