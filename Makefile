@@ -131,7 +131,7 @@ topics: venv  ## applies the declared topics, and shows each difference
 
 # Each half waits most of its time, for processes, hosts and clocks.
 test: system venv-test venv-clients lint  ## runs lint, then unit tests beside molecule's bad_input and default, as CI does
-	@$(MAKE) --jobs 2 --output-sync=line test-unit-half test-molecule-half
+	@$(MAKE) --jobs 2 test-unit-half test-molecule-half
 
 test-unit-half: unit
 test-molecule-half: molecule
