@@ -228,9 +228,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         charts = libraries(options.node_modules)
         with ThreadPoolExecutor(1) as pool:
-            bill_of_a_month = pool.submit(costs, options.inventory)
+            # One's own query is answered in seconds, which the bill would double.
+            bill_of_a_month = pool.submit(costs, options.inventory) if options.sql is None else None
             found = collect(deployment, options.days, options.sql, options.timeout)
-            page = document.render(msgspec.structs.replace(found, costs=bill_of_a_month.result()), charts)
+            lines = [] if bill_of_a_month is None else bill_of_a_month.result()
+        page = document.render(msgspec.structs.replace(found, costs=lines), charts)
         write(page, output)
     except (athena.QueryError, partitions.MissingTableError, partitions.PartitionError, ReportError) as error:
         sys.stderr.write(f"{error}\n")
