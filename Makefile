@@ -3,8 +3,8 @@ SHELL := /bin/bash
 # -p: bash reads no BASH_ENV, SHELLOPTS, CDPATH or function of the environment.
 .SHELLFLAGS := -peuo pipefail -c
 .DEFAULT_GOAL := help
-# An exported -j does not apply here; only the two halves of lint run in parallel, and those of test.
-ifeq ($(filter lint-% test-%-half,$(MAKECMDGOALS)),)
+# An exported -j does not apply here; only the two halves of lint run in parallel.
+ifeq ($(filter lint-%,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # -e gives variables of this file the shell's values, -i goes on after errors, -t only pretends.
@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium
 
-.PHONY: help plan policies up down status query report verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages test-unit-half test-molecule-half lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -129,12 +129,7 @@ replace: venv  ## replaces an instance that is gone by a new one: INSTANCE=kafka
 topics: venv  ## applies the declared topics, and shows each difference
 	$(PLAYBOOK) playbooks/topics.yml
 
-# Each half waits most of its time, for processes, hosts and clocks.
-test: system venv-test venv-clients lint  ## runs lint, then unit tests beside molecule's bad_input and default, as CI does
-	@$(MAKE) --jobs 2 test-unit-half test-molecule-half
-
-test-unit-half: unit
-test-molecule-half: molecule
+test: system venv-test lint unit molecule  ## runs lint, unit tests, molecule bad_input and default, as CI does
 
 lint: venv-test  ## runs ansible-lint, yamllint, ruff, nbstripout, import-linter, mypy
 	@$(MAKE) --jobs 2 --output-sync=target lint-python lint-ansible
