@@ -131,7 +131,7 @@ def test_other_partition_keys_are_refused_with_what_to_do(lake: Lake, run: Run) 
 
 def test_catalog_targets_keep_to_glues_rules(lake: Lake) -> None:
     targets = crawler_settings()["Targets"]
-    with pytest.raises(ClientError, match="delete behavior LOG"):
+    with pytest.raises(ClientError, match="DEPRECATE_IN_DATABASE, which is the default"):
         lake.glue.update_crawler(Name="quotes", Targets=targets)
     both = {**targets, "S3Targets": [{"Path": f"s3://{DATA}/quotes/"}]}
     with pytest.raises(ClientError, match="cannot be combined"):
