@@ -20,7 +20,7 @@ from stock_market_ops.report.document import Report
 
 NODE_MODULES = Path(__file__).parents[1] / ".venv" / "web" / "node_modules"
 _SECONDS = 60
-# Chromium's virtual time: so long may the page's own work take before what it shows is read.
+# Chromium's virtual time in which the page draws itself, before what it shows is read.
 _BUDGET_MILLISECONDS = 20_000
 _AXE_RUN = """
 addEventListener("error", (event) => { document.documentElement.dataset.failed = event.message; });

@@ -15,7 +15,7 @@ from stock_market_ops.report import command
 
 
 def quote(sequence: int, symbol: str, second: int, price: float) -> dict[str, Any]:
-    """A valid quote of 2026-03-02, so many seconds after ten; its close is a quarter above its open."""
+    """A valid quote of 2026-03-02, `second` seconds after 10:00 UTC; its close is 0.25 above its open."""
     prices = dict.fromkeys(("open", "low", "adj_close", "close_usd"), price) | {"high": price + 0.5}
     rest = {"event_time": f"2026-03-02T10:{second // 60:02d}:{second % 60:02d}.000Z", "volume": 10, "producer_id": "p"}
     return {"symbol": symbol, "close": price + 0.25, "sequence": sequence, **prices, **rest}
