@@ -138,6 +138,16 @@ class PartitionWriter:
         return sum(segment.packed_bytes for segment in self._sealed)
 
     @property
+    def held_records(self) -> int:
+        """Records that were read and are not stored yet."""
+        return self._building.records + sum(segment.records for segment in self._sealed)
+
+    @property
+    def held_since(self) -> float:
+        """When the oldest of them was read, by the monotonic clock; infinite where there is none."""
+        return min((held.opened for held in (*self._sealed, self._building) if not held.empty), default=math.inf)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is held and nothing is under way."""
         return self._upload is None and not self._sealed and self._building.empty
@@ -362,12 +372,9 @@ class PartitionWriter:
         if self._repair is not None:
             self._repair = None
         elif info is not None:
-            self._sealed.popleft()
+            self._context.totals.note_stored(self._sealed.popleft(), outcome.moment)
             self._uncertain = False
             self._probe = None
-            self._context.totals.objects += 1
-            self._context.totals.stored += info.records
-            self._context.totals.quarantined += info.quarantined
             _log.info(
                 "object_stored",
                 key=info.key,
