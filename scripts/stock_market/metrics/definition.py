@@ -54,20 +54,20 @@ class Definitions:
         self.metrics.append(metric)
         return metric
 
-    def counter(self, name: str, unit: str, meaning: str, **labels: tuple[str, ...] | str) -> Metric:
+    def counter(self, name: str, unit: str, meaning: str, /, **labels: tuple[str, ...] | str) -> Metric:
         """A number that only grows until the process ends."""
         return self._add(Metric(self._prefix + name, "counter", unit, meaning, labels))
 
-    def gauge(self, name: str, unit: str, meaning: str, **labels: tuple[str, ...] | str) -> Metric:
+    def gauge(self, name: str, unit: str, meaning: str, /, **labels: tuple[str, ...] | str) -> Metric:
         """A number that grows and falls."""
         return self._add(Metric(self._prefix + name, "gauge", unit, meaning, labels))
 
-    def info(self, name: str, meaning: str, **labels: tuple[str, ...] | str) -> Metric:
+    def info(self, name: str, meaning: str, /, **labels: tuple[str, ...] | str) -> Metric:
         """Texts, as labels of the value 1."""
         return self._add(Metric(self._prefix + name, "info", "", meaning, labels))
 
     def histogram(
-        self, name: str, unit: str, meaning: str, bounds: tuple[float, ...], **labels: tuple[str, ...] | str
+        self, name: str, unit: str, meaning: str, bounds: tuple[float, ...], /, **labels: tuple[str, ...] | str
     ) -> Metric:
         """How often a value fell below each of the bounds."""
         return self._add(Metric(self._prefix + name, "histogram", unit, meaning, labels, bounds))

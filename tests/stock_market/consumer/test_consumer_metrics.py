@@ -81,7 +81,7 @@ def test_while_s3_refuses_the_held_records_their_age_and_the_failures_grow(workb
         ),
         "attempts without an answer",
     )
-    assert scrape(port).value("stock_consumer_assigned_partitions") == 1
+    eventually(lambda: scrape(port).value("stock_consumer_assigned_partitions") == 1, "the partition")
     gone.process.kill()
     gone.process.wait()
     nameless = workbench.consumer(

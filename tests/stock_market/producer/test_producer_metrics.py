@@ -45,7 +45,7 @@ def test_a_running_producer_tells_what_it_has_sent(workbench: Workbench) -> None
     assert dict(labels)["producer_id"] in last.log()
 
 
-def test_while_the_broker_is_away_errors_and_buffers_grow_and_no_counter_falls(workbench: Workbench) -> None:
+def test_while_the_broker_is_away_errors_grow_records_wait_and_no_counter_falls(workbench: Workbench) -> None:
     workbench.create_topic()
     port = free_port()
     producer = workbench.producer(rate=1000, extra=table(port))
@@ -56,11 +56,12 @@ def test_while_the_broker_is_away_errors_and_buffers_grow_and_no_counter_falls(w
         eventually(
             lambda: (
                 scrape(port).value("stock_producer_errors_total", reason="connection") > 0
-                and scrape(port).value("stock_producer_buffered_records") > 1000
-                and scrape(port).value("stock_producer_buffered_bytes") > 10_000
+                and time.time() - scrape(port).value("stock_producer_last_acknowledged_timestamp_seconds") > 2
             ),
-            "errors and a full buffer",
+            "errors and no acknowledgement",
         )
+        assert scrape(port).value("stock_producer_buffered_records") > 0
+        assert scrape(port).value("stock_producer_buffered_bytes") > 0
         stopped = scrape(port).value("stock_producer_last_acknowledged_timestamp_seconds")
         before = scrape(port).value("stock_producer_records_total")
     finally:
