@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import promql_parser
 import pytest
@@ -67,6 +69,37 @@ def test_a_wrong_expression_is_noticed() -> None:
         metrics("sum(rate(stock_producer_records_total[1m])")
     with pytest.raises(ValueError, match="without naming a metric"):
         metrics('sum({job="kafka"})')
+
+
+class _Prometheus(BaseHTTPRequestHandler):
+    """Knows some metrics, and answers every query but one."""
+
+    names: ClassVar[set[str]] = set()
+
+    def do_GET(self) -> None:
+        """Answers as Prometheus' API does."""
+        refused = "query?" in self.path and "stock_consumer_held_bytes" in self.path
+        answer = {"status": "error" if refused else "success", "data": sorted(self.names)}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_arguments: object) -> None:
+        """Logs nothing."""
+
+
+def test_a_running_prometheus_tells_which_metrics_it_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    lacking = {"stock_consumer_lag_records", "node_load1"}
+    _Prometheus.names = known() - lacking
+    with HTTPServer(("127.0.0.1", 0), _Prometheus) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert dashboards.main(["--check", f"http://127.0.0.1:{server.server_port}"]) == 1
+        server.shutdown()
+    said = capsys.readouterr().err
+    assert "pipeline: Lag: there is no stock_consumer_lag_records" in said
+    assert "hosts: instance: there is no node_load1" in said
+    assert "pipeline: Held: stock_consumer_held_bytes" in said
+    assert "broker" not in said
 
 
 @pytest.mark.parametrize("name", BOARDS)
