@@ -1,4 +1,4 @@
-"""The alerts: Prometheus takes them, each fires at its fault and clears, and each says what to do and where that is explained."""
+"""The alerts: each fires at its fault and clears, and says what to do and where that is explained."""
 
 from __future__ import annotations
 
