@@ -131,6 +131,7 @@ def test_a_webhook_gets_the_alert_and_its_address_can_be_read_by_alertmanager_al
     host.run_expect([0], "systemd-run --unit webhook-receiver python3 /tmp/receiver.py")
     try:
         play("monitoring.yml", "-e", "monitoring_notify=http://127.0.0.1:8099/secret-path")
+        assert "secret-path" in host.check_output("cat /etc/prometheus/alertmanager.yml")
         modes = host.check_output("stat -c '%a %U %G' /etc/prometheus/alertmanager.yml")
         assert modes == "640 root alertmanager"
         host.run_expect([0], "systemctl stop stock-producer")
