@@ -92,6 +92,15 @@ def test_private_subnets_pay_for_nat_gateways_in_place_of_the_instances_addresse
     assert month("Elastic IPs of the NAT gateways", private) == pytest.approx(3 * 0.005 * 730)
 
 
+def test_instances_in_other_zones_than_the_only_nat_gateway_pay_for_traffic_between_zones() -> None:
+    # Two of the five are in the first zone.
+    assert month("GB between zones to the NAT", costs(instances=CLUSTER, nat_gateways=1)) == pytest.approx(
+        3 * 2 * 0.01 * 2
+    )
+    one_zone = costs(instances=nodes("t3.small", "t3.small"), nat_gateways=1)
+    assert not [item for item in bill.items(one_zone, TABLE) if "to the NAT gateway" in item.name]
+
+
 def test_a_month_above_the_budget_is_one_sentence_with_the_largest_items() -> None:
     whole = bill.total(bill.items(costs(), TABLE))
     assert bill.faults(costs(), whole + 0.01, TABLE) == []

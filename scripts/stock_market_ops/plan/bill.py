@@ -72,6 +72,12 @@ def _nat_gateways(costs: Costs, table: Table, prices: RegionPrices) -> Iterator[
     yield Item("NAT gateways", count, prices.nat_hour * count * usage.HOURS_A_MONTH)
     moved = table.nat_gb_instance_month * len(costs.instances)
     yield Item("GB through the NAT gateways", round(moved), moved * prices.nat_gb)
+    first = min(instance.zone for instance in costs.instances)
+    far = sum(instance.zone != first for instance in costs.instances) if count == 1 else 0
+    if far:
+        moved = table.nat_gb_instance_month * far
+        # Both zones' sides are billed, as between instances.
+        yield Item("GB between zones to the NAT gateway", round(moved), moved * prices.cross_zone_gb * 2)
     yield Item("Elastic IPs of the NAT gateways", count, prices.public_ipv4_hour * count * usage.HOURS_A_MONTH)
 
 
