@@ -17,13 +17,15 @@ _ABOUT = {
     "ZooKeeper": "The JMX exporter of the role zookeeper shows these and no others, from"
     " `roles/zookeeper/files/metrics.yml`.",
     "Java machines": "The exporter's agent adds these, and more of the same kind, for brokers and ZooKeeper.",
-    "Hosts": "Those of Debian's `prometheus-node-exporter` that a dashboard or an alert uses; it has many more.",
+    "Hosts": "Those of Debian's `prometheus-node-exporter` that a dashboard or an alert uses; it has many more. The"
+    " project's own begin with `stock_market_`.",
     "Scrapes": "Prometheus itself adds these for each target.",
 }
 _INTRODUCTION = (
     "What Prometheus reads of a deployment: name, type, unit, labels and meaning of each metric. Every series also has"
-    " the labels `job`, `instance` (the instance's name) and `service`. [dashboards/](dashboards) has dashboards for"
-    " Grafana: import the JSON files, and choose your Prometheus at the top of each."
+    " the labels `job`, `instance` (the instance's name) and `service`; those of several consumers on a host have"
+    " `process`. [dashboards/](dashboards) has dashboards for Grafana: import the files, and choose your Prometheus"
+    " at the top of each."
 )
 _TYPES = (
     "Counters grow until their process ends: use `rate()` or `increase()`. A histogram has the series `_bucket`, `_sum`"

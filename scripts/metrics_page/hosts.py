@@ -34,7 +34,15 @@ _node.gauge(
     type="a unit's type",
 )
 _node.counter("systemd_service_restart_total", "starts", "How often systemd started a service again.", name="a unit")
-HOSTS = tuple(_node.metrics)
+_node.gauge("boot_time_seconds", "seconds since 1970", "When the host started.")
+_written = Definitions("stock_market_")
+_written.gauge(
+    "certificate_expiry_timestamp_seconds",
+    "seconds since 1970",
+    "When a certificate of the host's servers ends.",
+    certificate=("kafka", "zookeeper"),
+)
+HOSTS = (*_node.metrics, *_written.metrics)
 
 _java = Definitions("jvm_")
 _java.gauge("memory_used_bytes", "bytes", "Memory that the Java machine uses.", area=("heap", "nonheap"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 
 from stock_market.kafka.record_block import Integers
@@ -16,20 +14,20 @@ class Ages:
     """The number of a segment's records for each second: an hour's 3600 at most."""
 
     def __init__(self) -> None:
-        self._seconds: Counter[int] = Counter()
+        self._seconds: dict[int, int] = {}
 
     def add(self, timestamps: Integers) -> None:
         """Adds records, at least one, by their timestamps in milliseconds since 1970.
 
         Where the first and the last lie within one second, so do those between: brokers stamp records in their order.
         """
-        first, last = int(timestamps[0]) // _SECOND_MS, int(timestamps[-1]) // _SECOND_MS
-        if first == last:
-            self._seconds[first] += len(timestamps)
+        seconds, first = self._seconds, int(timestamps[0]) // _SECOND_MS
+        if first == int(timestamps[-1]) // _SECOND_MS:
+            seconds[first] = seconds.get(first, 0) + len(timestamps)
             return
         found, counts = np.unique(timestamps // _SECOND_MS, return_counts=True)
         for second, count in zip(found.tolist(), counts.tolist(), strict=True):
-            self._seconds[second] += count
+            seconds[second] = seconds.get(second, 0) + count
 
     def count(self, stored: float, seconds: Histogram) -> None:
         """Counts the records that were stored at this moment, in seconds since 1970."""

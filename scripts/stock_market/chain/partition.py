@@ -138,14 +138,9 @@ class PartitionWriter:
         return sum(segment.packed_bytes for segment in self._sealed)
 
     @property
-    def held_records(self) -> int:
-        """Records that were read and are not stored yet."""
-        return self._building.records + sum(segment.records for segment in self._sealed)
-
-    @property
-    def held_since(self) -> float:
-        """When the oldest of them was read, by the monotonic clock; infinite where there is none."""
-        return min((held.opened for held in (*self._sealed, self._building) if not held.empty), default=math.inf)
+    def held(self) -> list[Segment]:
+        """The segments with records that were read and are not stored yet."""
+        return [segment for segment in (*self._sealed, self._building) if not segment.empty]
 
     @property
     def idle(self) -> bool:

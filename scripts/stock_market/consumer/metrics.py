@@ -35,7 +35,7 @@ _LAG = _defined.gauge(
     partition=f"the {MAX_PARTITIONS} lowest partitions; the sum of all higher ones is under {_OTHERS}",
 )
 _HELD_RECORDS = _defined.gauge("held_records", "records", "Records that were read and are not in S3 yet.")
-_HELD_BYTES = _defined.gauge("held_bytes", "bytes", "Memory that they hold, compressed.")
+_HELD_BYTES = _defined.gauge("held_bytes", "bytes", "Bytes of these records as lines, before compression.")
 _HELD_OLDEST = _defined.gauge(
     "held_oldest_seconds", "seconds", "Time since the oldest of them was read; 0 where there is none."
 )
@@ -119,14 +119,14 @@ class ConsumerReadings:
         """Looks at the partitions when it is time; called often."""
         if self._settings.metrics is None or not self._look.due():
             return
-        holders = [*writers.values(), *leaving]
+        held = [segment for writer in (*writers.values(), *leaving) for segment in writer.held]
         assigned = consumer.assignment()
         self._learn_ends(consumer, bounds, writers.keys() & assigned)
         self._seen = _Seen(
             len(assigned),
-            sum(writer.held_records for writer in holders),
-            sum(writer.growing_bytes + writer.sealed_bytes for writer in holders),
-            min((writer.held_since for writer in holders), default=float("inf")),
+            sum(segment.records for segment in held),
+            sum(segment.plain_bytes for segment in held),
+            min((segment.opened for segment in held), default=float("inf")),
             self._lag(writers),
         )
 

@@ -34,8 +34,12 @@ def test_a_running_consumer_tells_what_it_has_read_and_stored(workbench: Workben
     workbench.send([quote(0, high="much"), (b"HSI", None), (b"HSI", b"{")], partition=1)
     port = free_port()
     began = time.time()
-    consumer = workbench.consumer(seconds=1.0, extra=table(port))
+    consumer = workbench.consumer(seconds=3.0, extra=table(port))
     consumer.logged("metrics_listening")
+    eventually(lambda: scrape(port).value("stock_consumer_held_records") == 403, "403 records held")
+    held = scrape(port)
+    assert held.value("stock_consumer_held_bytes") == held.value("stock_consumer_bytes_total")
+    assert 0 < held.value("stock_consumer_held_oldest_seconds") < 10
     eventually(lambda: scrape(port).value("stock_consumer_record_to_object_seconds_count") == 403, "403 records stored")
     eventually(lambda: scrape(port).value("stock_consumer_held_records") == 0, "nothing held")
     found = scrape(port)
@@ -51,7 +55,7 @@ def test_a_running_consumer_tells_what_it_has_read_and_stored(workbench: Workben
     assert found.value("stock_consumer_objects_total") == len(keys) == 2
     assert 400 < found.value("stock_consumer_object_bytes_total") < found.value("stock_consumer_bytes_total")
     assert began < found.value("stock_consumer_last_object_timestamp_seconds") < time.time()
-    assert found.value("stock_consumer_flush_interval_seconds") == 1.0
+    assert found.value("stock_consumer_flush_interval_seconds") == 3.0
     assert found.value("stock_consumer_assigned_partitions") == 2
     assert found.value("stock_consumer_credential_failures_total") == 0
     quarantined = {reason: found.value("stock_consumer_quarantined_records_total", reason=reason) for reason in REASONS}
@@ -207,9 +211,8 @@ def _readings(monkeypatch: pytest.MonkeyPatch) -> ConsumerReadings:
 
 
 def _writer(position: int) -> Any:
-    return SimpleNamespace(
-        position=position, held_records=2, growing_bytes=10, sealed_bytes=5, held_since=time.monotonic() - 7
-    )
+    held = [SimpleNamespace(records=1, plain_bytes=230, opened=time.monotonic() - age) for age in (7, 2)]
+    return SimpleNamespace(position=position, held=held)
 
 
 def _look(
@@ -232,7 +235,7 @@ def test_the_lag_has_a_bounded_number_of_partitions_and_none_is_lost(monkeypatch
     assert found["assigned_partitions"] == len(places)
     assert found["held_records"] == 2 * (len(places) + 1)
     assert 7 <= found["held_oldest_seconds"] < 9
-    assert math.isfinite(found["held_bytes"])
+    assert found["held_bytes"] == 460 * (len(places) + 1)
 
 
 def test_the_lag_of_a_paused_partition_goes_on_growing(monkeypatch: pytest.MonkeyPatch) -> None:
