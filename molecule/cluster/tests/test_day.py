@@ -18,6 +18,7 @@ from conftest import (
     login,
     members,
     play,
+    prometheus,
     query,
     told,
     well,
@@ -86,6 +87,23 @@ def test_0_each_producer_has_symbols_of_its_own() -> None:
     everything = query("select count(distinct symbol) as symbols, count(distinct producer_id) as producers from quotes")
     assert everything == [{"symbols": 100, "producers": 2}]
     assert [each["mine"] for each in query(sql)] == [50, 50]
+
+
+def test_0_prometheus_reads_every_service_and_no_alert_fires() -> None:
+    def counted(of: str) -> dict[str, int]:
+        return {each["metric"].get("service", ""): int(each["value"][1]) for each in prometheus(of)}
+
+    wanted = {"node": 5, "kafka": 3, "zookeeper": 3, "stock_producer": 2, "stock_consumer": 2}
+    wanted |= {"prometheus": 1, "alertmanager": 1}
+    eventually(lambda: counted("count by (service) (up == 1)") == wanted, 60, "every target up")
+    # A server of an ensemble has other beans than a single one.
+    for metric in (
+        "zookeeper_quorumsize == 3",
+        "zookeeper_outstandingrequests",
+        "zookeeper_inmemorydatatree_nodecount",
+    ):
+        assert counted(f"count({metric})") == {"": 3}, metric
+    eventually(well, 120, "all is well")
 
 
 def test_1_an_upgrade_does_not_pause_the_stream_and_can_be_rolled_back(pauses: Pauses) -> None:
