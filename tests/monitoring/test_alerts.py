@@ -79,7 +79,17 @@ CASES: dict[str, list[dict[str, str]]] = {
     "CertificateExpires": [
         {node("stock_market_certificate_expiry_timestamp_seconds", certificate="kafka"): gauge(90 * DAY, 10 * DAY)}
     ],
-    "ProducerStopped": [{'stock_producer_last_acknowledged_timestamp_seconds{instance="node-1"}': clock()}],
+    "ProducerStopped": [
+        {'stock_producer_last_acknowledged_timestamp_seconds{job="stock_producer"}': clock()},
+        # One that started at the fault, and has never had an acknowledgement.
+        {
+            'process_start_time_seconds{job="stock_producer"}': clock(),
+            'stock_producer_last_acknowledged_timestamp_seconds{job="stock_producer"}': (
+                f"0+{STEP_SECONDS}x{WELL - 1} stale _x{FAULT - 2} "
+                f"{(WELL + FAULT) * STEP_SECONDS}+{STEP_SECONDS}x{WELL_AGAIN - 1}"
+            ),
+        },
+    ],
     "ConsumerLagGrows": [
         {
             'stock_producer_records_total{instance="node-1"}': f"0+1500x{WELL + FAULT + WELL_AGAIN}",
@@ -90,12 +100,9 @@ CASES: dict[str, list[dict[str, str]]] = {
     ],
     "NothingStored": [
         {
-            'stock_consumer_last_object_timestamp_seconds{instance="node-1"}': clock(),
+            'stock_consumer_held_oldest_seconds{instance="node-1"}': gauge(30, 95),
             'stock_consumer_flush_interval_seconds{instance="node-1"}': gauge(30, 30),
-            'stock_consumer_held_records{instance="node-1"}': gauge(5, held),
-            'stock_consumer_lag_records{instance="node-1",topic="t",partition="0"}': gauge(0, lag),
         }
-        for held, lag in ((5, 0), (0, 7))
     ],
     "CredentialsFail": [{'stock_consumer_credential_failures_total{instance="node-1"}': counter()}],
     "QuarantineRises": [{'stock_consumer_quarantined_records_total{instance="node-1",reason="json"}': counter()}],
