@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 from tests.support.stock_market.scraping import free_port, scrape, undefined
-from tests.support.stock_market.services import eventually
+from tests.support.stock_market.services import SCRIPTS, eventually
 
 from stock_market.errors import SettingsError
 from stock_market.metrics import listener, process
 from stock_market.metrics.definition import Definitions
 from stock_market.metrics.histogram import Histogram
+from stock_market.metrics.start import listen as start_listener
 from stock_market.service import Stop
 from stock_market.settings import MetricsListener, ProducerSettings, decode
 
@@ -150,5 +154,13 @@ def test_a_wrong_listener_is_refused_in_one_sentence(lines: str, sentence: str) 
 
 def test_without_the_table_nobody_listens(stop: Stop) -> None:
     before = threading.active_count()
-    listener.listen(None, dict, stop)
+    start_listener(None, dict, stop)
     assert threading.active_count() == before
+
+
+def test_without_a_port_a_service_loads_nothing_of_it() -> None:
+    services = "stock_market.producer.service, stock_market.consumer.service"
+    code = f"import sys, {services}; print('prometheus_client' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
