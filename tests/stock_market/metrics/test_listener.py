@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from tests.support.stock_market.scraping import free_port, scrape, undefined
+from tests.support.stock_market.scraping import free_port, scrape, table, undefined
 from tests.support.stock_market.services import SCRIPTS, eventually
 
 from stock_market.errors import SettingsError
@@ -164,3 +165,20 @@ def test_without_a_port_a_service_loads_nothing_of_it() -> None:
     environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("program", ["producer", "consumer"])
+def test_a_service_that_waits_for_its_broker_is_read_already(program: str, tmp_path: Path) -> None:
+    port, nobody = free_port(), free_port()
+    settings = tmp_path / "settings.toml"
+    storage = '[s3]\nbucket = "bucket"\n' if program == "consumer" else ""
+    settings.write_text(f'[kafka]\nbootstrap_servers = ["127.0.0.1:{nobody}"]\n{storage}{table(port)}')
+    command = [sys.executable, "-m", f"stock_market.{program}", "--config", str(settings)]
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_for(port)
+            found = scrape(port)
+        finally:
+            process.kill()
+    assert found.value(f"stock_{program}_records_total") == 0
+    assert found.value("process_cpu_seconds_total") > 0
