@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium
 
-.PHONY: help plan policies up down status query report verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -214,6 +214,12 @@ ipynb: venv-test  ## writes notebooks/*.ipynb from notebooks/*.py, without outpu
 
 readmes: venv-test  ## writes each role's README.md from its options
 	$(BIN)/python -m role_readmes
+
+metrics-doc: venv-test  ## writes docs/metrics.md from where the metrics are defined
+	$(BIN)/python -m metrics_page
+
+dashboards: venv-test  ## writes Grafana's dashboards, docs/dashboards/*.json; ARGS='--check http://127.0.0.1:9090' checks them with a running Prometheus
+	$(WITH_ARGS) $(BIN)/python -m dashboards
 
 system: words check-env
 	@if [ "$$ENV" != local ]; then \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -22,6 +23,19 @@ _MEBIBYTE = 1 << 20
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every table of a settings file: unknown keys are refused."""
+
+
+class MetricsListener(Settings, frozen=True):
+    """Where Prometheus reads the service's metrics; without this table the service listens nowhere."""
+
+    address: str
+    port: Annotated[int, Meta(ge=1, le=65_535)]
+
+    def __post_init__(self) -> None:
+        try:
+            ipaddress.ip_address(self.address)
+        except ValueError as error:
+            raise ValueError(f"the address {self.address!r} is not an IP address of this host") from error
 
 
 class KafkaSecurity(Settings, frozen=True):
@@ -80,6 +94,7 @@ class ProducerSettings(Settings, frozen=True):
     mode: Literal["simulate", "replay"] = "simulate"
     simulate: Simulation = Simulation()
     replay: Replay | None = None
+    metrics: MetricsListener | None = None
 
     def __post_init__(self) -> None:
         if self.mode == "replay" and self.replay is None:
@@ -137,6 +152,7 @@ class ConsumerSettings(Settings, frozen=True):
     s3: Storage
     cut: Cut = Cut()
     limits: Limits = Limits()
+    metrics: MetricsListener | None = None
 
 
 _AnySettings = TypeVar("_AnySettings", bound=Settings)

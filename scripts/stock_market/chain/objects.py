@@ -34,11 +34,13 @@ class Outcome:
         stored: whether it holds exactly the segment that was to be written.
         lacks_quarantine: the object names quarantined records, but their object is missing and must be made
             from the same range before anybody goes on after it.
+        moment: when it was stored, in seconds since 1970; 0 where it was not.
     """
 
     info: ObjectInfo | None
     stored: bool = False
     lacks_quarantine: bool = False
+    moment: float = 0.0
 
 
 class Objects:
@@ -102,7 +104,7 @@ class Objects:
             if info is not None:
                 return self._found(info)
         self.quarantine(segment, mine)
-        return Outcome(mine, stored=True)
+        return Outcome(mine, stored=True, moment=time.time())
 
     def quarantine(self, segment: Segment, info: ObjectInfo) -> None:
         """Writes the quarantine object that belongs to a main object, from a segment of exactly its range."""

@@ -138,6 +138,11 @@ class PartitionWriter:
         return sum(segment.packed_bytes for segment in self._sealed)
 
     @property
+    def held(self) -> list[Segment]:
+        """The segments with records that were read and are not stored yet."""
+        return [segment for segment in (*self._sealed, self._building) if not segment.empty]
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is held and nothing is under way."""
         return self._upload is None and not self._sealed and self._building.empty
@@ -362,12 +367,9 @@ class PartitionWriter:
         if self._repair is not None:
             self._repair = None
         elif info is not None:
-            self._sealed.popleft()
+            self._context.totals.note_stored(self._sealed.popleft(), outcome.moment)
             self._uncertain = False
             self._probe = None
-            self._context.totals.objects += 1
-            self._context.totals.stored += info.records
-            self._context.totals.quarantined += info.quarantined
             _log.info(
                 "object_stored",
                 key=info.key,

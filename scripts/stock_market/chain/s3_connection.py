@@ -154,6 +154,11 @@ def _code(error: exceptions.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def is_credentials_trouble(error: Exception) -> bool:
+    """Whether credentials, or the clock by which they are judged, are the reason for which a call failed."""
+    return lacks_credentials(error) or explain(error) != str(error)
+
+
 def explain(error: Exception) -> str:
     """What is wrong, in one sentence for a person."""
     if isinstance(error, exceptions.ClientError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+from collections import Counter
 
 import msgspec
 import numpy as np
 from isal import isal_zlib
 
+from stock_market.chain.ages import Ages
 from stock_market.chain.naming import ObjectInfo
 from stock_market.hours import NO_HOUR, hour_of
 from stock_market.kafka.identity import Identity
@@ -109,6 +111,10 @@ class Segment:
         partition: the partition.
         start: the offset at which the object before this one ends.
         gap_end: end of a range that begins at `start` and that Kafka no longer has, if there is one.
+
+    Attributes:
+        ages: how old its records are.
+        reasons: why records were quarantined, each with their number.
     """
 
     def __init__(self, topic: str, partition: int, start: int, gap_end: int | None = None) -> None:
@@ -125,6 +131,8 @@ class Segment:
         self.opened = time.monotonic()
         self.good = Lines()
         self.bad = Lines()
+        self.ages = Ages()
+        self.reasons: Counter[str] = Counter()
 
     @property
     def records(self) -> int:
@@ -150,9 +158,14 @@ class Segment:
         self.last_timestamp = int(block.timestamps[-1])
         self.end = int(block.offsets[-1]) + 1
         self.leader_epoch = block.leader_epoch
+        timed = hour_of(self.first_timestamp) != NO_HOUR
+        if timed:
+            self.ages.add(block.timestamps)
         if block.flaw:
+            self.reasons[quotes.UNREADABLE] += len(block)
             self._refuse(block)
-        elif hour_of(self.first_timestamp) == NO_HOUR:
+        elif not timed:
+            self.reasons[quotes.TIMESTAMP] += len(block)
             self._refuse_times(block)
         else:
             self._sort(block)
@@ -209,6 +222,7 @@ class Segment:
         if reason is None and record.value is not None:
             self.good.add(record.value + b"\n", 1)
         else:
+            self.reasons[quotes.kind_of(reason or "")] += 1
             self.bad.add(poison_line(self.topic, self.partition, record, reason or ""), 1)
 
     def close(self) -> None:

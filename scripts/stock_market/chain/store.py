@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from stock_market.chain import s3_connection
+from stock_market.chain.request_times import RequestTimes
 from stock_market.chain.s3_connection import S3Connection
 from stock_market.logs import Log
 from stock_market.service import Backoff, Stop
@@ -92,6 +93,7 @@ class Store:
 
     Attributes:
         trouble: why S3 cannot be used for now, where credentials or the clock are the reason.
+        requests: how long each attempt of a call took.
     """
 
     def __init__(
@@ -102,17 +104,20 @@ class Store:
         self._stop = stop
         self._pauses = pauses or (lambda: Backoff(first=0.2))
         self.trouble = Trouble()
+        self.requests = RequestTimes()
 
     def _patiently(self, action: str, key: str, call: Callable[[S3Client], _T]) -> _T:
         pauses = self._pauses()
         while True:
-            client = None
+            client, began = None, time.monotonic()
             try:
                 client = self._connection.client()
                 answer = call(client)
             except (BotoCoreError, HTTPClientError, ClientError, RuntimeError) as error:
+                self.requests.note(action, time.monotonic() - began, error)
                 seconds = self._failed(action, key, error, client, pauses)
             else:
+                self.requests.note(action, time.monotonic() - began, None)
                 self.trouble.is_over()
                 return answer
             self._stop.pause(seconds)
@@ -129,7 +134,7 @@ class Store:
             self._connection.give_up(client)
             # Whoever gives credentials is near, and asking it again costs little.
             seconds = min(seconds, _CREDENTIALS_PAUSE)
-        if s3_connection.lacks_credentials(error) or s3_connection.explain(error) != str(error):
+        if s3_connection.is_credentials_trouble(error):
             self.trouble.is_there(error)
         _log.warning(
             "s3_retry",

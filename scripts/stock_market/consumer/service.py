@@ -27,6 +27,7 @@ from stock_market.consumer.log_bounds import LogBounds
 from stock_market.consumer.log_identity import IdentityCheck, RecreatedError
 from stock_market.consumer.log_watch import LogWatch
 from stock_market.consumer.memory_bound import MemoryBound
+from stock_market.consumer.metrics import ConsumerReadings
 from stock_market.consumer.rates import Rates
 from stock_market.consumer.startup import Beginnings
 from stock_market.errors import EXIT_FAILED, EXIT_OK, ConflictError, ServiceError
@@ -38,6 +39,7 @@ from stock_market.kafka.raw_fetches import use_batches
 from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.topic_settings import tell_timestamps
 from stock_market.logs import Log
+from stock_market.metrics.start import listen
 from stock_market.service import Backoff, Every, Stop, Systemd
 from stock_market.settings import ConsumerSettings
 
@@ -71,6 +73,7 @@ class ConsumerService:
         self._poll_ms = _POLL_MS
         self._executor = ThreadPoolExecutor(settings.limits.uploads, thread_name_prefix="s3")
         self._store = Store(S3Connection(settings.s3.region, settings.limits.uploads), settings.s3.bucket, stop)
+        self._readings = ConsumerReadings(settings, self._totals, self._store.requests)
         self._whole_batches = False
         self._writers: dict[TopicPartition, PartitionWriter] = {}
         self._leaving: list[PartitionWriter] = []
@@ -80,6 +83,7 @@ class ConsumerService:
 
     def run(self) -> int:
         """Serves until the end is asked for; returns the exit code."""
+        listen(self._settings.metrics, self._readings.read, self._stop)
         try:
             code = None
             while code is None:
@@ -250,6 +254,7 @@ class ConsumerService:
         if not self._new and self._membership.stable:
             self._systemd.ready()
         self._rates.report(self._writers, self._lag)
+        self._readings.look(self._consumer, self._bounds, self._writers, self._leaving)
         self._tell_trouble()
 
     def _tell_trouble(self) -> None:

@@ -34,7 +34,7 @@ from functools import cache, wraps
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from kafka.errors import KafkaConnectionError
+from kafka.errors import KafkaConnectionError, SaslAuthenticationFailedError
 
 from stock_market.logs import Log
 
@@ -62,6 +62,7 @@ class Failure(NamedTuple):
 
 
 _failures: list[Failure] = []
+_failed = [0, 0]
 _made: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 _unfit: list[str] = []
 
@@ -69,6 +70,11 @@ _unfit: list[str] = []
 def newest_failure(since: float) -> Failure | None:
     """The newest failed attempt of any client of this process, if it is not older than `since`."""
     return _failures[-1] if _failures and _failures[-1].moment >= since else None
+
+
+def failed_attempts() -> tuple[int, int]:
+    """How many attempts of all clients of this process to connect have failed: without a login, and at the login."""
+    return _failed[0], _failed[1]
 
 
 def newest_connection(manager: Any) -> float:
@@ -93,6 +99,7 @@ def _connect(plain: Any) -> Any:
             _made[manager] = time.monotonic()
             return
         _failures[:] = [Failure(f"{node.host}:{node.port}", conn.init_future.exception, time.monotonic())]
+        _failed[isinstance(conn.init_future.exception, SaslAuthenticationFailedError)] += 1
         if reset_backoff_on_connect and node.node_id not in manager._backoff:
             if before is not None:
                 manager._backoff[node.node_id] = before

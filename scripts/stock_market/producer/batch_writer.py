@@ -68,7 +68,7 @@ class BatchFlight(Flight):
 
     def __init__(self, records: Records, failed: Callable[[Exception], None]) -> None:
         self._payload = Payload.of(records)
-        super().__init__(records.partition, records.count, len(self._payload.data) + _BATCH_BYTES)
+        super().__init__(records.partition, records.count, len(self._payload.data) + _BATCH_BYTES, len(records.body))
         self._failed = failed
         self._done = False
         self._open: dict[Any, int] = {}

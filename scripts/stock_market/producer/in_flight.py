@@ -15,6 +15,7 @@ class Flight(ABC):
         partition: where they go.
         count: how many they are.
         size: what they hold in memory until they are acknowledged, in bytes, about.
+        plain_bytes: the length of the batch's records before compression.
 
     Attributes:
         error: why they were given up; None as long as they were not.
@@ -22,10 +23,11 @@ class Flight(ABC):
         acknowledged: when the broker had them all, as time.monotonic() tells; 0 before.
     """
 
-    def __init__(self, partition: int, count: int, size: int) -> None:
+    def __init__(self, partition: int, count: int, size: int, plain_bytes: int) -> None:
         self.partition = partition
         self.count = count
         self.size = size
+        self.plain_bytes = plain_bytes
         self.handed_over = time.monotonic()
         self.acknowledged = 0.0
         self.error: Exception | None = None

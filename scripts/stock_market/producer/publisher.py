@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import (
@@ -19,7 +20,9 @@ from stock_market.kafka import compared, security
 from stock_market.kafka.batch_builder import Records
 from stock_market.kafka.client import PATIENCE, connect, partitions
 from stock_market.kafka.connection_errors import Outages
+from stock_market.kafka.error_counts import ErrorCounts
 from stock_market.logs import Log
+from stock_market.metrics.histogram import Histogram
 from stock_market.producer import batch_writer
 from stock_market.producer.batch_writer import BatchWriter
 from stock_market.producer.in_flight import Flight
@@ -36,6 +39,8 @@ _GRACE_SECONDS = 2.0
 _QUIET_SECONDS = 5.0
 """How long the answers to requests on their way are waited for, once a batch has been given up."""
 _LATENCIES = 20_000
+ACKNOWLEDGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_T = TypeVar("_T")
 
 
 class Writer(Protocol):
@@ -58,7 +63,11 @@ class Publisher:
         systemd: hears how it goes.
 
     Attributes:
-        acknowledged: how many records the broker has acknowledged.
+        acknowledged: how many records the broker has acknowledged; this and the following numbers never fall.
+        acknowledged_bytes: of these, before compression.
+        last_acknowledged: when that last happened, in seconds since 1970; 0 before.
+        acknowledge_seconds: from the hand-over of each batch to its acknowledgement.
+        errors: what has gone wrong.
         recoveries: how many fatal errors have been got over.
         latencies: seconds from the hand-over of a batch to its acknowledgement, of the newest batches.
     """
@@ -78,7 +87,10 @@ class Publisher:
         self._bytes = 0
         self._floor: dict[int, int] = {}
         self._pauses = Backoff(first=_GRACE_SECONDS, limit=30.0)
-        self.acknowledged = 0
+        self.acknowledged = self.acknowledged_bytes = 0
+        self.last_acknowledged = 0.0
+        self.acknowledge_seconds = Histogram(ACKNOWLEDGE_BOUNDS)
+        self.errors = ErrorCounts()
         self.recoveries = 0
         self.latencies: deque[float] = deque(maxlen=_LATENCIES)
 
@@ -104,12 +116,25 @@ class Publisher:
 
     def open(self) -> bool:
         """Connects and waits for the topic; False when the service was asked to end before."""
-        ends = connect("topic", self._ends, self._settings, self._stop, self._systemd)
+        ends = connect("topic", self._counted(self._ends), self._settings, self._stop, self._systemd)
         if ends is None:
             return False
         self._floor = ends
-        self._producer = connect("producer", self._make_producer, self._settings, self._stop, self._systemd)
+        make = self._counted(self._make_producer)
+        self._producer = connect("producer", make, self._settings, self._stop, self._systemd)
         return self._producer is not None
+
+    def _counted(self, call: Callable[[], _T]) -> Callable[[], _T]:
+        """The same call, whose errors are counted."""
+
+        def counted() -> _T:
+            try:
+                return call()
+            except KafkaError as error:
+                self.errors.note(error)
+                raise
+
+        return counted
 
     @property
     def partitions(self) -> int:
@@ -118,6 +143,7 @@ class Publisher:
             try:
                 self._partitions = len(self._producer.partitions_for(self._settings.topic))
             except KafkaError as error:
+                self.errors.note(error)
                 _log.warning("partitions_unknown", topic=self._settings.topic, error=self._explain(error))
         return self._partitions
 
@@ -193,6 +219,8 @@ class Publisher:
                 return
             flights.popleft()
             self._let_go(flight)
+            self._note_acknowledged(flight.count, flight.plain_bytes)
+            self.acknowledge_seconds.add(flight.seconds)
             self._floor[flight.partition] = flight.next_offset
             self.latencies.append(flight.seconds)
             self._pauses.reset()
@@ -201,11 +229,17 @@ class Publisher:
     def _let_go(self, flight: Flight) -> None:
         self._records -= flight.count
         self._bytes -= flight.size
-        self.acknowledged += flight.count
+
+    def _note_acknowledged(self, records: int, plain_bytes: int) -> None:
+        if records:
+            self.acknowledged += records
+            self.acknowledged_bytes += plain_bytes
+            self.last_acknowledged = time.time()
 
     def _recover(self, error: Exception) -> None:
         """Goes on with a new producer; each record in flight is sent again only if the topic does not have it."""
         self.recoveries += 1
+        self.errors.note(error)
         reason = self._explain(error)
         _log.error("producer_failed", error=reason, in_flight=self._records, recoveries=self.recoveries)
         self._systemd.status(f"getting over an error: {reason}")
@@ -218,6 +252,7 @@ class Publisher:
             try:
                 self._resume()
             except KafkaError as problem:
+                self.errors.note(problem)
                 _log.warning("recovery_retry", attempt=self._pauses.attempts, error=self._explain(problem, began))
                 self._abort()
             else:
@@ -251,13 +286,15 @@ class Publisher:
             except TopicAuthorizationFailedError as error:
                 raise security.UnreadableError(self._settings) from error
         self._producer = self._make_producer()
+        records_before = self._records
+        bytes_before = sum(flight.plain_bytes for flight in self._in_flight)
         for flight in self._in_flight:
             self._let_go(flight)
         self._in_flight.clear()
-        before = self._records
         for records in lacking(unknown, found):
             self.send([records])
-        self.acknowledged -= self._records - before
+        bytes_now = sum(flight.plain_bytes for flight in self._in_flight)
+        self._note_acknowledged(records_before - self._records, bytes_before - bytes_now)
         _log.info("producer_recovered", found_in_topic=len(found), sent_again=self._records)
 
     def _tick(self) -> None:

@@ -20,7 +20,8 @@ class RecordFlight(Flight):
     """Records on their way, each with a future of its own."""
 
     def __init__(self, records: Records) -> None:
-        super().__init__(records.partition, records.count, 2 * len(records.body) + _RECORD_BYTES * records.count)
+        size = 2 * len(records.body) + _RECORD_BYTES * records.count
+        super().__init__(records.partition, records.count, size, len(records.body))
         self._records = Records(records.partition, records.count, bytes(records.body))
         self.futures: deque[Any] = deque()
 

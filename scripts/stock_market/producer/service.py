@@ -12,6 +12,8 @@ from stock_market.errors import EXIT_FAILED, EXIT_OK
 from stock_market.kafka import connections, security
 from stock_market.kafka.client import require_accelerators
 from stock_market.logs import Log
+from stock_market.metrics.start import listen
+from stock_market.producer.metrics import readings
 from stock_market.producer.publisher import Publisher
 from stock_market.producer.replay_file import ReplayFile
 from stock_market.producer.source import ReplayedSource, Source, make_source
@@ -130,6 +132,8 @@ class ProducerService:
 
     def run(self) -> int:
         """Serves until the end is asked for or the source is dry; returns the exit code."""
+        values = readings(self._publisher, self._settings, self._producer_id, paced=self._clock_source() is None)
+        listen(self._settings.metrics, values, self._stop)
         if not self._publisher.open():
             return EXIT_OK
         _log.info(
@@ -156,9 +160,13 @@ class ProducerService:
         _log.info("stopped", **fields)
         return EXIT_OK
 
+    def _clock_source(self) -> ReplayedSource | None:
+        """The source, if its rows go by their own clock."""
+        return self._source if isinstance(self._source, ReplayedSource) and self._source.by_time else None
+
     def _make_pace(self, now: float) -> Pace | RowClock:
-        replay, source = self._settings.replay, self._source
-        if replay is not None and isinstance(source, ReplayedSource) and source.by_time:
+        replay, source = self._settings.replay, self._clock_source()
+        if replay is not None and source is not None:
             return RowClock(source, replay.speed, now)
         return Pace(self._settings.rate, now)
 

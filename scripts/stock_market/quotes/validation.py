@@ -62,6 +62,26 @@ _PROBLEMS = (
 _PATTERNS = [(re.compile(pattern), sentence) for pattern, sentence in _PROBLEMS]
 
 
+REASONS = ("empty", "too_long", "not_text", "not_json", "field", "key", "timestamp", "unreadable")
+"""The kinds of reasons for the quarantine; there are no others, whatever records hold."""
+TIMESTAMP, UNREADABLE = REASONS[-2:]
+_KINDS = {
+    "the value is null": "empty",
+    "the value is empty": "empty",
+    "the value is longer": "too_long",
+    "the value is not UTF-8": "not_text",
+    "the value is not on one line": "not_text",
+    "the value is not JSON": "not_json",
+    "the value is JSON, but": "not_json",
+    "the key": "key",
+}
+
+
+def kind_of(flaw: str) -> str:
+    """The kind of what `flaw` has said; most is about a field."""
+    return next((kind for beginning, kind in _KINDS.items() if flaw.startswith(beginning)), "field")
+
+
 @lru_cache(maxsize=8192)
 def is_time(text: str) -> bool:
     """Whether it is a moment of the calendar, in the one form that the table's readers rely on."""

@@ -1,0 +1,1 @@
+"""Grafana's dashboards of a deployment, as code."""
