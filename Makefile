@@ -13,7 +13,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Words are choices; texts are passed on unchanged. Except for ENV, all are read only from the command line: a shell's variables
 # of these names (HOST, USER, FORMAT) are meant for other programs.
-WORDS := ANALYSIS BACKUP CONFIRM DAYS FAULTS FORMAT HOST INSTANCE MAY MINUTES PART PURGE REMOVE ROUND SEED STEP USER WHAT
+WORDS := ANALYSIS BACKUP CONFIRM DAYS FAULTS FORMAT HOST INSTANCE MAY MINUTES PART PORT PURGE REMOVE ROUND SEED STEP USER WHAT
 TEXTS := ARGS COMMAND SQL
 # make expands its command line, and again for the environment of each recipe: a `$(shell ...)` in SQL would run.
 $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium
 
-.PHONY: help plan policies up down status query report verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,10 @@ query: venv  ## runs SQL='select ...' in Athena, FORMAT=table|json|csv; without 
 
 report: venv .venv/web/locked  ## writes the named analyses, or the answer to SQL='...', as one HTML file with plots (DAYS=7|all); prints its path
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.report --inventory "$$ENV" $${DAYS:+"--days=$$DAYS"} $${SQL:+"--sql=$$SQL"}
+
+live: venv .venv/web/locked  ## shows market and pipeline as they move, on a page on loopback; prints its address (PORT=8123)
+	$(PLAYBOOK) playbooks/live.yml
+	@$(BIN)/python -m stock_market_ops.live $${PORT:+"--port=$$PORT"}
 
 verify: venv  ## proves from S3 alone that every record is there exactly once: FORMAT=table|json; ARGS='--at-rest' when nothing is written
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.verify --format "$${FORMAT:-table}"
