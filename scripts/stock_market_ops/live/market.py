@@ -66,6 +66,11 @@ def _second(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
+def milliseconds(event_time: str) -> int:
+    """Return the milliseconds since 1970 of a valid quote's event time."""
+    return _second(event_time[:19]) * 1000 + int(event_time[20:23])
+
+
 def quotes(block: RecordBlock) -> tuple[list[Tick], int]:
     """Return a block's valid quotes, by the consumer's own rule, and how many records are none."""
     if block.flaw:
@@ -108,9 +113,8 @@ class _Sum:
         self.volume += tick.volume
 
     def piece(self, second: str) -> Piece:
-        time = _second(second)
-        first, last = (time * 1000 + int(moment[20:23]) for moment in (self.first, self.last))
-        return Piece(time, self.open, self.high, self.low, self.close, self.volume, first, last)
+        numbers = (self.open, self.high, self.low, self.close, self.volume)
+        return Piece(_second(second), *numbers, milliseconds(self.first), milliseconds(self.last))
 
 
 def pieces(ticks: Sequence[Tick]) -> dict[str, list[Piece]]:

@@ -24,16 +24,18 @@ _GAUGES: Final = (
 )
 _TO_OBJECT: Final = "sum by (le) (rate(stock_consumer_record_to_object_seconds_bucket[5m]))"
 _WORKED_OUT: Final = {
-    "produced": "sum by (instance, job) (rate(stock_producer_records_total[15s]))",
-    "refused": "sum by (instance, job) (increase(stock_producer_errors_total[5m]))",
-    "consumed": "sum by (instance, job) (rate(stock_consumer_records_total[15s]))",
-    "objects": "sum by (instance, job) (stock_consumer_objects_total)",
-    "quarantined": "sum by (instance, job) (increase(stock_consumer_quarantined_records_total[5m]))",
+    "produced": "sum by (instance, job, process) (rate(stock_producer_records_total[15s]))",
+    "refused": "sum by (instance, job, process) (increase(stock_producer_errors_total[5m]))",
+    "consumed": "sum by (instance, job, process) (rate(stock_consumer_records_total[15s]))",
+    "objects": "sum by (instance, job, process) (stock_consumer_objects_total)",
+    "quarantined": "sum by (instance, job, process) (increase(stock_consumer_quarantined_records_total[5m]))",
     "to_object_median": f"histogram_quantile(0.5, {_TO_OBJECT})",
     "to_object_99": f"histogram_quantile(0.99, {_TO_OBJECT})",
 }
 _NAMES: Final = "|".join(("up", *_GAUGES))
-_RAW: Final = f'sum by (__name__, instance, job) ({{__name__=~"{_NAMES}", job=~"stock_producer|stock_consumer"}})'
+_RAW: Final = (
+    f'sum by (__name__, instance, job, process) ({{__name__=~"{_NAMES}", job=~"stock_producer|stock_consumer"}})'
+)
 # `or` keeps of samples that differ in nothing but their names only the first, hence a label that tells them apart.
 _ASKED: Final = " or ".join(
     [f'label_replace({_RAW}, "what", "$1", "__name__", "(.+)")']
@@ -124,7 +126,9 @@ def read(samples: list[Any], alerts: list[Any]) -> PrometheusView:
         if not math.isfinite(value):
             continue
         if "instance" in labels:
-            services.setdefault((labels.get("job", ""), labels["instance"]), {})[labels["what"]] = value
+            # Several consumers of an instance are told apart by their number.
+            name = " ".join(filter(None, (labels["instance"], labels.get("process", ""))))
+            services.setdefault((labels.get("job", ""), name), {})[labels["what"]] = value
         else:
             numbers[labels["what"]] = value
     return PrometheusView(

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
@@ -47,6 +47,8 @@ class StreamView(msgspec.Struct, frozen=True):
         invalid: records that are no quotes.
         beyond: quotes of symbols beyond the most that the page keeps.
         newest: Kafka's timestamp of the newest record read, in milliseconds since 1970; -1 where there is none.
+        end: the sum of the partitions' end offsets, as the brokers told last.
+        delay: milliseconds from the newest quote's event time to Kafka's timestamp of its record.
         problem: why nothing can be read, one sentence; empty where it can.
     """
 
@@ -57,6 +59,8 @@ class StreamView(msgspec.Struct, frozen=True):
     invalid: int
     beyond: int
     newest: int
+    end: int
+    delay: int
     problem: str
 
 
@@ -78,6 +82,7 @@ class Reader(threading.Thread):
         self._problem = "Connecting to the brokers."
         self._read = self._skipped = 0
         self._newest = -1
+        self._end = self._delay = 0
         self._caught_up = False
         self._samples: deque[tuple[float, int, int]] = deque([(time.monotonic(), 0, 0)], _RATE_SAMPLES)
         self._sample_due = Every(_LOOK_SECONDS)
@@ -88,7 +93,9 @@ class Reader(threading.Thread):
 
     def view(self) -> StreamView:
         """Return how the reading goes."""
-        samples = list(self._samples)
+        samples = list(self._samples) if self._caught_up else []
+        if not samples:
+            samples = [(0.0, 0, 0)]
         (then, read_before, skipped_before), (now, read, skipped) = samples[0], samples[-1]
         took, left = read - read_before, skipped - skipped_before
         seconds = now - then
@@ -100,6 +107,8 @@ class Reader(threading.Thread):
             invalid=self._market.invalid,
             beyond=self._market.beyond,
             newest=self._newest,
+            end=self._end,
+            delay=self._delay,
             problem=self._problem,
         )
 
@@ -186,6 +195,8 @@ class Reader(threading.Thread):
             self._read += len(block)
             if len(block):
                 self._newest = max(self._newest, int(block.timestamps[-1]))
+            if ticks:
+                self._delay = int(block.timestamps[-1]) - market.milliseconds(ticks[-1].event_time)
 
     def _keep_up(self, consumer: KafkaConsumer, assigned: set[TopicPartition]) -> None:
         """Note the rate, and leave out what is too much to be read in time."""
@@ -195,6 +206,9 @@ class Reader(threading.Thread):
         total = sum(behind.values())
         rate = self.view().rate
         if total <= _FEW or total <= rate * BEHIND_SECONDS / 2:
+            if not self._caught_up:
+                # How fast the past was read says nothing of the topic's rate.
+                self._samples.clear()
             self._caught_up = True
         elif self._caught_up and total > rate * BEHIND_SECONDS:
             for where, count in behind.items():
@@ -205,8 +219,11 @@ class Reader(threading.Thread):
     def _behind(self, consumer: KafkaConsumer, assigned: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Return how many records lie between each partition's position and its end, as the last fetch told."""
         found = {}
+        total = 0
         for where in assigned:
-            end: Any = consumer.highwater(where)
-            if end is not None and (count := end - consumer.position(where)) > 0:
-                found[where] = count
+            position, end = consumer.position(where), consumer.highwater(where)
+            total += position if end is None else end
+            if end is not None and end > position:
+                found[where] = end - position
+        self._end = total
         return found

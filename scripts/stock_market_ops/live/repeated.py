@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+_LONGEST_LOOK_SECONDS = 20.0
+_IDLE_SECONDS = 0.2
 
 
 class Repeated(threading.Thread, Generic[T]):
@@ -21,8 +23,7 @@ class Repeated(threading.Thread, Generic[T]):
         wanted: whether anybody wants to know now; while nobody does, no look is taken.
 
     Attributes:
-        value: the newest value; None before there is one.
-        failure: why the newest look gave none; empty where it did.
+        failure: why the newest look gave no value; empty where it did.
     """
 
     def __init__(
@@ -39,8 +40,14 @@ class Repeated(threading.Thread, Generic[T]):
         self._seconds = seconds
         self._wanted = wanted
         self._stop_requested = threading.Event()
-        self.value: T | None = None
+        self._found: tuple[float, T] | None = None
         self.failure = ""
+
+    @property
+    def value(self) -> T | None:
+        """The newest value; None before there is one, and where it is from before a pause in which nobody asked."""
+        found = self._found
+        return found[1] if found and time.monotonic() - found[0] < 2 * self._seconds + _LONGEST_LOOK_SECONDS else None
 
     def stop(self) -> None:
         """Ask the thread to end."""
@@ -52,8 +59,10 @@ class Repeated(threading.Thread, Generic[T]):
             began = time.monotonic()
             if self._wanted():
                 try:
-                    self.value = self._look()
+                    self._found = began, self._look()
                     self.failure = ""
                 except Exception as error:  # the page says of every part what became of it
                     self.failure = self._explain(error)
-            self._stop_requested.wait(max(0.05, self._seconds - (time.monotonic() - began)))
+                self._stop_requested.wait(max(0.05, self._seconds - (time.monotonic() - began)))
+            else:
+                self._stop_requested.wait(_IDLE_SECONDS)

@@ -1,8 +1,10 @@
 // The candles of one symbol with their volume, forming live. At most MOST candles are kept, however long the page is open.
-import { byId, colour, dark, decimals, percent, direction, price, text } from "./dom.js";
+import { byId, colour, dark, decimals, percent, price, text } from "./dom.js";
 
 const MOST = 2000;
 const SLACK = 200;
+const SHOWN = 140;
+const LEAST = 30;
 
 export class Chart {
   constructor(host) {
@@ -50,9 +52,15 @@ export class Chart {
     this.chart.timeScale().applyOptions({ timeVisible: width < 86400, secondsVisible: width < 60 });
     this.set();
     if (!same) {
-      this.chart.timeScale().resetTimeScale();
+      this.frame();
     }
     this.say();
+  }
+
+  // Shows the newest candles, and all of a few.
+  frame() {
+    const count = this.candles.length;
+    this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, count - SHOWN), to: Math.max(count, LEAST) + 3 });
   }
 
   // Puts candles before those that are here; returns how many there were.
@@ -62,6 +70,7 @@ export class Chart {
     if (older.length) {
       this.candles = [...older, ...this.candles].slice(-MOST);
       this.set();
+      this.frame();
     }
     return older.length;
   }
@@ -114,7 +123,7 @@ export class Chart {
     const move = open ? (100 * (close - open)) / open : 0;
     text(
       byId("candles-text"),
-      `This candle: open ${price(open)}, high ${price(high)}, low ${price(low)}, close ${price(close)}, volume ${volume.toLocaleString("en")}, ${direction(move) || "unchanged"} ${percent(move)}. ${this.candles.length} candles.`,
+      `This candle: open ${price(open)}, high ${price(high)}, low ${price(low)}, close ${price(close)}, volume ${volume.toLocaleString("en")}, ${percent(move)}. ${this.candles.length} candles.`,
     );
   }
 }

@@ -45,8 +45,11 @@ export function price(value) {
 }
 
 export function seconds(value) {
+  if (value < 1) {
+    return `${Math.round(Math.max(0, value) * 1000)} ms`;
+  }
   if (value < 10) {
-    return `${Math.max(0, value).toFixed(1)} s`;
+    return `${value.toFixed(1)} s`;
   }
   return value < 120 ? `${Math.round(value)} s` : value < 7200 ? `${Math.round(value / 60)} min` : `${Math.round(value / 3600)} h`;
 }

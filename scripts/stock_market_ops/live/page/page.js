@@ -141,8 +141,13 @@ function look() {
 function show() {
   const name = location.hash === "#pipeline" ? "pipeline" : "market";
   for (const each of ["market", "pipeline"]) {
-    byId(each).hidden = each !== name;
-    byId(`to-${each}`).toggleAttribute("aria-current", each === name);
+    byId(`${each}-view`).hidden = each !== name;
+    const link = byId(`to-${each}`);
+    if (each === name) {
+      link.setAttribute("aria-current", "page");
+    } else {
+      link.removeAttribute("aria-current");
+    }
   }
   if (name === "pipeline") {
     pipeline.shown();

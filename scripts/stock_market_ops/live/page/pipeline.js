@@ -62,7 +62,7 @@ export class Pipeline {
     if (problems.kafka) {
       return ["warned", "The brokers are not known yet"];
     }
-    return ["well", problems.prometheus ? "No fault is seen; metrics are not there" : "All is well"];
+    return ["well", problems.prometheus ? "No fault is seen; metrics are missing" : "All is well"];
   }
 
   shown() {
@@ -71,7 +71,7 @@ export class Pipeline {
   }
 
   draw() {
-    if (!this.stale || !this.state || document.hidden || byId("pipeline").hidden) {
+    if (!this.stale || !this.state || document.hidden || byId("pipeline-view").hidden) {
       return;
     }
     this.stale = false;
@@ -81,20 +81,33 @@ export class Pipeline {
     this.topicPart(state);
     this.consumers(state);
     const { stored, problems } = state;
-    this.part("s3", stored.object_at === null ? "–" : age(stored.object_at), "old is the newest object", [
+    this.part("s3", stored.object_at === null ? "–" : age(stored.object_at), "since the newest object", [
       stored.object_bytes === null ? problems.s3 : `${size(stored.object_bytes)}, gzip`,
       stored.reached === null ? "" : `${number(stored.reached)} records stored`,
-      this.known() && "to_object_median" in state.numbers ? `record to S3: ${seconds(state.numbers.to_object_median)}, 99 % ${seconds(state.numbers.to_object_99 ?? 0)}` : `an object at least every ${seconds(state.flush_seconds)}`,
+      stored.reached === null || !this.reading?.end ? "" : `${number(Math.max(0, this.reading.end - stored.reached))} wait`,
     ], stored.object_at === null ? "unknown" : this.has("Nothing new in S3") ? "stopped" : "well", !this.has("Nothing new in S3") && stored.object_at !== null);
     this.part("athena", stored.rows === null ? "–" : compact(stored.rows), "rows of this hour", [
-      stored.row_delay === null ? problems.athena : `event to Athena: ${seconds(stored.row_delay)}`,
-      stored.row_at === null ? "" : `newest row ${clock(stored.row_at)} UTC`,
+      stored.row_at === null ? problems.athena : `newest row ${clock(stored.row_at)} UTC`,
     ], stored.rows === null ? "unknown" : "well", false);
+    this.times(state);
     this.findings(state);
     this.brokers(state);
     this.alerts(state);
     this.events(state);
     this.rates();
+  }
+
+  // From the event to each place, as far as it is known.
+  times({ numbers, stored, flush_seconds }) {
+    const delay = this.reading && Math.abs(this.reading.delay) < 3_600_000 ? seconds(this.reading.delay / 1000) : "–";
+    const stages = [
+      [delay, "from event to topic"],
+      "to_object_median" in numbers
+        ? [seconds(numbers.to_object_median), `from topic to S3, the median; 99 % within ${seconds(numbers.to_object_99 ?? 0)}`]
+        : [`up to ${seconds(flush_seconds)}`, "from topic to S3, as it is set"],
+      [stored.row_delay === null ? "–" : seconds(stored.row_delay), "from event to an answer of Athena"],
+    ];
+    this.fill(byId("times"), stages, ([value, what]) => [element("strong", "", value), what], () => "");
   }
 
   has(what) {
@@ -115,7 +128,7 @@ export class Pipeline {
 
   producers(state) {
     if (!this.known()) {
-      this.part("producers", "–", "", [state.problems.prometheus], "unknown", true);
+      this.part("producers", "–", "", ["not seen without metrics"], "unknown", (this.reading?.rate ?? 0) > 0);
       return;
     }
     const down = state.producers.filter((one) => !one.up);
@@ -141,7 +154,7 @@ export class Pipeline {
 
   consumers(state) {
     if (!this.known()) {
-      this.part("consumers", "–", "", [state.problems.prometheus], "unknown", true);
+      this.part("consumers", "–", "", ["not seen without metrics"], "unknown", !this.has("Nothing new in S3"));
       return;
     }
     const down = state.consumers.filter((one) => !one.up);
@@ -193,6 +206,9 @@ export class Pipeline {
 
   rates() {
     const last = this.points.map((column) => column.at(-1));
+    for (const key of document.querySelectorAll(".key.producers, .key.consumers")) {
+      key.hidden = !this.known();
+    }
     text(byId("rates-text"), `Now: topic ${compact(last[1] ?? 0)}${last[2] === null ? "" : `, producers ${compact(last[2])}, consumers ${compact(last[3])}`} records a second.`);
     if (!this.plot) {
       this.replot();
@@ -202,7 +218,7 @@ export class Pipeline {
 
   replot() {
     const host = byId("rates");
-    if (byId("pipeline").hidden && !this.plot) {
+    if (byId("pipeline-view").hidden && !this.plot) {
       return;
     }
     this.plot?.destroy();
@@ -212,11 +228,12 @@ export class Pipeline {
       {
         width: host.clientWidth,
         height: HEIGHT,
-        tzDate: (moment) => uPlot.tzDate(new Date(moment * 1000), "UTC"),
         scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.15)] } },
-        axes: [axis, { ...axis, size: 60, values: (_, splits) => splits.map((value) => compact(value)) }],
+        axes: [{ ...axis, space: 90, values: (_, splits) => splits.map((moment) => clock(moment * 1000)) }, { ...axis, size: 60, values: (_, splits) => splits.map((value) => compact(value)) }],
+        legend: { show: false },
+        cursor: { show: false },
         series: [
-          { label: "time (UTC)" },
+          {},
           { label: "topic", stroke: line, width: 2, fill: `${line}20`, points: { show: false } },
           { label: "producers", stroke: up, width: 1.5, points: { show: false } },
           { label: "consumers", stroke: warn, width: 1.5, dash: [6, 4], points: { show: false } },
