@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-import uvicorn
 
 from stock_market.settings import Kafka
 from stock_market_ops.common import charts
@@ -26,13 +26,12 @@ from stock_market_ops.live.history import AthenaHistory
 from stock_market_ops.live.market import Market
 from stock_market_ops.live.pipeline import Watch
 from stock_market_ops.live.reader import Reader
-from stock_market_ops.live.server import application
+from stock_market_ops.live.server import application, server_of
 
 EXIT_FAILED, EXIT_NO_DEPLOYMENT = 1, 3
 USER = "live"
 """Of Kafka, made by playbooks/live.yml: it may read the topic, and nothing else."""
 _TOKEN_BYTES = 32
-_CONNECTIONS = 64
 
 
 class LiveError(Exception):
@@ -77,6 +76,8 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        # From here on connections wait for the server: the address may be used as soon as it is printed.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise LiveError(
@@ -116,25 +117,13 @@ def serve(deployment: Deployment, kafka: Kafka, libraries: dict[str, str], liste
     port = listener.getsockname()[1]
     with Watch(deployment, kafka, lambda: reader.view().newest) as watch:
         sources = Sources(deployment.deployment, deployment.topic, market, reader, watch, AthenaHistory(deployment))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application(sources, libraries, token, port),
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                lifespan="off",
-                ws="none",
-                limit_concurrency=_CONNECTIONS,
-                # Pages that are open would keep it from ending.
-                timeout_graceful_shutdown=1,
-            )
-        )
+        server = server_of(lambda ending: application(sources, libraries, token, port, ending))
         reader.start()
         sys.stdout.write(f"http://127.0.0.1:{port}/{token}/\n")
         sys.stdout.flush()
         sys.stderr.write("The page is open to whoever has this address, on this machine. Ctrl-C ends it.\n")
-        # uvicorn ends on SIGINT and SIGTERM, and then raises them again.
+        # uvicorn ends on both signals, and then raises them again.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
         reader.stop()

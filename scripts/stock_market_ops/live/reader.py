@@ -33,6 +33,8 @@ _LOOK_SECONDS: Final = 0.5
 _PARTITIONS_SECONDS: Final = 5.0
 # So few records behind are no delay, at whatever rate.
 _FEW: Final = 20_000
+# And with so few the past is read.
+_NONE: Final = 500
 _FETCH_BYTES: Final = 8 << 20
 
 
@@ -203,9 +205,11 @@ class Reader(threading.Thread):
         if not self._sample_due.due():
             return
         behind = self._behind(consumer, assigned)
+        if behind is None:
+            return
         total = sum(behind.values())
         rate = self.view().rate
-        if total <= _FEW or total <= rate * BEHIND_SECONDS / 2:
+        if total <= (_FEW if self._caught_up else _NONE) or total <= rate * BEHIND_SECONDS / 2:
             if not self._caught_up:
                 # How fast the past was read says nothing of the topic's rate.
                 self._samples.clear()
@@ -216,14 +220,16 @@ class Reader(threading.Thread):
             self._skipped += total
         self._samples.append((time.monotonic(), self._read, self._skipped))
 
-    def _behind(self, consumer: KafkaConsumer, assigned: set[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return how many records lie between each partition's position and its end, as the last fetch told."""
+    def _behind(self, consumer: KafkaConsumer, assigned: set[TopicPartition]) -> dict[TopicPartition, int] | None:
+        """Return how many records lie between each partition's position and its end; None where one was not told."""
         found = {}
         total = 0
         for where in assigned:
             position, end = consumer.position(where), consumer.highwater(where)
-            total += position if end is None else end
-            if end is not None and end > position:
+            if end is None:
+                return None
+            total += end
+            if end > position:
                 found[where] = end - position
         self._end = total
         return found

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -25,6 +26,7 @@ MOST_PAGES: Final = 8
 TICK_SECONDS: Final = 0.2
 _QUIET_SECONDS: Final = 10.0
 _LONGEST_SYMBOL: Final = 64
+_CONNECTIONS: Final = 64
 _PAGE: Final = Path(__file__).parent / "page"
 _TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 HEADERS: Final = {
@@ -96,7 +98,26 @@ class Closed:
         return None
 
 
-def application(sources: Sources, libraries: Mapping[str, str], token: str, port: int) -> ASGIApp:
+def server_of(make: Callable[[Callable[[], bool]], ASGIApp]) -> uvicorn.Server:
+    """Return the server of an application, which is made with a function that tells whether the server is ending."""
+    config = uvicorn.Config(
+        make(lambda: server.should_exit),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    return server
+
+
+def application(
+    sources: Sources, libraries: Mapping[str, str], token: str, port: int, ending: Callable[[], bool]
+) -> ASGIApp:
     """Return the application.
 
     Args:
@@ -104,6 +125,7 @@ def application(sources: Sources, libraries: Mapping[str, str], token: str, port
         libraries: the chart libraries' files by name.
         token: that every request's path begins with.
         port: that the server listens on.
+        ending: whether the server ends, and open pages have to be let go.
     """
     files = {path.name: path.read_bytes() for path in sorted(_PAGE.iterdir()) if path.suffix in _TYPES}
     files |= {name: text.encode() for name, text in libraries.items()}
@@ -121,7 +143,7 @@ def application(sources: Sources, libraries: Mapping[str, str], token: str, port
             return PlainTextResponse(_UNKNOWN, 400)
         if len(pages) >= MOST_PAGES:
             return PlainTextResponse(f"{MOST_PAGES} pages are open already: close one.\n", 503)
-        return StreamingResponse(_messages(Feed(sources, *chosen), pages), media_type="text/event-stream")
+        return StreamingResponse(_messages(Feed(sources, *chosen), pages, ending), media_type="text/event-stream")
 
     async def history(request: Request) -> Response:
         chosen = _chosen(request)
@@ -146,7 +168,7 @@ def _chosen(request: Request) -> tuple[str, int] | None:
     return symbol, int(width)
 
 
-async def _messages(feed: Feed, pages: set[Feed]) -> AsyncIterator[bytes]:
+async def _messages(feed: Feed, pages: set[Feed], ending: Callable[[], bool]) -> AsyncIterator[bytes]:
     """Yields server-sent events: the whole state, then what has changed.
 
     There is no queue. The next message is made when the browser has taken the one before, of what is new by then: a
@@ -157,7 +179,7 @@ async def _messages(feed: Feed, pages: set[Feed]) -> AsyncIterator[bytes]:
     spoken = time.monotonic()
     try:
         yield b"retry: 1000\n\n"
-        while True:
+        while not ending():
             message = feed.next()
             now = time.monotonic()
             if message:

@@ -81,7 +81,7 @@ export class Pipeline {
     this.topicPart(state);
     this.consumers(state);
     const { stored, problems } = state;
-    this.part("s3", stored.object_at === null ? "–" : age(stored.object_at), "since the newest object", [
+    this.part("s3", stored.object_at === null ? "–" : age(stored.object_at), "since the newest", [
       stored.object_bytes === null ? problems.s3 : `${size(stored.object_bytes)}, gzip`,
       stored.reached === null ? "" : `${number(stored.reached)} records stored`,
       stored.reached === null || !this.reading?.end ? "" : `${number(Math.max(0, this.reading.end - stored.reached))} wait`,
