@@ -54,7 +54,7 @@ PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 test chaos soak: PACKAGES += gcc libc6-dev
 # A test signs a package as AWS does.
 test: PACKAGES += gpg gpg-agent
-test-pages: PACKAGES += chromium
+test-pages: PACKAGES += chromium chromium-driver
 
 .PHONY: help plan policies up down status query report live verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
@@ -187,15 +187,17 @@ test-newest: system venv-test  ## runs the services' tests with the newest kafka
 test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 35 shells
 	$(BIN)/molecule test -s hostile_shell
 
-test-pages: system venv-test .venv/web/locked  ## opens the report in Chromium: plots, accessibility, narrow and printed, a minute
-	$(BIN)/pytest --quiet --numprocesses 0 tests/pages.py
+test-pages: system venv-test .venv/web/locked  ## opens report and live page in Chromium: data, faults, accessibility, narrow, printed, two minutes
+	$(BIN)/pytest --quiet --numprocesses 0 tests/pages.py tests/live_page.py
 
 # Chromium's virtual clock stops once the page has drawn itself.
 SHOT := chromium --headless --no-sandbox --hide-scrollbars --virtual-time-budget=10000
-screenshots: PACKAGES += chromium
-screenshots: system report  ## takes the pictures in docs/images from the report of the running deployment
+screenshots: PACKAGES += chromium chromium-driver
+screenshots: system venv-test report  ## takes the pictures in docs/images, of report and live page, from the running deployment
 	@$(SHOT) --window-size=1280,1180 --screenshot=docs/images/report.png "file://$(CURDIR)/.state/$$STOCK_MARKET_DEPLOYMENT/report.html" 2>/dev/null
 	@$(SHOT) --window-size=400,1000 --force-dark-mode --screenshot=docs/images/report-narrow.png "file://$(CURDIR)/.state/$$STOCK_MARKET_DEPLOYMENT/report.html" 2>/dev/null
+	$(PLAYBOOK) playbooks/live.yml
+	@$(BIN)/python -m docs.screenshots
 
 audit: venv  ## looks for known vulnerabilities of pinned versions in OSV; exit code 2 if it cannot
 	@$(WITH_ARGS) $(BIN)/python -m supply_chain

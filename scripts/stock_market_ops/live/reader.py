@@ -33,6 +33,8 @@ _LOOK_SECONDS: Final = 0.5
 _PARTITIONS_SECONDS: Final = 5.0
 # So few records behind are no delay, at whatever rate.
 _FEW: Final = 20_000
+# How long the past may take to be read.
+_CATCH_UP_SECONDS: Final = 20.0
 # And with so few the past is read.
 _NONE: Final = 500
 _FETCH_BYTES: Final = 8 << 20
@@ -42,8 +44,8 @@ class StreamView(msgspec.Struct, frozen=True):
     """How the reading goes.
 
     Attributes:
-        rate: records a second that the topic took lately, read or not.
-        share: which part of them was read, 1.0 where all.
+        rate: records a second that the topic took lately, by its end offsets.
+        share: which part of the records was read lately, 1.0 where all were.
         read: records since the page began.
         symbols: how many are known.
         invalid: records that are no quotes.
@@ -86,7 +88,8 @@ class Reader(threading.Thread):
         self._newest = -1
         self._end = self._delay = 0
         self._caught_up = False
-        self._samples: deque[tuple[float, int, int]] = deque([(time.monotonic(), 0, 0)], _RATE_SAMPLES)
+        self._began = 0.0
+        self._samples: deque[tuple[float, int, int, int]] = deque(maxlen=_RATE_SAMPLES)
         self._sample_due = Every(_LOOK_SECONDS)
 
     def stop(self) -> None:
@@ -95,14 +98,12 @@ class Reader(threading.Thread):
 
     def view(self) -> StreamView:
         """Return how the reading goes."""
-        samples = list(self._samples) if self._caught_up else []
-        if not samples:
-            samples = [(0.0, 0, 0)]
-        (then, read_before, skipped_before), (now, read, skipped) = samples[0], samples[-1]
+        samples = list(self._samples) or [(0.0, 0, 0, 0)]
+        (then, read_before, skipped_before, end_before), (now, read, skipped, end) = samples[0], samples[-1]
         took, left = read - read_before, skipped - skipped_before
         seconds = now - then
         return StreamView(
-            rate=(took + left) / seconds if seconds > 0 else 0.0,
+            rate=(end - end_before) / seconds if seconds > 0 else 0.0,
             share=took / (took + left) if left else 1.0,
             read=self._read,
             symbols=len(self._market),
@@ -177,7 +178,8 @@ class Reader(threading.Thread):
         else:
             for where, offset in self._starts(consumer, wanted).items():
                 consumer.seek(where, offset)
-            self._caught_up = False
+            self._caught_up, self._began = False, time.monotonic()
+            self._samples.clear()
         return wanted
 
     def _starts(self, consumer: KafkaConsumer, wanted: set[TopicPartition]) -> dict[TopicPartition, int]:
@@ -210,15 +212,12 @@ class Reader(threading.Thread):
         total = sum(behind.values())
         rate = self.view().rate
         if total <= (_FEW if self._caught_up else _NONE) or total <= rate * BEHIND_SECONDS / 2:
-            if not self._caught_up:
-                # How fast the past was read says nothing of the topic's rate.
-                self._samples.clear()
             self._caught_up = True
-        elif self._caught_up and total > rate * BEHIND_SECONDS:
+        elif (self._caught_up or time.monotonic() - self._began > _CATCH_UP_SECONDS) and total > rate * BEHIND_SECONDS:
             for where, count in behind.items():
                 consumer.seek(where, consumer.position(where) + count)
             self._skipped += total
-        self._samples.append((time.monotonic(), self._read, self._skipped))
+        self._samples.append((time.monotonic(), self._read, self._skipped, self._end))
 
     def _behind(self, consumer: KafkaConsumer, assigned: set[TopicPartition]) -> dict[TopicPartition, int] | None:
         """Return how many records lie between each partition's position and its end; None where one was not told."""

@@ -74,15 +74,17 @@ class Page:
 @contextmanager
 def served(
     market: Market,
+    *,
     history: History | None = None,
     stream: Stream | None = None,
     pipeline: Pipeline | None = None,
     libraries: dict[str, str] | None = None,
+    port: int = 0,
 ) -> Iterator[Page]:
     """A server for the time of a test."""
     still = Still()
     sources = Sources("test", "quotes", market, stream or still, pipeline or StillPipeline(), history or still)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as listener:
         port = listener.getsockname()[1]
         server = server_of(lambda ending: application(sources, libraries or LIBRARIES, TOKEN, port, ending))
         thread = threading.Thread(target=lambda: server.run(sockets=[listener]), daemon=True)

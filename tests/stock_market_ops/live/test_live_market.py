@@ -10,6 +10,7 @@ import pytest
 from tests.stock_market_ops.live.made import HOSTILE, NOON, block, value
 
 from stock_market_ops.live import market
+from stock_market_ops.live.candles import Piece
 from stock_market_ops.live.market import Market
 
 
@@ -77,7 +78,7 @@ def test_five_hundred_symbols_over_a_day_stay_within_100_megabytes() -> None:
     taken(*values, into=found)
     one = found._symbols["S0"]
     for second in range(86_400):
-        one.candles.add(market.Piece(NOON + second, 1.0, 1.0, 1.0, 1.0, 1.0, NOON * 1000, NOON * 1000))
+        one.candles.add(Piece(NOON + second, 1.0, 1.0, 1.0, 1.0, 1.0, NOON * 1000, NOON * 1000))
     size = sum(sys.getsizeof(ring._cells) for ring in one.candles.rings)
     assert 500 * size < 100_000_000
 
