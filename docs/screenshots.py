@@ -6,15 +6,28 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 IMAGES = Path(__file__).parent / "images"
+
+
+class Picture(NamedTuple):
+    """A view in a window of that size, in light or dark."""
+
+    name: str
+    view: str
+    width: int
+    height: int
+    scheme: str
+
+
 PICTURES = (
-    ("live-market.png", "market", 1280, 800, "light"),
-    ("live-pipeline.png", "pipeline", 1280, 800, "light"),
-    ("live-narrow.png", "market", 400, 860, "dark"),
+    Picture("live-market.png", "market", 1280, 800, "light"),
+    Picture("live-pipeline.png", "pipeline", 1280, 800, "light"),
+    Picture("live-narrow.png", "market", 400, 860, "dark"),
 )
 # The page fills itself, the chart with candles of Athena, the plot of rates with points.
 _SECONDS = {"market": 15, "pipeline": 40}
@@ -33,21 +46,21 @@ def main() -> None:
             address = program.stdout.readline().strip()
             with webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver")) as browser:
                 for picture in PICTURES:
-                    take(browser, address, *picture)
+                    take(browser, address, picture)
         finally:
             program.terminate()
 
 
-def take(browser: webdriver.Chrome, address: str, name: str, view: str, width: int, height: int, scheme: str) -> None:
-    """Take one picture of a view, in a window of that size, in light or dark."""
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+def take(browser: webdriver.Chrome, address: str, picture: Picture) -> None:
+    """Take one picture."""
+    metrics = {"width": picture.width, "height": picture.height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    features = [{"name": "prefers-color-scheme", "value": picture.scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.get("about:blank")
-    browser.get(f"{address}#{view}")
-    time.sleep(_SECONDS[view])
-    browser.save_screenshot(str(IMAGES / name))
+    browser.get(f"{address}#{picture.view}")
+    time.sleep(_SECONDS[picture.view])
+    browser.save_screenshot(str(IMAGES / picture.name))
 
 
 if __name__ == "__main__":

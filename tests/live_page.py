@@ -109,7 +109,8 @@ def size(browser: webdriver.Chrome, width: int, height: int, *, dark: bool = Fal
 
 def complaints(browser: webdriver.Chrome) -> list[str]:
     """What the browser's console says: errors, and breaches of the page's policy."""
-    return [entry["message"] for entry in browser.get_log("browser")]
+    untyped: Any = browser
+    return [entry["message"] for entry in untyped.get_log("browser")]
 
 
 def quotes(prices: dict[str, float], at: float) -> list[tuple[bytes | None, bytes | None]]:

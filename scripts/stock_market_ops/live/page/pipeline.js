@@ -4,7 +4,8 @@ import { byId, clock, colour, compact, dark, element, number, seconds, text } fr
 const POINTS = 600;
 const HEIGHT = 200;
 
-const total = (services, name) => services.reduce((sum, one) => sum + (one.numbers[name] ?? 0), 0);
+// Of those that run: Prometheus still knows the last rates of one that has just ended.
+const total = (services, name) => services.reduce((sum, one) => sum + (one.up ? one.numbers[name] ?? 0 : 0), 0);
 const size = (bytes) => (bytes < 1e4 ? `${number(bytes)} B` : bytes < 1e7 ? `${number(bytes / 1e3)} kB` : `${number(bytes / 1e6)} MB`);
 
 export class Pipeline {
@@ -135,8 +136,8 @@ export class Pipeline {
     const rate = total(state.producers, "produced");
     this.part("producers", compact(rate), "records/s", [
       `${state.producers.length - down.length} of ${state.producers.length} run`,
-      `target ${compact(total(state.producers, "stock_producer_target_records_per_second"))} records/s`,
-      `${number(total(state.producers, "stock_producer_buffered_records"))} records held`,
+      down.length < state.producers.length ? `target ${compact(total(state.producers, "stock_producer_target_records_per_second"))} records/s` : "",
+      down.length < state.producers.length ? `${number(total(state.producers, "stock_producer_buffered_records"))} records held` : "",
       total(state.producers, "refused") >= 1 ? `${number(total(state.producers, "refused"))} errors in 5 min` : "",
     ], !state.producers.length ? "unknown" : down.length === state.producers.length ? "stopped" : down.length ? "warned" : "well", rate > 0);
   }
@@ -162,8 +163,8 @@ export class Pipeline {
     const oldest = Math.max(0, ...state.consumers.map((one) => one.numbers.stock_consumer_held_oldest_seconds ?? 0));
     this.part("consumers", compact(rate), "records/s", [
       `${state.consumers.length - down.length} of ${state.consumers.length} run`,
-      `lag ${number(total(state.consumers, "stock_consumer_lag_records"))} records`,
-      `${number(total(state.consumers, "stock_consumer_held_records"))} held, the oldest ${seconds(oldest)}`,
+      rate ? `lag ${number(total(state.consumers, "stock_consumer_lag_records"))} records` : "",
+      rate ? `${number(total(state.consumers, "stock_consumer_held_records"))} held, the oldest ${seconds(oldest)}` : "",
       total(state.consumers, "quarantined") >= 1 ? `${number(total(state.consumers, "quarantined"))} quarantined in 5 min` : "",
     ], !state.consumers.length ? "unknown" : down.length === state.consumers.length ? "stopped" : down.length ? "warned" : "well", rate > 0);
   }
