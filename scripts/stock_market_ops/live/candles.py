@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 WIDTHS: Final = (1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400)
@@ -140,9 +140,3 @@ def widened(candles: Iterable[Candle], width: int) -> list[Candle]:
         else:
             found.append((start, opened, high, low, close, volume))
     return found
-
-
-def joined(older: Sequence[Candle], newer: Sequence[Candle]) -> list[Candle]:
-    """Puts candles before others that win where both have the same start."""
-    begin = newer[0][0] if newer else None
-    return [candle for candle in older if begin is None or candle[0] < begin] + list(newer)

@@ -140,7 +140,7 @@ def read(samples: list[Any], alerts: list[Any]) -> PrometheusView:
                 Alert(
                     str(alert["labels"].get("alertname", "")),
                     str(alert["labels"].get("severity", "")),
-                    " ".join(str(alert["annotations"].get(name, "")) for name in ("summary", "description")).strip(),
+                    _text(alert["annotations"]),
                     str(alert.get("activeAt", "")),
                 )
                 for alert in alerts
@@ -149,6 +149,12 @@ def read(samples: list[Any], alerts: list[Any]) -> PrometheusView:
             key=lambda alert: (alert.severity, alert.name, alert.text),
         ),
     )
+
+
+def _text(annotations: dict[str, str]) -> str:
+    """Return what an alert says, as sentences."""
+    parts = (str(annotations.get(name, "")).strip() for name in ("summary", "description"))
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part)
 
 
 def _services(found: dict[tuple[str, str], dict[str, float]], job: str) -> list[Service]:

@@ -6,13 +6,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from stock_market.errors import SettingsError
 from stock_market.kafka import client, connections, security, single_records
 from stock_market.kafka.raw_fetches import use_batches
 from stock_market.kafka.record_block import RecordBlock
@@ -124,7 +124,7 @@ class Reader(threading.Thread):
             try:
                 security.check(self._kafka)
                 self._read_on(self._connected())
-            except (KafkaError, SettingsError) as error:
+            except Exception as error:  # the page says why it stands still, whatever it is, and goes on by itself
                 reason = security.explain(error, self._kafka, began) if isinstance(error, KafkaError) else str(error)
                 self._problem = f"The topic cannot be read: {reason}."
                 self._stop_requested.wait(pauses.pause())
@@ -167,7 +167,9 @@ class Reader(threading.Thread):
 
     def _follow_partitions(self, consumer: KafkaConsumer, assigned: set[TopicPartition]) -> set[TopicPartition]:
         """Assign the topic's partitions; new ones from their beginning, at the start from the look back."""
-        numbers = client.partitions(consumer, self._kafka.topic)
+        numbers: set[int] = set()
+        with suppress(UnknownTopicOrPartitionError):
+            numbers = client.partitions(consumer, self._kafka.topic) or numbers
         wanted = {TopicPartition(self._kafka.topic, number) for number in numbers}
         new = wanted - assigned
         if not new:

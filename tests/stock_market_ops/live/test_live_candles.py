@@ -7,7 +7,7 @@ import random
 import pytest
 from tests.stock_market_ops.live.made import NOON
 
-from stock_market_ops.live.candles import RINGS, WIDTHS, Piece, Ring, SymbolCandles, joined, widened
+from stock_market_ops.live.candles import RINGS, WIDTHS, Piece, Ring, SymbolCandles, widened
 
 
 def piece(time: int, close: float, first: int = 0, last: int = 999) -> Piece:
@@ -68,13 +68,6 @@ def test_the_change_is_told_from_the_close_before_a_moment_or_else_the_oldest_op
         ring.add(piece(NOON + 60 * minute, 100.0 + minute))
     assert ring.close_before(NOON + 120) == 101.0
     assert ring.close_before(NOON) == 99.0
-
-
-def test_history_ends_where_the_page_begins() -> None:
-    older = [(start, 1.0, 1.0, 1.0, 1.0, 1.0) for start in (0, 5, 10)]
-    newer = [(10, 2.0, 2.0, 2.0, 2.0, 2.0)]
-    assert joined(older, newer) == [*older[:2], *newer]
-    assert joined(older, []) == older
 
 
 def test_widening_keeps_gaps() -> None:
