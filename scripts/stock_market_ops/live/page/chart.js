@@ -3,7 +3,7 @@ import { byId, colour, dark, decimals, percent, price, text } from "./dom.js";
 
 const MOST = 2000;
 const SLACK = 200;
-const SHOWN = 140;
+const PIXELS = 6;
 const LEAST = 30;
 
 export class Chart {
@@ -14,6 +14,7 @@ export class Chart {
     this.price = this.chart.addSeries(CandlestickSeries, {});
     this.volume = this.chart.addSeries(HistogramSeries, { priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false });
     this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    this.host = host;
     this.symbol = "";
     this.width = 0;
     this.candles = [];
@@ -60,7 +61,8 @@ export class Chart {
   // Shows the newest candles, and all of a few.
   frame() {
     const count = this.candles.length;
-    this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, count - SHOWN), to: Math.max(count, LEAST) + 3 });
+    const shown = Math.floor(this.host.clientWidth / PIXELS);
+    this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, count - shown), to: Math.max(count, LEAST) + 3 });
   }
 
   // Puts candles before those that are here; returns how many there were.
