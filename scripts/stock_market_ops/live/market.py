@@ -137,11 +137,11 @@ class Market:
     """What all symbols did since the page began; one thread adds, others look.
 
     Args:
-        most_symbols: how many symbols are kept; quotes of further ones are only counted.
+        most_symbols: how many symbols are kept; further ones are only counted.
 
     Attributes:
         invalid: records that are no quotes.
-        beyond: quotes of symbols beyond the most.
+        beyond: how often a symbol beyond the most was met.
     """
 
     def __init__(self, most_symbols: int = MOST_SYMBOLS) -> None:

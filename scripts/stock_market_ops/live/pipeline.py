@@ -47,6 +47,7 @@ class Watch:
         self._deployment = deployment
         self._kafka = kafka
         self._names = brokers.names(deployment)
+        self._numbers: dict[str, int] = {}
         self._wanted_at = time.monotonic()
         self._lock = threading.Lock()
         self._made_at = 0.0
@@ -108,10 +109,11 @@ class Watch:
 
     def _addresses(self) -> dict[str, int]:
         """Return each broker's address with its id, -1 where it is not known yet."""
-        known = dict.fromkeys(self._names, -1)
-        if self._cluster.value is not None:
-            known |= {address: number for number, address in self._cluster.value.brokers.items()}
-        return known
+        told = self._cluster.value
+        now = {} if told is None else {address: number for number, address in told.brokers.items()}
+        # The others no longer tell the address of one that is gone, but partitions still name it by its id.
+        self._numbers |= now
+        return {address: self._numbers.get(address, -1) for address in self._names} | now
 
     def _answering(self) -> dict[str, bool]:
         return brokers.answering(list(self._addresses()))

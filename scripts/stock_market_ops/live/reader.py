@@ -49,7 +49,7 @@ class StreamView(msgspec.Struct, frozen=True):
         read: records since the page began.
         symbols: how many are known.
         invalid: records that are no quotes.
-        beyond: quotes of symbols beyond the most that the page keeps.
+        beyond: how often a symbol beyond the most that the page keeps was met.
         newest: Kafka's timestamp of the newest record read, in milliseconds since 1970; -1 where there is none.
         end: the sum of the partitions' end offsets, as the brokers told last.
         delay: milliseconds from the newest quote's event time to Kafka's timestamp of its record.
