@@ -13,7 +13,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Words are choices; texts are passed on unchanged. Except for ENV, all are read only from the command line: a shell's variables
 # of these names (HOST, USER, FORMAT) are meant for other programs.
-WORDS := ANALYSIS BACKUP CONFIRM DAYS FAULTS FORMAT HOST INSTANCE MAY MINUTES PART PURGE REMOVE ROUND SEED STEP USER WHAT
+WORDS := ANALYSIS BACKUP CONFIRM DAYS FAULTS FORMAT HOST INSTANCE MAY MINUTES PART PORT PURGE REMOVE ROUND SEED STEP USER WHAT
 TEXTS := ARGS COMMAND SQL
 # make expands its command line, and again for the environment of each recipe: a `$(shell ...)` in SQL would run.
 $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
@@ -54,9 +54,9 @@ PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 test chaos soak: PACKAGES += gcc libc6-dev
 # A test signs a package as AWS does.
 test: PACKAGES += gpg gpg-agent
-test-pages: PACKAGES += chromium
+test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,10 @@ query: venv  ## runs SQL='select ...' in Athena, FORMAT=table|json|csv; without 
 
 report: venv .venv/web/locked  ## writes the named analyses, or the answer to SQL='...', as one HTML file with plots (DAYS=7|all); prints its path
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.report --inventory "$$ENV" $${DAYS:+"--days=$$DAYS"} $${SQL:+"--sql=$$SQL"}
+
+live: venv .venv/web/locked  ## shows market and pipeline as they move, on a page on loopback; prints its address (PORT=8123)
+	$(PLAYBOOK) playbooks/live.yml
+	@$(BIN)/python -m stock_market_ops.live $${PORT:+"--port=$$PORT"}
 
 verify: venv  ## proves from S3 alone that every record is there exactly once: FORMAT=table|json; ARGS='--at-rest' when nothing is written
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.verify --format "$${FORMAT:-table}"
@@ -183,20 +187,22 @@ test-newest: system venv-test  ## runs the services' tests with the newest kafka
 test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 35 shells
 	$(BIN)/molecule test -s hostile_shell
 
-test-pages: system venv-test .venv/web/locked  ## opens the report in Chromium: plots, accessibility, narrow and printed, a minute
-	$(BIN)/pytest --quiet --numprocesses 0 tests/pages.py
+test-pages: system venv-test .venv/web/locked  ## opens report and live page in Chromium: data, faults, accessibility, narrow, printed, two minutes
+	$(BIN)/pytest --quiet --numprocesses 0 tests/pages.py tests/live_page.py
 
 # Chromium's virtual clock stops once the page has drawn itself.
 SHOT := chromium --headless --no-sandbox --hide-scrollbars --virtual-time-budget=10000
-screenshots: PACKAGES += chromium
-screenshots: system report  ## takes the pictures in docs/images from the report of the running deployment
+screenshots: PACKAGES += chromium chromium-driver
+screenshots: system venv-test report  ## takes the pictures in docs/images, of report and live page, from the running deployment
 	@$(SHOT) --window-size=1280,1180 --screenshot=docs/images/report.png "file://$(CURDIR)/.state/$$STOCK_MARKET_DEPLOYMENT/report.html" 2>/dev/null
 	@$(SHOT) --window-size=400,1000 --force-dark-mode --screenshot=docs/images/report-narrow.png "file://$(CURDIR)/.state/$$STOCK_MARKET_DEPLOYMENT/report.html" 2>/dev/null
+	$(PLAYBOOK) playbooks/live.yml
+	@$(BIN)/python -m docs.screenshots
 
 audit: venv  ## looks for known vulnerabilities of pinned versions in OSV; exit code 2 if it cannot
 	@$(WITH_ARGS) $(BIN)/python -m supply_chain
 
-bench: system venv-test  ## runs the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|history|stream|replay|outage|profile)
+bench: system venv-test  ## runs the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|history|stream|replay|live|outage|profile)
 	$(WITH_ARGS) $(BIN)/python -m benchmarks.run --part "$${PART:-all}"
 
 chaos: system venv-test  ## runs fault trials: SEED=123 repeats a schedule, FAULTS=500 is the number, ROUND=3 runs one round of it

@@ -1,9 +1,8 @@
-"""The benchmarks: `make bench PART=...` with deployment, history, stream, replay, outage, profile or all.
+"""The benchmarks: `make bench PART=...` with deployment, history, stream, replay, live, outage, profile or all.
 
-Prints a table for each part and writes JSON under benchmarks/results/. Not among `all` are the part `outage`, which
-takes S3 away for ten minutes, and the part `profile`, which prints where producer and consumer spend their time. Exit
-code 0 where everything could be measured,
-whether the goals were met or not.
+Prints a table for each part and writes JSON under benchmarks/results/. Not among `all` are the part `live`, which needs
+Chromium, the part `outage`, which takes S3 away for ten minutes, and the part `profile`, which prints where producer
+and consumer spend their time. Exit code 0 where everything could be measured, whether the goals were met or not.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import deployment, history, replay, stream
+from benchmarks import deployment, history, live, replay, stream
 from benchmarks.figures import ROOT, Figure, machine, table, write
 from benchmarks.measured import BenchmarkError
 from benchmarks.profiles import profiles
@@ -25,7 +24,7 @@ from kafka_distribution.build import BuildError
 def main() -> int:
     """The program; returns the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__)
-    parts = ("deployment", "history", "stream", "replay", "outage", "profile", "all")
+    parts = ("deployment", "history", "stream", "replay", "live", "outage", "profile", "all")
     parser.add_argument("--part", choices=parts, default="all", help="default: %(default)s")
     parser.add_argument(
         "--scale",
@@ -53,6 +52,8 @@ def _run(part: str, scale: float) -> None:
         _show("stream", partial(stream.figures, scale))
     if part in ("replay", "all"):
         _show("replay", partial(replay.figures, scale))
+    if part == "live":
+        _show("live", partial(live.figures, scale))
     if part == "outage":
         _show("outage", partial(stream.outage_figures, scale))
     if part == "profile":

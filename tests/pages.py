@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from tests.stock_market_ops.report.test_document import HOSTILE, report
 
+from stock_market_ops.common import charts
 from stock_market_ops.report import command, document
 from stock_market_ops.report.document import Report
 
-NODE_MODULES = Path(__file__).parents[1] / ".venv" / "web" / "node_modules"
 _SECONDS = 60
 # Chromium's virtual time in which the page draws itself, before what it shows is read.
 _BUDGET_MILLISECONDS = 20_000
@@ -61,10 +61,10 @@ def run(chromium: str, folder: Path, page: Path, *options: str) -> str:
 
 def written(folder: Path, shown: Report, *, with_axe: bool = False) -> Path:
     """Writes a report's page, with axe-core and its run among its scripts if that is wanted."""
-    libraries = command.libraries(NODE_MODULES)
+    libraries = charts.libraries()
     if with_axe:
         libraries["uPlot.js"] += (
-            "\n" + (NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8") + _AXE_RUN
+            "\n" + (charts.NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8") + _AXE_RUN
         )
     page = folder / "report.html"
     command.write(document.render(shown, libraries), page)

@@ -39,7 +39,7 @@ from stock_market.kafka.raw_fetches import use_batches
 from stock_market.kafka.record_block import RecordBlock
 from stock_market.kafka.topic_settings import tell_timestamps
 from stock_market.logs import Log
-from stock_market.metrics.listener import listen
+from stock_market.metrics.start import listen
 from stock_market.service import Backoff, Every, Stop, Systemd
 from stock_market.settings import ConsumerSettings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -34,6 +34,10 @@ class Metric:
     meaning: str
     labels: Mapping[str, tuple[str, ...] | str] = field(default_factory=dict)
     bounds: tuple[float, ...] = ()
+
+
+Readings: TypeAlias = Callable[[], Mapping[Metric, Values]]
+"""Gives the values of the moment at which it is called, in any thread."""
 
 
 class Definitions:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from prometheus_client import metrics_core
 from prometheus_client.registry import Collector
 
-from stock_market.metrics.definition import Metric, Number, Values
+from stock_market.metrics.definition import Metric, Number, Readings, Values
 from stock_market.metrics.histogram import Snapshot
-
-Readings = Callable[[], Mapping[Metric, Values]]
 
 
 class Reader(Collector):

@@ -18,7 +18,8 @@ from prometheus_client import CollectorRegistry, GCCollector, make_wsgi_app
 
 from stock_market.logs import Log
 from stock_market.metrics import process
-from stock_market.metrics.exposition import Reader, Readings
+from stock_market.metrics.definition import Readings
+from stock_market.metrics.exposition import Reader
 from stock_market.service import Stop
 from stock_market.settings import MetricsListener
 
@@ -72,16 +73,14 @@ def _hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def listen(listener: MetricsListener | None, readings: Readings, stop: Stop) -> None:
+def listen(listener: MetricsListener, readings: Readings, stop: Stop) -> None:
     """Serves the metrics in a thread of their own, until the process ends.
 
     Args:
-        listener: where; None for nowhere.
+        listener: where.
         readings: gives the service's values.
         stop: ends the attempts to listen.
     """
-    if listener is None:
-        return
     registry = CollectorRegistry(auto_describe=False)
     for collector in (Reader(readings), Reader(process.readings)):
         registry.register(collector)

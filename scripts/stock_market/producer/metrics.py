@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from stock_market.kafka.error_counts import REASONS
-from stock_market.metrics.definition import Definitions, Metric, Values
+from stock_market.metrics.definition import Definitions, Metric, Readings, Values
 from stock_market.producer.publisher import ACKNOWLEDGE_BOUNDS, Publisher
 from stock_market.settings import ProducerSettings
 
@@ -47,9 +47,7 @@ _INFO = _defined.info(
 METRICS = tuple(_defined.metrics)
 
 
-def readings(
-    publisher: Publisher, settings: ProducerSettings, producer_id: str, *, paced: bool
-) -> Callable[[], Mapping[Metric, Values]]:
+def readings(publisher: Publisher, settings: ProducerSettings, producer_id: str, *, paced: bool) -> Readings:
     """What gives the values of the moment at which it is called, in any thread.
 
     Args:

@@ -12,7 +12,7 @@ from stock_market.errors import EXIT_FAILED, EXIT_OK
 from stock_market.kafka import connections, security
 from stock_market.kafka.client import require_accelerators
 from stock_market.logs import Log
-from stock_market.metrics.listener import listen
+from stock_market.metrics.start import listen
 from stock_market.producer.metrics import readings
 from stock_market.producer.publisher import Publisher
 from stock_market.producer.replay_file import ReplayFile

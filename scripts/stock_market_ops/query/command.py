@@ -100,7 +100,7 @@ def _needs_table(sql: str | None, table: str) -> bool:
     return sql is None or table.lower() in sql.lower()
 
 
-def _visible_since(glue: GlueClient, s3: S3Client, deployment: Deployment, days: int, hours: int) -> str:
+def visible_since(glue: GlueClient, s3: S3Client, deployment: Deployment, days: int, hours: int) -> str:
     """Make new hours visible; return the day, or the day and hour, from which on there are as many as wanted."""
     if hours:
         partitions.synchronize(s3, glue, deployment)
@@ -136,7 +136,7 @@ def ask(
     glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
     first = ""
     try:
-        first = _visible_since(glue, s3, deployment, days if sql is None else 0, hours)
+        first = visible_since(glue, s3, deployment, days if sql is None else 0, hours)
     except partitions.MissingTableError:
         if _needs_table(sql, deployment.table):
             raise

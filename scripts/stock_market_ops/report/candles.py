@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from stock_market_ops.common.athena import Row
+from stock_market_ops.common.candles import columns
 
 MAX_SYMBOLS: Final = 24
 _MAX_INTERVALS: Final = 180
@@ -50,12 +51,7 @@ def sql(table: str, width: int) -> str:
 WITH candles AS (
     SELECT
         symbol,
-        CAST(floor(to_unixtime(from_iso8601_timestamp(event_time)) / {width}) * {width} AS bigint) AS time,
-        min_by(open, event_time) AS open,
-        max(high) AS high,
-        min(low) AS low,
-        max_by(close, event_time) AS close,
-        sum(volume) AS volume
+{columns(width)}
     FROM {table}
     WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
     GROUP BY 1, 2

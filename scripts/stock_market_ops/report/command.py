@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stock_market_ops.common import analyses, athena, aws, partitions, tables
+from stock_market_ops.common import analyses, athena, aws, charts, partitions, tables
 from stock_market_ops.common.deployment import ROOT, Deployment, DeploymentError, default_name, load
 from stock_market_ops.plan import bill, prices
 from stock_market_ops.plan import command as plan
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
 
 EXIT_FAILED, EXIT_NO_DEPLOYMENT = 1, 3
-_NODE_MODULES = ROOT / ".venv" / "web" / "node_modules"
-LIBRARIES = {
-    "lightweight-charts.js": "lightweight-charts/dist/lightweight-charts.standalone.production.js",
-    "uPlot.js": "uplot/dist/uPlot.iife.min.js",
-    "uPlot.css": "uplot/dist/uPlot.min.css",
-}
 PLOTS = {
     "average_level": Plot("symbol", ["average_close_usd"]),
     "volume": Plot("symbol", ["total_volume"]),
@@ -49,10 +43,6 @@ PLOTS = {
 }
 """The bars that fit an analysis; the others are verdicts or plain tables."""
 _MAX_BARS = 60
-
-
-class ReportError(Exception):
-    """There is no report; the message is one sentence."""
 
 
 def collect(deployment: Deployment, days: int, sql: str | None, timeout: float) -> Report:
@@ -173,18 +163,6 @@ def _money(amount: float | None) -> str:
     return "no price" if amount is None else f"{amount:,.2f}"
 
 
-def libraries(directory: Path) -> dict[str, str]:
-    """Return the chart libraries' files, from the `node_modules` that `make report` fills.
-
-    Raises:
-        ReportError: they are not there.
-    """
-    try:
-        return {name: (directory / path).read_text(encoding="utf-8") for name, path in LIBRARIES.items()}
-    except OSError as error:
-        raise ReportError(f"The chart libraries are not there ({error.filename}): run `make report`.") from None
-
-
 def write(page: str, path: Path) -> None:
     """Put the page at its place in one step: whoever reads there sees the former page or this one."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     result.add_argument("--inventory", default="local", choices=("local", "aws"), help="default: %(default)s")
     result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
     result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
-    result.add_argument("--node-modules", type=Path, default=_NODE_MODULES, help=argparse.SUPPRESS)
+    result.add_argument("--node-modules", type=Path, default=charts.NODE_MODULES, help=argparse.SUPPRESS)
     result.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="limit a query, default: 120")
     return result
 
@@ -226,15 +204,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_NO_DEPLOYMENT
     output = options.output or state_root / deployment.deployment / "report.html"
     try:
-        charts = libraries(options.node_modules)
+        libraries = charts.libraries(options.node_modules)
         with ThreadPoolExecutor(1) as pool:
             # One's own query is answered in seconds, which the bill would double.
             bill_of_a_month = pool.submit(costs, options.inventory) if options.sql is None else None
             found = collect(deployment, options.days, options.sql, options.timeout)
             lines = [] if bill_of_a_month is None else bill_of_a_month.result()
-        page = document.render(msgspec.structs.replace(found, costs=lines), charts)
+        page = document.render(msgspec.structs.replace(found, costs=lines), libraries)
         write(page, output)
-    except (athena.QueryError, partitions.MissingTableError, partitions.PartitionError, ReportError) as error:
+    except (athena.QueryError, partitions.MissingTableError, partitions.PartitionError, charts.ChartsError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
     except aws.AWS_ERRORS as error:

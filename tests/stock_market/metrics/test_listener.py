@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from tests.support.stock_market.scraping import free_port, scrape, undefined
-from tests.support.stock_market.services import eventually
+from tests.support.stock_market.scraping import free_port, scrape, table, undefined
+from tests.support.stock_market.services import SCRIPTS, eventually
 
 from stock_market.errors import SettingsError
 from stock_market.metrics import listener, process
 from stock_market.metrics.definition import Definitions
 from stock_market.metrics.histogram import Histogram
+from stock_market.metrics.start import listen as start_listener
 from stock_market.service import Stop
 from stock_market.settings import MetricsListener, ProducerSettings, decode
 
@@ -150,5 +155,30 @@ def test_a_wrong_listener_is_refused_in_one_sentence(lines: str, sentence: str) 
 
 def test_without_the_table_nobody_listens(stop: Stop) -> None:
     before = threading.active_count()
-    listener.listen(None, dict, stop)
+    start_listener(None, dict, stop)
     assert threading.active_count() == before
+
+
+def test_without_a_port_a_service_loads_nothing_of_it() -> None:
+    services = "stock_market.producer.service, stock_market.consumer.service"
+    code = f"import sys, {services}; print('prometheus_client' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("program", ["producer", "consumer"])
+def test_a_service_that_waits_for_its_broker_is_read_already(program: str, tmp_path: Path) -> None:
+    port, nobody = free_port(), free_port()
+    settings = tmp_path / "settings.toml"
+    storage = '[s3]\nbucket = "bucket"\n' if program == "consumer" else ""
+    settings.write_text(f'[kafka]\nbootstrap_servers = ["127.0.0.1:{nobody}"]\n{storage}{table(port)}')
+    command = [sys.executable, "-m", f"stock_market.{program}", "--config", str(settings)]
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_for(port)
+            found = scrape(port)
+        finally:
+            process.kill()
+    assert found.value(f"stock_{program}_records_total") == 0
+    assert found.value("process_cpu_seconds_total") > 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.support.small_cloud import SmallCloud
 
-from stock_market_ops.common import analyses
+from stock_market_ops.common import analyses, charts
 from stock_market_ops.report import command
 
 
@@ -35,7 +35,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallCloud]:
 
 def run(cloud: SmallCloud, folder: Path, *arguments: str) -> tuple[int, Path]:
     """The program, with chart libraries that draw nothing; the exit code, and where the page is to be."""
-    for path in command.LIBRARIES.values():
+    for path in charts.LIBRARIES.values():
         (folder / "node_modules" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "node_modules" / path).touch()
     page = folder / "page" / "report.html"
