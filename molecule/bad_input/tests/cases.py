@@ -60,3 +60,37 @@ ACCESS = [
         {"network_nat_gateways": "two"},
     ),
 ]
+
+ALERTS = [
+    Case(
+        "alerts to a place that there is not",
+        "monitoring_notify is none of the three forms that it can have: https://<host>/<path> for a webhook,",
+        environment={"STOCK_MARKET_NOTIFY": "ops@example.org"},
+    ),
+    Case(
+        "alerts by e-mail without a mail server",
+        "Alerts by e-mail need the mail server as monitoring_smtp_host, <host>:<port>, and the sender's address as",
+        {"monitoring_notify": "mailto:ops@example.org"},
+    ),
+    Case(
+        "alerts to an SNS topic without a role",
+        "but the instance that carries monitoring does not carry stock_consumer, so it has no role that could publish",
+        {
+            "monitoring_notify": "arn:aws:sns:us-east-1:123456789012:alerts",
+            "stock_market_instances": [
+                {
+                    "name": "node-1",
+                    "id": 1,
+                    "type": "t3.small",
+                    "zone": "us-east-1a",
+                    "services": ["zookeeper", "kafka", "monitoring"],
+                }
+            ],
+        },
+    ),
+    Case(
+        "an option of monitoring that there is not",
+        "The role monitoring has no option monitoring_retention (did you mean monitoring_retention_mb",
+        {"monitoring_retention": 5},
+    ),
+]

@@ -122,8 +122,27 @@ def eventually(ask: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(1)
 
 
+def prometheus(query: str) -> list[dict[str, Any]]:
+    """The samples that answer a query: `metric`, its labels, and `value`, a time and a text."""
+    name = next(each["name"] for each in facts()["instances"] if "monitoring" in each["services"])
+    ask = f"curl -sS --fail --get --data-urlencode 'query={query}' http://127.0.0.1:9090/api/v1/query"
+    return list(json.loads(host(name).check_output(ask))["data"]["result"])
+
+
+def fired(began: float) -> set[str]:
+    """The names of the alerts that have fired since `began`, of the monotonic clock, as Prometheus remembers them."""
+    seconds = max(5, int(time.monotonic() - began))
+    found = prometheus(f'count by (alertname) (max_over_time(ALERTS{{alertstate="firing"}}[{seconds}s]))')
+    return {each["metric"]["alertname"] for each in found}
+
+
+def has_fired(alert: str, began: float) -> None:
+    """Waits for an alert; that it clears is part of `well`."""
+    eventually(lambda: alert in fired(began), 90, f"the alert {alert}")
+
+
 def well() -> bool:
-    """Whether `make status` finds every part well."""
+    """Whether `make status` finds every part well, and no alert fires."""
     return make("status").returncode == 0
 
 

@@ -30,6 +30,13 @@ def cursor(host: Any) -> str:
     return str(shown).rpartition("-- cursor: ")[2].strip()
 
 
+def watched(host: Any) -> set[str]:
+    """The consumers that Prometheus watches, by the label that tells several apart."""
+    targets = json.loads(host.check_output("curl -sS --fail http://127.0.0.1:9090/api/v1/targets?state=active"))
+    labels = [target["labels"] for target in targets["data"]["activeTargets"]]
+    return {each.get("process", "") for each in labels if each["service"] == "stock_consumer"}
+
+
 @pytest.fixture(scope="module")
 def two_processes() -> None:
     play("pipeline.yml", "-e", "stock_consumer_processes=2")
@@ -46,6 +53,7 @@ def test_two_consumers_share_the_partitions(host: Any) -> None:
     assert all(host.service(unit).is_running and host.service(unit).is_enabled for unit in TWO)
     assert not host.service("stock-consumer").is_running
     assert members() == 2
+    assert watched(host) == {"1", "2"}
     assert changes(play("pipeline.yml", "-e", "stock_consumer_processes=2")) == []
 
 
@@ -69,4 +77,6 @@ def test_one_consumer_again_has_all_partitions_at_once(host: Any) -> None:
     assert host.run("ls /etc/systemd/system/stock-consumer@.service /etc/stock-market/consumer-1.toml").rc != 0
     # Nobody waits for the session of the one that has left, 10 s.
     eventually(lambda: members() == 1, seconds=5, what="a group of one member")
-    eventually(lambda: make("status").returncode == 0, seconds=30, what="make status with exit code 0")
+    assert watched(host) == {""}
+    # A killed consumer is an alert for a minute.
+    eventually(lambda: make("status").returncode == 0, seconds=90, what="make status with exit code 0")

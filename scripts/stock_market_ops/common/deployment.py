@@ -63,7 +63,7 @@ class Deployment(msgspec.Struct, frozen=True):
     notebook_profile: str = ""
 
     def carrying(self, service: str) -> list[Instance]:
-        """Return the instances that carry `service` (zookeeper, kafka, stock_producer, stock_consumer)."""
+        """Return the instances that carry `service` (zookeeper, kafka, stock_producer, stock_consumer, monitoring)."""
         return [instance for instance in self.instances if service in instance.services]
 
 

@@ -19,7 +19,7 @@ import msgspec
 
 from stock_market_ops.common import athena, aws, partitions
 from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
-from stock_market_ops.status import probe_cloud, probe_disks, probe_kafka, screen, verdict
+from stock_market_ops.status import probe_alerts, probe_cloud, probe_disks, probe_kafka, screen, verdict
 from stock_market_ops.status.report import Outcome, Report
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ EXIT_NOT_WELL, EXIT_NO_DEPLOYMENT = 1, 3
 LIMIT_SECONDS = 8.5
 # What a part's look can end with where the deployment, not this program, is at fault.
 _EXPECTED = (
+    probe_alerts.AlertsProbeError,
     probe_kafka.KafkaProbeError,
     probe_cloud.NothingStoredError,
     partitions.MissingTableError,
@@ -82,12 +83,14 @@ def look(deployment: Deployment, limit_seconds: float = LIMIT_SECONDS) -> Report
     storage = Look("objects", lambda: probe_cloud.look_at_storage(aws.session(deployment), deployment), explain)
     instances = Look("instances", lambda: probe_cloud.look_at_instances(aws.session(deployment), deployment), explain)
     disks = Look("disks", lambda: probe_disks.look(deployment), explain)
+    alerts = Look("alerts", lambda: probe_alerts.look(deployment), explain)
     return Report(
         instances=instances.outcome(deadline),
         kafka=kafka.outcome(deadline),
         storage=storage.outcome(deadline),
         rows=rows.outcome(deadline),
         disks=disks.outcome(deadline),
+        alerts=alerts.outcome(deadline),
     )
 
 

@@ -25,11 +25,20 @@ def look(deployment: Deployment) -> list[DiskView]:
 
 def _ask(deployment: Deployment, instance: Instance) -> list[DiskView]:
     # A path that a host does not have is no fault, and df then ends with 1.
-    command = f"df --block-size=1 --output=target,size,avail {PATHS} 2>/dev/null || true"
+    done = run(deployment, instance, f"df --block-size=1 --output=target,size,avail {PATHS} 2>/dev/null || true")
+    if isinstance(done, str):
+        return [DiskView(instance.name, "", 0, 0, done)]
+    return parse(instance.name, done.stdout) or [
+        DiskView(instance.name, "", 0, 0, (done.stderr.strip().splitlines() or ["df said nothing"])[-1])
+    ]
+
+
+def run(deployment: Deployment, instance: Instance, command: str) -> subprocess.CompletedProcess[str] | str:
+    """Run a command on an instance over SSH; return what came of it, or the reason why nothing did."""
     seconds = _SSH_SECONDS[instance.access]
     options = ["-F", deployment.ssh_config, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds - 2:.0f}"]
     try:
-        done = subprocess.run(
+        return subprocess.run(
             ["ssh", *options, instance.name, command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -38,12 +47,9 @@ def _ask(deployment: Deployment, instance: Instance) -> list[DiskView]:
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        return [DiskView(instance.name, "", 0, 0, f"no answer over SSH in {seconds:.0f} s")]
+        return f"no answer over SSH in {seconds:.0f} s"
     except OSError as error:
-        return [DiskView(instance.name, "", 0, 0, f"ssh cannot be run: {error}")]
-    return parse(instance.name, done.stdout) or [
-        DiskView(instance.name, "", 0, 0, (done.stderr.strip().splitlines() or ["df said nothing"])[-1])
-    ]
+        return f"ssh cannot be run: {error}"
 
 
 def parse(host: str, output: str) -> list[DiskView]:

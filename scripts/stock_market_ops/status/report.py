@@ -110,6 +110,16 @@ class RowsView(msgspec.Struct, frozen=True):
     newest_event_time: str | None
 
 
+class AlertView(msgspec.Struct, frozen=True):
+    """An alert of Prometheus that fires: what is wrong, what to do, and where in docs/ that is explained."""
+
+    name: str
+    severity: str
+    summary: str
+    description: str
+    runbook: str
+
+
 class Outcome(msgspec.Struct, Generic[T], frozen=True):
     """A part's value, or the sentence that says why there is none, and how long looking took."""
 
@@ -126,6 +136,7 @@ class Report(msgspec.Struct, frozen=True):
     storage: Outcome[StorageView]
     rows: Outcome[RowsView]
     disks: Outcome[list[DiskView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
+    alerts: Outcome[list[AlertView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
 
 
 def lag(ends: Mapping[int, int], reached: Mapping[int, int]) -> int:

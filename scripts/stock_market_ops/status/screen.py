@@ -45,6 +45,7 @@ def _lines(deployment: Deployment, report: Report, problems: list[str]) -> Itera
     else:
         newest = f", newest event_time {rows.newest_event_time}" if rows.newest_event_time else ""
         yield _line("rows", f"{rows.rows:,} in Athena's newest hour, {rows.dt} {rows.hour}h UTC{newest}")
+    yield from _alerts(deployment, report)
     yield ""
     if not problems:
         yield "All is well."
@@ -107,6 +108,19 @@ def _disks(report: Report) -> Iterator[str]:
         free = size(log.free_bytes) if log.free_bytes >= 0 else "unknown"
         yield _line(label, f"broker {log.broker} in {log.path}: {free} free, grows by {size(growth)} a day, {lasts}")
         label = ""
+
+
+def _alerts(deployment: Deployment, report: Report) -> Iterator[str]:
+    watched = deployment.carrying("monitoring")
+    if not watched:
+        return
+    alerts = report.alerts.value
+    if alerts is None:
+        yield _line("alerts", "unknown")
+        return
+    names = ", ".join(sorted({alert.name for alert in alerts}))
+    firing = f"{len(alerts)} firing: {names}" if alerts else "none firing"
+    yield _line("alerts", f"{firing}; Prometheus on {', '.join(instance.name for instance in watched)}")
 
 
 def _disk(disk: DiskView) -> str:

@@ -30,7 +30,7 @@ def problems(deployment: Deployment, report: Report) -> list[str]:
 
 
 def _problems(deployment: Deployment, report: Report) -> Iterator[str]:
-    for outcome in (report.instances, report.kafka, report.storage, report.rows, report.disks):
+    for outcome in (report.instances, report.kafka, report.storage, report.rows, report.disks, report.alerts):
         if outcome.failure is not None:
             yield outcome.failure
     if report.instances.value is not None:
@@ -40,6 +40,8 @@ def _problems(deployment: Deployment, report: Report) -> Iterator[str]:
     if report.storage.value is not None:
         yield from _storage(deployment, report.storage.value, report.kafka.value)
     yield from _disks(report)
+    for alert in report.alerts.value or []:
+        yield f"Alert {alert.name}: {alert.summary}; {alert.runbook} says what to do."
     if report.rows.value is not None and report.rows.value.rows == 0:
         yield f"Athena counts no row in dt={report.rows.value.dt}, hour={report.rows.value.hour}, which has objects."
 

@@ -64,6 +64,14 @@ def test_a_policy_has_no_finding(name: str) -> None:
     assert findings(policy_of(name)) == []
 
 
+def test_with_an_sns_topic_for_alerts_the_instances_may_publish_to_it_and_nothing_else_more() -> None:
+    topic = "arn:aws:sns:eu-north-1:123456789012:alerts"
+    policy = render(*TEMPLATES["instance"], identity_alerts_topic=topic)
+    assert findings(policy) == []
+    (more,) = [one for one in policy["Statement"] if one not in policy_of("instance")["Statement"]]
+    assert (more["Action"], more["Resource"]) == ("sns:Publish", topic)
+
+
 # What whoever makes and removes a deployment can't be without; docs/iam.md tells what each of them means.
 INHERENT: dict[str, set[str]] = {
     "plan": set(),

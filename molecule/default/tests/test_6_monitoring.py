@@ -1,0 +1,230 @@
+"""Metrics and alerts: every target is read, a fault fires its alert, and no port is open that is not documented."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import testinfra
+from conftest import ROOT, STATE, Deployment, eventually, make, play
+
+UNITS = {
+    "prometheus-node-exporter": "prometheus",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "alertmanager",
+}
+HIGHEST_EXPOSURE = 2.0
+# Tries to connect to every port of an address, and prints those that answer.
+SCAN = """
+import asyncio, errno, json, resource, sys
+most = min(4200, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+async def main():
+    many, found = asyncio.Semaphore(most - 200), []
+    async def ask(port):
+        async with many:
+            try:
+                _, writer = await asyncio.wait_for(asyncio.open_connection(sys.argv[1], port), 2)
+            except (OSError, asyncio.TimeoutError) as error:
+                if getattr(error, "errno", 0) in (errno.EMFILE, errno.ENFILE):
+                    raise
+                return
+            found.append(port)
+            writer.close()
+    await asyncio.gather(*map(ask, range(1, 65536)))
+    print(json.dumps(sorted(found)))
+asyncio.run(main())
+"""
+
+
+def asked(host: Any, path: str, port: int = 9090) -> Any:
+    """What Prometheus' API says."""
+    return json.loads(host.check_output(f"curl -sS --fail http://127.0.0.1:{port}{path}"))
+
+
+def firing(host: Any) -> set[str]:
+    """The names of the alerts that fire."""
+    alerts = asked(host, "/api/v1/alerts")["data"]["alerts"]
+    return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+
+
+def quiet(host: Any) -> bool:
+    """No alert fires; `eventually` shows which ones do."""
+    assert firing(host) == set()
+    return True
+
+
+def documented() -> dict[int, tuple[str, str]]:
+    """Each port in the table of docs/security.md, with the address that it listens on and who is admitted."""
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d, ]+) \| (every|private|loopback) \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE)
+    return {
+        int(port) + (100_000 if address == "loopback" else 0): (address, admitted)
+        for ports, address, admitted in rows
+        for port in ports.split(", ")
+    }
+
+
+def test_every_target_is_up_and_no_alert_fires(host: Any) -> None:
+    def targets() -> dict[str, str]:
+        found = asked(host, "/api/v1/targets?state=active")["data"]["activeTargets"]
+        return {target["labels"]["service"]: target["health"] for target in found}
+
+    wanted = ["node", "kafka", "zookeeper", "stock_producer", "stock_consumer", "prometheus", "alertmanager"]
+    eventually(lambda: targets() == dict.fromkeys(wanted, "up"), seconds=60, what="every target up")
+    eventually(lambda: quiet(host), seconds=120, what="no alert")
+    sent = asked(host, "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
+    assert [each["url"] for each in sent] == ["http://127.0.0.1:9093/api/v2/alerts"]
+
+
+def test_every_metric_that_an_alert_asks_for_is_there(host: Any) -> None:
+    """A misspelt one would never fire. Those of failures are there, too, with 0."""
+    groups = asked(host, "/api/v1/rules?type=alert")["data"]["groups"]
+    expressions = " ".join(rule["query"] for group in groups for rule in group["rules"])
+    used = set(re.findall(r'(?<!")\b(?:kafka|node|jvm|stock)_[a-z_]+\b', expressions))
+    assert len(used) > 20
+    known = set(asked(host, "/api/v1/label/__name__/values")["data"])
+    # Has a series only once something was quarantined.
+    assert used - known <= {"stock_consumer_quarantined_records_total"}
+    assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
+
+
+def test_a_stopped_consumer_fires_its_alert_which_status_shows_and_clears_it(host: Any) -> None:
+    host.run_expect([0], "systemctl stop stock-consumer")
+    try:
+        eventually(lambda: "ServiceDown" in firing(host), seconds=90, what="the alert of a stopped consumer")
+        shown = make("status")
+        assert shown.returncode != 0
+        assert "Alert ServiceDown: stock_consumer on node-1 does not answer" in shown.stdout
+        sent = asked(host, "/api/v2/alerts", 9093)
+        assert "ServiceDown" in {alert["labels"]["alertname"] for alert in sent}
+    finally:
+        host.run_expect([0], "systemctl start stock-consumer")
+    eventually(lambda: quiet(host), seconds=120, what="no alert")
+    eventually(lambda: make("status").returncode == 0, seconds=60, what="make status with exit code 0")
+
+
+@pytest.mark.parametrize(("unit", "user"), UNITS.items())
+def test_a_unit_runs_with_little_exposure_and_bounded_memory(host: Any, unit: str, user: str) -> None:
+    assert host.service(unit).is_enabled
+    pid = int(host.check_output(f"systemctl show --property MainPID --value {unit}"))
+    assert host.process.get(pid=pid).user == user
+    told = host.check_output(f"systemd-analyze security --no-pager {unit}").splitlines()[-1]
+    exposure = float(told.partition("exposure level for")[2].partition(": ")[2].split()[0])
+    assert 0 < exposure <= HIGHEST_EXPOSURE, told
+    bound = int(host.check_output(f"systemctl show --property MemoryMax --value {unit}"))
+    assert 0 < bound <= 384 * 2**20
+    resident = host.check_output(f"grep VmHWM /proc/{pid}/status").split()
+    assert int(resident[1]) * 1024 < bound
+
+
+def test_all_of_it_fits_a_machine_of_2_gb(host: Any) -> None:
+    """Half a GB stays for the page cache, from which Kafka's consumers read."""
+    fields = dict(line.split(":") for line in host.check_output("cat /proc/meminfo").splitlines())
+    total, available = (int(fields[name].split()[0]) // 1024 for name in ("MemTotal", "MemAvailable"))
+    assert total <= 2048
+    assert available >= 512, f"{available} of {total} MiB are available"
+
+
+def test_a_webhook_gets_the_alert_and_its_address_can_be_read_by_alertmanager_alone(host: Any) -> None:
+    receiver = "import http.server as h\nclass R(h.BaseHTTPRequestHandler):\n def do_POST(s):\n"
+    receiver += "  open('/tmp/sent', 'ab').write(s.rfile.read(int(s.headers['Content-Length'])) + b'\\n')\n"
+    receiver += "  s.send_response(200); s.end_headers()\n"
+    receiver += "h.HTTPServer(('127.0.0.1', 8099), R).serve_forever()\n"
+    host.run_expect([0], f"cat >/tmp/receiver.py <<'END'\n{receiver}END")
+    host.run_expect([0], "systemd-run --unit webhook-receiver python3 /tmp/receiver.py")
+    try:
+        play("monitoring.yml", "-e", "monitoring_notify=http://127.0.0.1:8099/secret-path")
+        assert "secret-path" in host.check_output("cat /etc/prometheus/alertmanager.yml")
+        modes = host.check_output("stat -c '%a %U %G' /etc/prometheus/alertmanager.yml")
+        assert modes == "640 root alertmanager"
+        host.run_expect([0], "systemctl stop stock-producer")
+        eventually(
+            lambda: "ServiceDown" in host.run("cat /tmp/sent").stdout, seconds=120, what="the alert at the webhook"
+        )
+    finally:
+        host.run_expect([0], "systemctl start stock-producer")
+        host.run_expect([0], "systemctl stop webhook-receiver; rm -f /tmp/sent /tmp/receiver.py")
+        play("monitoring.yml")
+    assert "secret-path" not in host.check_output("cat /etc/prometheus/alertmanager.yml")
+    eventually(lambda: quiet(host), seconds=120, what="no alert")
+
+
+def test_a_host_listens_on_the_documented_ports_only(host: Any, deployment: Deployment) -> None:
+    private = deployment.node["private_address"]
+    listening = set()
+    for line in host.check_output("ss -Hltn").splitlines():
+        address, _, port = line.split()[3].rpartition(":")
+        plain = address.strip("[]").removeprefix("::ffff:")
+        where = {"127.0.0.1": "loopback", "::1": "loopback", private: "private"}.get(plain, "every")
+        listening.add((int(port) + (100_000 if where == "loopback" else 0), where))
+    known = {(port, address) for port, (address, _) in documented().items()}
+    # A single ZooKeeper has no peers.
+    assert listening == {(port, where) for port, where in known if port not in {2888, 3888}}
+
+
+def scanned(output: str) -> set[int]:
+    return set(json.loads(output.splitlines()[-1]))
+
+
+def test_from_outside_only_the_documented_ports_are_open(deployment: Deployment) -> None:
+    command = ["python3", "-c", SCAN, deployment.node["public_address"]]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert scanned(done.stdout) == {port for port, (_, admitted) in documented().items() if "operator" in admitted}
+
+
+@contextmanager
+def second_host(deployment: Deployment) -> Iterator[tuple[Any, str, dict[str, str]]]:
+    """Another instance of the deployment's network, as testinfra reaches it; its id; and the groups' ids by name."""
+    ec2 = deployment.client("ec2")
+    (first,) = ec2.describe_instances(InstanceIds=[deployment.node["instance_id"]])["Reservations"][0]["Instances"]
+    found = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [first["VpcId"]]}])["SecurityGroups"]
+    prefix = f"{deployment.facts['deployment']}-"
+    groups = {group["GroupName"].removeprefix(prefix): group["GroupId"] for group in found}
+    made = ec2.run_instances(
+        ImageId=first["ImageId"],
+        InstanceType="t3.small",
+        KeyName=first["KeyName"],
+        SubnetId=first["SubnetId"],
+        SecurityGroupIds=[groups["instances"]],
+        MinCount=1,
+        MaxCount=1,
+    )["Instances"][0]["InstanceId"]
+    try:
+        ec2.get_waiter("instance_running").wait(InstanceIds=[made], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        told = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"][0]
+        settings = STATE / "second_host"
+        key = f'IdentityFile "{STATE}/ssh/id_ed25519"'
+        settings.write_text(
+            f"Host second\n HostName {told['PublicIpAddress']}\n User admin\n {key}\n IdentitiesOnly yes\n"
+            " UserKnownHostsFile /dev/null\n StrictHostKeyChecking no\n LogLevel ERROR\n",
+            encoding="utf-8",
+        )
+        other = testinfra.get_host("ssh://second", ssh_config=str(settings), sudo=True)
+        eventually(lambda: other.run("true").rc == 0, seconds=60, what="the second host")
+        yield other, made, groups
+        settings.unlink()
+    finally:
+        ec2.terminate_instances(InstanceIds=[made])
+        ec2.get_waiter("instance_terminated").wait(InstanceIds=[made], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+
+def test_from_a_second_host_only_the_documented_ports_are_open(deployment: Deployment) -> None:
+    """An instance without services reaches Kafka alone; one that carries monitoring reaches the metrics, too."""
+    private = deployment.node["private_address"]
+    everyone = {port for port, (_, admitted) in documented().items() if admitted == "every instance"}
+    metrics = {port for port, (_, admitted) in documented().items() if admitted == "monitoring"}
+    assert len(metrics) == 5
+    with second_host(deployment) as (other, instance, groups):
+        scan = f"python3 -c '{SCAN}' {private}"
+        assert scanned(other.check_output(scan)) == everyone
+        both = [groups["instances"], groups["monitoring"]]
+        deployment.client("ec2").modify_instance_attribute(InstanceId=instance, Groups=both)
+        time.sleep(3)
+        assert scanned(other.check_output(scan)) == everyone | metrics

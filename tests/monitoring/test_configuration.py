@@ -1,0 +1,112 @@
+"""The configurations that the role writes: Prometheus and Alertmanager take them, and they name what there is."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.support import playbook
+
+from stock_market_ops.common.deployment import ROOT
+
+PROGRAMS = ROOT / ".venv" / "prometheus" / "usr" / "bin"
+ROLE = ROOT / "roles" / "monitoring"
+TARGETS = "{{ lookup('ansible.builtin.template', '" + str(ROOT / "inventory/targets.yml.j2") + "') | from_yaml or [] }}"
+PORTS = {"node": 9100, "kafka": 9404, "zookeeper": 9405, "stock_producer": 9410, "stock_consumer": 9430}
+KAFKA, PIPELINE = {"stock_market_private_address": "10.0.0.1"}, {"stock_market_private_address": "10.0.1.1"}
+
+
+def written(folder: Path, check: list[str], name: str, **options: Any) -> Any:
+    """The role's file of that name, which a program has taken, for a broker and a host with two consumers."""
+    given = {"stock_market_metrics_ports": PORTS, "monitoring_targets": TARGETS, "stock_market_deployment": "shop"}
+    inventory = playbook.local_inventory(
+        {**given, **options},
+        stock_market={"kafka-1": KAFKA, "pipeline-1": {**PIPELINE, "stock_consumer_processes": 2}},
+        kafka={"kafka-1": {}},
+        zookeeper={"kafka-1": {}},
+        stock_producer={"pipeline-1": {}},
+        stock_consumer={"pipeline-1": {}},
+    )
+    template = {"src": str(ROLE / "templates" / f"{name}.j2"), "dest": str(folder / name)}
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars_files": [str(ROLE / "vars" / "main.yml")],
+        "tasks": [{"ansible.builtin.template": template}],
+    }
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    inventory["all"]["vars"] = defaults | inventory["all"]["vars"]
+    done = playbook.run(folder / "play", [play], inventory)
+    assert done.code == 0, done.output
+    checked = subprocess.run([*check, folder / name], capture_output=True, text=True, check=False, timeout=60)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    return yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+
+
+def test_prometheus_watches_every_service_of_every_instance_by_the_instances_name(tmp_path: Path) -> None:
+    check = [str(PROGRAMS / "promtool"), "check", "config", "--syntax-only"]
+    found = written(tmp_path, check, "prometheus.yml")
+    watched = {
+        (job["job_name"], group["targets"][0]): group["labels"]
+        for job in found["scrape_configs"]
+        for group in job["static_configs"]
+        if job["job_name"] not in {"prometheus", "alertmanager"}
+    }
+    consumer = {"instance": "pipeline-1", "service": "stock_consumer"}
+    assert watched == {
+        ("node", "10.0.0.1:9100"): {"instance": "kafka-1", "service": "node"},
+        ("node", "10.0.1.1:9100"): {"instance": "pipeline-1", "service": "node"},
+        ("kafka", "10.0.0.1:9404"): {"instance": "kafka-1", "service": "kafka"},
+        ("zookeeper", "10.0.0.1:9405"): {"instance": "kafka-1", "service": "zookeeper"},
+        ("stock_producer", "10.0.1.1:9410"): {"instance": "pipeline-1", "service": "stock_producer"},
+        ("stock_consumer", "10.0.1.1:9430"): {**consumer, "process": "1"},
+        ("stock_consumer", "10.0.1.1:9431"): {**consumer, "process": "2"},
+    }
+    intervals = {job["job_name"]: job.get("scrape_interval", "5s") for job in found["scrape_configs"]}
+    assert intervals["kafka"] == "5s"
+    assert intervals["stock_consumer"] == "2s"
+    assert found["global"]["external_labels"] == {"deployment": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("options", "receiver"),
+    [
+        ({}, {}),
+        (
+            {"monitoring_notify": "https://hooks.example.org/a?b=c"},
+            {"webhook_configs": [{"url": "https://hooks.example.org/a?b=c"}]},
+        ),
+        (
+            {
+                "monitoring_notify": "mailto:ops@example.org",
+                "monitoring_smtp_host": "mail.example.org:587",
+                "monitoring_smtp_from": "alerts@example.org",
+                "monitoring_smtp_user": "alerts",
+                "monitoring_smtp_password": 'a "b: #c',
+            },
+            {"email_configs": [{"to": "ops@example.org", "send_resolved": True}]},
+        ),
+        (
+            {"monitoring_notify": "arn:aws:sns:eu-north-1:123456789012:alerts"},
+            {
+                "sns_configs": [
+                    {
+                        "topic_arn": "arn:aws:sns:eu-north-1:123456789012:alerts",
+                        "sigv4": {"region": "eu-north-1"},
+                    }
+                ]
+            },
+        ),
+    ],
+    ids=["none", "webhook", "email", "sns"],
+)
+def test_alertmanager_sends_to_where_one_variable_says(
+    tmp_path: Path, options: dict[str, str], receiver: dict[str, Any]
+) -> None:
+    found = written(tmp_path, [str(PROGRAMS / "amtool"), "check-config"], "alertmanager.yml", **options)
+    assert found["receivers"] == [{"name": "operator", **receiver}]
+    if password := options.get("monitoring_smtp_password"):
+        assert found["global"]["smtp_auth_password"] == password
