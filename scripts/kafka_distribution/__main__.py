@@ -1,4 +1,4 @@
-"""`python -m kafka_distribution --output FILE`; exit code 2 and one sentence where it can't be done."""
+"""`python -m kafka_distribution --output FILE [--jmx-exporter FILE]`; exit code 2 and a sentence where it fails."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from kafka_distribution.build import LATEST, BuildError, build, checksum
+from kafka_distribution.build import LATEST, BuildError, build, checksum, fetch_jmx_exporter
 
 
 def main() -> int:
@@ -17,13 +17,15 @@ def main() -> int:
     parser.add_argument("--output", type=Path, required=True, help="the .tgz to make")
     parser.add_argument("--version", default=LATEST, help="Kafka's version, one of versions/ (default: %(default)s)")
     parser.add_argument("--sha512", help="what the result's SHA-512 must be; a file that has it already is left alone")
+    parser.add_argument("--jmx-exporter", type=Path, help="where to put the JMX exporter's jar, too")
     arguments = parser.parse_args()
     try:
         built = build(arguments.output, arguments.sha512, arguments.version)
+        fetched = arguments.jmx_exporter is not None and fetch_jmx_exporter(arguments.jmx_exporter)
     except BuildError as error:
         print(error, file=sys.stderr)
         return 2
-    print("built" if built else "unchanged", arguments.output, checksum(arguments.output))
+    print("built" if built or fetched else "unchanged", arguments.output, checksum(arguments.output))
     return 0
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HERE: Final = Path(__file__).resolve().parent
 VERSIONS: Final = HERE / "versions"
+JMX_EXPORTER: Final = HERE / "jmx_exporter"
 LATEST: Final = "3.9.2"
 PINS: Final = "libs.sha512"
 _MAVEN_TIMEOUT_SECONDS: Final = 900
@@ -97,6 +98,26 @@ def build(output: Path, sha512: str | None, version: str = LATEST) -> bool:
                     "changed what it is built from, put the new checksum into the inventory's kafka_archive_checksum."
                 )
             draft.replace(output)
+    return True
+
+
+def fetch_jmx_exporter(output: Path) -> bool:
+    """Make the file `output`, the JMX exporter's jar, and return whether it was fetched: the pinned one is left alone.
+
+    The file appears at once and whole.
+
+    Raises:
+        BuildError: Maven is missing or failed, or what it fetched is not the pinned jar.
+    """
+    ((path, pin),) = read_pins(JMX_EXPORTER / PINS).items()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(output.with_name(output.name + ".lock")):
+        if output.is_file() and checksum(output) == pin:
+            return False
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".building-") as scratch:
+            libs = Path(scratch) / "libs"
+            fetch(libs, JMX_EXPORTER)
+            (libs / Path(path).name).replace(output)
     return True
 
 

@@ -33,8 +33,8 @@ def sources() -> dict[str, Callable[[], set[Pin]]]:
         "Python packages, requirements/*.txt": lambda: python_pins(ROOT / "requirements"),
         "chart libraries of pages, web/package-lock.json": lambda: npm_pins(ROOT / "web" / "package-lock.json"),
         **{
-            f"Kafka's jars, {path.parent.relative_to(ROOT)}": partial(maven_pins, path)
-            for path in sorted(ROOT.glob("scripts/kafka_distribution/versions/*/libs.sha512"))
+            f"Java's jars, {path.parent.relative_to(ROOT)}": partial(maven_pins, path)
+            for path in sorted(ROOT.glob("scripts/kafka_distribution/**/libs.sha512"))
         },
         "jars of a benchmark, benchmarks/connect_sink": lambda: maven_pins(
             ROOT / "benchmarks/connect_sink/libs.sha512"

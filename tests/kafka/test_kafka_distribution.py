@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import re
@@ -88,6 +89,34 @@ def test_every_version_that_can_be_built_is_pinned_and_has_its_checksum_in_both_
         for inventory in ("local/group_vars/all/kafka_archive.yml", "aws/group_vars/all/main.yml"):
             checksums = yaml.safe_load((root / "inventory" / inventory).read_text())["stock_market_kafka_checksums"]
             assert re.fullmatch("sha512:[0-9a-f]{128}|sha256:[0-9a-f]{64}", checksums[path.name])
+
+
+def test_the_jmx_exporter_that_maven_fetches_is_the_one_that_the_role_takes_and_is_fetched_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = building.HERE.parents[1]
+    role = yaml.safe_load((root / "roles/jmx_exporter/defaults/main.yml").read_text())
+    ((path, pin),) = building.read_pins(building.JMX_EXPORTER / building.PINS).items()
+    version = role["jmx_exporter_version"]
+    assert role["jmx_exporter_checksum"] == f"sha512:{pin}"
+    assert path.endswith(f"/{version}/jmx_prometheus_javaagent-{version}.jar")
+    local = yaml.safe_load((root / "inventory/local/group_vars/all/kafka_archive.yml").read_text())
+    assert local["local_cloud_jmx_exporter"].endswith(f"/{Path(path).name}")
+
+    def fetched(libs: Path, pinned: Path) -> None:
+        assert pinned == building.JMX_EXPORTER
+        libs.mkdir()
+        (libs / Path(path).name).write_bytes(b"the jar")
+
+    monkeypatch.setattr(building, "read_pins", lambda _: {path: hashlib.sha512(b"the jar").hexdigest()})
+    monkeypatch.setattr(building, "fetch", fetched)
+    output = tmp_path / "cache" / "agent.jar"
+    assert building.fetch_jmx_exporter(output) is True
+    assert output.read_bytes() == b"the jar"
+    assert building.fetch_jmx_exporter(output) is False
+    output.write_bytes(b"something else")
+    assert building.fetch_jmx_exporter(output) is True
+    assert output.read_bytes() == b"the jar"
 
 
 def test_a_version_that_is_not_pinned_is_refused(tmp_path: Path) -> None:

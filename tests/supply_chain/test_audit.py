@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -165,6 +166,15 @@ def test_every_package_of_npm_is_a_pin_with_its_hash_and_without_a_host() -> Non
     packages = json.loads(path.read_text(encoding="utf-8"))["packages"]
     assert all(it["integrity"].startswith("sha512-") for name, it in packages.items() if name)
     assert not any("resolved" in it for it in packages.values())
+
+
+def test_no_file_names_a_registrys_host() -> None:
+    # Their ordinary clients know them, and a user's settings may name others.
+    hosts = ["repo1.maven" + ".org", "repo.maven" + ".apache.org", "pypi" + ".org", "files.pythonhosted" + ".org"]
+    hosts += ["registry.npmjs" + ".org", "deb.debian" + ".org"]
+    command = ["git", "grep", "--files-with-matches", "--fixed-strings", *(f"-e{host}" for host in hosts)]
+    found = subprocess.run(command, cwd=audit.ROOT, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (1, "", "")
 
 
 def test_a_jar_is_asked_for_by_its_coordinates() -> None:
