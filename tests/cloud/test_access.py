@@ -87,7 +87,7 @@ def open_ports(cloud: HostlessCloud, deployment: str) -> set[int]:
     """The ports that any group of the deployment admits."""
     filters = [{"Name": "tag:Deployment", "Values": [deployment]}]
     groups = cloud.client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
-    assert len(groups) == 3
+    assert len(groups) == 4
     return {rule["FromPort"] for group in groups for rule in group["IpPermissions"]}
 
 
