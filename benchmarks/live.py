@@ -87,7 +87,7 @@ def figures(scale: float) -> list[Figure]:
 
 
 def _streams(events: Any, seconds: float) -> list[tuple[int, dict[str, Any]]]:
-    """What the page says of its reading in so many seconds, each with its own clock's milliseconds."""
+    """The numbers that the page shows of its reading during `seconds`, each with its own clock in milliseconds."""
     end = time.monotonic() + seconds
     found = []
     while time.monotonic() < end:

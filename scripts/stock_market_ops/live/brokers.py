@@ -93,7 +93,7 @@ class Cluster:
 
 
 def answering(addresses: list[str], seconds: float = PROBE_SECONDS) -> dict[str, bool]:
-    """Tell of each address, HOST:PORT, whether it accepts a connection within so many seconds; all are asked at once.
+    """Return for each address, HOST:PORT, whether it accepts a connection within `seconds`; all are asked at once.
 
     A broker that was killed refuses at once, long before the others notice: ZooKeeper waits for its session to end.
     """

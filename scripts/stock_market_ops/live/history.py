@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_CANDLES: Final = 1000
 _SECONDS: Final = 60.0
-# An answer is used again for so long, and so many are kept.
+# Answers are cached: for how many seconds, and how many of them.
 _FRESH_SECONDS: Final = 300.0
 _MOST_ANSWERS: Final = 64
 _QUERIES_AT_ONCE: Final = 2

@@ -41,7 +41,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, log: Pa
 
 
 def wait_for(path: Path, lines: int) -> list[str]:
-    """The file's lines once it has so many."""
+    """Returns the file's lines as soon as there are that many."""
     deadline = time.monotonic() + 10
     while not path.exists() or len(path.read_text().splitlines()) < lines:
         assert time.monotonic() < deadline
