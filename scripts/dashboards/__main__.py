@@ -12,9 +12,15 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards.boards import BOARDS
+from dashboards import kafka_boards, stream_boards
 from dashboards.expressions import unanswered
 
+BOARDS = {
+    "cluster": kafka_boards.cluster,
+    "broker": kafka_boards.broker,
+    "pipeline": stream_boards.pipeline,
+    "hosts": stream_boards.hosts,
+}
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "dashboards"
 
 

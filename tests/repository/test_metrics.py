@@ -15,7 +15,6 @@ import pytest
 
 import dashboards.__main__ as dashboards
 import metrics_page.__main__ as metrics_page
-from dashboards.boards import BOARDS
 from dashboards.expressions import expressions, metrics, plain
 from metrics_page.known import known, labels_of, tables
 from stock_market.metrics.definition import Metric
@@ -28,7 +27,7 @@ UNITS = {"seconds": "seconds", "bytes": "bytes", "records": "records", "objects"
 
 def asked() -> Iterator[Any]:
     """Each expression of each dashboard."""
-    for name in BOARDS:
+    for name in dashboards.BOARDS:
         for title, expression in expressions(json.loads(dashboards.text(name))):
             yield pytest.param(expression, id=f"{name}: {title}")
 
@@ -37,13 +36,13 @@ def test_the_page_of_the_metrics_is_in_step() -> None:
     assert metrics_page.PAGE.read_text(encoding="utf-8") == metrics_page.page(), "make metrics-doc"
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", dashboards.BOARDS)
 def test_a_dashboard_is_in_step_with_its_source(name: str) -> None:
     assert (dashboards.FOLDER / f"{name}.json").read_text(encoding="utf-8") == dashboards.text(name), "make dashboards"
 
 
 def test_there_is_no_dashboard_without_a_source() -> None:
-    assert {path.stem for path in dashboards.FOLDER.iterdir()} == set(BOARDS)
+    assert {path.stem for path in dashboards.FOLDER.iterdir()} == set(dashboards.BOARDS)
 
 
 @pytest.mark.parametrize("expression", list(asked()))
@@ -102,7 +101,7 @@ def test_a_running_prometheus_tells_which_metrics_it_lacks(capsys: pytest.Captur
     assert "broker" not in said
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", dashboards.BOARDS)
 def test_a_dashboard_can_be_imported_and_takes_any_prometheus(name: str) -> None:
     board = json.loads(dashboards.text(name))
     assert board["uid"] == f"stock-market-{name}"
