@@ -18,6 +18,9 @@ MAX_VALUE_BYTES = 2048
 _Address = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
 _Topic = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 _Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_/-]*/$")]
+_BucketName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+_Region = Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")]
+_Identifier = Annotated[str, Meta(pattern=r"^[a-z0-9_]{1,255}$")]
 _MEBIBYTE = 1 << 20
 
 
@@ -114,10 +117,10 @@ class ConsumerKafka(Kafka, frozen=True):
 class Storage(Settings, frozen=True):
     """Where the objects go."""
 
-    bucket: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    bucket: _BucketName
     prefix: _Prefix = "quotes/"
     quarantine_prefix: _Prefix = "quarantine/"
-    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")] = "us-east-1"
+    region: _Region = "us-east-1"
 
     def __post_init__(self) -> None:
         if self.prefix.startswith(self.quarantine_prefix) or self.quarantine_prefix.startswith(self.prefix):
@@ -155,6 +158,56 @@ class ConsumerSettings(Settings, frozen=True):
     metrics: MetricsListener | None = None
 
 
+class HistoryKafka(Kafka, frozen=True):
+    """The topic whose logs tell when an hour is over; the user only describes it."""
+
+    client_id: str = "stock-history"
+
+
+class HistoryStorage(Settings, frozen=True):
+    """Where the raw objects are, and where the history goes."""
+
+    bucket: _BucketName
+    prefix: _Prefix = "quotes/"
+    history_prefix: _Prefix = "history/"
+    region: _Region = "us-east-1"
+
+    def __post_init__(self) -> None:
+        if self.prefix.startswith(self.history_prefix) or self.history_prefix.startswith(self.prefix):
+            raise ValueError("prefix and history_prefix must not lie within each other")
+
+
+class HistoryCatalog(Settings, frozen=True):
+    """The names in Glue's catalog, and the workgroup in which Athena is asked."""
+
+    database: _Identifier
+    workgroup: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+    table: _Identifier = "quotes"
+    history_table: _Identifier = "quotes_history"
+    view: _Identifier = "quotes_all"
+
+
+class HistorySettings(Settings, frozen=True):
+    """The settings file of the program that makes history."""
+
+    s3: HistoryStorage
+    catalog: HistoryCatalog
+    kafka: HistoryKafka | None = None
+    """Without it, an hour is over once each partition has an object in a later one."""
+    margin_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 120.0
+    """An hour is left alone for this long after its end."""
+    late_days: Annotated[int, Meta(ge=1, le=36_500)] = 8
+    """Days back from now in which late objects are looked for."""
+    grace_seconds: Annotated[float, Meta(ge=0, le=30 * 86_400)] = 7200.0
+    """What no reader of the view needs any more is removed after this time."""
+    query_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 1800.0
+    """A query that takes longer is stopped; Athena's own limit is 30 minutes."""
+    attempts: Annotated[int, Meta(ge=1, le=20)] = 4
+    """How often an hour is tried in one run."""
+    connections: Annotated[int, Meta(ge=1, le=64)] = 8
+    """Requests to S3 at once."""
+
+
 _AnySettings = TypeVar("_AnySettings", bound=Settings)
 
 
@@ -188,11 +241,9 @@ def load(path: str, kind: type[_AnySettings]) -> _AnySettings:
 def main(argv: list[str]) -> int:
     """Checks settings on standard input, for the program that `argv[1]` names: exit code 0, or a sentence and 2."""
     data = sys.stdin.buffer.read()
+    kinds: dict[str, type[Settings]] = {"producer": ProducerSettings, "history": HistorySettings}
     try:
-        if argv[1] == "producer":
-            decode(data, "the producer's settings", ProducerSettings)
-        else:
-            decode(data, "the consumer's settings", ConsumerSettings)
+        decode(data, f"the {argv[1]}'s settings", kinds.get(argv[1], ConsumerSettings))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return error.exit_code

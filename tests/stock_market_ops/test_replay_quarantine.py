@@ -14,12 +14,12 @@ from tests.support.stock_market.bucket import Bucket
 from tests.support.stock_market.lake import Lake, line, lines, poison
 from tests.support.stock_market.services import Workbench, eventually, quote
 
+from stock_market.chain.replays import OffsetText, read_offsets
 from stock_market_ops.replay import command as replay_quarantine
 from stock_market_ops.replay import replayer, source
 from stock_market_ops.replay.transform import as_they_are
 from stock_market_ops.verify import command as verify
 from stock_market_ops.verify.bucket import Place
-from stock_market_ops.verify.replays import OffsetText, read_offsets
 
 pytestmark = pytest.mark.usefixtures("operator")
 Run = Callable[..., dict[str, Any]]

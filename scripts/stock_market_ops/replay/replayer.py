@@ -1,6 +1,6 @@
 """Replays quarantined records: first looks at all, then at what quotes/ has already, then writes.
 
-The record's turn is kept by S3: see `stock_market_ops.verify.replays`. A record is replayed when no replay names its
+The record's turn is kept by S3: see `stock_market.chain.replays`. A record is replayed when no replay names its
 offset and no quote has its producer_id and sequence.
 """
 
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyroaring import BitMap64
 
 from stock_market.chain.naming import parse_key
+from stock_market.chain.replays import OffsetText, replay_key
 from stock_market.chain.segment import Lines, Poison
 from stock_market_ops.replay.source import DamagedError, Done, Quarantined, metadata_of, put_new, replayed
 from stock_market_ops.replay.transform import Judged
 from stock_market_ops.verify.bucket import Place, take_listing
 from stock_market_ops.verify.parallel_reader import Task, read_all
 from stock_market_ops.verify.reading import Reading
-from stock_market_ops.verify.replays import OffsetText, replay_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

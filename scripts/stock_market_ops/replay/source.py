@@ -10,11 +10,11 @@ import msgspec
 from botocore.exceptions import ClientError
 from pyroaring import BitMap64
 
+from stock_market.chain.replays import parse_replay, read_offsets
 from stock_market.chain.segment import Poison
 from stock_market.chain.store import new_object
 from stock_market_ops.verify.bucket import Place, pieces, take_listing
 from stock_market_ops.verify.reading import FlawError, summed, unpacked
-from stock_market_ops.verify.replays import parse_replay, read_offsets
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

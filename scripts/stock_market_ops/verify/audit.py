@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stock_market.chain.naming import parse_key
+from stock_market.chain.replays import parse_replay
 from stock_market_ops.verify.bucket import Entry, Listing, Place, take_listing
 from stock_market_ops.verify.chains import Chain, Chains
 from stock_market_ops.verify.parallel_reader import Task, read_all
 from stock_market_ops.verify.producers import Producers, Verdict
 from stock_market_ops.verify.reading import Reading
-from stock_market_ops.verify.replays import parse_replay
 from stock_market_ops.verify.violations import EnoughError, Findings, Log
 
 GAPS = frozenset({"gap", "begins-late", "cut"})

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from pyroaring import BitMap64
 
 from stock_market.chain.naming import ObjectInfo, ObjectName, identity_in, object_key, parse_key
+from stock_market.chain.replays import parse_replay, read_offsets
 from stock_market.errors import ConflictError
 from stock_market.hours import hour_of
 from stock_market_ops.verify.bucket import Place
 from stock_market_ops.verify.reading import Reading
-from stock_market_ops.verify.replays import parse_replay, read_offsets
 from stock_market_ops.verify.violations import Finding, Findings, Log
 
 

@@ -1,0 +1,217 @@
+"""The view quotes_all, which says what is read: history up to a watermark, raw objects from there on.
+
+Replacing the view is the one atomic step by which an hour becomes history. What it reads (`History`) stands in its SQL
+and, for programs, in its table's parameters; both are written together and have to agree.
+
+Athena's views are Presto's: the table's ViewOriginalText holds a JSON object in base64
+(https://github.com/trinodb/trino/blob/476/plugin/trino-hive/src/main/java/io/trino/plugin/hive/ViewReaderUtil.java).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from stock_market.errors import ServiceError
+from stock_market.history.naming import Hour, is_try
+from stock_market.history.tables import COLUMNS, RAW_KEYS, columns
+
+FIRST_REVISION = "1"
+"""The partition of an hour that was written only once; other revisions have their try's id."""
+FORMAT = "1"
+_FORMAT_KEY, _WATERMARK_KEY = "history-format", "history-watermark"
+_REVISIONS_KEY, _ABSENT_KEY = "history-revisions", "history-absent"
+_MOMENT = "concat(dt, ' ', hour)"
+_PRESTO_VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
+_TYPES = {"string": "varchar"}
+
+
+class Names(NamedTuple):
+    """The names that the view reads.
+
+    Attributes:
+        database: of the three.
+        raw: the table of the raw objects.
+        history: the table of the history.
+        view: the view.
+    """
+
+    database: str
+    raw: str = "quotes"
+    history: str = "quotes_history"
+    view: str = "quotes_all"
+
+
+class ViewError(ServiceError):
+    """The view is not one of this program's, or was changed by somebody else."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What the view reads.
+
+    Attributes:
+        watermark: the first hour that is read raw, `YYYY-MM-DD HH`; empty before there is any history.
+        revisions: the hours below it that are read from another revision than the first, by `YYYY-MM-DD HH`.
+        absent: the runs of hours below it that had no objects, each by its first hour (empty: from the beginning) and
+            its last; none of their partitions is read unless `revisions` names it.
+    """
+
+    watermark: str = ""
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    absent: tuple[tuple[str, str], ...] = ()
+
+    def has(self, hour: Hour) -> bool:
+        """Whether the hour is read from the history, or not at all; else raw."""
+        return hour.text < self.watermark
+
+    def revision(self, hour: Hour) -> str | None:
+        """The revision of an hour that is read; None where the hour is read raw, or was absent."""
+        if not self.has(hour):
+            return None
+        named = self.revisions.get(hour.text)
+        if named is None and any(first <= hour.text <= last for first, last in self.absent):
+            return None
+        return named or FIRST_REVISION
+
+    def published(self, hour: Hour, revision: str) -> History:
+        """With this revision of an hour; hours that are passed over become absent."""
+        revisions = {**self.revisions}
+        if revision == FIRST_REVISION:
+            if self.has(hour):
+                raise ValueError(f"the hour {hour.text} is history; only a named revision can follow")
+            revisions.pop(hour.text, None)
+        else:
+            revisions[hour.text] = revision
+        if self.has(hour):
+            return replace(self, revisions=revisions)
+        absent = self.absent
+        if hour.text > self.watermark:
+            absent = (*absent, (self.watermark, hour.before.text))
+        return History(hour.next.text, revisions, absent)
+
+    def parameters(self) -> dict[str, str]:
+        """As the table's parameters tell it."""
+        return {
+            _FORMAT_KEY: FORMAT,
+            _WATERMARK_KEY: self.watermark,
+            _REVISIONS_KEY: json.dumps(dict(sorted(self.revisions.items())), separators=(",", ":")),
+            _ABSENT_KEY: json.dumps([list(run) for run in self.absent], separators=(",", ":")),
+        }
+
+
+def sql(names: Names, history: History) -> str:
+    """The view's SELECT. Each half begins with a comparison of `dt` alone, by which Glue leaves out partitions."""
+    listed = ", ".join(f'"{name}"' for name in (*(name for name, _ in COLUMNS), *RAW_KEYS))
+    day, moment = history.watermark[:10], history.watermark
+    return (
+        f'SELECT {listed}\nFROM "{names.history}"\n'
+        f"WHERE dt <= '{day}' AND {_MOMENT} < '{moment}' AND revision = {_revision(history)}\n"
+        f'UNION ALL\nSELECT {listed}\nFROM "{names.raw}"\n'
+        f"WHERE dt >= '{day}' AND {_MOMENT} >= '{moment}'"
+    )
+
+
+def _revision(history: History) -> str:
+    found = f"'{FIRST_REVISION}'"
+    if history.absent:
+        runs = " ".join(f"WHEN {_MOMENT} BETWEEN '{first}' AND '{last}' THEN ''" for first, last in history.absent)
+        found = f"CASE {runs} ELSE {found} END"
+    if history.revisions:
+        named = " ".join(f"WHEN '{hour}' THEN '{name}'" for hour, name in sorted(history.revisions.items()))
+        found = f"CASE {_MOMENT} {named} ELSE {found} END"
+    return found
+
+
+def table_input(names: Names, history: History) -> dict[str, Any]:
+    """Glue's TableInput of the view."""
+    document = {
+        "originalSql": sql(names, history),
+        "catalog": "awsdatacatalog",
+        "schema": names.database,
+        "columns": [{"name": one["Name"], "type": _TYPES.get(one["Type"], one["Type"])} for one in columns(*RAW_KEYS)],
+    }
+    text = base64.b64encode(json.dumps(document, separators=(",", ":")).encode()).decode()
+    return {
+        "Name": names.view,
+        "Description": "All quotes, each once: history up to the watermark, raw objects from there on",
+        "TableType": "VIRTUAL_VIEW",
+        "StorageDescriptor": {"Columns": columns(*RAW_KEYS), "Location": "", "SerdeInfo": {}},
+        "PartitionKeys": [],
+        "ViewOriginalText": f"/* Presto View: {text} */",
+        "ViewExpandedText": "/* Presto View */",
+        "Parameters": {"presto_view": "true", "comment": "Presto View", **history.parameters()},
+    }
+
+
+def original_sql(table: Mapping[str, Any]) -> str:
+    """The SELECT of a view, from Glue's description of it.
+
+    Raises:
+        ViewError: it is no view of Athena's.
+    """
+    name = table.get("Name", "")
+    found = _PRESTO_VIEW.fullmatch((table.get("ViewOriginalText") or "").strip())
+    try:
+        text = json.loads(base64.b64decode(found[1], validate=True))["originalSql"] if found else None
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        text = None
+    if table.get("TableType") != "VIRTUAL_VIEW" or not isinstance(text, str):
+        raise ViewError(f"{name} is no view of Athena's: drop it, and let the catalog's role declare it again")
+    return text
+
+
+def read(table: Mapping[str, Any], names: Names) -> History:
+    """What the view reads, from Glue's description of it.
+
+    Raises:
+        ViewError: its text and its parameters do not agree, or one of them is not of this program's form.
+    """
+    text = original_sql(table)
+    history = _of_parameters(table, names)
+    if text != sql(names, history):
+        raise ViewError(
+            f"the view {names.database}.{names.view} does not read what its parameters say (history up to"
+            f" {history.watermark or 'nothing'!r}): somebody has replaced its text; nothing is published until both"
+            " agree"
+        )
+    return history
+
+
+def _of_parameters(table: Mapping[str, Any], names: Names) -> History:
+    parameters = table.get("Parameters") or {}
+    where = f"the view {names.database}.{names.view}"
+    if parameters.get(_FORMAT_KEY) != FORMAT:
+        raise ViewError(
+            f"{where} has {_FORMAT_KEY} {parameters.get(_FORMAT_KEY)!r} among its parameters instead of {FORMAT!r}: it"
+            " was declared by another version, or by hand"
+        )
+    try:
+        history = History(
+            parameters[_WATERMARK_KEY],
+            json.loads(parameters[_REVISIONS_KEY]),
+            tuple((first, last) for first, last in json.loads(parameters[_ABSENT_KEY])),
+        )
+        _check(history)
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise ViewError(f"the parameters of {where} do not say what it reads: {error}") from error
+    return history
+
+
+def _check(history: History) -> None:
+    hours = [hour for run in history.absent for hour in run if hour]
+    if history.watermark:
+        hours.append(history.watermark)
+    for hour in (*hours, *history.revisions):
+        Hour.parse(hour)
+    if not all(is_try(revision) for revision in history.revisions.values()):
+        raise ValueError("a revision is no try's id")
+    if not all(hour < history.watermark for hour in history.revisions):
+        raise ValueError(f"an hour with a revision is not before the watermark {history.watermark!r}")
+    if not all(first <= last < history.watermark for first, last in history.absent):
+        raise ValueError(f"a run of absent hours is not before the watermark {history.watermark!r}")
