@@ -72,7 +72,7 @@ def _abandoned(bucket: FakeBucket, rule: LifecycleRule, now: datetime) -> Iterat
     for upload in list(bucket.multiparts.values()):
         if not tags and upload.key_name.startswith(prefix):
             begun = getattr(upload, "begun", now)
-            if midnight_after(begun, int(rule.aimu_days)) <= now:
+            if midnight_after(begun, int(rule.aimu_days or 0)) <= now:
                 yield upload.id
 
 

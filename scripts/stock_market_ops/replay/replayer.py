@@ -123,7 +123,7 @@ class Replayer:
         """Which of these numbers quotes/ has."""
         found: dict[str, BitMap64] = {name: BitMap64() for name in wanted}
         entries = take_listing(self._client, self._place.bucket, self._place.prefix).entries
-        tasks = [Task(entry.key, quarantine=False) for entry in entries]
+        tasks = [Task(entry.key) for entry in entries]
         size = sum(entry.size for entry in entries)
         for reading in read_all(self._place, self._client, tasks, size, self._jobs):
             if isinstance(reading, Reading):

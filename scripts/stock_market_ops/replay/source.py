@@ -13,7 +13,7 @@ from pyroaring import BitMap64
 from stock_market.chain.replays import parse_replay, read_offsets
 from stock_market.chain.segment import Poison
 from stock_market.chain.store import new_object
-from stock_market_ops.verify.bucket import Place, pieces, take_listing
+from stock_market_ops.verify.bucket import Place, opened, take_listing
 from stock_market_ops.verify.reading import FlawError, summed, unpacked
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Quarantined:
             DamagedError: it is no gzip file, or holds other lines than it promises.
             botocore's errors.
         """
-        self.metadata, packed = pieces(self._client, self._place.bucket, self.key, _PACKED_BYTES)
+        self.metadata, _, packed = opened(self._client, self._place.bucket, self.key, _PACKED_BYTES)
         checksum, rest, count = hashlib.sha256(), b"", 0
         waiting: list[Poison] = []
         try:
