@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         return EXIT_INTERRUPTED
-    if not result.objects and answer.true:
+    if not result.objects and not result.history.hours and answer.true:
         what = "only objects that are a moment old: ask again" if result.left_out else "no object to verify"
         sys.stderr.write(f"s3://{place.bucket}/{place.prefix} holds {what}; see stock-consumer.service.\n")
         return EXIT_UNKNOWN
