@@ -269,11 +269,11 @@ class Chains:
             if place in there or self._place.topic not in ("", named.log.topic):
                 continue
             one = found.get(place)
-            if one is not None and one.lines == named.count:
+            if one is not None and one.lines == named.records:
                 continue
             log = Log(named.log.topic, named.log.partition, "" if one is None else one.log.cluster_id,
                       named.log.topic_id)  # fmt: skip
-            words = f"names {named.count} quarantined records of {log} from offset {named.start} on"
+            words = f"names {named.records} quarantined records of {log} from offset {named.start} on"
             kind, lines = ("quarantine-missing", "none") if one is None else ("quarantine-count", str(one.lines))
             sentence = f"the history of {named.hour.text} {words}, but the quarantine has {lines}"
             self._findings.add(Finding(kind, sentence, log=log, hour=named.hour.text, start=named.start))

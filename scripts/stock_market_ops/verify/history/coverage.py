@@ -31,7 +31,7 @@ class Named(NamedTuple):
     hour: Hour
     log: LogName
     start: int
-    count: int
+    records: int
 
 
 def _name(log: Log) -> LogName:
@@ -90,7 +90,7 @@ class Coverage:
     def quarantined(self, log: Log, start: int) -> int:
         """How many records of the main object with this start are in the quarantine, by its hour's manifest."""
         found = self._quarantined.get((_name(log), start))
-        return 0 if found is None else found.count
+        return 0 if found is None else found.records
 
     def all_quarantined(self) -> Iterator[Named]:
         """Every main object that names quarantined records."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
@@ -19,10 +19,11 @@ from stock_market_ops.verify.chains import Chains
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import TagTypeDef
 
 RULE = "quotes-with-history-expire"
 """The id of the lifecycle rule, as role storage names it."""
-TAG = {"Key": "history", "Value": "verified"}
+TAG: Final[TagTypeDef] = {"Key": "history", "Value": "verified"}
 _THREADS = 16
 
 
