@@ -16,7 +16,7 @@ from stock_market_ops.verify.history.hours import Hours, Span, Summary
 from stock_market_ops.verify.history.published import Catalog, Published, Selection, catalog_of, read_manifests
 from stock_market_ops.verify.parallel_reader import Task, read_all
 from stock_market_ops.verify.producers import Producers, Verdict
-from stock_market_ops.verify.reading import Kind, Reading
+from stock_market_ops.verify.reading import Content, Reading
 from stock_market_ops.verify.violations import EnoughError, Findings, Log
 
 GAPS = frozenset({"gap", "begins-late", "cut"})
@@ -120,7 +120,7 @@ def run(place: Place, question: Question, watch: Callable[[int, int], None] = la
     result = Result(Findings(question.most, question.accepted, question.first))
     quotes, quarantine = (_chosen(listing, listings[0].began, place.topic, question, result) for listing in listings)
     tasks = _tasks(quotes, published, place)
-    tasks += [Task(entry.key, Kind.QUARANTINE) for entry in quarantine]
+    tasks += [Task(entry.key, Content.QUARANTINE) for entry in quarantine]
     entries = {entry.key: entry for entry in (*quotes, *quarantine, *files.entries)}
     chains, producers = Chains(place, result.findings, coverage), Producers(result.findings)
     hours = Hours(published, result.findings, producers, place.prefix)
@@ -135,7 +135,7 @@ def run(place: Place, question: Question, watch: Callable[[int, int], None] = la
             if isinstance(reading, str):
                 taker.vanished(task)
                 continue
-            result.objects += task.kind is not Kind.HISTORY
+            result.objects += task.kind is not Content.HISTORY
             taker.take(reading, task, entries[task.key].written)
         hours.close()
         chains.judge(at_rest=question.at_rest)
@@ -165,7 +165,7 @@ def _tasks(quotes: list[Entry], published: Published, place: Place) -> list[Task
         text = "" if hour is None else hour.text
         by_hour.setdefault(text, []).append(Task(entry.key, with_checksum=with_checksum))
     for hour, one in published.tries.items():
-        by_hour.setdefault(hour.text, []).extend(Task(key, Kind.HISTORY) for key in sorted(one.files))
+        by_hour.setdefault(hour.text, []).extend(Task(key, Content.HISTORY) for key in sorted(one.files))
     return [task for _, tasks in sorted(by_hour.items()) for task in tasks]
 
 
@@ -197,7 +197,7 @@ class _Taker:
 
     def vanished(self, task: Task) -> None:
         """Takes an object that was listed and could not be read."""
-        if task.kind is not Kind.HISTORY:
+        if task.kind is not Content.HISTORY:
             self._chains.vanished(task.key)
             return
         folder = parse_try(task.key, self._place.history_prefix)
@@ -208,11 +208,11 @@ class _Taker:
     def take(self, reading: Reading, task: Task, written: float) -> None:
         """Takes an object."""
         chains, producers = self._chains, self._producers
-        if task.kind is Kind.HISTORY:
+        if task.kind is Content.HISTORY:
             folder = parse_try(task.key, self._place.history_prefix)
             if folder is not None:
                 self._hours.add_file(reading, folder.hour)
-        elif task.kind is Kind.QUARANTINE:
+        elif task.kind is Content.QUARANTINE:
             if chains.add_quarantine(reading) is not None:
                 producers.add_quarantined(reading)
         elif parse_key(reading.key) is None:

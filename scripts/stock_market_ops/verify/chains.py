@@ -256,8 +256,23 @@ class Chains:
                 self._violation(
                     "quarantine-orphan", self._place.quarantine_key(key), words, orphan.log, orphan.start, orphan.end
                 )
+        self._add_gone_replays()
         for key, replays in self._replays.items():
             self._judge_replays(key, sorted(replays, key=lambda replay: replay.number))
+
+    def _add_gone_replays(self) -> None:
+        """Takes the replays that only the history has."""
+        there = {one.key for replays in self._replays.values() for one in replays}
+        for gone in self._coverage.replays:
+            found = parse_replay(gone.key)
+            main = None if found is None else parse_key(found.main_key)
+            if found is None or main is None or gone.key in there or self._place.topic not in ("", main.topic):
+                continue
+            logs = [log for log in self.chains if (log.topic, log.partition) == (main.topic, main.partition)]
+            log = next((log for log in logs if log.topic_id == main.log), Log(main.topic, main.partition, "", main.log))
+            self.chains.setdefault(log, Chain()).replayed += gone.records
+            offsets = read_offsets({"replayed-offsets": gone.offsets})
+            self._replays.setdefault(found.main_key, []).append(_Replayed(gone.key, found.number, log, offsets))
 
     def _judge_gone(self) -> None:
         """Judges the quarantine objects whose main objects only the manifests of the history know."""

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from stock_market_ops.verify.bucket import Place, VanishedError, patiently
-from stock_market_ops.verify.reading import Kind, Reading, read
+from stock_market_ops.verify.reading import Content, Reading, read
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,7 +30,7 @@ class Task(NamedTuple):
     """
 
     key: str
-    kind: Kind = Kind.QUOTES
+    kind: Content = Content.QUOTES
     with_checksum: bool = False
 
 
@@ -52,7 +52,7 @@ def _read(task: Task) -> Reading | str:
     """The reading; the key alone when the object has vanished."""
     client, bucket = _Desk.client, _Desk.place.bucket
     try:
-        if task.kind is Kind.HISTORY:
+        if task.kind is Content.HISTORY:
             # Arrow takes a tenth of a second to load, and is needed only where there is history.
             from stock_market_ops.verify.history.reading import read_file  # noqa: PLC0415
 

@@ -27,7 +27,7 @@ _LINE_BYTES = 16 << 20
 """More than Kafka's largest record makes in the quarantine's form; a longer line would be held in memory."""
 
 
-class Kind(Enum):
+class Content(Enum):
     """What an object is."""
 
     QUOTES = "quotes"
@@ -249,14 +249,14 @@ def _feed(plain: Iterator[bytes], lines: _Lines) -> None:
         raise FlawError("ends without the end of its last line")
 
 
-def read(client: S3Client, bucket: str, key: str, kind: Kind, *, with_checksum: bool = False) -> Reading:
+def read(client: S3Client, bucket: str, key: str, kind: Content, *, with_checksum: bool = False) -> Reading:
     """Reads an object of quotes or of the quarantine from its start to its end, in bounded memory.
 
     Raises:
         botocore's errors: S3 did not give it.
     """
     checksum = hashlib.sha256()
-    quarantine = kind is Kind.QUARANTINE
+    quarantine = kind is Content.QUARANTINE
     lines: QuoteLines | PoisonLines = PoisonLines() if quarantine else QuoteLines(with_checksum=with_checksum)
     metadata, tags, packed = opened(client, bucket, key, _PACKED_BYTES)
     flaw = ""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pyroaring import BitMap64
 
 from stock_market.history.manifest import Log as LogName
-from stock_market.history.manifest import Manifest
+from stock_market.history.manifest import Manifest, Replay
 from stock_market.history.naming import Hour
 from stock_market_ops.verify.numbers import ranges
 from stock_market_ops.verify.violations import Log
@@ -49,7 +49,10 @@ class Coverage:
         self._offsets: dict[LogName, BitMap64] = defaultdict(BitMap64)
         self._counts: dict[LogName, Counts] = defaultdict(Counts)
         self._quarantined: dict[tuple[LogName, int], Named] = {}
+        self.replays: list[Replay] = []
+        """The replay objects that are in the history."""
         for manifest in manifests:
+            self.replays += manifest.replays
             for one in manifest.ranges:
                 self._offsets[one.log].add_range(one.start, one.end)
                 before = self._counts[one.log]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,10 +12,10 @@ from botocore.exceptions import ClientError
 
 from stock_market.history import view
 from stock_market.history.manifest import Manifest, ManifestError, decode
-from stock_market.history.naming import Hour, TryFolder, parse_location, parse_try
+from stock_market.history.naming import Hour, TryFolder, parse_hour, parse_location, parse_try
 from stock_market_ops.common import aws
 from stock_market_ops.common.deployment import Deployment
-from stock_market_ops.verify.bucket import Entry, Place, VanishedError, patiently
+from stock_market_ops.verify.bucket import Entry, Place, VanishedError, patiently, take_listing
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -156,9 +157,10 @@ def _no_partition(names: view.Names, hour: Hour, revision: str) -> str:
 
 
 def _hours(history: view.History, known: set[Hour]) -> Iterator[Hour]:
-    """The hours below the watermark, from the first that is known anywhere."""
-    named = [Hour.parse(text) for text in history.revisions]
-    hour = min([*known, *named, Hour.parse(history.watermark).before])
+    """The hours below the watermark, from the first that has a revision."""
+    # The first run of absent hours is the time before the first hour of the history.
+    first = [Hour.parse(last).next for start, last in history.absent if not start] or sorted(known)[:1]
+    hour = min([*first, *(Hour.parse(text) for text in history.revisions), Hour.parse(history.watermark).before])
     while hour.text < history.watermark:
         yield hour
         hour = hour.next
@@ -170,6 +172,17 @@ def catalog_of(place: Place) -> Catalog | None:
         return None
     glue = aws.session(place.deployment).client("glue", config=aws.config())
     return Catalog(glue, place.deployment, place.history_prefix)
+
+
+def look(client: S3Client, place: Place) -> Published:
+    """What is read at this moment.
+
+    Raises:
+        botocore's errors.
+    """
+    catalog = catalog_of(place)
+    selection = Selection() if catalog is None else catalog.select()
+    return read_manifests(client, place, selection, take_listing(client, place.bucket, place.history_prefix).entries)
 
 
 def read_manifests(client: S3Client, place: Place, selection: Selection, entries: Iterable[Entry]) -> Published:
@@ -236,3 +249,25 @@ def _try(client: S3Client, place: Place, folder: TryFolder, held: list[Entry]) -
     # Athena hides what begins with `_` or `.`.
     files = {one.key: one for one in held if not one.key.removeprefix(start).startswith(("_", "."))}
     return Try(folder, manifest, files)
+
+
+def files_beyond(published: Published, keys: Iterable[str], prefix: str) -> list[str]:
+    """The files of the hours of which not all raw objects are listed: they may hold records that no raw object holds.
+
+    Args:
+        published: what is read.
+        keys: the listed raw objects.
+        prefix: of these.
+    """
+    listed: Counter[Hour] = Counter()
+    for key in keys:
+        hour = parse_hour(key, prefix)
+        found = None if hour is None else published.tries.get(hour)
+        if hour is not None and found is not None and not found.manifest.lacks([key]):
+            listed[hour] += 1
+    return [
+        key
+        for hour, one in published.tries.items()
+        if listed[hour] < sum(part.objects for part in one.manifest.ranges) + len(one.manifest.replays)
+        for key in sorted(one.files)
+    ]
