@@ -106,8 +106,8 @@ def _other_values(hour: str, history: list[dict[str, Any]], raw: list[dict[str, 
     """Whether both hold the same records with the same values."""
 
     def key(quote: dict[str, Any]) -> tuple[str, int, str]:
-        return quote["producer_id"], quote["sequence"], json.dumps({name: float(value) if isinstance(value, int) else
-                                                                   value for name, value in sorted(quote.items())})  # fmt: skip
+        values = {name: float(value) if isinstance(value, int) else value for name, value in quote.items()}
+        return quote["producer_id"], quote["sequence"], json.dumps(values, sort_keys=True)
 
     left, right = Counter(map(key, history)), Counter(map(key, raw))
     if left == right:
