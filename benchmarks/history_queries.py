@@ -31,7 +31,7 @@ from local_cloud.s3 import keys as s3_keys
 from local_cloud.trino import objects
 from stock_market.chain.naming import ObjectInfo, ObjectName, object_key
 from stock_market.history import tables, view
-from stock_market.history.naming import Hour, TryFolder, parse_try
+from stock_market.history.naming import Hour, TryFolder, parse_hour, parse_try
 from stock_market.hours import HOUR_MS
 from stock_market_ops.common import analyses
 from stock_market_ops.query import command as query
@@ -167,8 +167,11 @@ class Week:
         deployment, glue = self.cloud.deployment, self.cloud.glue
         bucket = _store().buckets[deployment.data_bucket]
         whole = [hour for hour in self.hours if hour.dt == self.hours[0].dt]
-        files = {hour: [key for key in self.history_sizes() if parse_try(key, "history/") is not None
-                        and parse_try(key, "history/").hour == hour] for hour in whole}  # type: ignore[union-attr]  # fmt: skip
+        files: dict[Hour, list[str]] = {hour: [] for hour in whole}
+        for key in self.history_sizes():
+            hour = parse_hour(key, "history/")
+            if hour in files:
+                files[hour].append(key)
         small = gzip.compress(body(0, 1, whole[0], pace=1, draw=self._draw, prices=self._prices), 1)
         partitions: list[Any] = []
         first = Hour(f"{self.hours[0].start - timedelta(days=days):%Y-%m-%d}", "00")
@@ -181,8 +184,8 @@ class Week:
                 name = key.rpartition("/")[2]
                 _store().put_object(bucket.name, copy.prefix("history/") + name, bucket.keys[key].value)
             for number in range(self._objects):
-                name = ObjectName(deployment.topic, "BBBBBBBBBBBBBBBBBBBBBB", number % PARTITIONS, number)
-                _store().put_object(bucket.name, object_key("quotes/", name, hour.end_ms - HOUR_MS), small)
+                main = ObjectName(deployment.topic, "BBBBBBBBBBBBBBBBBBBBBB", number % PARTITIONS, number)
+                _store().put_object(bucket.name, object_key("quotes/", main, hour.end_ms - HOUR_MS), small)
             partitions.append(tables.history_partition(copy, view.FIRST_REVISION, bucket.name, "history/"))
         for at in range(0, len(partitions), 100):
             glue.batch_create_partition(

@@ -132,8 +132,8 @@ class Stage:
         zoo, server = self.folder / "zoo.cfg", self.folder / "server.properties"
         zoo.write_text(zookeeper_settings(zookeeper_port, self.volumes["zookeeper"].path))
         settings = broker_settings(port, zookeeper_port, self.volumes["broker"].path / "data")
-        fast = company.broker_settings() if self.cast.history else ""
-        server.write_text(f"{settings}zookeeper.session.timeout.ms={_ZOOKEEPER_SESSION_MS}\n{fast}")
+        settings += company.broker_settings() if self.cast.history else ""
+        server.write_text(f"{settings}zookeeper.session.timeout.ms={_ZOOKEEPER_SESSION_MS}\n")
         log = self.folder / "log4j.properties"
         log.write_text(LOG4J)
         environment = self._plain | self.clocks["broker"].variables
@@ -380,13 +380,11 @@ class Stage:
         }
         texts = {name: [run.text() for daemon in group for run in daemon.runs] for name, group in groups.items()}
         found = {f"starts of {name}": len(lives) for name, lives in texts.items()}
-        found |= {
-            name: sum(text.count(mark) for lives in texts.values() for text in lives) for name, mark in _MARKS.items()
-        }
+        lives = [text for texts_of_one in texts.values() for text in texts_of_one]
+        found |= {name: sum(text.count(mark) for text in lives) for name, mark in _MARKS.items()}
         for name in ("broker", "zookeeper"):
-            found[f"starts of {name} that met a full disk"] = sum(
-                "No space left on device" in text for text in texts[name]
-            )
+            met = ["No space left on device" in text for text in texts[name]]
+            found[f"starts of {name} that met a full disk"] = sum(met)
         if self.company is not None:
             found |= self.company.counts()
         return found | {"S3 faults": len(self.gateway.met), "refused credentials": self.metadata.refused}

@@ -53,7 +53,7 @@ class Deployed:
                                  aws_secret_access_key="test")  # fmt: skip
         self._names = view.Names(deployment.database)
         self._read = view.History()
-        table = tables.history_table(self._names.history, self.bucket.name, "history/")
+        table: Any = tables.history_table(self._names.history, self.bucket.name, "history/")
         self.glue.create_database(DatabaseInput={"Name": deployment.database})
         self.glue.create_table(DatabaseName=deployment.database, TableInput=table)
         declared: Any = view.table_input(self._names, self._read)
