@@ -100,12 +100,20 @@ def _parser() -> argparse.ArgumentParser:
     return result
 
 
-def _let_expire(place: Place, result: audit.Result) -> None:
-    """Tags the objects that may expire, where the bucket has the rule for them."""
-    history = result.history
-    history.expire_days = expiry.days(place.client(), place.bucket) if history.hours else 0
-    if history.expire_days and result.may_expire:
-        history.tagged = expiry.tag(place.writer(), place, result.may_expire)
+def _let_expire(place: Place, result: audit.Result, *, true: bool) -> str:
+    """Tags the objects that may expire, where the bucket has the rule for them; returns what prevents it, if anything.
+
+    Without a deployment nothing is tagged: nobody said by which role.
+    """
+    if place.deployment is None:
+        return ""
+    try:
+        result.history.expire_days = expiry.days(place.client(), place.bucket)
+        if true and result.history.expire_days and result.may_expire:
+            result.history.tagged = expiry.tag(place.writer(), place, result.may_expire)
+    except aws.AWS_ERRORS as error:
+        return sentence(error, place)
+    return ""
 
 
 class _Progress:
@@ -144,8 +152,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = audit.run(place, question, _Progress())
         answer = report.make(place, result)
-        if answer.true and place.deployment is not None:
-            _let_expire(place, result)
     except audit.SeveralTopicsError as error:
         sys.stderr.write(f"{error}.\n")
         return EXIT_UNKNOWN
@@ -158,6 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         return EXIT_INTERRUPTED
+    trouble = _let_expire(place, result, true=answer.true)
     if not result.objects and not result.history.hours and answer.true:
         what = "only objects that are a moment old: ask again" if result.left_out else "no object to verify"
         sys.stderr.write(f"s3://{place.bucket}/{place.prefix} holds {what}; see stock-consumer.service.\n")
@@ -166,4 +173,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer), indent=1).decode() + "\n")
     else:
         sys.stdout.write(report.render(answer))
-    return 0 if answer.true else EXIT_LIE
+    if trouble:
+        sys.stderr.write(f"Raw objects were not tagged so that they expire: {trouble}\n")
+    return EXIT_LIE if not answer.true else EXIT_UNKNOWN if trouble else 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.s3.models import S3Backend, s3_backends
 from tests.support.small_cloud import make_deployment
 from tests.support.stock_market.bucket import Bucket
@@ -29,6 +30,7 @@ from stock_market.settings import Storage
 from stock_market_ops.common.deployment import Deployment
 from stock_market_ops.replay import command as replay_quarantine
 from stock_market_ops.verify import command as verify
+from stock_market_ops.verify.history import expiry
 
 ACCOUNT = "123456789012"
 RULE: Any = {
@@ -158,6 +160,21 @@ def test_nothing_is_tagged_while_something_is_untrue(deployed: Deployed) -> None
     deployed.lake.put(folder + "part-0", b"rubbish", {})
     assert deployed.verify()["code"] == 1
     assert deployed.tagged() == set()
+
+
+def test_what_cannot_be_tagged_is_told_beside_the_verdict(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed.publish("12")
+    deployed.publish("13")
+    deployed.let_expire()
+
+    def refused(*_: object) -> int:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, "PutObjectTagging")
+
+    monkeypatch.setattr(expiry, "tag", refused)
+    answer = deployed.verify()
+    assert (answer["code"], answer["true"]) == (4, True)
+    assert "Raw objects were not tagged so that they expire" in answer["error"]
+    assert "AccessDenied" in answer["error"]
 
 
 def test_an_object_that_records_a_loss_stays(deployed: Deployed) -> None:
