@@ -27,11 +27,11 @@ STORED = {"p": Counter(range(30))}
 class Round:
     """Three hours, the first two of which are history; `asked` is what Athena answers."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bucket = bucket
         self.catalog = Catalog(bucket)
         self.asked = [["p", str(number), "1"] for number in range(30)]
-        self.catalog.select = lambda _sql: self.asked  # type: ignore[method-assign]  # no Trino for this
+        monkeypatch.setattr(self.catalog, "select", lambda _sql: self.asked)  # no Trino for this
         self._history = view.History()
         chain, identity = Lake(bucket), Identity("cluster", "A" * 22)
         for hour in range(3):
@@ -59,9 +59,9 @@ class Round:
 
 
 @pytest.fixture
-def played(bucket: Bucket) -> Any:
+def played(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A round at its end."""
-    made = Round(bucket)
+    made = Round(bucket, monkeypatch)
     yield made
     made.catalog.glue.delete_database(Name=DATABASE)
     made.catalog.athena.delete_work_group(WorkGroup=DATABASE, RecursiveDeleteOption=True)
