@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from benchmarks.figures import Figure, at_most
 from moto.s3.models import S3Backend, s3_backends
 from tests.support.small_cloud import SmallCloud
 
@@ -27,9 +28,10 @@ from stock_market.kafka.identity import Identity
 from stock_market.quotes.validation import Quote
 from stock_market_ops.common.deployment import ROOT
 
-_IDENTITY = Identity("bench", "AAAAAAAAAAAAAAAAAAAAAA")
-_SYMBOLS = 200
-_PARTITIONS = 6
+IDENTITY = Identity("bench", "AAAAAAAAAAAAAAAAAAAAAA")
+SYMBOLS = 200
+PARTITIONS = 6
+_HOUR_RECORDS, _HOUR_SECONDS, _MEGABYTES = 18_000_000, 300.0, 512.0
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -53,11 +55,20 @@ class Made(NamedTuple):
     log: str
 
 
-def _body(first: int, count: int, hour: Hour, *, pace: float, draw: random.Random, prices: list[float]) -> bytes:
-    """Quotes as the simulated market makes them: symbols in turn, prices that move a little."""
+def body(first: int, count: int, hour: Hour, *, pace: float, draw: random.Random, prices: list[float]) -> bytes:
+    """Quotes as the simulated market makes them: symbols in turn, prices that move a little.
+
+    Args:
+        first: the first one's sequence number.
+        count: how many.
+        hour: that their times lie in.
+        pace: milliseconds from one to the next.
+        draw: of prices and volumes.
+        prices: of each symbol, and what they have become.
+    """
     lines = []
     for sequence in range(first, first + count):
-        number = sequence % _SYMBOLS
+        number = sequence % SYMBOLS
         opened = prices[number]
         prices[number] = close = round(opened * draw.uniform(0.999, 1.001), 2)
         seconds, millis = divmod(int(sequence * pace) % 3_600_000, 1000)
@@ -90,16 +101,16 @@ def fill(cloud: SmallCloud, hour: Hour, records: int, objects: int) -> int:
     """
     store: S3Backend = s3_backends["123456789012"]["aws"]
     draw = random.Random(7)
-    prices = [draw.uniform(50, 40_000) for _ in range(_SYMBOLS)]
-    ends = [0] * _PARTITIONS
+    prices = [draw.uniform(50, 40_000) for _ in range(SYMBOLS)]
+    ends = [0] * PARTITIONS
     size = 0
     cuts = [records * number // objects for number in range(objects + 1)]
-    parts = [(cuts[at], cuts[at + 1] - cuts[at], at % _PARTITIONS, hour) for at in range(objects)]
-    parts += [(records + number, 1, number, hour.next) for number in range(_PARTITIONS)]
+    parts = [(cuts[at], cuts[at + 1] - cuts[at], at % PARTITIONS, hour) for at in range(objects)]
+    parts += [(records + number, 1, number, hour.next) for number in range(PARTITIONS)]
     for first, count, partition, place in parts:
-        body = gzip.compress(_body(first, count, place, pace=3_600_000 / records, draw=draw, prices=prices), 1)
+        packed = gzip.compress(body(first, count, place, pace=3_600_000 / records, draw=draw, prices=prices), 1)
         time_ms = place.end_ms - HOUR_MS
-        key = object_key("quotes/", ObjectName("stock-quotes", _IDENTITY.topic_id, partition, ends[partition]), time_ms)
+        key = object_key("quotes/", ObjectName("stock-quotes", IDENTITY.topic_id, partition, ends[partition]), time_ms)
         info = ObjectInfo(
             key=key,
             start=ends[partition],
@@ -108,12 +119,12 @@ def fill(cloud: SmallCloud, hour: Hour, records: int, objects: int) -> int:
             quarantined=0,
             first_timestamp=time_ms,
             last_timestamp=time_ms,
-            sha256=hashlib.sha256(body).hexdigest(),
-            identity=_IDENTITY,
+            sha256=hashlib.sha256(packed).hexdigest(),
+            identity=IDENTITY,
         )
         ends[partition] += count
-        size += len(body) if place == hour else 0
-        stored = store.put_object(cloud.deployment.data_bucket, key, body)
+        size += len(packed) if place == hour else 0
+        stored = store.put_object(cloud.deployment.data_bucket, key, packed)
         stored.set_metadata({f"x-amz-meta-{name}": value for name, value in info.metadata().items()})
     return size
 
@@ -172,6 +183,17 @@ def measure(records: int, objects: int = 360) -> Made:
             return Made(seconds, megabytes, raw_bytes, sum(sizes), sizes, log)
         finally:
             cloud.close()
+
+
+def figures(scale: float) -> list[Figure]:
+    """An hour at 5,000 records/s made history; `scale` below 1 makes fewer records."""
+    made = measure(max(PARTITIONS, round(_HOUR_RECORDS * scale)))
+    records = f"{round(_HOUR_RECORDS * scale):,} records of an hour"
+    return [
+        at_most(f"{records} made history", made.seconds, _HOUR_SECONDS, "s"),
+        at_most("the compactor's memory meanwhile", made.megabytes, _MEGABYTES, "MB"),
+        Figure("size of that hour in S3, history/raw", (made.history_bytes / made.raw_bytes,), "ratio"),
+    ]
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from local_cloud.iam import list_lag as iam_lag
 from local_cloud.iam import simulation as iam_simulation
 from local_cloud.iam import users as iam_users
 from local_cloud.s3 import keys as s3_keys
+from local_cloud.s3 import lifecycle as s3_lifecycle
 from local_cloud.s3 import versions as s3_versions
 from local_cloud.s3.export import Kept, save_bucket
 from local_cloud.settings import ACCOUNT_ID, API_PORT, ENGINE_PORT, METADATA_PORT, Settings
@@ -59,6 +60,7 @@ def install(machines: Machines, block: int) -> None:
     tagging_lag.install()
     budgets.install()
     s3_keys.install()
+    s3_lifecycle.install()
     s3_versions.install()
     ssm_instances.install(machines)
 
@@ -73,6 +75,8 @@ class Cloud:
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         self._trino.start()
         self._athena = athena.install(self._trino)
+        backend = s3_backends[ACCOUNT_ID]["aws"]
+        self._lifecycle = s3_lifecycle.Lifecycle(backend, settings.lifecycle_days_ahead)
         self._servers: list[BaseWSGIServer] = []
 
     def listen(self, poll_seconds: float) -> None:
@@ -99,6 +103,7 @@ class Cloud:
             end.start()
         for end in ends:
             end.join()
+        self._lifecycle.close()
         self._athena.close()
         self._trino.close()
         report = "".join(f"{kept.sentence()}\n" for kept in self._save_buckets())

@@ -108,6 +108,11 @@ class Settings:
         return self.directory / "log"
 
     @property
+    def lifecycle_days_ahead(self) -> Path:
+        """The number of days by which the clock of the buckets' lifecycle rules is ahead; for tests, usually absent."""
+        return self.directory / "lifecycle_days_ahead"
+
+    @property
     def pid_file(self) -> Path:
         """The server's process id, for people; the lock is what counts."""
         return self.directory / "pid"

@@ -92,10 +92,11 @@ def main() -> int:
     for number, size in enumerate(sizes, start=1):
         if arguments.round not in {None, number}:
             continue
-        cast = schedule.draw_cast(seed, number, arguments.consumer_module, arguments.rate)
+        cast = schedule.draw_cast(seed, number, arguments.consumer_module, arguments.rate, arguments.only)
         faults = schedule.draw(seed, number, size, cast, only=arguments.only, gap_seconds=arguments.gap)
         membership = "static" if cast.static else "dynamic"
-        print(f"round {number}, seed {seed}: {size} faults, {membership} membership")
+        history = ", hours become history" if cast.history else ""
+        print(f"round {number}, seed {seed}: {size} faults, {membership} membership{history}")
         for fault in faults:
             print(f"  {fault.at:6.1f} s  {fault}")
         sys.stdout.flush()

@@ -18,6 +18,7 @@ class Cast:
         session_seconds: after how long without a sign of life a consumer loses its partitions.
         static: whether each consumer has an instance id of its own.
         in_flight: records in flight from which on a producer sends no more.
+        history: whether hours pass fast, and compactors make history of them.
         consumer_module: the consumer's module; another one than the real shows that the verdict can be bad.
     """
 
@@ -28,6 +29,7 @@ class Cast:
     session_seconds: float = 3.0
     static: bool = False
     in_flight: int = 4000
+    history: bool = False
     consumer_module: str = "stock_market.consumer"
 
     @property

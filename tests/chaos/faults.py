@@ -45,7 +45,7 @@ def _seconds(rng: random.Random, low: float, high: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _ProcessFault(Fault):
+class ProcessFault(Fault):
     """A fault of one process."""
 
     @property
@@ -59,7 +59,7 @@ class _ProcessFault(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kill(_ProcessFault):
+class Kill(ProcessFault):
     """kill -9."""
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class _Kill(_ProcessFault):
 
 
 @dataclass(frozen=True, slots=True)
-class _Freeze(_ProcessFault):
+class Freeze(ProcessFault):
     """SIGSTOP and SIGCONT."""
 
     def __str__(self) -> str:
@@ -85,7 +85,7 @@ class _Freeze(_ProcessFault):
 
 
 @dataclass(frozen=True, slots=True)
-class _ServiceFault(_ProcessFault):
+class _ServiceFault(ProcessFault):
     """A fault of one of the services: `kind` is consumer or producer."""
 
     kind: str
@@ -110,12 +110,12 @@ class _ServiceFault(_ProcessFault):
 
 
 @dataclass(frozen=True, slots=True)
-class KillService(_Kill, _ServiceFault):
+class KillService(Kill, _ServiceFault):
     """kill -9 of a service."""
 
 
 @dataclass(frozen=True, slots=True)
-class FreezeService(_Freeze, _ServiceFault):
+class FreezeService(Freeze, _ServiceFault):
     """SIGSTOP, and SIGCONT when others have taken its partitions, or just before that."""
 
     @staticmethod
@@ -158,7 +158,7 @@ class JoinConsumer(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class _ServerFault(_ProcessFault):
+class _ServerFault(ProcessFault):
     """A fault of the broker or of ZooKeeper."""
 
     server: str
@@ -177,12 +177,12 @@ class _ServerFault(_ProcessFault):
 
 
 @dataclass(frozen=True, slots=True)
-class KillServer(_Kill, _ServerFault):
+class KillServer(Kill, _ServerFault):
     """kill -9 of a server."""
 
 
 @dataclass(frozen=True, slots=True)
-class FreezeServer(_Freeze, _ServerFault):
+class FreezeServer(Freeze, _ServerFault):
     """SIGSTOP and SIGCONT of a server."""
 
 

@@ -82,9 +82,11 @@ def _lines(lake: Lake, key: str, packed: bytes, metadata: dict[str, str]) -> lis
 
 
 def read(bucket: Bucket) -> Lake:
-    """Reads every object of the bucket, of whatever name."""
+    """Reads every object of the bucket, of whatever name, but for the history's."""
     lake = Lake()
     for key in bucket.keys(""):
+        if key.startswith("history/"):
+            continue
         match = _KEY.fullmatch(key)
         if match is None:
             lake.problems.append(f"{key} is no name of the contract")

@@ -23,6 +23,7 @@ from tests.chaos.faults import (
     S3Faults,
     S3Outage,
 )
+from tests.chaos.history.faults import AwsOutage, CancelQueries, FreezeCompactor, KillCompactor, ManifestFaults
 from tests.support.stock_market.faulty_s3 import FAULTS
 
 GAP_SECONDS = 1.6
@@ -48,6 +49,11 @@ def _kinds() -> dict[str, tuple[int, _Draw]]:
         "s3 outage": (3, lambda rng, at, _cast: S3Outage.draw(rng, at)),
         "metadata away": (2, lambda rng, at, _cast: NoMetadata.draw(rng, at)),
         "metadata late": (2, lambda rng, at, cast: LateMetadata.draw(rng, at, cast, "consumer")),
+        "history kill": (8, KillCompactor.draw),
+        "history freeze": (6, FreezeCompactor.draw),
+        "history queries": (4, lambda rng, at, _cast: CancelQueries.draw(rng, at)),
+        "history outage": (4, lambda rng, at, _cast: AwsOutage.draw(rng, at)),
+        "history put": (4, lambda rng, at, _cast: ManifestFaults.draw(rng, at)),
         "poison": (5, lambda rng, at, _cast: Poison.draw(rng, at)),
     }
     for fault in FAULTS:
@@ -64,10 +70,21 @@ APART = ("clock broker", "cut log")
 """Not in the same round, but by turns: a lone broker's timestamps tell of a cut, if its clock runs on."""
 
 
-def draw_cast(seed: int, number: int, consumer_module: str, rate: float) -> Cast:
+HISTORY = "history"
+"""How the names of the kinds begin that need compactors."""
+_HISTORY_EVERY = 3
+
+
+def has_history(number: int, only: str = "") -> bool:
+    """Whether hours become history in a round: in every third, the second first, and where only that is asked for."""
+    return number % _HISTORY_EVERY == _HISTORY_EVERY - 1 or only.startswith(HISTORY)
+
+
+def draw_cast(seed: int, number: int, consumer_module: str, rate: float, only: str = "") -> Cast:
     """A round's cast; every other round, by chance, with static membership."""
     rng = random.Random(f"cast {seed} {number}")
-    return Cast(static=rng.random() < 0.5, consumer_module=consumer_module, rate=rate)
+    static = rng.random() < 0.5
+    return Cast(static=static, consumer_module=consumer_module, rate=rate, history=has_history(number, only))
 
 
 def kinds(number: int, only: str = "") -> list[str]:
@@ -78,6 +95,8 @@ def kinds(number: int, only: str = "") -> list[str]:
         only: takes only those whose name begins so.
     """
     names = [name for name in KINDS if name.startswith(only)]
+    if not has_history(number, only):
+        names = [name for name in names if not name.startswith(HISTORY)]
     return [name for name in names if name != APART[number % 2 - 1] or not set(APART) <= set(names)]
 
 

@@ -21,6 +21,7 @@ from tests.chaos import clock, topic
 from tests.chaos.cast import Cast
 from tests.chaos.cuts import LogCutter
 from tests.chaos.daemon import Daemon, Supervisor
+from tests.chaos.history import company
 from tests.chaos.templates import CONSUMER, LOG4J, PRODUCER
 from tests.chaos.verdict import ProducerEnd
 from tests.chaos.volume import Volume
@@ -76,7 +77,7 @@ class Stage:
         self.folder = folder
         self.topic = f"quotes-{uuid.uuid4().hex[:10]}"
         self.notes: list[str] = []
-        self.met: list[str] = []
+        self.company: company.Company | None = None
         self._ended = ExitStack()
         self._guests = 0
         try:
@@ -88,7 +89,8 @@ class Stage:
     def _build(self) -> None:
         library = clock.build(self.folder)
         self.clocks = {
-            name: clock.Clock(library, self.folder / f"{name}.clock") for name in ("broker", "consumers", "producers")
+            name: clock.Clock(library, self.folder / f"{name}.clock")
+            for name in ("broker", "consumers", "producers", "compactors")
         }
         sizes = {"broker": 256, "zookeeper": 32, "logs": 64}
         self.volumes = {name: Volume(self.folder / name, size) for name, size in sizes.items()}
@@ -104,16 +106,18 @@ class Stage:
         self.producers = [self._producer(number) for number in range(self.cast.producers)]
         self.consumers = [self._consumer(f"consumer-{number}", number) for number in range(self.cast.consumers)]
         self.guests: list[Daemon] = []
+        if self.cast.history:
+            self._start_history()
         complete = self.cast.partitions
         self._until(lambda: len(self._stored()) == complete, "the first objects do not come", _START_SECONDS)
 
     def _start_s3(self) -> None:
         port = free_port()
+        command = [sys.executable, "-m", *company.cloud_command(port, history=self.cast.history)]
         with (self.folder / "s3.log").open("wb") as log:
-            command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
         self._ended.callback(process.wait)
-        self._ended.callback(process.kill)
+        self._ended.callback(process.terminate)
         wait_for_port(port, _START_SECONDS)
         self.bucket = Bucket(f"http://127.0.0.1:{port}", f"chaos-{uuid.uuid4().hex[:12]}")
         self.metadata = InstanceMetadata(CREDENTIAL_SECONDS)
@@ -128,6 +132,7 @@ class Stage:
         zoo, server = self.folder / "zoo.cfg", self.folder / "server.properties"
         zoo.write_text(zookeeper_settings(zookeeper_port, self.volumes["zookeeper"].path))
         settings = broker_settings(port, zookeeper_port, self.volumes["broker"].path / "data")
+        settings += company.broker_settings() if self.cast.history else ""
         server.write_text(f"{settings}zookeeper.session.timeout.ms={_ZOOKEEPER_SESSION_MS}\n")
         log = self.folder / "log4j.properties"
         log.write_text(LOG4J)
@@ -141,6 +146,12 @@ class Stage:
         options = {"num_partitions": self.cast.partitions, "replication_factor": 1, "configs": {}}
         with KafkaAdminClient(bootstrap_servers=self.address) as admin:
             admin.create_topics({self.topic: options}, wait_for_metadata=True)
+
+    def _start_history(self) -> None:
+        own, stream = self.clocks["compactors"], (self.address, self.topic)
+        self.company = company.Company(self.bucket, stream, own, self._plain, self.folder)
+        self._ended.callback(self.company.close)
+        self.company.start(self.supervisor, self.clocks["broker"], lambda: self.folder)
 
     def _daemon(self, name: str, command: list[str], environment: dict[str, str]) -> Daemon:
         server = name in {"zookeeper", "broker"}
@@ -237,6 +248,8 @@ class Stage:
         except RestError as error:
             complaints.append(str(error))
         complaints += self._end_well(self.consumers)
+        if self.company is not None:
+            complaints += self.company.rest() + self._end_well(self.company.compactors)
         if complaints:
             raise RestError("; ".join(complaints))
 
@@ -367,12 +380,13 @@ class Stage:
         }
         texts = {name: [run.text() for daemon in group for run in daemon.runs] for name, group in groups.items()}
         found = {f"starts of {name}": len(lives) for name, lives in texts.items()}
-        for name, mark in _MARKS.items():
-            found[name] = sum(text.count(mark) for lives in texts.values() for text in lives)
+        lives = [text for texts_of_one in texts.values() for text in texts_of_one]
+        found |= {name: sum(text.count(mark) for text in lives) for name, mark in _MARKS.items()}
         for name in ("broker", "zookeeper"):
-            found[f"starts of {name} that met a full disk"] = sum(
-                "No space left on device" in text for text in texts[name]
-            )
+            met = ["No space left on device" in text for text in texts[name]]
+            found[f"starts of {name} that met a full disk"] = sum(met)
+        if self.company is not None:
+            found |= self.company.counts()
         return found | {"S3 faults": len(self.gateway.met), "refused credentials": self.metadata.refused}
 
     def save_logs(self, folder: Path) -> None:

@@ -47,10 +47,14 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Trial
     folder = tmp_path_factory.mktemp("chaos")
     seed = ["--seed", str(_SEED), "--rate", "400"]
     mutant = ["--only", "s3 error", "--faults", "3", "--consumer-module", "tests.chaos.mutants.believer"]
+    history = ["--only", "history", "--faults", "8", "--gap", "6"]
     running = {
         "real": Trial(folder, *seed, "--faults", str(_EVERY_KIND), "--gap", "0.9"),
         "mutant": Trial(folder, *seed, *mutant),
     }
+    # The others leave it no processor to end its hours in time.
+    running["real"].output()
+    running["history"] = Trial(folder, *seed[:2], "--rate", "150", *history)
     yield running
     for trial in running.values():
         trial.process.kill()
@@ -79,9 +83,20 @@ def test_a_consumer_that_takes_an_error_for_success_is_found_out(trials: dict[st
     assert f"make chaos SEED={_SEED} FAULTS=3 ROUND=1" in output
 
 
+def test_killed_stalled_and_refused_compactors_lose_and_double_nothing(trials: dict[str, Trial]) -> None:
+    output = trials["history"].output()
+    assert trials["history"].process.returncode == 0, output
+    felt = {name: int(count) for count, name in re.findall(r"(\d+) ([a-zA-Z][^,\n]*)", output.split("felt: ")[1])}
+    assert felt["partitions of the history"] > 1, output
+    assert felt["counts of rows"] > 3, output
+    assert felt["starts of compactors"] > 4, output
+
+
 def test_rounds_cut_logs_and_set_the_brokers_clock_by_turns() -> None:
-    assert set(schedule.KINDS) - set(schedule.kinds(1)) == {"clock broker"}
+    history = {name for name in schedule.KINDS if name.startswith("history")}
+    assert set(schedule.KINDS) - set(schedule.kinds(1)) == {"clock broker", *history}
     assert set(schedule.KINDS) - set(schedule.kinds(2)) == {"cut log"}
+    assert set(schedule.kinds(4, "history")) == history
     assert schedule.kinds(1, "clock broker") == ["clock broker"]
 
 

@@ -65,10 +65,13 @@ def judge(stage: Stage) -> Verdict:
     """Compares the topic with the bucket, as they are now, and asks the verifier too."""
     ends, given_up = stage.producer_ends(), stage.given_up()
     records = topic.read(stage.address, stage.topic)
-    comparison = Reconciliation(records, lake.read(stage.bucket), stage.witness.poison, stage.cutter.cuts, given_up)
+    raw = lake.read(stage.bucket)
+    comparison = Reconciliation(records, raw, stage.witness.poison, stage.cutter.cuts, given_up)
     comparison.check_objects()
     comparison.check_acknowledged(stage.witness.acknowledged)
     comparison.check_sequences(ends, stage.cast.unacknowledged)
+    if stage.company is not None:
+        comparison.verdict.problems += stage.company.compare(raw, comparison.stored_numbers())
     unfinished = [end.producer_id for end in ends if not end.whole]
     told = [(partition, *span) for partition, view in comparison.expected.items() for span in view.told]
     awaited = verifier.Awaited(told, comparison.stored_numbers(), given_up)

@@ -95,14 +95,14 @@ def test_a_connection_that_breaks_within_a_body_is_not_a_violation(
     lake.three()
     broken: list[str] = []
 
-    def pieces(client: S3Client, bucket: str, key: str, size: int) -> tuple[dict[str, str], Iterator[bytes]]:
-        metadata, body = place.pieces(client, bucket, key, size)
+    def opened(client: S3Client, bucket: str, key: str, size: int) -> place.Opened:
+        found = place.opened(client, bucket, key, size)
         if key in broken:
-            return metadata, body
+            return found
         broken.append(key)
-        return metadata, _broken(next(body))
+        return found._replace(pieces=_broken(next(found.pieces)))
 
-    monkeypatch.setattr(reading, "pieces", pieces)
+    monkeypatch.setattr(reading, "opened", opened)
     assert (ask().code, len(broken)) == (0, 4)
 
 

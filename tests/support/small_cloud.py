@@ -54,7 +54,7 @@ class SmallCloud:
         host, port = self._server.get_host_and_port()
         name = f"test-{uuid.uuid4().hex[:8]}"
         self.state_root = folder / "state"
-        self.deployment = _deployment(name, self.state_root / name, f"http://{host}:{port}")
+        self.deployment = make_deployment(name, self.state_root / name, f"http://{host}:{port}")
         session = aws.session(self.deployment)
         self.s3, self.glue, self.athena = session.client("s3"), session.client("glue"), session.client("athena")
         for bucket in (self.deployment.data_bucket, self.deployment.results_bucket):
@@ -105,7 +105,8 @@ class SmallCloud:
             )
 
 
-def _deployment(name: str, state: Path, endpoint_url: str) -> Deployment:
+def make_deployment(name: str, state: Path, endpoint_url: str) -> Deployment:
+    """Writes the state directory of a deployment whose API is there."""
     config, credentials = state / "aws" / "config", state / "aws" / "credentials"
     config.parent.mkdir(parents=True)
     config.write_text(f"[profile {name}]\nregion = {REGION}\nendpoint_url = {endpoint_url}\n")

@@ -151,6 +151,8 @@ def _object_actions(method: str, query: Mapping[str, str], environ: Mapping[str,
                 written.append("GetObject")
             return written
         case "POST":
+            if "uploads" in query and "HTTP_X_AMZ_TAGGING" in environ:
+                return ["PutObject", "PutObjectTagging"]
             return ["PutObject"] if "uploads" in query or "uploadid" in query else None
         case "DELETE":
             if "uploadid" in query:

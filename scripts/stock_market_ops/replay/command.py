@@ -59,6 +59,7 @@ def write(outcome: Outcome, form: str, *, dry: bool) -> None:
             "stay": stay,
             "kinds": rows,
             "objects": outcome.written,
+            "objects_in_history": outcome.late,
             "problems": outcome.problems,
         }
         sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
@@ -66,6 +67,9 @@ def write(outcome: Outcome, form: str, *, dry: bool) -> None:
     sys.stdout.write(tables.render(["reason", "now", "records"], rows) + "\n\n")
     done = f"{counts[REPLAYABLE]:,} can be replayed" if dry else f"{counts[REPLAYED]:,} replayed"
     sys.stdout.write(f"{done}, {counts[BEFORE]:,} before, {counts[ALREADY]:,} already in quotes, {stay:,} stay.\n")
+    if outcome.late:
+        when = "queries show their records after the next compaction (make compact)"
+        sys.stdout.write(f"{outcome.late:,} of the objects written lie in hours that are history: {when}.\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,11 +18,13 @@ from pyroaring import BitMap64
 from stock_market.chain.naming import parse_key
 from stock_market.chain.replays import OffsetText, replay_key
 from stock_market.chain.segment import Lines, Poison
+from stock_market.history.naming import Hour, parse_hour
 from stock_market_ops.replay.source import DamagedError, Done, Quarantined, metadata_of, put_new, replayed
 from stock_market_ops.replay.transform import Judged
 from stock_market_ops.verify.bucket import Place, take_listing
+from stock_market_ops.verify.history.published import Published, files_beyond, look
 from stock_market_ops.verify.parallel_reader import Task, read_all
-from stock_market_ops.verify.reading import Reading
+from stock_market_ops.verify.reading import Content, Reading
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -46,11 +48,13 @@ class Outcome:
     Attributes:
         kinds: how many records of which kind.
         written: the replay objects that were written.
+        late: how many of these lie in hours that are history.
         problems: one sentence for each object that had to be left alone.
     """
 
     kinds: Counter[Kind] = field(default_factory=Counter)
     written: list[str] = field(default_factory=list)
+    late: int = 0
     problems: list[str] = field(default_factory=list)
 
 
@@ -73,6 +77,7 @@ class Replayer:
         self._jobs = jobs
         self._run = uuid.uuid4().hex
         self._there: dict[str, BitMap64] = {}
+        self._history = Published()
         self.outcome = Outcome()
 
     def run(self, *, dry: bool) -> Outcome:
@@ -82,6 +87,7 @@ class Replayer:
             MendError: the filter program failed; what was written before stays, and the next run goes on after it.
             botocore's errors.
         """
+        self._history = look(self._client, self._place)
         keys = [
             entry.key
             for entry in take_listing(self._client, self._place.bucket, self._place.quarantine_prefix).entries
@@ -113,17 +119,29 @@ class Replayer:
             if open_ones:
                 yield from self._mend(open_ones)
 
+    def _hour(self, key: str) -> Hour | None:
+        return parse_hour(key, self._place.prefix)
+
+    def _done(self, source: Quarantined) -> Done:
+        hour = self._hour(source.main_key)
+        found = None if hour is None else self._history.tries.get(hour)
+        history = [] if found is None else found.manifest.replays
+        return replayed(self._client, self._place, source.main_key, history)
+
     def _survey(self, source: Quarantined) -> None:
         """Notes the numbers to look for in quotes/."""
-        for one in self._judged(source, replayed(self._client, self._place, source.main_key)):
+        for one in self._judged(source, self._done(source)):
             if one.line:
                 self._there.setdefault(one.producer_id, BitMap64()).add(one.sequence)
 
     def _look(self, wanted: dict[str, BitMap64]) -> dict[str, BitMap64]:
-        """Which of these numbers quotes/ has."""
+        """Which of these numbers quotes/ or the history has."""
         found: dict[str, BitMap64] = {name: BitMap64() for name in wanted}
         entries = take_listing(self._client, self._place.bucket, self._place.prefix).entries
-        tasks = [Task(entry.key, quarantine=False) for entry in entries]
+        tasks = [Task(entry.key) for entry in entries]
+        # Of records whose raw objects are gone, the history tells.
+        beyond = files_beyond(self._history, (entry.key for entry in entries), self._place.prefix)
+        tasks += [Task(key, Content.HISTORY) for key in beyond]
         size = sum(entry.size for entry in entries)
         for reading in read_all(self._place, self._client, tasks, size, self._jobs):
             if isinstance(reading, Reading):
@@ -148,7 +166,7 @@ class Replayer:
                         self._count(one.reason, BEFORE)
 
     def _tell(self, source: Quarantined) -> None:
-        done = replayed(self._client, self._place, source.main_key)
+        done = self._done(source)
         self._count_before(source, done)
         for one in self._judged(source, done):
             if one.line and not self._is_there(one):
@@ -158,7 +176,7 @@ class Replayer:
                 self._count(one.reason, ALREADY if one.line else one.flaw)
 
     def _replay(self, source: Quarantined) -> None:
-        done = replayed(self._client, self._place, source.main_key)
+        done = self._done(source)
         self._count_before(source, done)
         while True:
             turn = _Turn(source, done)
@@ -166,6 +184,8 @@ class Replayer:
             written = bool(turn.records) and turn.write(self._writer, self._client, self._place, self._run)
             if written:
                 self.outcome.written.append(turn.key)
+                hour = self._hour(turn.key)
+                self.outcome.late += hour is not None and hour.text < self._history.watermark
                 for one in turn.records:
                     self._mark(one)
                     self._count(one.reason, REPLAYED)
@@ -173,7 +193,7 @@ class Replayer:
                 for kind in stay:
                     self._count(*kind)
                 return
-            done = replayed(self._client, self._place, source.main_key)
+            done = self._done(source)
 
     def _fill(self, turn: _Turn, source: Quarantined, done: Done) -> tuple[list[Kind], bool]:
         """Fills a replay object; returns the kinds of the records that stay, and whether some had no room in it."""

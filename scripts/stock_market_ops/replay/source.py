@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -13,7 +13,8 @@ from pyroaring import BitMap64
 from stock_market.chain.replays import parse_replay, read_offsets
 from stock_market.chain.segment import Poison
 from stock_market.chain.store import new_object
-from stock_market_ops.verify.bucket import Place, pieces, take_listing
+from stock_market.history.manifest import Replay
+from stock_market_ops.verify.bucket import Place, opened, take_listing
 from stock_market_ops.verify.reading import FlawError, summed, unpacked
 
 if TYPE_CHECKING:
@@ -50,14 +51,26 @@ def metadata_of(client: S3Client, bucket: str, key: str) -> dict[str, str]:
         raise
 
 
-def replayed(client: S3Client, place: Place, main_key: str) -> Done:
+def replayed(client: S3Client, place: Place, main_key: str, history: Iterable[Replay] = ()) -> Done:
     """Looks which replays there are of a main object's quarantined records.
+
+    Args:
+        client: the S3 client.
+        place: the bucket.
+        main_key: the main object.
+        history: the replays that are in the history of its hour, whose objects may be gone.
 
     Raises:
         DamagedError: one of them does not say what it replays.
         botocore's errors.
     """
     offsets, number = BitMap64(), 0
+    for one in history:
+        found = parse_replay(one.key)
+        if found is not None and found.main_key == main_key:
+            number = max(number, found.number + 1)
+            for first, last in read_offsets({"replayed-offsets": one.offsets}):
+                offsets.add_range(first, last + 1)
     prefix = f"{main_key.removesuffix('.json.gz')}+replay-"
     for entry in take_listing(client, place.bucket, prefix).entries:
         found = parse_replay(entry.key)
@@ -95,7 +108,7 @@ class Quarantined:
             DamagedError: it is no gzip file, or holds other lines than it promises.
             botocore's errors.
         """
-        self.metadata, packed = pieces(self._client, self._place.bucket, self.key, _PACKED_BYTES)
+        self.metadata, _, packed = opened(self._client, self._place.bucket, self.key, _PACKED_BYTES)
         checksum, rest, count = hashlib.sha256(), b"", 0
         waiting: list[Poison] = []
         try:

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 
 from stock_market.chain.naming import parse_key
 from stock_market.chain.replays import parse_replay
+from stock_market.history.naming import parse_hour, parse_try
 from stock_market_ops.verify.bucket import Entry, Listing, Place, take_listing
 from stock_market_ops.verify.chains import Chain, Chains
+from stock_market_ops.verify.history.coverage import Counts, Coverage
+from stock_market_ops.verify.history.expiry import may_expire
+from stock_market_ops.verify.history.hours import Hours, Span, Summary
+from stock_market_ops.verify.history.published import Catalog, Published, Selection, catalog_of, read_manifests
 from stock_market_ops.verify.parallel_reader import Task, read_all
 from stock_market_ops.verify.producers import Producers, Verdict
-from stock_market_ops.verify.reading import Reading
+from stock_market_ops.verify.reading import Content, Reading
 from stock_market_ops.verify.violations import EnoughError, Findings, Log
 
 GAPS = frozenset({"gap", "begins-late", "cut"})
@@ -58,6 +63,9 @@ class Result:
         left_out: how many were not, because they were written after the audit had begun.
         complete: whether everything was judged; False after the first violation where that was enough.
         pending_quarantine: partitions whose last object's quarantine object is still to be written.
+        history: what the history came to.
+        gone: per partition, what the history holds of main objects that are not there any more.
+        may_expire: main objects that may be tagged so that they expire, if nothing is untrue.
     """
 
     findings: Findings
@@ -67,6 +75,13 @@ class Result:
     left_out: int = 0
     complete: bool = False
     pending_quarantine: set[Log] = field(default_factory=set)
+    history: Summary = field(default_factory=Summary)
+    gone: dict[Log, Counts] = field(default_factory=dict)
+    may_expire: list[str] = field(default_factory=list)
+
+
+class SeveralTopicsError(Exception):
+    """One topic alone cannot be judged; the message is one sentence."""
 
 
 def _of_topic(key: str, topic: str) -> bool:
@@ -78,7 +93,7 @@ def _of_topic(key: str, topic: str) -> bool:
 
 
 def run(place: Place, question: Question, watch: Callable[[int, int], None] = lambda _done, _all: None) -> Result:
-    """Reads every object under both prefixes and judges them.
+    """Reads every object under the prefixes and judges them.
 
     Args:
         place: where the objects are.
@@ -86,42 +101,72 @@ def run(place: Place, question: Question, watch: Callable[[int, int], None] = la
         watch: hears how many of how many packed bytes have been read.
 
     Raises:
-        botocore's errors: S3 did not give what was asked for.
+        SeveralTopicsError: the history holds other topics beside the one that is asked for.
+        botocore's errors: S3 or Glue did not give what was asked for.
     """
-    client = place.client()
-    # The quarantine second: a quarantine object is written after its main object.
+    client, catalog = place.client(), catalog_of(place)
+    # What is read comes first: what it names stays for hours after it has been replaced.
+    selection = Selection() if catalog is None else catalog.select()
+    files = take_listing(client, place.bucket, place.history_prefix)
+    # The quarantine last: a quarantine object is written after its main object.
     listings = [take_listing(client, place.bucket, prefix) for prefix in (place.prefix, place.quarantine_prefix)]
+    published = read_manifests(client, place, selection, files.entries)
+    coverage = Coverage(one.manifest for one in published.tries.values())
+    if place.topic and coverage.topics - {place.topic}:
+        raise SeveralTopicsError(
+            f"the history in {place.bucket} holds records of {', '.join(sorted(coverage.topics))} side by side: ask"
+            " without --topic"
+        )
     result = Result(Findings(question.most, question.accepted, question.first))
-    entries = [_chosen(listing, listings[0].began, place.topic, question, result) for listing in listings]
-    tasks = [Task(entry.key, quarantine) for quarantine in (False, True) for entry in entries[quarantine]]
-    sizes = {entry.key: entry.size for part in entries for entry in part}
-    chains, producers = Chains(place, result.findings), Producers(result.findings)
-    done, total = 0, sum(sizes.values())
+    quotes, quarantine = (_chosen(listing, listings[0].began, place.topic, question, result) for listing in listings)
+    tasks = _tasks(quotes, published, place)
+    tasks += [Task(entry.key, Content.QUARANTINE) for entry in quarantine]
+    entries = {entry.key: entry for entry in (*quotes, *quarantine, *files.entries)}
+    chains, producers = Chains(place, result.findings, coverage), Producers(result.findings)
+    hours = Hours(published, result.findings, producers, place.prefix)
+    taker = _Taker(chains, producers, hours, place, catalog)
+    done, total = 0, sum(entries[task.key].size for task in tasks)
     try:
+        hours.begin()
         readings = read_all(place, client, tasks, total, question.jobs)
         for task, reading in zip(tasks, readings, strict=True):
-            done += sizes[task.key]
+            done += entries[task.key].size
             watch(done, total)
             if isinstance(reading, str):
-                chains.vanished(reading)
+                taker.vanished(task)
                 continue
-            result.objects += 1
-            _take(reading, task, chains, producers)
+            result.objects += task.kind is not Content.HISTORY
+            taker.take(reading, task, entries[task.key].written)
+        hours.close()
         chains.judge(at_rest=question.at_rest)
-        lost = sum(link.gap_end - link.cut_start for chain in chains.chains.values() for link in chain.links)
-        lost += sum(chain.links[0].start for chain in chains.chains.values() if chain.links)
         result.producers = producers.judge(
             {log: chain.last.last_timestamp for log, chain in chains.chains.items() if chain.links},
             at_rest=question.at_rest,
             unfinished=question.unfinished,
-            excused=lost if question.accept_gaps else 0,
+            excused=chains.lost() if question.accept_gaps else 0,
         )
+        result.may_expire = may_expire(chains, hours.compared)
         result.complete = True
     except EnoughError:
         pass
     result.chains = chains.chains
+    result.gone = {log: chains.gone(log) for log in chains.chains}
     result.pending_quarantine = chains.pending_quarantine
+    result.history = hours.summary
     return result
+
+
+def _tasks(quotes: list[Entry], published: Published, place: Place) -> list[Task]:
+    """Raw objects and the history's files, hour by hour, so that an hour's can be compared in bounded memory."""
+    by_hour: dict[str, list[Task]] = {}
+    for entry in quotes:
+        hour = parse_hour(entry.key, place.prefix)
+        with_checksum = hour in published.tries
+        text = "" if hour is None else hour.text
+        by_hour.setdefault(text, []).append(Task(entry.key, with_checksum=with_checksum))
+    for hour, one in published.tries.items():
+        by_hour.setdefault(hour.text, []).extend(Task(key, Content.HISTORY) for key in sorted(one.files))
+    return [task for _, tasks in sorted(by_hour.items()) for task in tasks]
 
 
 def _chosen(listing: Listing, began: float, topic: str, question: Question, result: Result) -> list[Entry]:
@@ -138,16 +183,47 @@ def _chosen(listing: Listing, began: float, topic: str, question: Question, resu
     return settled
 
 
-def _take(reading: Reading, task: Task, chains: Chains, producers: Producers) -> None:
-    if task.quarantine:
-        if chains.add_quarantine(reading) is not None:
-            producers.add_quarantined(reading)
-    elif parse_key(reading.key) is None:
-        log = chains.add_replay(reading)
-        if log is not None:
-            producers.add(reading, log, -1, -1)
-    else:
-        log = chains.add_main(reading)
-        if log is not None:
-            first, last = (int(reading.metadata[f"{name}-timestamp"]) for name in ("first", "last"))
-            producers.add(reading, log, first, last)
+class _Taker:
+    """Hands what was read to those who judge it."""
+
+    def __init__(
+        self, chains: Chains, producers: Producers, hours: Hours, place: Place, catalog: Catalog | None
+    ) -> None:
+        self._chains = chains
+        self._producers = producers
+        self._hours = hours
+        self._place = place
+        self._catalog = catalog
+
+    def vanished(self, task: Task) -> None:
+        """Takes an object that was listed and could not be read."""
+        if task.kind is not Content.HISTORY:
+            self._chains.vanished(task.key)
+            return
+        folder = parse_try(task.key, self._place.history_prefix)
+        if folder is not None:
+            replaced = self._catalog is None or self._catalog.select().folders.get(folder.hour) != folder
+            self._hours.vanished(task.key, folder.hour, replaced=replaced)
+
+    def take(self, reading: Reading, task: Task, written: float) -> None:
+        """Takes an object."""
+        chains, producers = self._chains, self._producers
+        if task.kind is Content.HISTORY:
+            folder = parse_try(task.key, self._place.history_prefix)
+            if folder is not None:
+                self._hours.add_file(reading, folder.hour)
+        elif task.kind is Content.QUARANTINE:
+            if chains.add_quarantine(reading) is not None:
+                producers.add_quarantined(reading)
+        elif parse_key(reading.key) is None:
+            log = chains.add_replay(reading)
+            if log is not None:
+                producers.add(reading, log, -1, -1)
+                self._hours.add_raw(reading, written, None)
+        else:
+            log = chains.add_main(reading)
+            if log is not None:
+                first, last = (int(reading.metadata[f"{name}-timestamp"]) for name in ("first", "last"))
+                producers.add(reading, log, first, last)
+                start, end = (int(reading.metadata[f"{name}-offset"]) for name in ("start", "end"))
+                self._hours.add_raw(reading, written, Span(log.topic, log.topic_id, log.partition, start, end))

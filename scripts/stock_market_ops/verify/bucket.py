@@ -45,6 +45,7 @@ class Place:
         bucket: its name.
         prefix: of the quotes' objects, with the slash at its end.
         quarantine_prefix: of the quarantine's objects, likewise.
+        history_prefix: of the history's files, likewise.
         topic: looks at this topic's objects only; all when empty.
         endpoint_url: of S3; empty for AWS or for what the environment says. Without effect with a deployment.
         deployment: whose profile is used; the caller's own credentials when there is none.
@@ -53,6 +54,7 @@ class Place:
     bucket: str
     prefix: str = "quotes/"
     quarantine_prefix: str = "quarantine/"
+    history_prefix: str = "history/"
     topic: str = ""
     endpoint_url: str = ""
     deployment: Deployment | None = None
@@ -137,7 +139,21 @@ def patiently(call: Callable[[], _T]) -> _T:
     raise AssertionError("unreachable")
 
 
-def pieces(client: S3Client, bucket: str, key: str, size: int) -> tuple[dict[str, str], Iterator[bytes]]:
-    """An object's metadata, and its body in pieces of at most `size` bytes."""
+class Opened(NamedTuple):
+    """An object that is being read.
+
+    Attributes:
+        metadata: what S3 keeps beside it.
+        tags: how many tags it has; 0 also where the caller may not know.
+        pieces: its body, piece by piece.
+    """
+
+    metadata: dict[str, str]
+    tags: int
+    pieces: Iterator[bytes]
+
+
+def opened(client: S3Client, bucket: str, key: str, size: int) -> Opened:
+    """Begins to read an object, in pieces of at most `size` bytes."""
     answer = client.get_object(Bucket=bucket, Key=key)
-    return dict(answer["Metadata"]), answer["Body"].iter_chunks(size)
+    return Opened(dict(answer["Metadata"]), answer.get("TagCount", 0), answer["Body"].iter_chunks(size))

@@ -12,6 +12,7 @@ from stock_market.chain.replays import parse_replay, read_offsets
 from stock_market.errors import ConflictError
 from stock_market.hours import hour_of
 from stock_market_ops.verify.bucket import Place
+from stock_market_ops.verify.history.coverage import Counts, Coverage
 from stock_market_ops.verify.reading import Reading
 from stock_market_ops.verify.violations import Finding, Findings, Log
 
@@ -65,11 +66,13 @@ class Chains:
     Args:
         place: where the objects are.
         findings: takes what is untrue.
+        coverage: the objects that the history stands for, where they are gone.
     """
 
-    def __init__(self, place: Place, findings: Findings) -> None:
+    def __init__(self, place: Place, findings: Findings, coverage: Coverage) -> None:
         self._place = place
         self._findings = findings
+        self._coverage = coverage
         self.chains: dict[Log, Chain] = {}
         self._main: dict[str, tuple[Log, Link]] = {}
         self._quarantined: dict[str, _Quarantined] = {}
@@ -204,8 +207,28 @@ class Chains:
 
     def vanished(self, key: str) -> None:
         """Takes the key of an object that was listed and could not be read."""
+        name = parse_key(key)
+        if name is not None and self._coverage.has(Log(name.topic, name.partition, "", name.log), name.start):
+            return  # It expired meanwhile.
         self._violation(
             "vanished", key, "was listed and is not there any more: objects are never deleted by the pipeline"
+        )
+
+    def gone(self, log: Log) -> Counts:
+        """What the history holds of the log's main objects that are not there any more."""
+        held = self._coverage.counts(log)
+        links = [link for link in self.chains[log].links if self._coverage.has(log, link.start)]
+        return Counts(
+            max(0, held.objects - len(links)),
+            max(0, held.records - sum(link.records for link in links)),
+            max(0, held.quarantined - sum(link.quarantined for link in links)),
+        )
+
+    def lost(self) -> int:
+        """How many offsets are in no object because they were lost before they were read, or hidden by a cut."""
+        lost = sum(link.gap_end - link.cut_start for chain in self.chains.values() for link in chain.links)
+        return lost + sum(
+            self._coverage.before(log, chain.links[0].start) for log, chain in self.chains.items() if chain.links
         )
 
     def judge(self, *, at_rest: bool) -> None:
@@ -226,25 +249,62 @@ class Chains:
                 self._violation(
                     "quarantine-missing", key, f"{words}, but {quarantine_key} is not there", log, link.start, link.end
                 )
+        self._judge_gone()
         for key, orphan in self._quarantined.items():
-            if key not in self._main:
+            if key not in self._main and not self._coverage.quarantined(orphan.log, orphan.start):
                 words = f"(offsets {orphan.start} to {orphan.end - 1}) belongs to {key}, which is not there"
                 self._violation(
                     "quarantine-orphan", self._place.quarantine_key(key), words, orphan.log, orphan.start, orphan.end
                 )
+        self._add_gone_replays()
         for key, replays in self._replays.items():
             self._judge_replays(key, sorted(replays, key=lambda replay: replay.number))
 
+    def _add_gone_replays(self) -> None:
+        """Takes the replays that only the history has."""
+        there = {one.key for replays in self._replays.values() for one in replays}
+        for gone in self._coverage.replays:
+            found = parse_replay(gone.key)
+            main = None if found is None else parse_key(found.main_key)
+            if found is None or main is None or gone.key in there or self._place.topic not in ("", main.topic):
+                continue
+            logs = [log for log in self.chains if (log.topic, log.partition) == (main.topic, main.partition)]
+            log = next((log for log in logs if log.topic_id == main.log), Log(main.topic, main.partition, "", main.log))
+            self.chains.setdefault(log, Chain()).replayed += gone.records
+            offsets = read_offsets({"replayed-offsets": gone.offsets})
+            self._replays.setdefault(found.main_key, []).append(_Replayed(gone.key, found.number, log, offsets))
+
+    def _judge_gone(self) -> None:
+        """Judges the quarantine objects whose main objects only the manifests of the history know."""
+        there = {(main.topic, main.topic_id, main.partition, link.start) for main, link in self._main.values()}
+        found = {(one.log.topic, one.log.topic_id, one.log.partition, one.start): one
+                 for one in self._quarantined.values()}  # fmt: skip
+        for named in self._coverage.all_quarantined():
+            place = (*named.log, named.start)
+            if place in there or self._place.topic not in ("", named.log.topic):
+                continue
+            one = found.get(place)
+            if one is not None and one.lines == named.records:
+                continue
+            log = Log(named.log.topic, named.log.partition, "" if one is None else one.log.cluster_id,
+                      named.log.topic_id)  # fmt: skip
+            words = f"names {named.records} quarantined records of {log} from offset {named.start} on"
+            kind, lines = ("quarantine-missing", "none") if one is None else ("quarantine-count", str(one.lines))
+            sentence = f"the history of {named.hour.text} {words}, but the quarantine has {lines}"
+            self._findings.add(Finding(kind, sentence, log=log, hour=named.hour.text, start=named.start))
+
     def _follow(self, log: Log, links: list[Link]) -> None:
         reached, before = (links[0].start, links[0]) if links else (0, None)
-        if links and links[0].start > 0:
-            words = f"is the first object of {log}: nothing says where the offsets 0 to {links[0].start - 1} are"
-            self._violation("begins-late", links[0].key, words, log, 0, links[0].start)
+        if links:
+            for start, end in self._coverage.uncovered(log, 0, links[0].start):
+                words = f"is the first object of {log}: nothing says where the offsets {start} to {end - 1} are"
+                self._violation("begins-late", links[0].key, words, log, start, end)
         for link in links:
             if before is not None and link.start > reached:
                 words = f"ends at offset {reached} and {link.key} starts at {link.start}"
-                lost = f"the offsets {reached} to {link.start - 1} of {log} are in no object"
-                self._violation("hole", before.key, f"{words}: {lost}", log, reached, link.start)
+                for start, end in self._coverage.uncovered(log, reached, link.start):
+                    lost = f"the offsets {start} to {end - 1} of {log} are in no object"
+                    self._violation("hole", before.key, f"{words}: {lost}", log, start, end)
             elif before is not None and link is not before and link.start < reached:
                 words = f"starts at offset {link.start}, but {before.key} holds the offsets up to {reached - 1}"
                 last = min(link.end, reached) - 1
@@ -279,13 +339,14 @@ class Chains:
 
     def _judge_replays(self, main_key: str, replays: list[_Replayed]) -> None:
         done = BitMap64()
-        main = self._main.get(main_key)
+        main, name = self._main.get(main_key), parse_key(main_key)
         for position, replay in enumerate(replays):
             if replay.number != position:
                 self._violation(
                     "replay-hole", replay.key, f"is there, but replay {position} of {main_key} is not", replay.log
                 )
-            if main is None or replay.log != main[0]:
+            known = self._coverage.quarantined(replay.log, name.start) if main is None and name is not None else 0
+            if not known and (main is None or replay.log != main[0]):
                 self._violation("replay-orphan", replay.key, f"belongs to {main_key}, which is not there", replay.log)
                 continue
             fresh = BitMap64()

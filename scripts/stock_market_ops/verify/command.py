@@ -1,7 +1,9 @@
 """`make verify`: is every record in S3 exactly once? Told from the objects alone, without Kafka.
 
-The table and the sentences go to standard output. Exit codes: 0 all is true; 1 a violation was found; 2 the command
-line is wrong; 3 there is no deployment; 4 S3 could not be read or holds nothing, so that nothing is known.
+Of a deployment, Glue says which history is read. Where its raw objects may expire, those whose history is true are
+tagged. The table and the sentences go to standard output. Exit codes: 0 all is true; 1 a violation was found; 2 the
+command line is wrong; 3 there is no deployment; 4 S3 could not be read or tagged, or holds nothing, so that nothing is
+known.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from stock_market_ops.common import aws
 from stock_market_ops.common.deployment import DeploymentError, default_name, load
 from stock_market_ops.verify import audit, report
 from stock_market_ops.verify.bucket import Place
+from stock_market_ops.verify.history import expiry
 
 EXIT_LIE, EXIT_NO_DEPLOYMENT, EXIT_UNKNOWN, EXIT_INTERRUPTED = 1, 3, 4, 130
 _MAX_PROCESSES = 8
@@ -33,6 +36,7 @@ def place_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--bucket", help="the bucket; then no deployment is asked for")
     where.add_argument("--prefix", default="quotes/", help="default: %(default)s")
     where.add_argument("--quarantine-prefix", default="quarantine/", metavar="PREFIX", help="default: %(default)s")
+    where.add_argument("--history-prefix", default="history/", metavar="PREFIX", help="default: %(default)s")
     where.add_argument("--endpoint-url", default="", metavar="URL", help="of S3; default: AWS, or AWS_ENDPOINT_URL")
     parser.add_argument("--topic", default="", help="only this topic's objects; default: all that are there")
 
@@ -43,7 +47,7 @@ def place_of(options: argparse.Namespace) -> Place:
     Raises:
         DeploymentError: there is no such deployment.
     """
-    prefixes = (options.prefix, options.quarantine_prefix)
+    prefixes = (options.prefix, options.quarantine_prefix, options.history_prefix)
     if options.bucket:
         return Place(options.bucket, *prefixes, topic=options.topic, endpoint_url=options.endpoint_url)
     deployment = load(options.deployment, options.state_root)
@@ -96,6 +100,22 @@ def _parser() -> argparse.ArgumentParser:
     return result
 
 
+def _let_expire(place: Place, result: audit.Result, *, true: bool) -> str:
+    """Tags the objects that may expire, where the bucket has the rule for them; returns what prevents it, if anything.
+
+    Without a deployment nothing is tagged: nobody said by which role.
+    """
+    if place.deployment is None:
+        return ""
+    try:
+        result.history.expire_days = expiry.days(place.client(), place.bucket)
+        if true and result.history.expire_days and result.may_expire:
+            result.history.tagged = expiry.tag(place.writer(), place, result.may_expire)
+    except aws.AWS_ERRORS as error:
+        return sentence(error, place)
+    return ""
+
+
 class _Progress:
     """A line on a terminal, renewed once a second."""
 
@@ -131,14 +151,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         result = audit.run(place, question, _Progress())
+        answer = report.make(place, result)
+    except audit.SeveralTopicsError as error:
+        sys.stderr.write(f"{error}.\n")
+        return EXIT_UNKNOWN
+    except OSError as error:
+        sys.stderr.write(f"A file of the history could not be kept on this machine's disk: {error.strerror}.\n")
+        return EXIT_UNKNOWN
     except aws.AWS_ERRORS as error:
         sys.stderr.write(f"{sentence(error, place)}\n")
         return EXIT_UNKNOWN
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         return EXIT_INTERRUPTED
-    answer = report.make(place, result)
-    if not result.objects and answer.true:
+    trouble = _let_expire(place, result, true=answer.true)
+    if not result.objects and not result.history.hours and answer.true:
         what = "only objects that are a moment old: ask again" if result.left_out else "no object to verify"
         sys.stderr.write(f"s3://{place.bucket}/{place.prefix} holds {what}; see stock-consumer.service.\n")
         return EXIT_UNKNOWN
@@ -146,4 +173,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer), indent=1).decode() + "\n")
     else:
         sys.stdout.write(report.render(answer))
-    return 0 if answer.true else EXIT_LIE
+    if trouble:
+        sys.stderr.write(f"Raw objects were not tagged so that they expire: {trouble}\n")
+    return EXIT_LIE if not answer.true else EXIT_UNKNOWN if trouble else 0

@@ -17,18 +17,21 @@ class Numbers:
     Attributes:
         seen: the numbers.
         records: how many records carried one.
+        total: the sum of their numbers, doubles included.
         doubles: how many records carried one that had been met before.
         examples: some of these numbers, in the order in which they were met.
     """
 
     seen: BitMap64 = field(default_factory=BitMap64)
     records: int = 0
+    total: int = 0
     doubles: int = 0
     examples: list[int] = field(default_factory=list)
 
     def add(self, numbers: list[int]) -> None:
         """Counts records' numbers."""
         self.merge(BitMap64(numbers), len(numbers), numbers)
+        self.total += sum(numbers)
 
     def merge(self, fresh: BitMap64, records: int, numbers: Iterable[int] = ()) -> BitMap64:
         """Counts records whose numbers are a set; returns the numbers that were already met.

@@ -51,6 +51,7 @@ class _Producer:
     quarantined: BitMap64 = field(default_factory=BitMap64)
     newest: dict[Log, int] = field(default_factory=dict)
     clock: list[tuple[int, int]] = field(default_factory=list)
+    historic: bool = False
 
 
 class Producers:
@@ -89,6 +90,25 @@ class Producers:
             if again:
                 words = f"holds {len(again)} records of producer {name} that are in an object read before it: sequence"
                 self._double(reading.key, f"{words} {_span(again)}", log, name, again.min())
+
+    def add_history(self, where: str, name: str, numbers: BitMap64, end_ms: int) -> None:
+        """Takes numbers that only an hour's history has, since their raw objects are gone.
+
+        Args:
+            where: the hour's history, in words.
+            name: the producer.
+            numbers: at least one.
+            end_ms: the end of the hour, in milliseconds since 1970.
+        """
+        producer = self._producers.setdefault(name, _Producer(historic=True))
+        producer.historic = True
+        again = producer.numbers.merge(numbers, len(numbers))
+        producer.clock.append((end_ms, numbers.max()))
+        if again:
+            words = f"{where} holds {len(again)} records of producer {name} that are in an object read before it"
+            first = again.min()
+            sentence = f"{words}: sequence {_span(again)}"
+            self._findings.add(Finding("double", sentence, producer_id=name, start=first, end=first + 1))
 
     def _double(self, key: str, words: str, log: Log, name: str, number: int) -> None:
         self._findings.add(
@@ -141,6 +161,8 @@ class Producers:
         return verdicts
 
     def _settled(self, producer: _Producer, clocks: dict[Log, int], patient: bool, at_rest: bool) -> int:
+        if not producer.newest and producer.historic:
+            return producer.numbers.seen.max()  # An hour becomes history when all its records are stored.
         settled = min(producer.newest.values(), default=-1)
         logs = {(log.topic, log.cluster_id, log.topic_id) for log in producer.newest}
         known = {log: clock for log, clock in clocks.items() if (log.topic, log.cluster_id, log.topic_id) in logs}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import msgspec
 from isal import isal_zlib
 from isal.isal_zlib import IsalError
 
 from stock_market.chain.segment import Poison
-from stock_market_ops.verify.bucket import pieces
+from stock_market.history.checksum import added, checksum_of_records
+from stock_market.quotes.validation import Quote
+from stock_market_ops.verify.bucket import opened
 from stock_market_ops.verify.numbers import Numbers
 
 if TYPE_CHECKING:
@@ -24,14 +27,30 @@ _LINE_BYTES = 16 << 20
 """More than Kafka's largest record makes in the quarantine's form; a longer line would be held in memory."""
 
 
+class Content(Enum):
+    """What an object is."""
+
+    QUOTES = "quotes"
+    QUARANTINE = "quarantine"
+    HISTORY = "history"
+
+
 class Counted(NamedTuple):
-    """What some records of one producer carry: the set of their numbers, serialized, and how many records they are."""
+    """What some records of one producer carry: the set of their numbers, serialized, their sum, and their count."""
 
     numbers: bytes
     newest: int
     records: int
+    total: int
     doubles: int
     examples: list[int]
+
+    @classmethod
+    def of(cls, numbers: Numbers) -> Counted:
+        """These numbers, to be sent from process to process."""
+        seen = numbers.seen
+        newest = seen.max() if seen else -1
+        return cls(seen.serialize(), newest, numbers.records, numbers.total, numbers.doubles, numbers.examples)
 
 
 class Reading(NamedTuple):
@@ -45,6 +64,9 @@ class Reading(NamedTuple):
         flaw: what is wrong with its form, in words that follow its name; empty when nothing is.
         producers: the numbers that its records carry.
         offsets: first and last offset of a quarantine object's lines; (-1, -1) where there are none.
+        checksum: of its records, as `stock_market.history.checksum` has it; None where it was not asked for, or where a
+            line is no record.
+        tags: how many tags it has.
     """
 
     key: str
@@ -54,6 +76,8 @@ class Reading(NamedTuple):
     flaw: str
     producers: dict[str, Counted]
     offsets: tuple[int, int] = (-1, -1)
+    checksum: int | None = None
+    tags: int = 0
 
 
 class _Numbered(msgspec.Struct, gc=False):
@@ -63,7 +87,9 @@ class _Numbered(msgspec.Struct, gc=False):
     sequence: int
 
 
+_Decoder = msgspec.json.Decoder[_Numbered] | msgspec.json.Decoder[Quote]
 _NUMBERED = msgspec.json.Decoder(_Numbered)
+_QUOTE = msgspec.json.Decoder(Quote)
 _POISON = msgspec.json.Decoder(Poison)
 
 
@@ -118,9 +144,16 @@ class _Lines(Protocol):
 
 
 class QuoteLines:
-    """Collects the numbers of quotes."""
+    """Collects the numbers of quotes, and their checksum where it is asked for.
 
-    def __init__(self) -> None:
+    Args:
+        with_checksum: reads every field of each line.
+    """
+
+    def __init__(self, *, with_checksum: bool = False) -> None:
+        self._decoder: _Decoder = _QUOTE if with_checksum else _NUMBERED
+        self._with_checksum = with_checksum
+        self.checksum = 0
         self.producers: dict[str, Numbers] = {}
         self.lines = 0
         self.flaw = ""
@@ -132,12 +165,14 @@ class QuoteLines:
         alike = lines.startswith(b"{") and lines.endswith(b"}\n")
         count = lines.count(b"}\n{") + 1
         try:
-            quotes = _NUMBERED.decode_lines(lines) if alike else []
+            quotes = self._decoder.decode_lines(lines) if alike else []
         except (msgspec.DecodeError, UnicodeDecodeError):
             quotes = []
         if len(quotes) != count:
             quotes, count = self._one_by_one(lines)
         self.lines += count
+        if self._with_checksum:
+            self.checksum = added(self.checksum, checksum_of_records(cast("list[Quote]", quotes)))
         names = {quote.producer_id for quote in quotes}
         for name in names:
             if len(names) == 1:
@@ -149,12 +184,12 @@ class QuoteLines:
                 numbers = [number for number in numbers if number >= 0]
             self.producers.setdefault(name, Numbers()).add(numbers)
 
-    def _one_by_one(self, lines: bytes) -> tuple[list[_Numbered], int]:
-        quotes = []
+    def _one_by_one(self, lines: bytes) -> tuple[list[_Numbered] | list[Quote], int]:
+        quotes: list[Any] = []
         split = lines[:-1].split(b"\n")
         for number, line in enumerate(split, self.lines + 1):
             try:
-                quotes.append(_NUMBERED.decode(line))
+                quotes.append(self._decoder.decode(line))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 self.flaw = self.flaw or f"holds no quote on line {number}: {error}"
         return quotes, len(split)
@@ -214,35 +249,30 @@ def _feed(plain: Iterator[bytes], lines: _Lines) -> None:
         raise FlawError("ends without the end of its last line")
 
 
-def read(client: S3Client, bucket: str, key: str, *, quarantine: bool) -> Reading:
-    """Reads an object from its start to its end, in bounded memory.
+def read(client: S3Client, bucket: str, key: str, kind: Content, *, with_checksum: bool = False) -> Reading:
+    """Reads an object of quotes or of the quarantine from its start to its end, in bounded memory.
 
     Raises:
         botocore's errors: S3 did not give it.
     """
     checksum = hashlib.sha256()
-    lines: QuoteLines | PoisonLines = PoisonLines() if quarantine else QuoteLines()
-    metadata, packed = pieces(client, bucket, key, _PACKED_BYTES)
+    quarantine = kind is Content.QUARANTINE
+    lines: QuoteLines | PoisonLines = PoisonLines() if quarantine else QuoteLines(with_checksum=with_checksum)
+    metadata, tags, packed = opened(client, bucket, key, _PACKED_BYTES)
     flaw = ""
     try:
         _feed(unpacked(summed(packed, checksum)), lines)
     except FlawError as error:
         flaw = str(error)
+    flaw = flaw or lines.flaw
     return Reading(
         key,
         metadata,
         lines.lines,
         checksum.hexdigest(),
-        flaw or lines.flaw,
-        {
-            name: Counted(
-                numbers.seen.serialize(),
-                numbers.seen.max() if numbers.seen else -1,
-                numbers.records,
-                numbers.doubles,
-                numbers.examples,
-            )
-            for name, numbers in lines.producers.items()
-        },
+        flaw,
+        {name: Counted.of(numbers) for name, numbers in lines.producers.items()},
         (lines.first, lines.last) if isinstance(lines, PoisonLines) else (-1, -1),
+        lines.checksum if isinstance(lines, QuoteLines) and with_checksum and not flaw else None,
+        tags,
     )

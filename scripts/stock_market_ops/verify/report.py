@@ -9,6 +9,7 @@ import msgspec
 from stock_market_ops.common import tables
 from stock_market_ops.verify.audit import Result
 from stock_market_ops.verify.bucket import Place
+from stock_market_ops.verify.history.hours import Summary
 from stock_market_ops.verify.producers import Verdict
 from stock_market_ops.verify.violations import Finding, Log
 
@@ -26,6 +27,7 @@ class PartitionRow(msgspec.Struct):
         first: first offset.
         end: the one after the last.
         violations: findings about it.
+        gone: objects that are not there any more, and whose records the history holds.
         old_names: objects whose names, of the form before the topic's id stood in them, do not tell the log.
     """
 
@@ -38,6 +40,7 @@ class PartitionRow(msgspec.Struct):
     first: int
     end: int
     violations: int
+    gone: int
     old_names: int
 
 
@@ -57,6 +60,7 @@ class Report(msgspec.Struct):
         missing, doubles, pending: sums over the producers.
         objects: how many objects were read.
         left_out: objects that were written after the audit had begun, and not read.
+        history: what the history came to.
         findings: the first violations.
         accepted: the first findings that were told to be no violations.
     """
@@ -70,6 +74,7 @@ class Report(msgspec.Struct):
     pending: int
     objects: int
     left_out: int
+    history: Summary
     partitions: list[PartitionRow]
     producers: list[ProducerRow]
     findings: list[Finding]
@@ -83,13 +88,14 @@ def make(place: Place, result: Result) -> Report:
         PartitionRow(
             log=log,
             objects=len(chain.links),
-            records=sum(link.records for link in chain.links),
-            quarantined=sum(link.quarantined for link in chain.links),
+            records=sum(link.records for link in chain.links) + result.gone[log].records,
+            quarantined=sum(link.quarantined for link in chain.links) + result.gone[log].quarantined,
             replayed=chain.replayed,
             holes=chain.holes,
             first=min((link.start for link in chain.links), default=0),
             end=max((link.end for link in chain.links), default=0),
             violations=findings.by_log[log],
+            gone=result.gone[log].objects,
             old_names=chain.old_names,
         )
         for log, chain in sorted(result.chains.items())
@@ -108,6 +114,7 @@ def make(place: Place, result: Result) -> Report:
         pending=_sum(result.producers, "pending"),
         objects=result.objects,
         left_out=result.left_out,
+        history=result.history,
         partitions=partitions,
         producers=producers,
         findings=findings.kept,
@@ -131,6 +138,8 @@ def _verdict(violations: int) -> str:
 def _lines(report: Report, most_rows: int) -> Iterator[str]:
     several = len({(row.log.cluster_id, row.log.topic_id) for row in report.partitions}) > 1
     columns = ["topic", "partition", "objects", "records", "quarantined", "replayed", "first", "end", "verdict"]
+    if any(row.gone for row in report.partitions):
+        columns.insert(3, "gone")
     rows: list[dict[str, tables.Value]] = []
     for row in report.partitions:
         cells: dict[str, tables.Value] = {name: getattr(row, name) for name in columns[2:-1]}
@@ -148,6 +157,7 @@ def _lines(report: Report, most_rows: int) -> Iterator[str]:
     ]
     yield tables.render([*names, "verdict"], found, most_rows)
     yield ""
+    yield from _of_history(report.history)
     if report.accepted:
         yield "Accepted, as asked:"
         yield from (f"  - {finding.sentence}" for finding in report.accepted)
@@ -167,3 +177,26 @@ def _lines(report: Report, most_rows: int) -> Iterator[str]:
     yield from (f"  - {finding.sentence}" for finding in report.findings)
     if report.violations > len(report.findings):
         yield f"  ... and {report.violations - len(report.findings):,} more"
+
+
+def _of_history(history: Summary) -> Iterator[str]:
+    if history.source == "none":
+        return
+    until = history.watermark or "nothing"
+    counts = f"{history.records:,} records of {history.hours:,} hours in {history.files:,} files"
+    yield f"History up to {until}: {counts}."
+    if history.source == "s3":
+        yield "Without Glue, the newest whole try of each hour was read; what the view reads is not known."
+    if history.only_here:
+        yield f"Only in the history, as their raw objects are gone: {history.only_here:,} records."
+    if history.pending:
+        yield f"Still to come into the history of its hour: {history.pending:,} objects of at most a day's age."
+    if history.orphans:
+        size = history.orphan_bytes / 1e6
+        yield f"Read by nobody, and removed by the compactor in time: {history.orphans:,} folders of {size:,.1f} MB."
+    if history.replaced:
+        yield f"Replaced while they were read, and not judged: {history.replaced:,} hours."
+    if history.expire_days:
+        words = f"{history.expire_days} days after they were written"
+        yield f"Raw objects whose history is true expire {words}; tagged now: {history.tagged:,}."
+    yield ""

@@ -29,6 +29,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
         key: the object, where it is about one.
         log: the partition, where it is known.
         producer_id: the producer, where it is about its sequence.
+        hour: `YYYY-MM-DD HH`, where it is about an hour of the history.
         start: first offset or sequence number that it is about.
         end: the one after the last.
     """
@@ -38,6 +39,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
     log: Log | None = None
     producer_id: str = ""
+    hour: str = ""
     start: int | None = None
     end: int | None = None
 

@@ -94,6 +94,35 @@ def test_nobody_deletes_quotes(cloud: Enforcing, admin: Session, consumer: Sessi
         assert error_of(session.s3.delete_objects, Bucket=DATA, Delete=several) == DENIED
 
 
+TAGS: Any = {"TagSet": [{"Key": "history", "Value": "verified"}]}
+
+
+def test_nobody_tags_quotes_unless_they_may_expire(cloud: Enforcing, admin: Session, consumer: Session) -> None:
+    for session in (admin, cloud.operator, consumer, replayer(cloud, cloud.operator)):
+        assert error_of(session.s3.put_object_tagging, Bucket=DATA, Key=KEY, Tagging=TAGS) == DENIED
+        assert error_of(session.s3.delete_object_tagging, Bucket=DATA, Key=KEY) == DENIED
+    new = {"Bucket": DATA, "Key": "quotes/tagged", "IfNoneMatch": "*", "Tagging": "history=verified"}
+    assert error_of(consumer.s3.put_object, Body=b"x", **new) == DENIED
+    upload = {"Bucket": DATA, "Key": "quotes/tagged", "Tagging": "history=verified"}
+    assert error_of(consumer.s3.create_multipart_upload, **upload) == DENIED
+
+
+def test_where_quotes_may_expire_the_replays_role_alone_tags_them(
+    cloud: Enforcing, admin: Session, consumer: Session
+) -> None:
+    cloud.operator.s3.put_bucket_policy(Bucket=DATA, Policy=json.dumps(bucket_policy(DATA, storage_raw_days=30)))
+    try:
+        for session in (admin, cloud.operator, consumer):
+            assert error_of(session.s3.put_object_tagging, Bucket=DATA, Key=KEY, Tagging=TAGS) == DENIED
+        tagger = replayer(cloud, cloud.operator)
+        tagger.s3.put_object_tagging(Bucket=DATA, Key=KEY, Tagging=TAGS)
+        assert error_of(tagger.s3.delete_object_tagging, Bucket=DATA, Key=KEY) == DENIED
+        assert cloud.operator.s3.get_object_tagging(Bucket=DATA, Key=KEY)["TagSet"] == TAGS["TagSet"]
+        put(admin, "backups/tagged.json", Tagging="a=b")
+    finally:
+        cloud.operator.s3.put_bucket_policy(Bucket=DATA, Policy=json.dumps(bucket_policy(DATA)))
+
+
 def test_the_other_folders_are_the_operators(admin: Session, consumer: Session) -> None:
     for key in ("backups/a.json", "quarantine/a.json.gz"):
         put(admin, key)

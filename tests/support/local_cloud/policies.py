@@ -64,9 +64,9 @@ def render(role: str, template: str, **extra: Any) -> Policy:
     return json.loads(json.dumps(parsed))  # type: ignore[no-any-return]  # what it reads is what was written
 
 
-def bucket_policy(bucket: str) -> Policy:
-    """A bucket's policy, as the role storage gives it."""
-    return render("storage", "bucket_policy.json.j2", item={"name": bucket, "content": CONTENTS[bucket]})
+def bucket_policy(bucket: str, **options: Any) -> Policy:
+    """A bucket's policy, as the role storage gives it with these options."""
+    return render("storage", "bucket_policy.json.j2", item={"name": bucket, "content": CONTENTS[bucket]}, **options)
 
 
 def trust(role: str) -> Policy:

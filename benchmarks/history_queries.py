@@ -1,0 +1,283 @@
+"""What the history saves: bytes and requests of each named analysis over a week, against the raw objects, and time.
+
+The local cloud's S3, Glue and Athena in this process. A week of raw objects at 50 records/s is made history by the
+compactor itself; three weeks before it are copies of that week.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import random
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from benchmarks.figures import Figure, at_most
+from benchmarks.history_hour import IDENTITY, PARTITIONS, SYMBOLS, body, compact
+from benchmarks.measured import BenchmarkError
+from moto.s3.models import S3Backend, s3_backends
+from tests.support.small_cloud import SmallCloud
+
+from local_cloud.s3 import keys as s3_keys
+from local_cloud.trino import objects
+from stock_market.chain.naming import ObjectInfo, ObjectName, object_key
+from stock_market.history import tables, view
+from stock_market.history.naming import Hour, TryFolder, parse_hour, parse_try
+from stock_market.hours import HOUR_MS
+from stock_market_ops.common import analyses
+from stock_market_ops.query import command as query
+
+_DAYS, _LONGER_DAYS = 7, 28
+_OBJECTS_AN_HOUR, _ROWS = 360, 500  # one every 10 s, at 50 records/s
+_BYTES, _QUALITY_BYTES, _REQUESTS, _SIZE = 1 / 10, 1 / 4, 1 / 100, 1 / 2
+_QUERY_SECONDS, _LONGER = 15.0, 2.0
+_TIMEOUT_SECONDS = 3600.0
+_TABLE = re.compile(r"\bFROM quotes(_all)?\b")
+
+
+class Asked(NamedTuple):
+    """What a query cost: bytes that Athena scanned, GETs at S3, and seconds."""
+
+    scanned: int
+    requests: int
+    seconds: float
+
+
+class _Requests:
+    """Counts Trino's GETs of objects."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Meanwhile they are counted."""
+        answer = objects._object
+
+        def counted(
+            environ: WSGIEnvironment, start_response: StartResponse, bucket: str, key: str
+        ) -> Iterable[bytes] | None:
+            with self._lock:
+                self.count += environ["REQUEST_METHOD"] == "GET"
+            return answer(environ, start_response, bucket, key)
+
+        objects._object = counted
+        try:
+            yield
+        finally:
+            objects._object = answer
+
+
+def _store() -> S3Backend:
+    found: S3Backend = s3_backends["123456789012"]["aws"]
+    return found
+
+
+class Week:
+    """A deployment with a week of quotes up to the hour that has just ended.
+
+    Args:
+        cloud: an empty deployment.
+        folder: for the compactor's settings.
+        objects_an_hour: of how many raw objects.
+    """
+
+    def __init__(self, cloud: SmallCloud, folder: Path, objects_an_hour: int) -> None:
+        self.cloud = cloud
+        self._folder = folder
+        self._objects = objects_an_hour
+        self._ends = [0] * PARTITIONS
+        self._sequence = 0
+        self._draw = random.Random(7)
+        self._prices = [self._draw.uniform(50, 40_000) for _ in range(SYMBOLS)]
+        now = Hour.at(datetime.now(UTC) - timedelta(minutes=5))
+        first = Hour(f"{now.start - timedelta(days=_DAYS - 1):%Y-%m-%d}", "00")
+        self.hours = list(_from_to(first, now))
+        self.raw_bytes = 0
+        self._names = view.Names(cloud.deployment.database)
+
+    def fill(self) -> None:
+        """Puts the raw objects into the store itself, and one of the hour after them for each partition."""
+        for hour in self.hours:
+            for number in range(self._objects):
+                self.raw_bytes += self._put(hour, number % PARTITIONS, _ROWS)
+        for partition in range(PARTITIONS):
+            self._put(self.hours[-1].next, partition, 1)
+
+    def _put(self, hour: Hour, partition: int, count: int) -> int:
+        pace = 3_600_000 / (self._objects * _ROWS)
+        lines = body(self._sequence, count, hour, pace=pace, draw=self._draw, prices=self._prices)
+        packed, start, time_ms = gzip.compress(lines, 1), self._ends[partition], hour.end_ms - HOUR_MS
+        name = ObjectName(self.cloud.deployment.topic, IDENTITY.topic_id, partition, start)
+        info = ObjectInfo(
+            key=object_key("quotes/", name, time_ms),
+            start=start,
+            end=start + count,
+            records=count,
+            quarantined=0,
+            first_timestamp=time_ms,
+            last_timestamp=time_ms,
+            sha256=hashlib.sha256(packed).hexdigest(),
+            identity=IDENTITY,
+        )
+        self._ends[partition] += count
+        self._sequence += count
+        stored = _store().put_object(self.cloud.deployment.data_bucket, info.key, packed)
+        stored.set_metadata({f"x-amz-meta-{name}": value for name, value in info.metadata().items()})
+        return len(packed)
+
+    def compact(self) -> float:
+        """Makes history of the week; returns the seconds that it took.
+
+        Raises:
+            BenchmarkError: an hour did not become history.
+        """
+        compact(self.cloud, self._folder, "--declare")
+        seconds, _, log = compact(self.cloud, self._folder)
+        watermark = self._history().watermark
+        if watermark != self.hours[-1].next.text:
+            raise BenchmarkError(f"The history ends before {watermark}, not {self.hours[-1].next.text}: {log[-2000:]}")
+        return seconds
+
+    def _history(self) -> view.History:
+        found = self.cloud.glue.get_table(DatabaseName=self._names.database, Name=self._names.view)["Table"]
+        return view.read(found, self._names)
+
+    def history_sizes(self) -> dict[str, int]:
+        """The Parquet files, and their sizes."""
+        bucket = _store().buckets[self.cloud.deployment.data_bucket]
+        return {
+            key: len(held.value)
+            for key, held in bucket.keys.items()
+            if key.startswith("history/") and not key.endswith(".json")
+        }
+
+    def add_days_before(self, days: int) -> None:
+        """Puts copies of the week's hours before it, raw and as history; their raw objects hold one record each."""
+        deployment, glue = self.cloud.deployment, self.cloud.glue
+        bucket = _store().buckets[deployment.data_bucket]
+        whole = [hour for hour in self.hours if hour.dt == self.hours[0].dt]
+        files: dict[Hour, list[str]] = {hour: [] for hour in whole}
+        for key in self.history_sizes():
+            hour = parse_hour(key, "history/")
+            if hour in files:
+                files[hour].append(key)
+        small = gzip.compress(body(0, 1, whole[0], pace=1, draw=self._draw, prices=self._prices), 1)
+        partitions: list[Any] = []
+        first = Hour(f"{self.hours[0].start - timedelta(days=days):%Y-%m-%d}", "00")
+        for hour in _from_to(first, self.hours[0]):
+            model = whole[int(hour.hour)]
+            folder = parse_try(files[model][0], "history/")
+            assert folder is not None
+            copy = TryFolder(hour, folder.attempt)
+            for key in files[model]:
+                name = key.rpartition("/")[2]
+                _store().put_object(bucket.name, copy.prefix("history/") + name, bucket.keys[key].value)
+            for number in range(self._objects):
+                main = ObjectName(deployment.topic, "BBBBBBBBBBBBBBBBBBBBBB", number % PARTITIONS, number)
+                _store().put_object(bucket.name, object_key("quotes/", main, hour.end_ms - HOUR_MS), small)
+            partitions.append(tables.history_partition(copy, view.FIRST_REVISION, bucket.name, "history/"))
+        for at in range(0, len(partitions), 100):
+            glue.batch_create_partition(
+                DatabaseName=self._names.database,
+                TableName=self._names.history,
+                PartitionInputList=partitions[at : at + 100],
+            )
+        longer = view.History(self._history().watermark, {}, (("", first.before.text),))
+        replaced: Any = view.table_input(self._names, longer)
+        glue.update_table(DatabaseName=self._names.database, TableInput=replaced)
+
+    def ask(self, analysis: analyses.Analysis, table: str, requests: _Requests) -> Asked:
+        """Runs an analysis over the week, on the raw table or on the view."""
+        athena, deployment = self.cloud.athena, self.cloud.deployment
+        before, began = requests.count, time.monotonic()
+        started = athena.start_query_execution(
+            QueryString=_TABLE.sub(f"FROM {table}", analysis.sql),
+            QueryExecutionContext={"Database": deployment.database},
+            WorkGroup=deployment.workgroup,
+            ExecutionParameters=analyses.since(self.hours[0].dt),
+        )["QueryExecutionId"]
+        while True:
+            found = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
+            state = found["Status"]["State"]
+            if state == "SUCCEEDED":
+                scanned = found["Statistics"]["DataScannedInBytes"]
+                return Asked(scanned, requests.count - before, time.monotonic() - began)
+            if state in {"FAILED", "CANCELLED"}:
+                raise BenchmarkError(f"{analysis.name} on {table}: {found['Status'].get('StateChangeReason')}")
+            time.sleep(0.05)
+
+    def make_query(self) -> float:
+        """The seconds of `make query DAYS=7`."""
+        own = ["--deployment", self.cloud.deployment.deployment, "--state-root", str(self.cloud.state_root)]
+        began = time.monotonic()
+        code = query.main([*own, "--days", str(_DAYS), "--timeout", str(_TIMEOUT_SECONDS), "--format", "json"])
+        if code:
+            raise BenchmarkError(f"make query DAYS={_DAYS} ended with code {code}.")
+        return time.monotonic() - began
+
+
+def _from_to(first: Hour, end: Hour) -> Iterator[Hour]:
+    hour = first
+    while hour < end:
+        yield hour
+        hour = hour.next
+
+
+def _measure(week: Week) -> list[Figure]:
+    named = analyses.load_all()
+    requests = _Requests()
+    say = f"{len(week.hours)} hours, {len(week.hours) * week._objects:,} raw objects of {_ROWS} records"
+    print(say, file=sys.stderr)
+    week.fill()
+    compacting = week.compact()
+    print(f"history in {compacting:.0f} s", file=sys.stderr)
+    with requests.counting():
+        raw = {name: week.ask(one, "quotes", requests) for name, one in named.items()}
+        history = {name: week.ask(one, "quotes_all", requests) for name, one in named.items()}
+    found = [Figure(f"a week made history: {say}", (compacting,), "s")]
+    for name in named:
+        ratio = history[name].scanned / max(raw[name].scanned, 1)
+        goal = _QUALITY_BYTES if name == "quality" else _BYTES
+        found.append(at_most(f"bytes scanned by {name} over 7 days, history/raw", ratio, goal, "ratio"))
+    gets = [sum(one.requests for one in asked.values()) for asked in (history, raw)]
+    found.append(Figure("GETs of all named analyses over 7 days, raw", (float(gets[1]),), "requests"))
+    found.append(Figure("the same, history", (float(gets[0]),), "requests"))
+    found.append(at_most("the same, history/raw", gets[0] / max(gets[1], 1), _REQUESTS, "ratio"))
+    size = sum(week.history_sizes().values())
+    found.append(at_most("size in S3, history/raw", size / week.raw_bytes, _SIZE, "ratio"))
+    for side, asked in (("raw", raw), ("history", history)):
+        seconds = sum(one.seconds for one in asked.values())
+        found.append(Figure(f"all named analyses over 7 days, one after the other, {side}", (seconds,), "s"))
+    week.make_query()  # The first one adds the hours to the catalog.
+    short = week.make_query()
+    week.add_days_before(_LONGER_DAYS - _DAYS)
+    week.make_query()
+    longer = week.make_query()
+    found.append(at_most(f"make query DAYS={_DAYS}, {_DAYS} days kept", short, _QUERY_SECONDS, "s"))
+    found.append(Figure(f"make query DAYS={_DAYS}, {_LONGER_DAYS} days kept", (longer,), "s"))
+    found.append(at_most(f"the same, {_LONGER_DAYS} days/{_DAYS} days kept", longer / short, _LONGER, "ratio"))
+    return found
+
+
+def figures(scale: float) -> list[Figure]:
+    """Measures all of it; `scale` below 1 keeps fewer objects an hour, of which fewer are read for each file."""
+    s3_keys.install()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        cloud = SmallCloud(folder / "cloud")
+        try:
+            cloud.make_table()
+            return _measure(Week(cloud, folder, max(PARTITIONS, round(_OBJECTS_AN_HOUR * scale))))
+        finally:
+            cloud.close()

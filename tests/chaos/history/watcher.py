@@ -1,0 +1,55 @@
+"""Counts the rows of quotes_all again and again: the number never falls, and is never more than what was sent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
+from tests.chaos.history.catalog import Catalog
+
+_PAUSE_SECONDS = 1.0
+
+
+class Watcher:
+    """Counts in a thread of its own, until `finish`.
+
+    Args:
+        catalog: of the round.
+        keys: lists the raw objects.
+        sent: how many records the topic has at least, after a count.
+    """
+
+    def __init__(self, catalog: Catalog, keys: Callable[[], list[str]], sent: Callable[[], int]) -> None:
+        self._catalog = catalog
+        self._keys = keys
+        self._sent = sent
+        self.counts: list[int] = []
+        self.problems: list[str] = []
+        self.failures = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while not self._over.wait(_PAUSE_SECONDS):
+            try:
+                self._look()
+            except (RuntimeError, BotoCoreError, ClientError, OSError):
+                self.failures += 1  # A query that a fault has stopped.
+
+    def _look(self) -> None:
+        self._catalog.see(self._keys())
+        ((text,),) = self._catalog.select("SELECT count(*) FROM quotes_all")
+        count, before = int(text), self.counts[-1] if self.counts else 0
+        if count < before:
+            self.problems.append(f"quotes_all showed {before} rows, and then {count}")
+        self.counts.append(count)
+        sent = self._sent()
+        if count > sent:
+            self.problems.append(f"quotes_all showed {count} rows, and the topic had {sent} records afterwards")
+
+    def finish(self) -> None:
+        """Ends the counting."""
+        self._over.set()
+        self._thread.join(150)
