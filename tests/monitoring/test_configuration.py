@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,27 @@ PROGRAMS = ROOT / ".venv" / "prometheus" / "usr" / "bin"
 ROLE = ROOT / "roles" / "monitoring"
 TARGETS = "{{ lookup('ansible.builtin.template', '" + str(ROOT / "inventory/targets.yml.j2") + "') | from_yaml or [] }}"
 PORTS = {"node": 9100, "kafka": 9404, "zookeeper": 9405, "stock_producer": 9410, "stock_consumer": 9430}
+COMMON = yaml.safe_load((ROOT / "inventory" / "common.yml").read_text(encoding="utf-8"))
 KAFKA, PIPELINE = {"stock_market_private_address": "10.0.0.1"}, {"stock_market_private_address": "10.0.1.1"}
 
 
 def written(folder: Path, check: list[str], name: str, **options: Any) -> Any:
-    """The role's file of that name, which a program has taken, for a broker and a host with two consumers."""
+    """The file of that name that a program has taken, for a broker and a host with two consumers and Prometheus."""
+    shared = {key: COMMON[key] for key in ("stock_market_metrics_remote", "stock_market_metrics_address")}
     given = {"stock_market_metrics_ports": PORTS, "monitoring_targets": TARGETS, "stock_market_deployment": "shop"}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     inventory = playbook.local_inventory(
-        {**given, **options},
-        stock_market={"kafka-1": KAFKA, "pipeline-1": {**PIPELINE, "stock_consumer_processes": 2}},
+        {**shared, **given, "stock_market_secure": True, **options},
+        stock_market={"kafka-1": KAFKA, "pipeline-1": {**PIPELINE, **local, "stock_consumer_processes": 2}},
         kafka={"kafka-1": {}},
         zookeeper={"kafka-1": {}},
         stock_producer={"pipeline-1": {}},
         stock_consumer={"pipeline-1": {}},
+        monitoring={"pipeline-1": {}},
     )
     template = {"src": str(ROLE / "templates" / f"{name}.j2"), "dest": str(folder / name)}
     play = {
-        "hosts": "localhost",
+        "hosts": "monitoring",
         "gather_facts": False,
         "vars_files": [str(ROLE / "vars" / "main.yml")],
         "tasks": [{"ansible.builtin.template": template}],
@@ -46,29 +51,52 @@ def written(folder: Path, check: list[str], name: str, **options: Any) -> Any:
     return yaml.safe_load((folder / name).read_text(encoding="utf-8"))
 
 
-def test_prometheus_watches_every_service_of_every_instance_by_the_instances_name(tmp_path: Path) -> None:
-    check = [str(PROGRAMS / "promtool"), "check", "config", "--syntax-only"]
-    found = written(tmp_path, check, "prometheus.yml")
-    watched = {
+CHECK = [str(PROGRAMS / "promtool"), "check", "config", "--syntax-only"]
+
+
+def watched(configuration: Any) -> dict[tuple[str, str], dict[str, str]]:
+    """The labels of each target, by job and address."""
+    return {
         (job["job_name"], group["targets"][0]): group["labels"]
-        for job in found["scrape_configs"]
+        for job in configuration["scrape_configs"]
         for group in job["static_configs"]
         if job["job_name"] not in {"prometheus", "alertmanager"}
     }
+
+
+def test_prometheus_watches_its_own_host_on_loopback_and_others_over_tls_by_their_names(tmp_path: Path) -> None:
+    found = written(tmp_path, CHECK, "prometheus.yml")
     consumer = {"instance": "pipeline-1", "service": "stock_consumer"}
-    assert watched == {
-        ("node", "10.0.0.1:9100"): {"instance": "kafka-1", "service": "node"},
-        ("node", "10.0.1.1:9100"): {"instance": "pipeline-1", "service": "node"},
-        ("kafka", "10.0.0.1:9404"): {"instance": "kafka-1", "service": "kafka"},
-        ("zookeeper", "10.0.0.1:9405"): {"instance": "kafka-1", "service": "zookeeper"},
-        ("stock_producer", "10.0.1.1:9410"): {"instance": "pipeline-1", "service": "stock_producer"},
-        ("stock_consumer", "10.0.1.1:9430"): {**consumer, "process": "1"},
-        ("stock_consumer", "10.0.1.1:9431"): {**consumer, "process": "2"},
+    assert watched(found) == {
+        ("node", "10.0.0.1:9100"): {"instance": "kafka-1", "service": "node", "__scheme__": "https"},
+        ("node", "127.0.0.1:9100"): {"instance": "pipeline-1", "service": "node"},
+        ("kafka", "10.0.0.1:9404"): {"instance": "kafka-1", "service": "kafka", "__scheme__": "https"},
+        ("zookeeper", "10.0.0.1:9405"): {"instance": "kafka-1", "service": "zookeeper", "__scheme__": "https"},
+        ("stock_producer", "127.0.0.1:9410"): {"instance": "pipeline-1", "service": "stock_producer"},
+        ("stock_consumer", "127.0.0.1:9430"): {**consumer, "process": "1"},
+        ("stock_consumer", "127.0.0.1:9431"): {**consumer, "process": "2"},
     }
+    mutual = {
+        "ca_file": "/etc/prometheus-tls/ca.pem",
+        "cert_file": "/etc/prometheus-tls/client.pem",
+        "key_file": "/etc/prometheus-tls/client.pem",
+        "min_version": "TLS13",
+    }
+    with_tls = {job["job_name"]: job["tls_config"] for job in found["scrape_configs"] if "tls_config" in job}
+    assert with_tls == dict.fromkeys(["node", "kafka", "zookeeper"], mutual)
     intervals = {job["job_name"]: job.get("scrape_interval", "5s") for job in found["scrape_configs"]}
     assert intervals["kafka"] == "5s"
     assert intervals["stock_consumer"] == "2s"
     assert found["global"]["external_labels"] == {"deployment": "shop"}
+
+
+def test_a_plain_deployment_without_certificates_is_watched_on_the_private_addresses(tmp_path: Path) -> None:
+    found = written(tmp_path, CHECK, "prometheus.yml", stock_market_secure=False)
+    assert {address for _, address in watched(found)} == {
+        *("10.0.0.1:9100", "10.0.0.1:9404", "10.0.0.1:9405"),
+        *("127.0.0.1:9100", "127.0.0.1:9410", "127.0.0.1:9430", "127.0.0.1:9431"),
+    }
+    assert not [job for job in found["scrape_configs"] if "tls_config" in job]
 
 
 @pytest.mark.parametrize(

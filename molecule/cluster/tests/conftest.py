@@ -122,6 +122,14 @@ def eventually(ask: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(1)
 
 
+def watched() -> list[dict[str, Any]]:
+    """The targets that Prometheus reads, without itself and Alertmanager."""
+    name = next(each["name"] for each in facts()["instances"] if "monitoring" in each["services"])
+    said = json.loads(host(name).check_output("curl -sS --fail http://127.0.0.1:9090/api/v1/targets?state=active"))
+    own = {"prometheus", "alertmanager"}
+    return [target for target in said["data"]["activeTargets"] if target["labels"]["service"] not in own]
+
+
 def prometheus(query: str) -> list[dict[str, Any]]:
     """The samples that answer a query: `metric`, its labels, and `value`, a time and a text."""
     name = next(each["name"] for each in facts()["instances"] if "monitoring" in each["services"])

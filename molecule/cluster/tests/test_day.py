@@ -21,11 +21,14 @@ from conftest import (
     prometheus,
     query,
     told,
+    watched,
     well,
 )
 from kafka import KafkaAdminClient
 from pauses import Pauses
 
+CURL_TIMED_OUT = 28
+HIGHEST_EXPOSURE = 2.0
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 MOST_AT_A_KILL, MOST_AT_A_RESTART = 12.0, 2.0
 MOST_AT_A_TAKEOVER = 15.0
@@ -104,6 +107,24 @@ def test_0_prometheus_reads_every_service_and_no_alert_fires() -> None:
     ):
         assert counted(f"count({metric})") == {"": 3}, metric
     eventually(well, 120, "all is well")
+
+
+def test_0_metrics_leave_their_host_over_mutual_tls_only() -> None:
+    """pipeline-2 carries Prometheus: its own services answer on loopback, others at their private addresses."""
+    read = {(target["labels"]["instance"], target["scrapeUrl"].rpartition(":")[0]) for target in watched()}
+    others = [each["name"] for each in declared() if "monitoring" not in each["services"]]
+    private = {name: instance(name)["PrivateIpAddress"] for name in others}
+    assert read == {("pipeline-2", "http://127.0.0.1"), *((name, f"https://{private[name]}") for name in others)}
+    watching, address = host("pipeline-2"), f"{private['kafka-1']}:9404/metrics"
+    ask = "curl -sS --fail --max-time 5"
+    trusting, own = "--cacert /etc/prometheus-tls/ca.pem", "--cert /etc/prometheus-tls/client.pem"
+    assert watching.run(f"{ask} http://{address}").rc != 0
+    assert "alert" in watching.run(f"{ask} {trusting} https://{address}").stderr
+    assert "\nkafka_" in watching.check_output(f"{ask} {trusting} {own} https://{address}")
+    # Another instance is not admitted, whatever it has.
+    assert host("pipeline-1").run(f"{ask} --insecure https://{address}").rc == CURL_TIMED_OUT
+    told = host("kafka-1").check_output("systemd-analyze security --no-pager metrics-tls").splitlines()[-1]
+    assert float(told.partition("exposure level for")[2].partition(": ")[2].split()[0]) <= HIGHEST_EXPOSURE, told
 
 
 def test_1_an_upgrade_does_not_pause_the_stream_and_can_be_rolled_back(pauses: Pauses) -> None:

@@ -71,6 +71,11 @@ def documented() -> dict[int, tuple[str, str]]:
     }
 
 
+def ports_of(admitted: str) -> set[int]:
+    """The documented ports to which these are admitted."""
+    return {port for port, (_, who) in documented().items() if who == admitted}
+
+
 def test_every_target_is_up_and_no_alert_fires(host: Any) -> None:
     def targets() -> dict[str, str]:
         found = asked(host, "/api/v1/targets?state=active")["data"]["activeTargets"]
@@ -112,6 +117,11 @@ def test_a_stopped_consumer_fires_its_alert_which_status_shows_and_clears_it(hos
 
 @pytest.mark.parametrize(("unit", "user"), UNITS.items())
 def test_a_unit_runs_with_little_exposure_and_bounded_memory(host: Any, unit: str, user: str) -> None:
+    little_exposed(host, unit, user)
+
+
+def little_exposed(host: Any, unit: str, user: str) -> None:
+    """The unit runs as that user, with little exposure and bounded memory."""
     assert host.service(unit).is_enabled
     pid = int(host.check_output(f"systemctl show --property MainPID --value {unit}"))
     assert host.process.get(pid=pid).user == user
@@ -165,8 +175,8 @@ def test_a_host_listens_on_the_documented_ports_only(host: Any, deployment: Depl
         where = {"127.0.0.1": "loopback", "::1": "loopback", private: "private"}.get(plain, "every")
         listening.add((int(port) + (100_000 if where == "loopback" else 0), where))
     known = {(port, address) for port, (address, _) in documented().items()}
-    # A single ZooKeeper has no peers.
-    assert listening == {(port, where) for port, where in known if port not in {2888, 3888}}
+    # A single ZooKeeper has no peers, and its Prometheus reads every exporter on loopback.
+    assert listening == known - {(port, "private") for port in {2888, 3888} | ports_of("monitoring")}
 
 
 def scanned(output: str) -> set[int]:
@@ -215,16 +225,64 @@ def second_host(deployment: Deployment) -> Iterator[tuple[Any, str, dict[str, st
         ec2.get_waiter("instance_terminated").wait(InstanceIds=[made], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
-def test_from_a_second_host_only_the_documented_ports_are_open(deployment: Deployment) -> None:
-    """An instance without services reaches Kafka alone; one that carries monitoring reaches the metrics, too."""
-    private = deployment.node["private_address"]
-    everyone = {port for port, (_, admitted) in documented().items() if admitted == "every instance"}
-    metrics = {port for port, (_, admitted) in documented().items() if admitted == "monitoring"}
+def over_tls(deployment: Deployment) -> str:
+    """Variables with which Prometheus reads its own host as it reads others: over TLS, at the private address."""
+    private, name = deployment.node["private_address"], deployment.node["name"]
+    jobs = {"node": 9100, "kafka": 9404, "zookeeper": 9405, "stock_producer": 9410, "stock_consumer": 9430}
+    targets = [
+        {"job": job, "instance": name, "address": f"{private}:{port}", "tls": True} for job, port in jobs.items()
+    ]
+    return json.dumps({"stock_market_metrics_remote": True, "monitoring_targets": targets})
+
+
+def test_from_a_second_host_only_the_documented_ports_are_open(host: Any, deployment: Deployment) -> None:
+    """Metrics stay on loopback, also for a host that carries monitoring; where one needs them, TLS offers them."""
+    private, everyone, metrics = deployment.node["private_address"], ports_of("every instance"), ports_of("monitoring")
     assert len(metrics) == 5
     with second_host(deployment) as (other, instance, groups):
         scan = f"python3 -c '{SCAN}' {private}"
-        assert scanned(other.check_output(scan)) == everyone
         both = [groups["instances"], groups["monitoring"]]
         deployment.client("ec2").modify_instance_attribute(InstanceId=instance, Groups=both)
         time.sleep(3)
-        assert scanned(other.check_output(scan)) == everyone | metrics
+        assert scanned(other.check_output(scan)) == everyone
+        try:
+            play("monitoring.yml", "-e", over_tls(deployment))
+            assert scanned(other.check_output(scan)) == everyone | metrics
+            metrics_need_prometheus_certificate(host, other, private)
+            eventually(lambda: up(host) == dict.fromkeys(metrics, 1), seconds=60, what="all metrics over TLS")
+            little_exposed(host, "metrics-tls", "metrics-tls")
+            alone = [groups["instances"]]
+            deployment.client("ec2").modify_instance_attribute(InstanceId=instance, Groups=alone)
+            time.sleep(3)
+            assert scanned(other.check_output(scan)) == everyone
+        finally:
+            play("monitoring.yml")
+    assert not host.file("/etc/systemd/system/metrics-tls.service").exists
+    assert not host.file("/etc/metrics-tls").exists
+    assert not host.file("/etc/prometheus-tls").exists
+    assert host.run("nft list table inet metadata-guard-metrics-tls").rc != 0
+    test_a_host_listens_on_the_documented_ports_only(host, deployment)
+    test_every_target_is_up_and_no_alert_fires(host)
+
+
+def up(host: Any) -> dict[int, int]:
+    """Whether Prometheus reads the metrics of each port over TLS."""
+    found = asked(host, "/api/v1/targets?state=active")["data"]["activeTargets"]
+    over = [target for target in found if target["scrapeUrl"].startswith("https://")]
+    return {int(target["scrapeUrl"].split(":")[2].split("/")[0]): int(target["health"] == "up") for target in over}
+
+
+def metrics_need_prometheus_certificate(host: Any, other: Any, private: str) -> None:
+    """The other host reads metrics with Prometheus' certificate, and neither without one nor over plain HTTP."""
+    for name in ("ca", "client"):
+        content = host.check_output(f"cat /etc/prometheus-tls/{name}.pem")
+        other.run_expect([0], f"cat >/tmp/{name}.pem <<'END'\n{content}\nEND")
+    for port, metric in {9100: "node_", 9404: "kafka_", 9405: "zookeeper_"}.items():
+        ask, address = "curl -sS --fail --max-time 5", f"{private}:{port}/metrics"
+        assert other.run(f"{ask} http://{address}").rc != 0
+        without = other.run(f"{ask} --cacert /tmp/ca.pem https://{address}")
+        assert without.rc != 0
+        assert "alert" in without.stderr
+        assert f"\n{metric}" in other.check_output(
+            f"{ask} --cacert /tmp/ca.pem --cert /tmp/client.pem https://{address}"
+        )
