@@ -24,7 +24,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 def node(**changes: Any) -> dict[str, Any]:
     """An entry of the topology, right except for `changes`."""
-    services = ["zookeeper", "kafka", "stock_producer", "stock_consumer"]
+    services = ["zookeeper", "kafka", "stock_producer", "stock_consumer", "stock_history"]
     return {"name": "node-1", "id": 1, "type": "t3.small", "zone": "us-east-1a", "services": services} | changes
 
 
@@ -196,7 +196,7 @@ TOPOLOGY = [
     ),
     Case(
         "unknown service",
-        "value of services must be one or more of: zookeeper, kafka, stock_producer, stock_consumer, monitoring. "
+        "value of services must be one or more of: zookeeper, kafka, stock_producer, stock_consumer, stock_history, monitoring. "
         "Got no match for: kafak",
         topology(node(services=["zookeeper", "kafak"])),
     ),
