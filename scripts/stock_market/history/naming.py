@@ -90,6 +90,15 @@ class Hour(NamedTuple):
         return f"{prefix}dt={self.dt}/hour={self.hour}/"
 
 
+def is_hour(text: str) -> bool:
+    """Whether it is an hour, `YYYY-MM-DD HH`."""
+    try:
+        Hour.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
 class TryFolder(NamedTuple):
     """The folder of a try.
 

@@ -1,0 +1,314 @@
+"""The compactor: hours that are over become history, in their order; then late objects; then what nobody reads goes.
+
+docs/history.md argues why each record is read exactly once at every moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from stock_market.errors import ServiceError
+from stock_market.history.compactor.athena import Athena, QueryError, StoppedError
+from stock_market.history.compactor.attempt import Attempts, DifferentError, Plan, Prepared, Step
+from stock_market.history.compactor.catalog import Catalog, OvertakenError, State
+from stock_market.history.compactor.clients import Clients
+from stock_market.history.compactor.late import Late, LateHour
+from stock_market.history.compactor.log_ends import KafkaLogs
+from stock_market.history.compactor.orphans import Orphans
+from stock_market.history.compactor.over import Ending, utc_now
+from stock_market.history.compactor.raw import Raw, VanishedError
+from stock_market.history.naming import Hour
+from stock_market.logs import Log
+from stock_market.service import Backoff, Stop
+from stock_market.settings import HistorySettings
+
+_log = Log("history")
+_AGAIN = (QueryError, DifferentError, VanishedError, OvertakenError)
+"""After these another try may succeed."""
+_TOGETHER, _TOGETHER_BYTES = 8, 64 << 20
+"""Hours that are tried at the same time, and published by one replacement of the view: the most, as long as they are
+small, by the bytes of their raw objects."""
+
+
+class ChangedError(DifferentError):
+    """The hour's raw objects changed while they were written."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is to do.
+
+    Attributes:
+        hours: the most hours that are made history; None: all that are over.
+        every_day: looks for late objects in every day.
+        dry: only tells.
+    """
+
+    hours: int | None = None
+    every_day: bool = False
+    dry: bool = False
+
+
+@dataclass
+class Outcome:
+    """What a run has done.
+
+    Attributes:
+        hours: hours that became history.
+        late: hours below the watermark that got another revision.
+        removed: objects that were removed.
+        waiting: why the next hour is not over; empty where there is none.
+        problems: one sentence for each hour, or part of the run, that failed.
+    """
+
+    hours: list[Hour] = field(default_factory=list)
+    late: list[Hour] = field(default_factory=list)
+    removed: int = 0
+    waiting: str = ""
+    problems: list[str] = field(default_factory=list)
+
+
+def _no_step(_name: str, _hour: Hour) -> None:
+    pass
+
+
+class Compactor:
+    """One run.
+
+    Args:
+        settings: the checked settings.
+        clients: of AWS.
+        stop: ends the run.
+        options: what to do.
+        step: hears the name of each step before it is made.
+        now: the time.
+    """
+
+    def __init__(
+        self,
+        settings: HistorySettings,
+        clients: Clients,
+        stop: Stop,
+        options: Options | None = None,
+        *,
+        step: Step = _no_step,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._options = options or Options()
+        self._step = step
+        self._pool = ThreadPoolExecutor(settings.connections, thread_name_prefix="s3")
+        self._tries = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="try")
+        self._logs = None if settings.kafka is None else KafkaLogs(settings.kafka, stop)
+        self._catalog = Catalog(clients.glue, settings)
+        self._raw = Raw(clients.s3, settings.s3.bucket, settings.s3.prefix, self._pool)
+        names = settings.catalog
+        athena = Athena(clients.athena, names.workgroup, names.database, settings.query_seconds, stop)
+        self._attempts = Attempts(clients.s3, self._raw, self._catalog, athena, settings=settings, step=step)
+        self._ending = Ending(self._raw, self._logs, settings.margin_seconds, settings.late_days, now)
+        self._late = Late(self._raw, self._catalog, self._attempts, pool=self._pool, days=settings.late_days, now=now)
+        self._orphans = Orphans(clients.s3, self._catalog, self._attempts, settings=settings, step=step, now=now)
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        """Does it all; what fails is among the outcome's problems, and the rest is done all the same.
+
+        Raises:
+            AbsentError: the view or a table is not in the catalog.
+            ViewError: the view is not one of this program's.
+            StoppedError: the program has to end.
+            botocore's errors: AWS goes on refusing, or does not answer.
+        """
+        try:
+            self._catalog.state()
+            for part in (self._make_fresh, self._make_late, self._clean):
+                try:
+                    part()
+                except StoppedError:
+                    raise
+                except ServiceError as error:
+                    self._problem(error)
+            return self.outcome
+        finally:
+            self._tries.shutdown(cancel_futures=True)
+            self._pool.shutdown(cancel_futures=True)
+            if self._logs is not None:
+                self._logs.close()
+
+    def _problem(self, error: ServiceError) -> None:
+        self.outcome.problems.append(str(error))
+        _log.error("problem", reason=error)
+
+    def _wait(self, pauses: Backoff, error: ServiceError) -> None:
+        seconds = pauses.pause()
+        _log.warning("try_again", attempt=pauses.attempts, pause=seconds, reason=error)
+        if self._stop.wait(seconds):
+            raise StoppedError("asked to end between two tries") from error
+
+    # Hours that are over
+
+    def _make_fresh(self) -> None:
+        pauses = Backoff(first=1.0)
+        while self._left() and not self._stop.requested:
+            state = self._catalog.state()
+            plans = self._due(state)
+            if not plans:
+                return
+            if self._options.dry:
+                self._tell(state, plans)
+                return
+            try:
+                self._publish_fresh(state, plans)
+                pauses.reset()
+            except _AGAIN as error:
+                if pauses.attempts + 1 >= self._settings.attempts and not isinstance(error, OvertakenError):
+                    raise
+                self._wait(pauses, error)
+
+    def _left(self) -> int:
+        return _TOGETHER if self._options.hours is None else self._options.hours - len(self.outcome.hours)
+
+    def _over(self, state: State) -> Iterator[Hour]:
+        """The hours from the watermark on that have objects, up to the first that is not over."""
+        for hour in self._raw.hours(state.history.watermark):
+            self._step("over", hour)
+            self.outcome.waiting = self._ending.waits_for(hour)
+            if self.outcome.waiting:
+                _log.info("hour_waits", hour=hour.text, reason=self.outcome.waiting)
+                return
+            yield hour
+
+    def _due(self, state: State) -> list[Plan]:
+        """The next hours to write: one, or several that are small."""
+        plans: list[Plan] = []
+        size = 0
+        for hour in self._over(state):
+            plan = self._plan(hour)
+            size += sum(one.size for one in plan.raw.listed.values())
+            if plans and size > _TOGETHER_BYTES:
+                break
+            plans.append(plan)
+            if len(plans) >= min(_TOGETHER, self._left()):
+                break
+        return plans
+
+    def _plan(self, hour: Hour) -> Plan:
+        self._step("list", hour)
+        listed = self._raw.listed(hour)
+        raw = self._raw.read(hour, listed)
+        self._raw.require_unbroken(raw)
+        return Plan(hour, {key: one.etag for key, one in listed.items()}, raw)
+
+    def _tell(self, state: State, plans: list[Plan]) -> None:
+        hours = list(self._over(state))
+        self.outcome.hours += hours if self._options.hours is None else hours[: self._options.hours]
+        for plan in plans:
+            _log.info("would_write", hour=plan.hour.text, rows=plan.rows, objects=len(plan.listed))
+
+    def _publish_fresh(self, state: State, plans: list[Plan]) -> None:
+        futures = [self._tries.submit(self._attempts.prepare, plan) for plan in plans]
+        ready, error = _outcomes(futures)
+        for place, one in enumerate(ready):
+            if error is None and not self._attempts.is_unchanged(one.plan):
+                error = ChangedError(f"the raw objects of {one.plan.hour.text} changed while they were written")
+                self._discard(ready[place:])
+                del ready[place:]
+                break
+        if ready:
+            self._publish(state, ready)
+            self.outcome.hours += [one.plan.hour for one in ready]
+        if error is not None:
+            raise error
+
+    def _publish(self, state: State, ready: list[Prepared]) -> None:
+        """Publishes tries by one replacement of the view.
+
+        Raises:
+            OvertakenError: somebody else has replaced it; the tries are gone.
+        """
+        history = state.history
+        for one in ready:
+            history = history.published(one.plan.hour, one.revision)
+            self._step("publish", one.plan.hour)
+        try:
+            self._catalog.publish(state, history)
+        except OvertakenError:
+            # Unless an attempt of ours has done it whose answer got lost: each revision has one maker.
+            now = self._catalog.state().history
+            if any(now.revision(one.plan.hour) != one.revision for one in ready):
+                self._discard(ready)
+                raise
+        for one in ready:
+            self._step("published", one.plan.hour)
+            _log.info("hour_published", hour=one.plan.hour.text, revision=one.revision, rows=one.written.rows)
+
+    def _discard(self, ready: list[Prepared]) -> None:
+        for one in ready:
+            self._attempts.discard(one.folder, one.revision)
+
+    # Late objects
+
+    def _make_late(self) -> None:
+        for found in self._late.hours(every_day=self._options.every_day):
+            if self._stop.requested:
+                return
+            if self._options.dry:
+                self.outcome.late.append(found.hour)
+                _log.info("would_write_again", hour=found.hour.text, late=len(found.lacking))
+                continue
+            try:
+                self._make_again(found)
+                self.outcome.late.append(found.hour)
+            except StoppedError:
+                raise
+            except ServiceError as error:
+                self._problem(error)
+        self.outcome.problems += self._late.problems
+
+    def _make_again(self, found: LateHour) -> None:
+        """Writes an hour below the watermark again, until it has all of its objects."""
+        pauses = Backoff(first=1.0)
+        hour: Hour = found.hour
+        while True:
+            state = self._catalog.state()
+            again = self._late.look(state.history, hour)
+            if again is None:
+                return
+            self._step("list", hour)
+            plan = self._late.plan(again)
+            try:
+                ready = self._attempts.prepare(plan)
+                if not self._attempts.is_unchanged(plan):
+                    self._discard([ready])
+                    raise ChangedError(f"the raw objects of {hour.text} changed while they were written")
+                self._publish(state, [ready])
+            except _AGAIN as error:
+                if pauses.attempts + 1 >= self._settings.attempts and not isinstance(error, OvertakenError):
+                    raise
+                self._wait(pauses, error)
+
+    def _clean(self) -> None:
+        self.outcome.removed = self._orphans.remove(dry=self._options.dry)
+
+
+def _outcomes(futures: list[Future[Prepared]]) -> tuple[list[Prepared], ServiceError | None]:
+    """The tries up to the first that failed, and why it failed; waits for all.
+
+    Raises:
+        what is no ServiceError, and StoppedError.
+    """
+    errors = [one.exception() for one in futures]
+    for error in errors:
+        if error is not None and (isinstance(error, StoppedError) or not isinstance(error, ServiceError)):
+            raise error
+    ready: list[Prepared] = []
+    for future, error in zip(futures, errors, strict=True):
+        if error is not None:
+            assert isinstance(error, ServiceError)
+            return ready, error
+        ready.append(future.result())
+    return ready, None

@@ -1,0 +1,117 @@
+"""The statements in Athena that write an hour of the history and compare it with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from stock_market.errors import ServiceError
+from stock_market.history import checksum
+from stock_market.history.manifest import Producer
+from stock_market.history.naming import Hour
+from stock_market.history.tables import COLUMNS
+from stock_market.history.view import Names
+
+_LISTED = ", ".join(f'"{name}"' for name, _ in COLUMNS)
+_SOURCE, _HISTORY = "source", "history"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def raw(names: Names, hour: Hour, paths: Iterable[str] = ()) -> str:
+    """The records of an hour's raw objects.
+
+    Args:
+        names: of the tables.
+        hour: the hour.
+        paths: addresses, `s3://bucket/key`, of the only objects to read; all where there are none.
+    """
+    listed = ", ".join(_text(path) for path in paths)
+    only = f' AND "$path" IN ({listed})' if listed else ""
+    return f'SELECT {_LISTED} FROM "{names.raw}" WHERE dt = {_text(hour.dt)} AND hour = {_text(hour.hour)}{only}'
+
+
+def revision(names: Names, hour: Hour, name: str) -> str:
+    """The records of a revision of an hour."""
+    return (
+        f'SELECT {_LISTED} FROM "{names.history}"'
+        f" WHERE dt = {_text(hour.dt)} AND hour = {_text(hour.hour)} AND revision = {_text(name)}"
+    )
+
+
+def union(parts: Sequence[str]) -> str:
+    """The records of several SELECTs."""
+    return " UNION ALL ".join(parts)
+
+
+def unload(source: str, location: str) -> str:
+    """Writes records as Parquet, each file sorted by symbol and time, so that readers leave out row groups.
+
+    https://docs.aws.amazon.com/athena/latest/ug/unload.html: with ORDER BY the contents of each file are in sorted
+    order, the files among themselves are not.
+    """
+    return (
+        f"UNLOAD (SELECT {_LISTED} FROM ({source}) ORDER BY symbol, event_time, producer_id, sequence)"
+        f" TO {_text(location)} WITH (format = 'PARQUET', compression = 'ZSTD')"
+    )
+
+
+def comparison(source: str, written: str) -> str:
+    """Counts, sequence numbers and checksum of each producer, in the source and in what was written, by one query."""
+    parts = [
+        f"SELECT '{side}' AS side, {_LISTED} FROM ({sql})" for side, sql in ((_SOURCE, source), (_HISTORY, written))
+    ]
+    return (
+        "SELECT side, producer_id, count(*), min(sequence), max(sequence), sum(cast(sequence AS decimal(38, 0))),"
+        f" {checksum.sql_of_sum('digest')}, count(digest)"
+        f" FROM (SELECT side, producer_id, sequence, {checksum.sql_of_record()} AS digest FROM ({union(parts)}))"
+        " GROUP BY side, producer_id"
+    )
+
+
+class Content(NamedTuple):
+    """What a source, or what was written, holds.
+
+    Attributes:
+        producers: by producer_id.
+        checksum: from 0 to 2^64 - 1.
+    """
+
+    producers: dict[str, Producer]
+    checksum: int
+
+    @property
+    def rows(self) -> int:
+        """Its records."""
+        return sum(one.records for one in self.producers.values())
+
+
+class NullError(ServiceError):
+    """A record has a field without a value."""
+
+
+def contents(rows: Iterable[Sequence[str | None]]) -> tuple[Content, Content]:
+    """The answer of `comparison`: the source, and what was written.
+
+    Raises:
+        NullError: a record lacks a field; no valid quote does.
+    """
+    producers: dict[str, dict[str, Producer]] = {_SOURCE: {}, _HISTORY: {}}
+    checksums = dict.fromkeys(producers, 0)
+    for side, producer_id, records, least, greatest, total, digest, digested in rows:
+        if None in (side, producer_id, least, greatest, total, digest) or records != digested:
+            raise NullError(
+                f"the {side} of the hour holds a record of producer {producer_id} in which a field has no value: it was"
+                " not written by the consumer; `make verify` names the object"
+            )
+        producers[str(side)][str(producer_id)] = Producer(
+            producer_id=str(producer_id),
+            records=int(records or 0),
+            min=int(least or 0),
+            max=int(greatest or 0),
+            sum=str(total),
+        )
+        checksums[str(side)] = checksum.added(checksums[str(side)], int(digest or 0))
+    return Content(producers[_SOURCE], checksums[_SOURCE]), Content(producers[_HISTORY], checksums[_HISTORY])
