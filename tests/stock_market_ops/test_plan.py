@@ -19,7 +19,7 @@ from stock_market_ops.plan import obstacles as judge
 from stock_market_ops.plan.command import PlanError, facts_of
 from stock_market_ops.plan.facts import Facts
 
-SERVICES = ["zookeeper", "kafka", "stock_producer", "stock_consumer", "stock_history"]
+SERVICES = ["zookeeper", "kafka", "stock_producer", "stock_consumer"]
 
 
 def quota(limit: int | None, used: int) -> dict[str, Any]:
