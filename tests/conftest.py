@@ -17,6 +17,7 @@ ASK_TRINO = (
     "local_cloud/athena/test_athena_executions.py",
     "local_cloud/trino/test_trino_engine.py",
     "local_cloud/iam/test_least_privilege.py",
+    "local_cloud/iam/test_history_role.py",
     "analyses/test_analyses_role.py",
     "analyses/test_analyses_sql.py",
     "analyses/test_new_hours.py",

@@ -102,7 +102,7 @@ def test_systemds_words_are_read() -> None:
             "failed (oom-kill, exit code 137): read make ssh",
         ),
         ({"last_run_age_seconds": 8000.0}, "was 8000 s ago"),
-        ({"failure": "no answer over SSH in 6 s"}, "on node-1 cannot be told: no answer over SSH in 6 s"),
+        ({"failure": "no answer over SSH in 6 s"}, "on node-1 is unknown: no answer over SSH in 6 s"),
     ],
 )
 def test_a_timer_that_fails_or_is_overdue_is_not_well(changes: dict[str, Any], words: str) -> None:

@@ -26,7 +26,7 @@ class Part(NamedTuple):
     """An item of the bill: its name, how many, and US dollars a month for all together."""
 
     name: str
-    count: float
+    number: float
     month: float
 
 

@@ -159,7 +159,7 @@ class Report(msgspec.Struct, frozen=True):
     storage: Outcome[StorageView]
     rows: Outcome[RowsView]
     disks: Outcome[list[DiskView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
-    history: Outcome[HistoryView | None] = msgspec.field(default_factory=lambda: Outcome(None, None, 0.0))
+    history: Outcome[HistoryView] = msgspec.field(default_factory=lambda: Outcome(None, None, 0.0))
     alerts: Outcome[list[AlertView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
 
 

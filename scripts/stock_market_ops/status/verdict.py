@@ -167,7 +167,7 @@ def _history(history: HistoryView) -> Iterator[str]:
 def _history_unit(unit: HistoryUnitView) -> Iterator[str]:
     log = f"make ssh HOST={unit.host} COMMAND='sudo journalctl -n 30 -u stock-history'"
     if unit.failure:
-        yield f"How the history's timer on {unit.host} is cannot be told: {unit.failure}."
+        yield f"The state of the history's timer on {unit.host} is unknown: {unit.failure}."
     elif unit.timer != "active":
         yield f"stock-history.timer on {unit.host} is {unit.timer}: run `make up`, which starts it."
     elif unit.service == "failed":
