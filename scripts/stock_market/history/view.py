@@ -139,7 +139,6 @@ def table_input(names: Names, history: History) -> dict[str, Any]:
     text = base64.b64encode(json.dumps(document, separators=(",", ":")).encode()).decode()
     return {
         "Name": names.view,
-        "Description": "All quotes, each once: history up to the watermark, raw objects from there on",
         "TableType": "VIRTUAL_VIEW",
         "StorageDescriptor": {"Columns": columns(*RAW_KEYS), "Location": "", "SerdeInfo": {}},
         "PartitionKeys": [],
