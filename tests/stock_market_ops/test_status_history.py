@@ -21,11 +21,11 @@ QUOTE = {"symbol": "AAA", "volume": 1, "sequence": 0, "producer_id": "p"}
 UNIT = HistoryUnitView("node-1", "active", "inactive", "success", 0, 300.0)
 WELL = HistoryView("2026-03-02 10", 0.5, [UNIT])
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-SHOWN = f"""\
+SHOWN = """\
 Id=stock-history.timer
 ActiveState=active
 Result=success
-LastTriggerUSec=@{int(NOW.timestamp()) - 600}
+LastTriggerUSec=Mon 2026-03-02 11:50:00 UTC
 
 Id=stock-history.service
 ActiveState=failed
@@ -88,8 +88,9 @@ def test_systemds_words_are_read() -> None:
     assert probe_history.parse("node-1", SHOWN, NOW) == HistoryUnitView(
         "node-1", "active", "failed", "exit-code", 1, 600.0
     )
-    never = SHOWN.replace(f"LastTriggerUSec=@{int(NOW.timestamp()) - 600}", "LastTriggerUSec=")
-    assert probe_history.parse("node-1", never, NOW).last_run_age_seconds is None
+    for never in ("", "n/a"):
+        shown = SHOWN.replace("Mon 2026-03-02 11:50:00 UTC", never)
+        assert probe_history.parse("node-1", shown, NOW).last_run_age_seconds is None
     assert probe_history.parse("node-1", "", NOW) == HistoryUnitView("node-1", "unknown", "unknown")
 
 

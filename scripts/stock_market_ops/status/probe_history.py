@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _UNITS = "stock-history.timer stock-history.service"
 _PROPERTIES = ("Id", "ActiveState", "Result", "ExecMainStatus", "LastTriggerUSec")
-_COMMAND = f"systemctl show --timestamp=unix --property={','.join(_PROPERTIES)} {_UNITS}"
+_COMMAND = f"TZ=UTC LC_ALL=C systemctl show --property={','.join(_PROPERTIES)} {_UNITS}"
+_TIME = "%a %Y-%m-%d %H:%M:%S UTC"
 
 
 class HistoryProbeError(Exception):
@@ -76,19 +77,21 @@ def _ask(deployment: Deployment, instance: Instance) -> HistoryUnitView:
 
 
 def parse(host: str, output: str, now: datetime) -> HistoryUnitView:
-    """Return what `systemctl show` says of timer and service, one paragraph a unit, times as `@seconds`."""
+    """Return what `systemctl show` says of timer and service, one paragraph a unit."""
     units: dict[str, Mapping[str, str]] = {}
     for paragraph in output.strip().split("\n\n"):
         told = dict(line.partition("=")[::2] for line in paragraph.splitlines())
         units[told.get("Id", "")] = told
     timer, service = units.get("stock-history.timer", {}), units.get("stock-history.service", {})
-    triggered = timer.get("LastTriggerUSec", "").removeprefix("@")
-    age = (now.timestamp() - float(triggered)) if triggered.isdigit() and int(triggered) else None
+    try:
+        triggered = datetime.strptime(timer.get("LastTriggerUSec", ""), _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        triggered = None  # it says n/a, or nothing, before the first run
     return HistoryUnitView(
         host,
         timer=timer.get("ActiveState", "") or "unknown",
         service=service.get("ActiveState", "") or "unknown",
         result=service.get("Result", ""),
         exit_code=int(service.get("ExecMainStatus") or 0),
-        last_run_age_seconds=age,
+        last_run_age_seconds=None if triggered is None else (now - triggered).total_seconds(),
     )
