@@ -26,6 +26,7 @@ ASK_TRINO = (
     "stock_market_ops/report/test_report_program.py",
     "stock_market_ops/test_status_program.py",
     "stock_market_ops/test_verify_program.py",
+    "stock_market/history/test_history_adoption.py",
     "stock_market/history/test_history_faults.py",
     "stock_market/history/test_history_hours.py",
     "stock_market/history/test_history_late.py",

@@ -56,6 +56,7 @@ def _run(settings: HistorySettings, arguments: argparse.Namespace) -> int:
         "done" if not arguments.dry_run else "would_be_done",
         hours=len(outcome.hours),
         last=outcome.hours[-1].text if outcome.hours else "",
+        adopted=len(outcome.adopted),
         late=len(outcome.late),
         removed=outcome.removed,
         waiting=outcome.waiting,

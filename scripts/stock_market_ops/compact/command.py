@@ -100,7 +100,8 @@ def summary(outcome: Outcome, *, dry: bool) -> str:
     removed = (
         f"; {outcome.removed} files that nobody reads {'would be ' if dry else ''}removed" if outcome.removed else ""
     )
-    return f"{hours} {would} history{until}{late}{removed}."
+    adopted = f"; {len(outcome.adopted)} {'would be ' if dry else ''}taken over from S3" if outcome.adopted else ""
+    return f"{hours} {would} history{until}{adopted}{late}{removed}."
 
 
 def _say(line: str) -> None:

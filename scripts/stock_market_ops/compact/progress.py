@@ -31,6 +31,9 @@ _LINES: dict[str, Callable[[_Fields], str]] = {
     "would_write": lambda event: f"{event['hour']}h  would become history: {event['rows']:,} quotes",
     "would_write_again": lambda event: f"{event['hour']}h  would be written again: {event['late']} late objects",
     "kafka_silent": lambda event: f"Kafka does not answer ({event['error']}): {event['advice']}.",
+    "adopt": lambda event: (
+        f"{event['hours']} hours are history in S3 and not in the view: {event['first']}h to {event['last']}h"
+    ),
     "try_again": lambda event: f"Another try in {event['pause']:.0f} s: {event['reason']}",
 }
 """The events that a person is told of, by name; the others are for the service's log."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from stock_market.errors import ServiceError
+from stock_market.history.compactor.adoption import Adoption
 from stock_market.history.compactor.athena import Athena, QueryError, StoppedError
 from stock_market.history.compactor.attempt import Attempts, DifferentError, Plan, Prepared, Step
 from stock_market.history.compactor.catalog import Catalog, OvertakenError, State
@@ -58,6 +59,7 @@ class Outcome:
 
     Attributes:
         hours: hours that became history.
+        adopted: hours that were history in S3 and not in the view.
         late: hours below the watermark that got another revision.
         removed: objects that were removed.
         waiting: why the next hour is not over; empty where there is none.
@@ -65,6 +67,7 @@ class Outcome:
     """
 
     hours: list[Hour] = field(default_factory=list)
+    adopted: list[Hour] = field(default_factory=list)
     late: list[Hour] = field(default_factory=list)
     removed: int = 0
     waiting: str = ""
@@ -109,6 +112,7 @@ class Compactor:
         names = settings.catalog
         athena = Athena(clients.athena, names.workgroup, names.database, settings.query_seconds, stop)
         self._attempts = Attempts(clients.s3, self._raw, self._catalog, athena, settings=settings, step=step)
+        self._adoption = Adoption(clients.s3, self._raw, self._attempts, pool=self._pool, settings=settings)
         self._ending = Ending(self._raw, self._logs, settings.margin_seconds, settings.late_days, now)
         self._late = Late(self._raw, self._catalog, self._attempts, pool=self._pool, days=settings.late_days, now=now)
         self._orphans = Orphans(clients.s3, self._catalog, self._attempts, settings=settings, step=step, now=now)
@@ -155,6 +159,10 @@ class Compactor:
         pauses = Backoff(first=1.0)
         while self._left() and not self._stop.requested:
             state = self._catalog.state()
+            if self._adopt(state):
+                if self._options.dry:
+                    return
+                continue
             plans = self._due(state)
             if not plans:
                 return
@@ -169,12 +177,40 @@ class Compactor:
                     raise
                 self._wait(pauses, error)
 
+    def _adopt(self, state: State) -> bool:
+        """Publishes what is history in S3 and not in the view; tells whether there was something."""
+        tries = self._adoption.next(state.history.watermark)
+        if not tries:
+            return False
+        hours = [one.hour for one in tries]
+        _log.info(
+            "would_adopt" if self._options.dry else "adopt", first=hours[0].text, last=hours[-1].text, hours=len(hours)
+        )
+        if self._options.dry:
+            self.outcome.adopted += hours
+            return True
+        history = state.history
+        for one in tries:
+            self._step("adopt", one.hour)
+            self._catalog.add_raw_partition(one.hour)
+            history = history.published(one.hour, self._catalog.add_partition(one, first=True))
+        self._step("publish", hours[-1])
+        try:
+            self._catalog.publish(state, history)
+            self.outcome.adopted += hours
+        except OvertakenError as error:
+            _log.info("not_adopted", reason=error)
+        return True
+
     def _left(self) -> int:
         return _TOGETHER if self._options.hours is None else self._options.hours - len(self.outcome.hours)
 
     def _over(self, state: State) -> Iterator[Hour]:
         """The hours from the watermark on that have objects, up to the first that is not over."""
         for hour in self._raw.hours(state.history.watermark):
+            first = self._adoption.first(state.history.watermark)
+            if first is not None and first <= hour:
+                return  # it is adopted first
             self._step("over", hour)
             self.outcome.waiting = self._ending.waits_for(hour)
             if self.outcome.waiting:
