@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,9 @@ class SmallCloud:
             tables.history_table(known.history_table, known.data_bucket, known.history_prefix),
             view.table_input(names, view.History()),
         ):
-            self.glue.create_table(DatabaseName=known.database, TableInput=declared)  # type: ignore[arg-type]  # the stubs know literal names only
+            # A test makes the table of the raw objects again.
+            with suppress(self.glue.exceptions.AlreadyExistsException):
+                self.glue.create_table(DatabaseName=known.database, TableInput=declared)  # type: ignore[arg-type]  # the stubs know literal names only
 
     def store(self, quotes: Iterable[Quote], partition: int = 0, start_offset: int = 0) -> None:
         """Write quotes as the consumer does: an object an hour, each starting where the one before it ends."""

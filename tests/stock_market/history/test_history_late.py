@@ -100,12 +100,13 @@ def test_a_replay_is_added_where_some_raw_objects_and_earlier_replays_are_gone(d
 def test_objects_of_an_hour_that_had_none_are_read_once(deployment: Deployment, noon: str) -> None:
     assert noon
     deployment.main(13, range(101, 102), hour=3)
+    deployment.main(14, range(102, 103), hour=4)
     deployment.run()
     assert deployment.history.revision(hour_at(2)) is None
     deployment.main(0, range(300, 303), hour=2, partition=1)
-    assert deployment.count() == 12
+    assert deployment.count() == 13
     assert deployment.run().late == [hour_at(2)]
-    assert deployment.numbers() == [*range(10), 100, 101, 300, 301, 302]
+    assert deployment.numbers() == [*range(10), 100, 101, 102, 300, 301, 302]
 
 
 def test_a_replay_of_a_record_without_a_usable_timestamp_is_read_once(deployment: Deployment, noon: str) -> None:

@@ -90,7 +90,7 @@ class Deployment:
                 "StorageDescriptor": {
                     "Columns": [{"Name": column, "Type": kind} for column, kind in COLUMNS.items()],
                     "Location": f"s3://{name}/quotes/",
-                    **RAW_DESCRIPTION,  # type: ignore[typeddict-item]
+                    **RAW_DESCRIPTION,  # type: ignore[typeddict-item]  # mypy takes the dict for one of any keys
                 },
                 "PartitionKeys": [{"Name": key, "Type": "string"} for key in KEYS],
                 "Parameters": {"classification": "json"},

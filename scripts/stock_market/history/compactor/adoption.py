@@ -26,7 +26,10 @@ _log = Log("history")
 
 
 class Adoption:
-    """Finds the tries that can be adopted. What is written after the first look is not seen.
+    """Finds the tries that can be adopted.
+
+    Who cleans never removes a try with a manifest whose hour is at or above the watermark, so that what is found after
+    the view was read is still there when the view is replaced.
 
     Args:
         s3: lists the history.
@@ -48,11 +51,12 @@ class Adoption:
         self._found: dict[Hour, TryFolder] | None = None
 
     def first(self, watermark: str) -> Hour | None:
-        """The first hour from the watermark on that can be adopted."""
+        """The first hour from the watermark on that can be adopted, as `next` has last seen it."""
         return min((hour for hour in self._look(watermark) if hour.text >= watermark), default=None)
 
     def next(self, watermark: str) -> list[TryFolder]:
         """The tries to adopt: of the hours from the watermark on, up to the first that has only raw objects."""
+        self._found = None
         first = self.first(watermark)
         if first is None:
             return []

@@ -207,7 +207,7 @@ class Attempts:
         return {key: one.etag for key, one in self._raw.listed(plan.hour).items()} == plan.listed
 
     def discard(self, folder: TryFolder, revision: str) -> None:
-        """Removes a try of this program's that was not published and never will be.
+        """Removes a try of this program's that has no manifest, and so is published by nobody.
 
         A partition of the first revision stays: it points to an empty folder, is not read, and keeps others from
         taking a name that a stalled cleaner may be about to delete.

@@ -251,7 +251,6 @@ class Compactor:
         for place, one in enumerate(ready):
             if error is None and not self._attempts.is_unchanged(one.plan):
                 error = ChangedError(f"the raw objects of {one.plan.hour.text} changed while they were written")
-                self._discard(ready[place:])
                 del ready[place:]
                 break
         if ready:
@@ -263,8 +262,10 @@ class Compactor:
     def _publish(self, state: State, ready: list[Prepared]) -> None:
         """Publishes tries by one replacement of the view.
 
+        Tries that are not published stay: they are whole, so that somebody else may adopt them at any moment.
+
         Raises:
-            OvertakenError: somebody else has replaced it; the tries are gone.
+            OvertakenError: somebody else has replaced it.
         """
         history = state.history
         for one in ready:
@@ -273,18 +274,13 @@ class Compactor:
         try:
             self._catalog.publish(state, history)
         except OvertakenError:
-            # Unless an attempt of ours has done it whose answer got lost: each revision has one maker.
+            # Unless an attempt of ours has done it whose answer got lost, or others have adopted the tries.
             now = self._catalog.state().history
             if any(now.revision(one.plan.hour) != one.revision for one in ready):
-                self._discard(ready)
                 raise
         for one in ready:
             self._step("published", one.plan.hour)
             _log.info("hour_published", hour=one.plan.hour.text, revision=one.revision, rows=one.written.rows)
-
-    def _discard(self, ready: list[Prepared]) -> None:
-        for one in ready:
-            self._attempts.discard(one.folder, one.revision)
 
     # Late objects
 
@@ -319,7 +315,6 @@ class Compactor:
             try:
                 ready = self._attempts.prepare(plan)
                 if not self._attempts.is_unchanged(plan):
-                    self._discard([ready])
                     raise ChangedError(f"the raw objects of {hour.text} changed while they were written")
                 self._publish(state, [ready])
             except _AGAIN as error:

@@ -91,12 +91,8 @@ class Orphans:
             for (hour, revision), folder in partitions.items()
             if folder is not None and revision == FIRST_REVISION and not history.has(hour)
         }
-        # Where the catalog was lost, the newest try of an hour waits to be adopted.
-        newest: dict[Hour, TryFolder] = {}
-        for folder, one in folders.items():
-            if one.manifest > _LONG_AGO and not history.has(folder.hour):
-                newest[folder.hour] = max(folder, newest.get(folder.hour, folder))
-        kept |= {*newest.values()}
+        # So may any try that is whole: it waits to be adopted.
+        kept |= {folder for folder, one in folders.items() if one.manifest > _LONG_AGO and not history.has(folder.hour)}
         end = self._now() - self._grace
 
         def is_old(hour: Hour, folder: TryFolder | None) -> bool:
