@@ -97,7 +97,8 @@ def take_on_the_historys_role() -> None:
         credentials = session.get_credentials()
         assert credentials is not None
         _or_refused(credentials.get_frozen_credentials)
-        caller = session.create_client("sts").get_caller_identity()["Arn"]
+        sts: Any = session.create_client("sts")
+        caller = sts.get_caller_identity()["Arn"]
     assert caller == f"arn:aws:sts::{ACCOUNT}:assumed-role/{NAME}-history/stock-history"
 
 
