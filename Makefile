@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -86,6 +86,9 @@ report: venv .venv/web/locked  ## writes the named analyses, or the answer to SQ
 live: venv .venv/web/locked  ## shows market and pipeline as they move, on a page on loopback; prints its address (PORT=8123)
 	$(PLAYBOOK) playbooks/live.yml
 	@$(BIN)/python -m stock_market_ops.live $${PORT:+"--port=$$PORT"}
+
+compact: venv  ## turns hours of quotes that are over into history now, as the timer does each hour; ARGS='--dry-run', '--hours 24'
+	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.compact
 
 verify: venv  ## proves from S3 alone that every record is there exactly once: FORMAT=table|json; ARGS='--at-rest' when nothing is written
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.verify --format "$${FORMAT:-table}"

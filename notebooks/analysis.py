@@ -67,7 +67,9 @@ def ask(sql: str, *values: object) -> pd.DataFrame:
 # Each analysis has two `?`: the first day, by which Athena leaves out whole folders of S3, and the first hour.
 
 # %%
-NEWEST = ask("SELECT max(dt) AS day FROM quotes WHERE dt >= ?", dt.datetime.now(dt.UTC).date() - dt.timedelta(days=31))
+NEWEST = ask(
+    "SELECT max(dt) AS day FROM quotes_all WHERE dt >= ?", dt.datetime.now(dt.UTC).date() - dt.timedelta(days=31)
+)
 SINCE = NEWEST["day"].iloc[0]
 ANALYSES = Path("..", "roles", "analyses", "files")
 
@@ -209,7 +211,9 @@ display(quality)
 # %%
 symbol = volume["symbol"].iloc[0]
 prices = ask(
-    "SELECT event_time, close FROM quotes WHERE dt >= ? AND symbol = ? ORDER BY event_time LIMIT 5000", SINCE, symbol
+    "SELECT event_time, close FROM quotes_all WHERE dt >= ? AND symbol = ? ORDER BY event_time LIMIT 5000",
+    SINCE,
+    symbol,
 )
 plt.plot(pd.to_datetime(prices["event_time"]), prices["close"])
 plt.xticks(rotation=45)

@@ -14,7 +14,7 @@ from botocore import exceptions as boto_errors
 DOCUMENTATION = r"""
 ---
 module: glue_table
-short_description: Declare a table of JSON Lines in Glue's Data Catalog
+short_description: Declare a table of JSON Lines in Glue's Data Catalog, and the history beside it
 description:
   - Creates an external table over gzipped JSON Lines in S3, with the types that are given.
   - Corrects the columns, the SerDe and the location of a table that is there, and the columns of its partitions.
@@ -42,6 +42,15 @@ options:
     type: list
     elements: str
     default: []
+  history:
+    description:
+      - Glue's TableInput of a table of this one's history (C(table)), and of a view that reads both (C(view)), from
+        the filter C(stock_market.streaming.history_tables).
+      - Each is created where it is absent. Nothing else is done to it, as another program changes the view and adds
+        partitions.
+      - If the table is absent while the view is there, its partitions are gone. The view is set back to what is given,
+        and then reads this table only.
+    type: dict
 extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Says what would change and changes nothing., support: full}
@@ -67,6 +76,13 @@ table:
   returned: always
   type: dict
   sample: {location: s3://bucket/quotes/, columns: {volume: bigint}, partition_keys: [dt, hour]}
+history:
+  description: >-
+    What was done to the history's table and to the view, or would be: created, reset or nothing. Empty without the
+    option.
+  returned: always
+  type: dict
+  sample: {quotes_history: created, quotes_all: created}
 """
 
 FORMAT = {
@@ -109,11 +125,11 @@ class GlueTable:
             "Parameters": {"paths": ",".join(sorted(column["Name"] for column in self.columns))},
         }
 
-    def current(self) -> dict[str, Any]:
-        """The table as Glue has it, empty if there is none."""
+    def current(self, name: str = "") -> dict[str, Any]:
+        """The table, or another one by its name, as Glue has it; empty if there is none."""
         try:
             found = self.client.get_table(
-                DatabaseName=self.params["database"], Name=self.params["name"], aws_retry=True
+                DatabaseName=self.params["database"], Name=name or self.params["name"], aws_retry=True
             )
         except is_boto3_error_code("EntityNotFoundException"):
             return {}
@@ -166,6 +182,30 @@ class GlueTable:
                     f"'{self.params['name']}': {error.get('ErrorDetail', {}).get('ErrorMessage', 'no reason given')}"
                 )
 
+    def declare_history(self) -> dict[str, str]:
+        """Creates what is absent of the history's table and the view; returns what was done to each by its name."""
+        if not self.params["history"]:
+            return {}
+        database = self.params["database"]
+        table, view = self.params["history"]["table"], self.params["history"]["view"]
+        tables, views = self.current(table["Name"]), self.current(view["Name"])
+        stale = bool(views) and not tables and views.get("ViewOriginalText") != view["ViewOriginalText"]
+        done = {
+            table["Name"]: "nothing" if tables else "created",
+            view["Name"]: "reset" if stale else "nothing" if views else "created",
+        }
+        if self.module.check_mode:
+            return done
+        if stale:
+            # With the version that was read: whoever has published in the meantime is not overwritten.
+            self.client.update_table(
+                DatabaseName=database, TableInput=view, VersionId=views["VersionId"], aws_retry=True
+            )
+        for declared, found in ((table, tables), (view, views)):
+            if not found:
+                self.client.create_table(DatabaseName=database, TableInput=declared, aws_retry=True)
+        return done
+
     def check_keys(self, current: dict[str, Any]) -> None:
         """Fails where the table is partitioned in another way, which can't be changed."""
         keys = [key["Name"] for key in current.get("PartitionKeys") or []]
@@ -204,10 +244,16 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
         elif differs:
             table.client.update_table(DatabaseName=module.params["database"], TableInput=wanted, aws_retry=True)
         table.correct_partitions(stale)
+    history = table.declare_history()
     before, after = shown(current), shown(wanted)
     if stale:
         before["partitions_of_other_types"], after["partitions_of_other_types"] = len(stale), 0
-    return {"changed": differs or bool(stale), "table": shown(wanted), "diff": {"before": before, "after": after}}
+    for name, done in history.items():
+        if done != "nothing":
+            before[name], after[name] = {"created": "absent", "reset": "up to its watermark"}[done], "declared"
+    changed = differs or bool(stale) or set(history.values()) - {"nothing"} != set()
+    diff = {"before": before, "after": after}
+    return {"changed": changed, "table": shown(wanted), "history": history, "diff": diff}
 
 
 def main() -> None:
@@ -224,6 +270,10 @@ def main() -> None:
                 "options": {"name": {"type": "str", "required": True}, "type": {"type": "str", "required": True}},
             },
             "partition_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "history": {
+                "type": "dict",
+                "options": {"table": {"type": "dict", "required": True}, "view": {"type": "dict", "required": True}},
+            },
         },
         supports_check_mode=True,
     )

@@ -34,6 +34,9 @@ _node.gauge(
     type="a unit's type",
 )
 _node.counter("systemd_service_restart_total", "starts", "How often systemd started a service again.", name="a unit")
+_node.gauge(
+    "systemd_timer_last_trigger_seconds", "seconds since 1970", "When a timer last started its service.", name="a unit"
+)
 _node.gauge("boot_time_seconds", "seconds since 1970", "When the host started.")
 _written = Definitions("stock_market_")
 _written.gauge(

@@ -87,7 +87,7 @@ def test_each_file_is_one_athena_query_over_quotes_with_a_limit(name: str) -> No
     pairs = list(itertools.pairwise(tokens))
     own = {name.value for name, following in pairs if following.word == "AS"}
     read = {table.value for keyword, table in pairs if keyword.word in {"FROM", "JOIN"} and table.word != "("}
-    assert read - own == {"quotes"}
+    assert read - own == {"quotes_all"}
     assert ";" not in [token.word for token in tokens]
     assert name == "freshness" or "LIMIT" in [token.word for _, token in top_level(tokens)]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-GROUPS = {"stock_market", "zookeeper", "kafka", "stock_producer", "stock_consumer", "monitoring"}
+GROUPS = {"stock_market", "zookeeper", "kafka", "stock_producer", "stock_consumer", "stock_history", "monitoring"}
 
 
 def read(inventory: str, **environment: str) -> tuple[dict[str, Any], str]:

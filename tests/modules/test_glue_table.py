@@ -11,6 +11,9 @@ from botocore.exceptions import ClientError
 from tests.modules.conftest import Run
 from tests.support.local_cloud.glue_lake import DATA, Lake, quote
 
+from stock_market.history import tables, view
+from stock_market.history.naming import Hour
+
 ROLE = Path(__file__).parents[2] / "roles" / "catalog"
 DECLARED: dict[str, Any] = {
     "database": "market",
@@ -19,6 +22,14 @@ DECLARED: dict[str, Any] = {
     "columns": yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__catalog_columns"],
     "partition_keys": ["dt", "hour"],
 }
+NAMES = view.Names("market")
+WITH_HISTORY = DECLARED | {
+    "history": {
+        "table": tables.history_table("quotes_history", DATA, "history/"),
+        "view": view.table_input(NAMES, view.History()),
+    }
+}
+MADE = {"quotes_history": "created", "quotes_all": "created"}
 TYPES = {column["name"]: column["type"] for column in DECLARED["columns"]}
 BIG = 2**40 + 1
 
@@ -127,6 +138,50 @@ def test_other_partition_keys_are_refused_with_what_to_do(lake: Lake, run: Run) 
     assert refused["failed"]
     assert "is partitioned by dt, hour and not by day: delete it in Glue" in refused["msg"]
     assert lake.table()["PartitionKeys"] == [{"Name": "dt", "Type": "string"}, {"Name": "hour", "Type": "string"}]
+
+
+def published(lake: Lake) -> None:
+    """The view after the history has got its first hour."""
+    found = view.History().published(Hour("2026-11-23", "09"), view.FIRST_REVISION)
+    lake.glue.update_table(DatabaseName="market", TableInput=view.table_input(NAMES, found))  # type: ignore[arg-type]  # the stubs want a literal type
+
+
+def watermark(lake: Lake) -> str:
+    return view.read(lake.glue.get_table(DatabaseName="market", Name="quotes_all")["Table"], NAMES).watermark
+
+
+def test_the_history_and_the_view_are_declared_once_and_show_all_that_is_raw(lake: Lake, run: Run) -> None:
+    assert run("glue_table", _check=True, **WITH_HISTORY)["history"] == MADE
+    assert run("glue_table", **WITH_HISTORY)["history"] == MADE
+    for check in (True, False):
+        again = run("glue_table", _check=check, **WITH_HISTORY)
+        assert (again["changed"], again["history"]) == (False, dict.fromkeys(MADE, "nothing"))
+    lake.put_quotes(9, [quote(0), quote(1)])
+    lake.glue.update_crawler(Name="quotes", **crawler_settings())
+    lake.crawl()
+    assert lake.rows("SELECT count(*), min(dt), min(hour) FROM quotes_all") == [["2", "2026-11-23", "09"]]
+
+
+def test_another_run_keeps_the_watermark_and_makes_a_view_that_is_missing(lake: Lake, run: Run) -> None:
+    run("glue_table", **WITH_HISTORY)
+    published(lake)
+    assert not run("glue_table", **WITH_HISTORY)["changed"]
+    assert watermark(lake) == "2026-11-23 10"
+    lake.glue.delete_table(DatabaseName="market", Name="quotes_all")
+    assert run("glue_table", **WITH_HISTORY)["history"] == {"quotes_history": "nothing", "quotes_all": "created"}
+    assert watermark(lake) == ""
+
+
+def test_a_view_whose_history_is_gone_reads_raw_objects_again(lake: Lake, run: Run) -> None:
+    run("glue_table", **WITH_HISTORY)
+    published(lake)
+    lake.glue.delete_table(DatabaseName="market", Name="quotes_history")
+    assert run("glue_table", _check=True, **WITH_HISTORY)["history"]["quotes_all"] == "reset"
+    assert watermark(lake) == "2026-11-23 10"
+    done = run("glue_table", **WITH_HISTORY)
+    assert (done["changed"], done["history"]) == (True, {"quotes_history": "created", "quotes_all": "reset"})
+    assert watermark(lake) == ""
+    assert not run("glue_table", **WITH_HISTORY)["changed"]
 
 
 def test_catalog_targets_keep_to_glues_rules(lake: Lake) -> None:

@@ -44,8 +44,8 @@ def kafka(metric: str, instance: str = "kafka-1", **labels: str) -> str:
     return f'{metric}{{job="kafka",service="kafka",instance="{instance}"{more}}}'
 
 
-def node(metric: str, **labels: str) -> str:
-    return kafka(metric, **labels).replace('"kafka"', '"node"')
+def node(metric: str, instance: str = "kafka-1", **labels: str) -> str:
+    return kafka(metric, instance, **labels).replace('"kafka"', '"node"')
 
 
 CONTROLLER = "kafka_controller_kafkacontroller_activecontrollercount"
@@ -106,6 +106,14 @@ CASES: dict[str, list[dict[str, str]]] = {
     ],
     "CredentialsFail": [{'stock_consumer_credential_failures_total{instance="node-1"}': counter()}],
     "QuarantineRises": [{'stock_consumer_quarantined_records_total{instance="node-1",reason="json"}': counter()}],
+    "HistoryFails": [{node("node_systemd_unit_state", name="stock-history.service", state="failed"): gauge(0, 1)}],
+    "HistoryOverdue": [
+        {
+            # One that has never run has the time 0, and is not overdue.
+            node("node_systemd_timer_last_trigger_seconds", "kafka-2", name="stock-history.timer"): gauge(0, 0),
+            node("node_systemd_timer_last_trigger_seconds", name="stock-history.timer"): gauge(600, -9999),
+        }
+    ],
 }
 
 

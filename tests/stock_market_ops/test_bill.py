@@ -69,6 +69,50 @@ def test_queries_pay_for_each_object_that_they_read_and_for_ten_megabytes_at_lea
     assert month("queries in Athena", slow) == pytest.approx(300 * 10e6 / 1e12 * 5)
 
 
+WITH_HISTORY = [{"name": "node-1", "type": "t3.small", "zone": "a", "services": ["kafka", "stock_history"]}]
+
+
+def items_of_history(rate: float, **use: Any) -> tuple[Costs, dict[str, float]]:
+    reckoned = costs(instances=WITH_HISTORY, stream={"rate": rate}, use=use)
+    found = [item for item in bill.items(reckoned, TABLE) if item.name.startswith("history: ")]
+    return reckoned, {item.name.removeprefix("history: "): item.month or 0.0 for item in found}
+
+
+def test_a_deployment_without_the_history_pays_nothing_for_it() -> None:
+    assert not [item for item in bill.items(costs(), TABLE) if "history" in item.name]
+    assert bill.history_saves(costs(), TABLE) == ""
+
+
+@pytest.mark.parametrize("rate", [50, 5000])
+def test_the_history_pays_for_two_queries_an_hour_and_for_each_object_twice(rate: float) -> None:
+    reckoned, found = items_of_history(rate)
+    raw, parquet = rate * 3600 * 40, rate * 3600 * 25
+    scanned = 730 * (max(raw, 10e6) + max(raw + parquet, 10e6))
+    assert found["UNLOAD and comparison of each hour"] == pytest.approx(scanned / 1e12 * 5)
+    objects = usage.objects(reckoned.stream)
+    assert found["HEADs of raw objects"] == pytest.approx(objects / 1000 * 0.00043)
+    files = 730 * (1 if rate == 50 else 4)
+    gets = 2 * objects + files + 730 * 8 * 24
+    assert found["GETs of Athena, and of manifests"] == pytest.approx(gets / 1000 * 0.00043)
+    assert found["PUTs of files, manifests, results"] == pytest.approx((files + 5 * 730) / 1000 * 0.0054)
+    assert found["GiB in S3, and again each month"] == pytest.approx(rate * SECONDS * 25 / (1 << 30) * 0.0245)
+    assert found["calls to Glue"] == pytest.approx(730 * 20 / 1e6)
+    assert found["LISTs"] > 0
+
+
+def test_queries_over_the_history_scan_and_ask_less_by_what_the_plan_says_it_saves() -> None:
+    use = {"analyses": 30, "days_read": 7}
+    with_it, parts = items_of_history(5000, **use)
+    without = costs(stream={"rate": 5000}, use=use)
+    names = ("queries in Athena", "S3 GETs and LISTs")
+    saved = sum(month(name, without) - month(name, with_it) for name in names)
+    assert saved > 0.7 * sum(month(name, without) for name in names)
+    assert bill.history_saves(with_it, TABLE) == (
+        f"the history costs {sum(parts.values()):,.2f} a month ({sum(parts.values()) * 24 / 730:,.3f} a day), and the "
+        f"300 queries over 7 days each cost {saved:,.2f} less with it"
+    )
+
+
 def test_unlimited_credits_are_reckoned_at_full_load_and_standard_ones_cost_nothing() -> None:
     assert not [item for item in bill.items(costs(), TABLE) if "CPU credits" in item.name]
     unlimited = costs(cpu_credits="unlimited", instances=nodes("t3.small", "m5.xlarge"))

@@ -6,13 +6,15 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.small_cloud import SmallCloud
 
-from stock_market_ops.common import analyses, athena, partitions
+from stock_market_ops.common import analyses, athena, partitions, scanned
 from stock_market_ops.query import command as query
 
 Run = Callable[..., int]
@@ -116,6 +118,42 @@ def test_the_analyses_look_at_the_newest_days_that_hold_data(
     assert capsys.readouterr().out.splitlines()[-1].startswith("Quotes that arrived since 2026-03-04 (UTC).")
     assert run("--days", "all", "freshness") == 0
     assert "arrived since" not in capsys.readouterr().out
+
+
+def test_days_whose_raw_objects_have_expired_are_looked_at_in_the_history(cloud: SmallCloud) -> None:
+    known = cloud.deployment
+    raw = partitions.all_days(cloud.s3, known)
+    for key in ("dt=2025-12-30/hour=10/20260101T000000Z-00000000/part", "dt=2026-03-02/hour=10/x/part"):
+        cloud.s3.put_object(Bucket=known.data_bucket, Key=known.history_prefix + key, Body=b"")
+    try:
+        assert partitions.all_days(cloud.s3, known) == ["2025-12-30", *raw]
+    finally:
+        for entry in cloud.s3.list_objects_v2(Bucket=known.data_bucket, Prefix=known.history_prefix)["Contents"]:
+            cloud.s3.delete_object(Bucket=known.data_bucket, Key=entry["Key"])
+
+
+def test_a_table_is_followed_by_what_was_scanned_and_its_cost_on_standard_error(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--sql", "SELECT symbol FROM quotes") == 0
+    out, err = capsys.readouterr()
+    assert "Scanned" not in out
+    charged = r"10\.0 MB charged \(10 MB at least for each\): free here, on AWS about \$0\.00005\."
+    assert re.fullmatch(rf"\nScanned [\d.]+ k?B in 1 query, {charged}\n", err), err
+    for form in ("json", "csv"):
+        assert run("--format", form, "--sql", "SELECT symbol FROM quotes") == 0
+        assert capsys.readouterr().err == ""
+    assert run("--sql", "SHOW TABLES") == 0
+    assert capsys.readouterr().err == "\nScanned 0 B in 1 query: free here, on AWS about $0.00000.\n"
+
+
+def test_the_cost_of_several_queries_is_that_of_each(cloud: SmallCloud) -> None:
+    small, large = athena.Answer([], [], 7, is_query=True), athena.Answer([], [], 2 * 10**12, is_query=True)
+    told = scanned.told(cloud.deployment, [small, large])
+    assert told.startswith("Scanned 2.0 TB in 2 queries, 2.0 TB charged")
+    assert told.endswith("about $10.00005.")
+    elsewhere = msgspec.structs.replace(cloud.deployment, region="xx-east-1")
+    assert scanned.told(elsewhere, [small]) == "Scanned 7 B in 1 query; the price list has no price for xx-east-1."
 
 
 def test_only_the_days_that_are_looked_at_are_compared_with_the_catalog(cloud: SmallCloud) -> None:

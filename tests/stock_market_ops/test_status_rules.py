@@ -160,10 +160,10 @@ def test_the_screen_shows_every_part_and_the_verdict() -> None:
 
 
 def test_the_screen_says_unknown_where_looking_failed() -> None:
-    failed = report(instances="a", kafka="b", storage="c", rows="d")
+    failed = report(instances="a", kafka="b", storage="c", rows="d", history="e")
     text = screen.render(DEPLOYMENT, failed, verdict.problems(DEPLOYMENT, failed))
-    assert text.count("unknown") == 4
-    assert text.endswith("Not well:\n  - a\n  - b\n  - c\n  - d\n")
+    assert text.count("unknown") == 5
+    assert text.endswith("Not well:\n  - a\n  - b\n  - c\n  - d\n  - e\n")
 
 
 def test_the_report_is_json_for_programs() -> None:

@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.support.engine import engine
 
 from local_cloud.athena import api as athena
 from local_cloud.glue import api as glue_api
+from stock_market.history import tables, view
 from stock_market_ops.common import aws
 from stock_market_ops.common.deployment import Deployment
 
@@ -71,7 +73,7 @@ class SmallCloud:
         self._server.stop()
 
     def make_table(self) -> None:
-        """Describe the quotes in the catalog, as the crawler does, without partitions."""
+        """Describe the quotes in the catalog without partitions, and the history and the view as they begin."""
         self.glue.create_table(
             DatabaseName=self.deployment.database,
             TableInput={
@@ -87,6 +89,15 @@ class SmallCloud:
                 "Parameters": {"classification": "json"},
             },
         )
+        known = self.deployment
+        names = view.Names(known.database, known.table, known.history_table, known.view)
+        for declared in (
+            tables.history_table(known.history_table, known.data_bucket, known.history_prefix),
+            view.table_input(names, view.History()),
+        ):
+            # A test makes the table of the raw objects again.
+            with suppress(self.glue.exceptions.AlreadyExistsException):
+                self.glue.create_table(DatabaseName=known.database, TableInput=declared)  # type: ignore[arg-type]  # the stubs know literal names only
 
     def store(self, quotes: Iterable[Quote], partition: int = 0, start_offset: int = 0) -> None:
         """Write quotes as the consumer does: an object an hour, each starting where the one before it ends."""

@@ -24,7 +24,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 def node(**changes: Any) -> dict[str, Any]:
     """An entry of the topology, right except for `changes`."""
-    services = ["zookeeper", "kafka", "stock_producer", "stock_consumer"]
+    services = ["zookeeper", "kafka", "stock_producer", "stock_consumer", "stock_history"]
     return {"name": "node-1", "id": 1, "type": "t3.small", "zone": "us-east-1a", "services": services} | changes
 
 
@@ -196,8 +196,8 @@ TOPOLOGY = [
     ),
     Case(
         "unknown service",
-        "value of services must be one or more of: zookeeper, kafka, stock_producer, stock_consumer, monitoring. "
-        "Got no match for: kafak",
+        "value of services must be one or more of: zookeeper, kafka, stock_producer, stock_consumer, stock_history, "
+        "monitoring. Got no match for: kafak",
         topology(node(services=["zookeeper", "kafak"])),
     ),
     Case(
@@ -344,6 +344,17 @@ SERVICES = [
         "the consumer's settings: cut.seconds: Expected `float` >= 0.1. "
         "Correct the option stock_consumer_* that it comes from.",
         stock_consumer_flush_seconds=0,
+    ),
+    of_services(
+        "minute that no hour has",
+        "stock_history_minute is 60: it is a minute of the hour, 0 to 59.",
+        stock_history_minute=60,
+    ),
+    of_services(
+        "history within the quotes",
+        "the history's settings: s3: prefix and history_prefix must not lie within each other. "
+        "Correct the option stock_history_* that it comes from.",
+        stock_history_prefix="quotes/history/",
     ),
 ]
 

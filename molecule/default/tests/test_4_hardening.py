@@ -23,7 +23,7 @@ def inside(host: Any, service: str, command: str) -> Any:
     return host.run(f"nsenter --target {pid} --mount setpriv {user} {command}")
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "stock-history"])
 def test_a_service_is_exposed_no_further_than_2(host: Any, service: str) -> None:
     told = host.check_output(f"systemd-analyze security --no-pager {service}").splitlines()[-1]
     exposure = float(told.partition("exposure level for")[2].partition(": ")[2].split()[0])
@@ -109,3 +109,13 @@ def test_the_journal_has_a_bound_that_the_volume_holds(host: Any) -> None:
     said = host.check_output("journalctl --identifier systemd-journald --output cat --no-pager --grep 'System Journal'")
     # Debian 12's writes 512.0M, Debian 13's 512M.
     assert re.search(r"max 512(\.0)?M,", said.splitlines()[-1])
+
+
+def test_the_history_runs_in_its_sandbox_with_its_own_role_and_kafkas_user(host: Any) -> None:
+    host.check_output("systemctl start stock-history.service")
+    log = host.check_output("journalctl --unit stock-history --lines 20 --output cat --no-pager")
+    (done, *_) = [line for line in reversed(log.splitlines()) if "event=done" in line]
+    assert "problems=0" in done
+    assert "kafka_silent" not in log
+    assert host.check_output("systemctl show --property Result --value stock-history.service") == "success"
+    assert host.check_output("systemctl is-active stock-history.timer") == "active"

@@ -6,7 +6,7 @@ SELECT
     round(min(low), 2) AS lowest,
     round(max(high), 2) AS highest,
     round(avg(close_usd), 2) AS average_close_usd
-FROM quotes
+FROM quotes_all
 WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 GROUP BY symbol
 ORDER BY average_close_usd DESC, symbol

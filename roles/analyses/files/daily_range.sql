@@ -6,7 +6,7 @@ SELECT
     max(high) AS highest,
     round(max(high) - min(low), 2) AS price_range,
     round(1e2 * (max(high) - min(low)) / nullif(min(low), 0), 2) AS range_percent
-FROM quotes
+FROM quotes_all
 WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 GROUP BY substr(event_time, 1, 10), symbol
 ORDER BY day DESC, range_percent DESC, symbol

@@ -8,5 +8,5 @@ SELECT
     max(event_time) AS newest,
     date_diff('second', from_iso8601_timestamp(max(event_time)), current_timestamp) AS seconds_old,
     max(concat(dt, ' ', hour, 'h')) AS newest_partition
-FROM quotes
+FROM quotes_all
 WHERE dt >= ? AND concat(dt, ' ', hour) >= ?

@@ -5,7 +5,7 @@ WITH steps AS (
         event_time,
         lag(close) OVER (PARTITION BY symbol ORDER BY event_time, producer_id, sequence) AS close_before,
         close
-    FROM quotes
+    FROM quotes_all
     WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 )
 

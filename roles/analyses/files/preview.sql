@@ -8,7 +8,7 @@ SELECT
     close,
     volume,
     round(close_usd, 2) AS close_usd
-FROM quotes
+FROM quotes_all
 WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 ORDER BY event_time DESC, symbol, sequence DESC
 LIMIT 10

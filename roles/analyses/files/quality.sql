@@ -10,7 +10,7 @@ WITH recent AS (
         sequence,
         volume,
         event_time
-    FROM quotes
+    FROM quotes_all
     WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 ),
 

@@ -6,7 +6,7 @@ WITH highs AS (
         min(event_time) AS reached_at,
         max(event_time) AS newest,
         max_by(close, event_time) AS last_close
-    FROM quotes
+    FROM quotes_all
     WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
     GROUP BY symbol, high
 )

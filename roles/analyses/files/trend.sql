@@ -7,7 +7,7 @@ WITH intervals AS (
         sum(volume) AS volume,
         min_by(open, event_time) AS first_open,
         max_by(close, event_time) AS last_close
-    FROM quotes
+    FROM quotes_all
     WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
     GROUP BY substr(event_time, 1, 16), symbol
 )

@@ -8,7 +8,7 @@ WITH steps AS (
         sequence,
         close,
         lag(close) OVER (PARTITION BY symbol ORDER BY event_time, producer_id, sequence) AS close_before
-    FROM quotes
+    FROM quotes_all
     WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 ),
 

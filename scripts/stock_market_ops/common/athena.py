@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
-    from mypy_boto3_athena.type_defs import DatumTypeDef, GetQueryResultsOutputTypeDef
+    from mypy_boto3_athena.type_defs import DatumTypeDef, GetQueryResultsOutputTypeDef, QueryExecutionTypeDef
 
     from stock_market_ops.common.deployment import Deployment
 
@@ -34,10 +34,15 @@ class QueryError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A finished query: column names in order, and its rows."""
+    """A finished query: column names in order, its rows, and the bytes that it scanned.
+
+    `is_query` is false for statements of DDL, which Athena runs for nothing.
+    """
 
     columns: list[str]
     rows: list[Row]
+    scanned_bytes: int = 0
+    is_query: bool = True
 
 
 def typed(text: str | None, type_name: str) -> Value:
@@ -85,21 +90,23 @@ def run(
     )
     execution_id = started["QueryExecutionId"]
     try:
-        statement_type = _wait(client, execution_id, timeout_seconds)
+        execution = _wait(client, execution_id, timeout_seconds)
     except (KeyboardInterrupt, TimeoutError):
         client.stop_query_execution(QueryExecutionId=execution_id)
         raise
-    return _fetch(client, execution_id, has_header=statement_type == "DML")
+    is_query = execution.get("StatementType", "DML") == "DML"
+    scanned = execution.get("Statistics", {}).get("DataScannedInBytes", 0)
+    return replace(_fetch(client, execution_id, has_header=is_query), scanned_bytes=scanned, is_query=is_query)
 
 
-def _wait(client: AthenaClient, execution_id: str, timeout_seconds: float) -> str:
+def _wait(client: AthenaClient, execution_id: str, timeout_seconds: float) -> QueryExecutionTypeDef:
     deadline = time.monotonic() + timeout_seconds
     pause = _FIRST_PAUSE_SECONDS
     while True:
         execution = client.get_query_execution(QueryExecutionId=execution_id)["QueryExecution"]
         status = execution["Status"]
         if status["State"] == "SUCCEEDED":
-            return execution.get("StatementType", "DML")
+            return execution
         if status["State"] in {"FAILED", "CANCELLED"}:
             reason = " ".join(status.get("StateChangeReason", "").split())
             raise QueryError(reason or f"Athena ended the query as {status['State']} without a reason.")

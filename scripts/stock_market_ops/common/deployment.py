@@ -36,7 +36,8 @@ class Deployment(msgspec.Struct, frozen=True):
     `kafka_security` says as which user and how to talk to them; None is PLAINTEXT.
     `consumers` is how many are to be in the consumer group, `flush_seconds` how long one may hold records before it
     writes them to S3. `replay_profile` takes on the role that may write replayed quotes, `notebook_profile`
-    the notebooks' role; each is empty where there is none.
+    the notebooks' role, `history_profile` the role that writes the history; each is empty where there is none.
+    `history_table` is below `history_prefix` of the data bucket, and `view` joins it with `table`.
     """
 
     deployment: str
@@ -61,9 +62,13 @@ class Deployment(msgspec.Struct, frozen=True):
     kafka_security: KafkaSecurity | None = None
     replay_profile: str = ""
     notebook_profile: str = ""
+    history_profile: str = ""
+    history_table: str = "quotes_history"
+    view: str = "quotes_all"
+    history_prefix: str = "history/"
 
     def carrying(self, service: str) -> list[Instance]:
-        """Return the instances that carry `service` (zookeeper, kafka, stock_producer, stock_consumer, monitoring)."""
+        """Return the instances that carry `service`, as stock_market_instances names it."""
         return [instance for instance in self.instances if service in instance.services]
 
 

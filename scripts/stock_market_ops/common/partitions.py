@@ -51,6 +51,12 @@ def days(s3: S3Client, bucket: str, table: str) -> list[str]:
     return _children(s3, bucket, f"{table}/", _DAY)
 
 
+def all_days(s3: S3Client, deployment: Deployment) -> list[str]:
+    """Return the days that have raw objects or history, oldest first: raw objects may have expired."""
+    prefixes = (deployment.table, deployment.history_prefix.rstrip("/"))
+    return sorted({day for prefix in prefixes for day in days(s3, deployment.data_bucket, prefix)})
+
+
 def hours(s3: S3Client, bucket: str, table: str, day: str) -> list[Hour]:
     """Return the hours of `day` that have objects, oldest first."""
     return [Hour(day, hour) for hour in _children(s3, bucket, f"{table}/dt={day}/", _HOUR)]

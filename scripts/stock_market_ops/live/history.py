@@ -70,7 +70,7 @@ class AthenaHistory:
         rows = athena.run(
             client,
             self._deployment,
-            statement(self._deployment.table, width),
+            statement(self._deployment.view, width),
             _SECONDS,
             [*analyses.since(since), literal],
         ).rows

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from stock_market_ops.plan import usage
+from stock_market_ops.plan import history, usage
 from stock_market_ops.plan.facts import Costs
 from stock_market_ops.plan.prices import RegionPrices, Table
 
@@ -26,6 +26,11 @@ class Item(msgspec.Struct, frozen=True):
     month: float | None
 
     @property
+    def day(self) -> float | None:
+        """The same for a day."""
+        return None if self.month is None else self.month / usage.DAYS_A_MONTH
+
+    @property
     def hour(self) -> float | None:
         """The same for an hour."""
         return None if self.month is None else self.month / usage.HOURS_A_MONTH
@@ -34,7 +39,23 @@ class Item(msgspec.Struct, frozen=True):
 def items(costs: Costs, table: Table) -> list[Item]:
     """Return what runs all the time, and then what the declared rate and use come to; the region has prices."""
     prices = table.regions[costs.region]
-    return [*_standing(costs, table, prices), *_stream(costs, prices), *_use(costs, table, prices)]
+    made = history.parts(costs, prices) if history.is_made(costs) else []
+    kept = [Item(part.name, round(part.number), part.month) for part in made]
+    return [*_standing(costs, table, prices), *_stream(costs, prices), *kept, *_use(costs, table, prices)]
+
+
+def history_saves(costs: Costs, table: Table) -> str:
+    """Say what the history costs and what it saves on the declared queries; empty where none is made."""
+    if not history.is_made(costs):
+        return ""
+    prices = table.regions[costs.region]
+    month = sum(part.month for part in history.parts(costs, prices))
+    saves = history.saved(costs, prices)
+    queries, days = usage.queries(costs), f"{costs.use.days_read} days each"
+    return (
+        f"the history costs {month:,.2f} a month ({month / usage.DAYS_A_MONTH:,.3f} a day), and the {queries} queries "
+        f"over {days} cost {saves:,.2f} less with it"
+    )
 
 
 def total(found: list[Item]) -> float:
@@ -99,10 +120,11 @@ def _use(costs: Costs, table: Table, prices: RegionPrices) -> Iterator[Item]:
     yield Item(f"crawls of {minutes:g} minutes on {table.crawl_dpus:g} DPUs", use.crawls, use.crawls * crawl)
     logs = use.crawls * table.crawl_log_bytes / GB * prices.logs_gb
     yield Item("crawls' entries in CloudWatch Logs", use.crawls, logs)
-    scanned = usage.scanned_bytes(costs)
+    made = history.is_made(costs)
+    scanned = history.scanned_bytes(costs) if made else usage.scanned_bytes(costs)
     days = f"{use.days_read} days each"
     yield Item(f"queries in Athena, {days}", usage.queries(costs), scanned / 1e12 * prices.athena_tb)
-    gets, lists = usage.get_requests(costs), usage.list_requests(costs)
+    gets, lists = history.requests(costs) if made else (usage.get_requests(costs), usage.list_requests(costs))
     requests = gets / 1000 * prices.s3_get_thousand + lists / 1000 * prices.s3_put_thousand
     yield Item("S3 GETs and LISTs of queries and crawls", round(gets + lists), requests)
     out = use.readers_outside * usage.wire_bytes(costs.stream) / GB

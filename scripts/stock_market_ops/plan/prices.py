@@ -33,6 +33,7 @@ class RegionPrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     s3_get_thousand: float
     athena_tb: float
     glue_dpu_hour: float
+    glue_million_calls: float
     cross_zone_gb: float
     out_gb: float
     logs_gb: float

@@ -155,15 +155,26 @@ def _cost(facts: Facts, table: prices.Table) -> Iterator[str]:
     yield _line("cost", f"{heading}, {costs.region}, US dollars of {table.as_of}, without tax, {rate}")
     found = bill.items(costs, table)
     rows: list[dict[str, tables.Value]] = [
-        {"item": item.name, "count": item.count, "an hour": _money(item.hour, 4), "a month": _money(item.month, 2)}
+        {
+            "item": item.name,
+            "count": item.count,
+            "an hour": _money(item.hour, 4),
+            "a day": _money(item.day, 3),
+            "a month": _money(item.month, 2),
+        }
         for item in found
     ]
     month = bill.total(found)
     name = "sum without what has no price" if bill.unpriced(found) else "sum"
     hour = month / usage.HOURS_A_MONTH
-    rows.append({"item": name, "count": None, "an hour": _money(hour, 4), "a month": _money(month, 2)})
-    for line in tables.render(["item", "count", "an hour", "a month"], rows).splitlines():
+    day = month / usage.DAYS_A_MONTH
+    rows.append(
+        {"item": name, "count": None, "an hour": _money(hour, 4), "a day": _money(day, 3), "a month": _money(month, 2)}
+    )
+    for line in tables.render(["item", "count", "an hour", "a day", "a month"], rows).splitlines():
         yield " " * _LABEL_WIDTH + line
+    if saves := bill.history_saves(costs, table):
+        yield _line("", saves)
     yield _line("", bill.FREE)
     yield _line("source", table.source)
 

@@ -48,18 +48,27 @@ def queries(costs: Costs) -> int:
 
 
 def get_requests(costs: Costs) -> float:
-    """Return the GETs of queries and crawls: each reads each object once."""
+    """Return the GETs of queries over raw objects, and of crawls: each reads each object once."""
     return (queries(costs) + costs.use.crawls) * objects(costs.stream) * read_share(costs)
 
 
 def list_requests(costs: Costs) -> float:
-    """Return the LISTs of queries and crawls: one an hour's folder, and one more for each thousand objects."""
+    """Return the LISTs of queries over raw objects, and of crawls.
+
+    One an hour's folder, and one more for each thousand objects.
+    """
     of_one = HOURS_A_MONTH + objects(costs.stream) / 1000
     return (queries(costs) + costs.use.crawls) * of_one * read_share(costs)
 
 
+def crawl_requests(costs: Costs) -> tuple[float, float]:
+    """Return the crawls' part of both."""
+    share = costs.use.crawls * read_share(costs)
+    return share * objects(costs.stream), share * (HOURS_A_MONTH + objects(costs.stream) / 1000)
+
+
 def scanned_bytes(costs: Costs) -> float:
-    """Return the bytes that Athena bills."""
+    """Return the bytes that Athena bills for the queries over raw objects."""
     return queries(costs) * max(MIN_SCANNED_BYTES, stored_bytes(costs.stream) * read_share(costs))
 
 

@@ -1,6 +1,7 @@
 """`make query`: SQL, or the named analyses, in the deployment's Athena.
 
-Rows go to standard output and nothing else does. Exit codes: 0 answered; 1 the query or the deployment failed, with
+Rows go to standard output and nothing else does; after a table, standard error says what was scanned and what that
+costs on AWS. Exit codes: 0 answered; 1 the query or the deployment failed, with
 the reason as one sentence on standard error; 2 the command line is wrong; 3 there is no deployment.
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from stock_market_ops.common import analyses, athena, aws, partitions, tables
+from stock_market_ops.common import analyses, athena, aws, partitions, scanned, tables
 from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def visible_since(glue: GlueClient, s3: S3Client, deployment: Deployment, days: 
         partitions.synchronize(s3, glue, deployment)
         known = sorted(partitions.catalogued(glue, deployment.database, deployment.table))
         return " ".join(known[-hours:][0]) if known else ""
-    looked_at = partitions.days(s3, deployment.data_bucket, deployment.table)[-days:] if days else None
+    looked_at = partitions.all_days(s3, deployment)[-days:] if days else None
     partitions.synchronize(s3, glue, deployment, looked_at)
     return looked_at[0] if looked_at else ""
 
@@ -225,6 +226,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         write(results, options.format, sys.stdout, since, options.rows)
         sys.stdout.flush()
+        if options.format == "table":
+            sys.stderr.write(f"\n{scanned.told(deployment, [result.answer for result in results])}\n")
     except BrokenPipeError:
         # The reader (head, less) has seen enough; the interpreter must not complain again when it closes the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

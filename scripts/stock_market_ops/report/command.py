@@ -97,7 +97,7 @@ def _candles(
     span = [datetime.fromisoformat(moment).timestamp() for moment in (oldest, newest)]
     width = candles.interval(*span)
     client: AthenaClient = aws.session(deployment).client("athena", config=aws.config())
-    sql = candles.sql(deployment.table, width)
+    sql = candles.sql(deployment.view, width)
     return width, candles.read(athena.run(client, deployment, sql, timeout, analyses.since(since)).rows)
 
 
@@ -139,8 +139,9 @@ def _facts(deployment: Deployment) -> list[tuple[str, str]]:
         ("runs on", where),
         *instances,
         ("topic", deployment.topic),
-        ("table", f"{deployment.database}.{deployment.table}"),
+        ("view", f"{deployment.database}.{deployment.view}"),
         ("raw objects", f"s3://{deployment.data_bucket}/{deployment.table}/"),
+        ("history", f"s3://{deployment.data_bucket}/{deployment.history_prefix}"),
         ("consumers", f"{deployment.consumers}, which hold a record for {deployment.flush_seconds:g} s at most"),
     ]
 

@@ -19,7 +19,7 @@ import msgspec
 
 from stock_market_ops.common import athena, aws, partitions
 from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
-from stock_market_ops.status import probe_alerts, probe_cloud, probe_disks, probe_kafka, screen, verdict
+from stock_market_ops.status import probe_alerts, probe_cloud, probe_disks, probe_history, probe_kafka, screen, verdict
 from stock_market_ops.status.report import Outcome, Report
 
 T = TypeVar("T")
@@ -32,6 +32,7 @@ _EXPECTED = (
     probe_alerts.AlertsProbeError,
     probe_kafka.KafkaProbeError,
     probe_cloud.NothingStoredError,
+    probe_history.HistoryProbeError,
     partitions.MissingTableError,
     partitions.PartitionError,
     athena.QueryError,
@@ -82,6 +83,7 @@ def look(deployment: Deployment, limit_seconds: float = LIMIT_SECONDS) -> Report
     rows = Look("rows", lambda: probe_cloud.look_at_rows(aws.session(deployment), deployment), explain)
     storage = Look("objects", lambda: probe_cloud.look_at_storage(aws.session(deployment), deployment), explain)
     instances = Look("instances", lambda: probe_cloud.look_at_instances(aws.session(deployment), deployment), explain)
+    history = Look("history", lambda: probe_history.look(aws.session(deployment), deployment), explain)
     disks = Look("disks", lambda: probe_disks.look(deployment), explain)
     alerts = Look("alerts", lambda: probe_alerts.look(deployment), explain)
     return Report(
@@ -90,6 +92,7 @@ def look(deployment: Deployment, limit_seconds: float = LIMIT_SECONDS) -> Report
         storage=storage.outcome(deadline),
         rows=rows.outcome(deadline),
         disks=disks.outcome(deadline),
+        history=history.outcome(deadline),
         alerts=alerts.outcome(deadline),
     )
 

@@ -181,7 +181,7 @@ def look_at_rows(session: boto3.Session, deployment: Deployment) -> RowsView:
     newest = newest_hours(s3, deployment, 1)[0]
     partitions.synchronize(s3, session.client("glue", config=limits()), deployment, of=[newest.dt])
     sql = (
-        f"SELECT count(*) AS found, max(event_time) AS newest FROM {deployment.table} "
+        f"SELECT count(*) AS found, max(event_time) AS newest FROM {deployment.view} "
         f"WHERE dt = '{newest.dt}' AND hour = '{newest.hour}'"
     )
     row = athena.run(client, deployment, sql, _QUERY_SECONDS).rows[0]

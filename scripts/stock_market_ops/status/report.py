@@ -110,6 +110,29 @@ class RowsView(msgspec.Struct, frozen=True):
     newest_event_time: str | None
 
 
+class HistoryUnitView(msgspec.Struct, frozen=True):
+    """stock-history.timer and its service on an instance, in systemd's words; `failure` says why nothing is known."""
+
+    host: str
+    timer: str = ""
+    service: str = ""
+    result: str = ""
+    exit_code: int = 0
+    last_run_age_seconds: float | None = None
+    failure: str = ""
+
+
+class HistoryView(msgspec.Struct, frozen=True):
+    """The history: `watermark` is the first hour that is read raw, `YYYY-MM-DD HH`; empty before there is any.
+
+    `hours_behind` is for how long the oldest hour with raw objects that is not history has been over.
+    """
+
+    watermark: str
+    hours_behind: float
+    units: list[HistoryUnitView]
+
+
 class AlertView(msgspec.Struct, frozen=True):
     """An alert of Prometheus that fires: what is wrong, what to do, and where in docs/ that is explained."""
 
@@ -136,6 +159,7 @@ class Report(msgspec.Struct, frozen=True):
     storage: Outcome[StorageView]
     rows: Outcome[RowsView]
     disks: Outcome[list[DiskView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
+    history: Outcome[HistoryView] = msgspec.field(default_factory=lambda: Outcome(None, None, 0.0))
     alerts: Outcome[list[AlertView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
 
 

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from stock_market_ops.common import tables
 from stock_market_ops.common.deployment import Deployment
-from stock_market_ops.status.report import DiskView, KafkaView, Report, StorageView, lag, size, stored_offsets
+from stock_market_ops.status.report import (
+    DiskView,
+    HistoryView,
+    KafkaView,
+    Report,
+    StorageView,
+    lag,
+    size,
+    stored_offsets,
+)
 
 _LABEL_WIDTH = 11
 
@@ -45,6 +54,7 @@ def _lines(deployment: Deployment, report: Report, problems: list[str]) -> Itera
     else:
         newest = f", newest event_time {rows.newest_event_time}" if rows.newest_event_time else ""
         yield _line("rows", f"{rows.rows:,} in Athena's newest hour, {rows.dt} {rows.hour}h UTC{newest}")
+    yield _line("history", _history(report.history.value))
     yield from _alerts(deployment, report)
     yield ""
     if not problems:
@@ -108,6 +118,16 @@ def _disks(report: Report) -> Iterator[str]:
         free = size(log.free_bytes) if log.free_bytes >= 0 else "unknown"
         yield _line(label, f"broker {log.broker} in {log.path}: {free} free, grows by {size(growth)} a day, {lasts}")
         label = ""
+
+
+def _history(history: HistoryView | None) -> str:
+    if history is None:
+        return "unknown"
+    until = f"up to {history.watermark}h UTC" if history.watermark else "none yet"
+    behind = f"{history.hours_behind:.1f} hours behind" if history.hours_behind else "no hour waits"
+    ages = [unit.last_run_age_seconds for unit in history.units if unit.last_run_age_seconds is not None]
+    last = f"last run {ago(min(ages))}" if ages else "no run yet"
+    return f"{until}, {behind}; {last}" if history.units else f"{until}, {behind}; no instance carries stock_history"
 
 
 def _alerts(deployment: Deployment, report: Report) -> Iterator[str]:

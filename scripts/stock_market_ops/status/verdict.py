@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stock_market_ops.common.deployment import Deployment
-from stock_market_ops.status.report import InstanceView, KafkaView, Report, StorageView, lag, size, stored_offsets
+from stock_market_ops.status.report import (
+    HistoryUnitView,
+    HistoryView,
+    InstanceView,
+    KafkaView,
+    Report,
+    StorageView,
+    lag,
+    size,
+    stored_offsets,
+)
 
 # A stream that has no record for this long is not streaming: the slowest sensible rate is far above one a minute.
 QUIET_TOPIC_SECONDS = 60.0
@@ -16,6 +26,11 @@ NEARLY_FULL_SHARE = 0.05
 FULL_BYTES = 256 << 20
 # A volume that is full sooner than this wants somebody's hand now.
 MIN_DAYS = 2.0
+
+
+# The timer runs each hour; a run that catches up takes longer.
+MAX_HOURS_BEHIND = 3.0
+MAX_RUN_AGE_SECONDS = 2 * 3600.0
 
 
 def stale_seconds(deployment: Deployment) -> float:
@@ -30,7 +45,15 @@ def problems(deployment: Deployment, report: Report) -> list[str]:
 
 
 def _problems(deployment: Deployment, report: Report) -> Iterator[str]:
-    for outcome in (report.instances, report.kafka, report.storage, report.rows, report.disks, report.alerts):
+    for outcome in (
+        report.instances,
+        report.kafka,
+        report.storage,
+        report.rows,
+        report.disks,
+        report.history,
+        report.alerts,
+    ):
         if outcome.failure is not None:
             yield outcome.failure
     if report.instances.value is not None:
@@ -40,6 +63,8 @@ def _problems(deployment: Deployment, report: Report) -> Iterator[str]:
     if report.storage.value is not None:
         yield from _storage(deployment, report.storage.value, report.kafka.value)
     yield from _disks(report)
+    if report.history.value is not None:
+        yield from _history(report.history.value)
     for alert in report.alerts.value or []:
         yield f"Alert {alert.name}: {alert.summary}; {alert.runbook} says what to do."
     if report.rows.value is not None and report.rows.value.rows == 0:
@@ -127,6 +152,28 @@ def _disks(report: Report) -> Iterator[str]:
                 f"holds: lower it "
                 "in kafka_topics_definitions or stock_producer_rate, or enlarge the volume."
             )
+
+
+def _history(history: HistoryView) -> Iterator[str]:
+    for unit in history.units:
+        yield from _history_unit(unit)
+    if history.units and history.hours_behind > MAX_HOURS_BEHIND:
+        yield (
+            f"The history is {history.hours_behind:.0f} hours behind: `make compact` catches up, or says which hour it "
+            "can't take and why."
+        )
+
+
+def _history_unit(unit: HistoryUnitView) -> Iterator[str]:
+    log = f"make ssh HOST={unit.host} COMMAND='sudo journalctl -n 30 -u stock-history'"
+    if unit.failure:
+        yield f"The state of the history's timer on {unit.host} is unknown: {unit.failure}."
+    elif unit.timer != "active":
+        yield f"stock-history.timer on {unit.host} is {unit.timer}: run `make up`, which starts it."
+    elif unit.service == "failed":
+        yield f"The history's last run on {unit.host} failed ({unit.result}, exit code {unit.exit_code}): read {log}."
+    elif unit.service == "inactive" and (unit.last_run_age_seconds or 0.0) > MAX_RUN_AGE_SECONDS:
+        yield f"The history's last run on {unit.host} was {unit.last_run_age_seconds or 0:.0f} s ago: read {log}."
 
 
 def _storage(deployment: Deployment, storage: StorageView, kafka: KafkaView | None) -> Iterator[str]:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from tests.support.local_cloud.enforcing import EC2_TRUST, Enforcing, allow, enforcing_cloud, error_of
-from tests.support.local_cloud.policies import DATA, NAME, listed, render
+from tests.support.local_cloud.policies import DATA, NAME, ONLY_AWS, listed, render
 
 from local_cloud.api.authorizer import Authorizer
 from local_cloud.iam.policy import Decision, Request, decide, statements_of
 
 ROLE = f"arn:aws:iam::123456789012:role/{NAME}-instance"
+HISTORY = ROLE.replace("-instance", "-history")
 BUCKET = f"arn:aws:s3:::{DATA}"
 POLICY = json.dumps(render("network", "s3_endpoint_policy.json.j2"))
 WITH_AGENT = json.dumps(render("network", "s3_endpoint_policy.json.j2", stock_market_access="ssm"))
@@ -30,20 +31,27 @@ def asked_by_nobody(action: str, resource: str, policy: str) -> Decision:
     return decide(statements_of(policy), Request(action, resource, {}, ("anonymous",)))
 
 
-def test_all_that_the_consumers_role_may_do_in_s3_passes_the_endpoint() -> None:
+@pytest.mark.parametrize(("name", "least"), [("instance", 5), ("history", 5)])
+def test_all_that_the_roles_of_consumer_and_history_do_in_s3_passes_the_endpoint(name: str, least: int) -> None:
     pairs = [
         (action, resource)
-        for statement in render("identity", "instance_policy.json.j2")["Statement"]
+        for statement in render("identity", f"{name}_policy.json.j2")["Statement"]
+        # Athena goes its own way to S3.
+        if "ThroughAthena" not in statement["Sid"] and not statement["Sid"].startswith(ONLY_AWS)
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
+        if action.startswith("s3:") and action != "s3:GetBucketLocation"
     ]
-    assert len(pairs) >= 5
-    assert {asked(action, resource) for action, resource in pairs} == {Decision.ALLOW}
+    assert len(pairs) >= least
+    role = ROLE.replace("-instance", f"-{name}")
+    assert {asked(action, resource, role) for action, resource in pairs} == {Decision.ALLOW}
 
 
 def test_nothing_else_passes_it() -> None:
     assert asked("s3:PutObject", "arn:aws:s3:::somebody-elses/quotes/x") is Decision.SILENT
     assert asked("s3:DeleteObject", f"{BUCKET}/quotes/x") is Decision.SILENT
+    assert asked("s3:PutObject", "arn:aws:s3:::somebody-elses/history/x", HISTORY) is Decision.SILENT
+    assert asked("s3:PutBucketPolicy", BUCKET, HISTORY) is Decision.SILENT
     assert asked("s3:GetObject", f"{BUCKET}/quotes/x", ROLE.replace(NAME, "another")) is Decision.SILENT
 
 

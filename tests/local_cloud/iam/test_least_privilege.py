@@ -98,6 +98,7 @@ class Deployment:
         workers.empty(self.cloud)
         if who == "instance":
             workers.consume(next(self._offsets))
+            workers.take_on_the_historys_role()
         else:
             workers.crawl_through_all_changes(self.cloud)
 
@@ -119,7 +120,7 @@ def _build(cloud: Enforcing) -> None:
     for bucket in (DATA, RESULTS):
         operator.s3.create_bucket(Bucket=bucket)
         operator.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(bucket_policy(bucket)))
-    for role in ("instance", "glue"):
+    for role in ("instance", "glue", "history"):
         operator.iam.create_role(RoleName=f"{NAME}-{role}", AssumeRolePolicyDocument=json.dumps(trust(role)))
     operator.glue.create_database(DatabaseInput={"Name": DATABASE})
     operator.glue.create_crawler(

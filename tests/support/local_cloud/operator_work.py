@@ -242,7 +242,7 @@ def use(operators: Operators) -> None:
         _, said = told(program, [*own, *more])
         assert "not authorized" not in said, said
     session = operators.session("day2")
-    for role in ("replay", "notebook"):
+    for role in ("replay", "notebook", "history"):
         session.sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{role}", RoleSessionName=role)
     backup: Any = load("s3_backup")
     wanted = {"bucket": DATA, "prefix": "backups/", "name": "20261125T090000Z"}

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
+import jinja2
 import yaml
 from botocore.exceptions import ClientError
-from tests.support.local_cloud.enforcing import REGION, Enforcing, Session
+from tests.support.local_cloud.enforcing import ACCOUNT, REGION, Enforcing, Session
 from tests.support.local_cloud.glue_lake import quote
-from tests.support.local_cloud.policies import DATA, DATABASE, WORKGROUP
+from tests.support.local_cloud.policies import DATA, DATABASE, NAME, WORKGROUP
 
 from stock_market.chain.objects import Objects
 from stock_market.chain.s3_connection import S3Connection
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 
 CRAWLER = "shop"
 NOON_MS = 1_795_608_000_000  # 2026-11-25T12:00:00Z
-_CATALOG = Path(__file__).resolve().parents[3] / "roles" / "catalog" / "vars" / "main.yml"
+_ROLES = Path(__file__).resolve().parents[3] / "roles"
+_CATALOG = _ROLES / "catalog" / "vars" / "main.yml"
 COLUMNS: Any = [
     {"Name": column["name"], "Type": column["type"]}
     for column in yaml.safe_load(_CATALOG.read_text(encoding="utf-8"))["__catalog_columns"]
@@ -79,6 +83,23 @@ def consume(first_offset: int) -> None:
         assert objects.probe(0, first_offset + 2, NOON_MS).info is None
     except UnfinishedError as error:
         raise Refused(str(error)) from error
+
+
+def take_on_the_historys_role() -> None:
+    """What stock-history.service does first, with its own settings, on a host whose credentials are the instance's."""
+    template = jinja2.Template((_ROLES / "stock_history" / "templates" / "aws.j2").read_text(encoding="utf-8"))
+    role = f"arn:aws:iam::{ACCOUNT}:role/{NAME}-history"
+    with tempfile.NamedTemporaryFile("w", suffix=".aws") as settings:
+        settings.write(template.render(stock_history_region=REGION, stock_history_role=role))
+        settings.flush()
+        session = botocore.session.Session()
+        session.set_config_variable("config_file", settings.name)
+        credentials = session.get_credentials()
+        assert credentials is not None
+        _or_refused(credentials.get_frozen_credentials)
+        sts: Any = session.create_client("sts")
+        caller = sts.get_caller_identity()["Arn"]
+    assert caller == f"arn:aws:sts::{ACCOUNT}:assumed-role/{NAME}-history/stock-history"
 
 
 def _segment(start: int) -> Segment:

@@ -1,0 +1,1 @@
+"""`make compact`: hours that are over become history now, with their progress on the screen."""

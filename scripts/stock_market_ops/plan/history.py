@@ -1,0 +1,116 @@
+"""What the history costs in a month at the declared rate, and what it saves on queries."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from stock_market_ops.plan import usage
+from stock_market_ops.plan.facts import Costs, Stream
+from stock_market_ops.plan.prices import RegionPrices
+
+HISTORY_BYTES = 25
+"""A quote's share of a Parquet file: measured on the simulation, 180,000 quotes an hour, zstd, sorted by symbol."""
+READ_SHARE = 1 / 3
+"""The columns' share of a file that a named analysis reads, the mean of all; measured on the same hour."""
+FILE_BYTES = 128_000_000
+LATE_DAYS = 8
+"""Days of raw objects that each run lists; the default of stock_history_late_days."""
+GLUE_CALLS = 20
+"""Calls to Glue in a run that makes an hour history."""
+RAW_HOURS = 1.5
+"""Hours at the end of the stream that a query reads raw: the one that runs, and half of the one before it."""
+
+
+class Part(NamedTuple):
+    """An item of the bill: its name, how many, and US dollars a month for all together."""
+
+    name: str
+    number: float
+    month: float
+
+
+def is_made(costs: Costs) -> bool:
+    """Return whether an instance carries stock_history."""
+    return any("stock_history" in instance.services for instance in costs.instances)
+
+
+def runs(costs: Costs) -> float:
+    """Return the runs of a month: one an hour on each instance that carries the service."""
+    return usage.HOURS_A_MONTH * sum("stock_history" in instance.services for instance in costs.instances)
+
+
+def stored_bytes(stream: Stream) -> float:
+    """Return the bytes of history that a month adds."""
+    return usage.records(stream) * HISTORY_BYTES
+
+
+def files(stream: Stream) -> float:
+    """Return the Parquet files of a month."""
+    hour = stored_bytes(stream) / usage.HOURS_A_MONTH
+    return usage.HOURS_A_MONTH * max(1, math.ceil(hour / FILE_BYTES))
+
+
+def made_bytes(stream: Stream) -> float:
+    """Return the bytes that Athena bills for making a month: each hour is written, then compared with its source."""
+    raw, history = usage.stored_bytes(stream) / usage.HOURS_A_MONTH, stored_bytes(stream) / usage.HOURS_A_MONTH
+    least = usage.MIN_SCANNED_BYTES
+    return usage.HOURS_A_MONTH * (max(raw, least) + max(raw + history, least))
+
+
+def parts(costs: Costs, prices: RegionPrices) -> list[Part]:
+    """Return what making and keeping the history costs, item by item."""
+    stream = costs.stream
+    made, objects, parquet = made_bytes(stream), usage.objects(stream), files(stream)
+    # Of each hour: the files and the manifest, and the results of two queries with their metadata.
+    puts = parquet + 5 * usage.HOURS_A_MONTH
+    listed = objects / 1000
+    lists = runs(costs) * (LATE_DAYS + LATE_DAYS * listed / usage.DAYS_A_MONTH) + 4 * listed + 8 * usage.HOURS_A_MONTH
+    # A HEAD is billed as a GET. Late objects are looked for with the manifests of the hours listed.
+    heads, gets = objects, 2 * objects + parquet + runs(costs) * LATE_DAYS * 24
+    calls = GLUE_CALLS * runs(costs)
+    stored = stored_bytes(stream) / (1 << 30)
+    get = prices.s3_get_thousand / 1000
+    return [
+        Part("history: UNLOAD and comparison of each hour", 2 * usage.HOURS_A_MONTH, made / 1e12 * prices.athena_tb),
+        Part("history: PUTs of files, manifests, results", puts, puts / 1000 * prices.s3_put_thousand),
+        Part("history: HEADs of raw objects", heads, heads * get),
+        Part("history: GETs of Athena, and of manifests", gets, gets * get),
+        Part("history: LISTs", lists, lists / 1000 * prices.s3_put_thousand),
+        Part("history: calls to Glue", calls, calls / 1e6 * prices.glue_million_calls),
+        Part("history: GiB in S3, and again each month", stored, stored * prices.s3_gib_month),
+    ]
+
+
+def scanned_bytes(costs: Costs) -> float:
+    """Return the bytes that Athena bills for a month's queries that read history, and the newest hours raw."""
+    return usage.queries(costs) * max(usage.MIN_SCANNED_BYTES, _read_bytes(costs))
+
+
+def _read_bytes(costs: Costs) -> float:
+    share = usage.read_share(costs)
+    raw = min(RAW_HOURS / usage.HOURS_A_MONTH, share)
+    return usage.stored_bytes(costs.stream) * raw + stored_bytes(costs.stream) * (share - raw) * READ_SHARE
+
+
+def requests(costs: Costs) -> tuple[float, float]:
+    """Return the GETs and LISTs of these queries, and of the crawls, which read raw objects."""
+    share = usage.read_share(costs)
+    raw = min(RAW_HOURS / usage.HOURS_A_MONTH, share)
+    # A file of Parquet is read by its footer and its columns.
+    gets_a_query = usage.objects(costs.stream) * raw + 3 * files(costs.stream) * (share - raw)
+    lists_a_query = usage.HOURS_A_MONTH * share + usage.objects(costs.stream) / 1000 * raw
+    crawled, crawl_lists = usage.crawl_requests(costs)
+    return usage.queries(costs) * gets_a_query + crawled, usage.queries(costs) * lists_a_query + crawl_lists
+
+
+def saved(costs: Costs, prices: RegionPrices) -> float:
+    """Return by how many US dollars a month the queries are cheaper than over raw objects."""
+    gets, lists = requests(costs)
+    fewer_bytes = usage.scanned_bytes(costs) - scanned_bytes(costs)
+    fewer_gets, fewer_lists = usage.get_requests(costs) - gets, usage.list_requests(costs) - lists
+    return (
+        fewer_bytes / 1e12 * prices.athena_tb
+        + fewer_gets / 1000 * prices.s3_get_thousand
+        + fewer_lists / 1000 * prices.s3_put_thousand
+    )
