@@ -27,7 +27,7 @@ affinity.policy = affinity.Policy()
 
 # Mitogen looks for the collections in each fork, and the first who looks reads their metadata, 85 kB of YAML.
 tuple(list_collection_dirs())
-# A fork that uses a filter, a test or a lookup loads all of its kind, or reads its documentation, if it is not done here.
+# A fork that uses a filter, a test or a lookup loads all of its kind, or reads its documentation, unless it is loaded.
 filter_loader.get("ansible.builtin.default")
 test_loader.get("ansible.builtin.defined")
 for lookup in ("env", "file", "template"):
