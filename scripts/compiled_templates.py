@@ -85,5 +85,5 @@ def install() -> CompiledTemplates:
     def compile_(self: jinja2.Environment, *args: Any, **options: Any) -> Any:
         return templates.compile(self, *args, **options)
 
-    jinja2.Environment.compile = compile_  # type: ignore[method-assign]
+    jinja2.Environment.compile = compile_  # type: ignore[method-assign]  # a patch
     return templates
