@@ -21,6 +21,7 @@ ASK_TRINO = (
     "analyses/test_analyses_sql.py",
     "analyses/test_new_hours.py",
     "stock_market_ops/test_query_program.py",
+    "stock_market_ops/live/test_live_history.py",
     "stock_market_ops/report/test_report_program.py",
     "stock_market_ops/test_status_program.py",
     "stock_market_ops/test_verify_program.py",
