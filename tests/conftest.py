@@ -43,6 +43,8 @@ LONGEST = (
     "stock_market/consumer/test_consumer_reading.py",
     "stock_market/producer/test_publisher.py",
     "stock_market/consumer/test_consumer_objects.py",
+    "stock_market_ops/test_plan.py",
+    "stock_market_ops/test_catalog_role.py",
     "repository/test_operator_shell.py",
     "stock_market/kafka/test_kafka_client.py",
     "local_cloud/ec2/test_lifecycle.py",
