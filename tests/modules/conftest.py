@@ -12,8 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import botocore.loaders
-import botocore.session
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from moto.backends import get_backend
@@ -36,15 +34,6 @@ def load(name: str) -> ModuleType:
         sys.modules[qualified] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[qualified])
     return sys.modules[qualified]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_loader() -> Iterator[None]:
-    """Lets clients share what botocore has read of the services: each module makes its own clients, again and again."""
-    loader = botocore.loaders.create_loader()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", lambda _search_path=None: loader)
-        yield
 
 
 @pytest.fixture(scope="session")

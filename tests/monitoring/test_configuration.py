@@ -21,13 +21,44 @@ COMMON = yaml.safe_load((ROOT / "inventory" / "common.yml").read_text(encoding="
 KAFKA, PIPELINE = {"stock_market_private_address": "10.0.0.1"}, {"stock_market_private_address": "10.0.1.1"}
 
 
-def written(folder: Path, check: list[str], name: str, **options: Any) -> Any:
-    """The file of that name that a program has taken, for a broker and a host with two consumers and Prometheus."""
+NOTIFIED: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+    "none": ({}, {}),
+    "webhook": (
+        {"monitoring_notify": "https://hooks.example.org/a?b=c"},
+        {"webhook_configs": [{"url": "https://hooks.example.org/a?b=c"}]},
+    ),
+    "email": (
+        {
+            "monitoring_notify": "mailto:ops@example.org",
+            "monitoring_smtp_host": "mail.example.org:587",
+            "monitoring_smtp_from": "alerts@example.org",
+            "monitoring_smtp_user": "alerts",
+            "monitoring_smtp_password": 'a "b: #c',
+        },
+        {"email_configs": [{"to": "ops@example.org", "send_resolved": True}]},
+    ),
+    "sns": (
+        {"monitoring_notify": "arn:aws:sns:eu-north-1:123456789012:alerts"},
+        {
+            "sns_configs": [
+                {"topic_arn": "arn:aws:sns:eu-north-1:123456789012:alerts", "sigv4": {"region": "eu-north-1"}}
+            ]
+        },
+    ),
+}
+"""Where alerts are sent, by a name: the role's options, and the receiver in Alertmanager's file."""
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The role's files, for a broker and a host with two consumers and Prometheus: prometheus.yml, plain.yml of a
+    deployment without certificates, and <name>.yml for `NOTIFIED`."""
+    folder = tmp_path_factory.mktemp("written")
     shared = {key: COMMON[key] for key in ("stock_market_metrics_remote", "stock_market_metrics_address")}
     given = {"stock_market_metrics_ports": PORTS, "monitoring_targets": TARGETS, "stock_market_deployment": "shop"}
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     inventory = playbook.local_inventory(
-        {**shared, **given, "stock_market_secure": True, **options},
+        {**shared, **given, "stock_market_secure": True},
         stock_market={"kafka-1": KAFKA, "pipeline-1": {**PIPELINE, **local, "stock_consumer_processes": 2}},
         kafka={"kafka-1": {}},
         zookeeper={"kafka-1": {}},
@@ -35,20 +66,38 @@ def written(folder: Path, check: list[str], name: str, **options: Any) -> Any:
         stock_consumer={"pipeline-1": {}},
         monitoring={"pipeline-1": {}},
     )
-    template = {"src": str(ROLE / "templates" / f"{name}.j2"), "dest": str(folder / name)}
-    play = {
-        "hosts": "monitoring",
-        "gather_facts": False,
-        "vars_files": [str(ROLE / "vars" / "main.yml")],
-        "tasks": [{"ansible.builtin.template": template}],
-    }
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
     inventory["all"]["vars"] = defaults | inventory["all"]["vars"]
-    done = playbook.run(folder / "play", [play], inventory)
+    files: list[tuple[str, str, dict[str, Any]]] = [("prometheus.yml", "prometheus.yml", {})]
+    files += [("prometheus.yml", "plain.yml", {"stock_market_secure": False})]
+    files += [("alertmanager.yml", f"{name}.yml", options) for name, (options, _) in NOTIFIED.items()]
+    plays = [
+        {
+            "hosts": "monitoring",
+            "gather_facts": False,
+            "vars_files": [str(ROLE / "vars" / "main.yml")],
+            "vars": options,
+            "tasks": [
+                {
+                    "ansible.builtin.template": {
+                        "src": str(ROLE / "templates" / f"{source}.j2"),
+                        "dest": str(folder / to),
+                    }
+                }
+            ],
+        }
+        for source, to, options in files
+    ]
+    done = playbook.run(folder / "play", plays, inventory)
     assert done.code == 0, done.output
-    checked = subprocess.run([*check, folder / name], capture_output=True, text=True, check=False, timeout=60)
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-    return yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+    return folder
+
+
+def checked(check: list[str], file: Path) -> Any:
+    """What stands in the file, which a program has taken."""
+    done = subprocess.run([*check, file], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 CHECK = [str(PROGRAMS / "promtool"), "check", "config", "--syntax-only"]
@@ -64,8 +113,8 @@ def watched(configuration: Any) -> dict[tuple[str, str], dict[str, str]]:
     }
 
 
-def test_prometheus_watches_its_own_host_on_loopback_and_others_over_tls_by_their_names(tmp_path: Path) -> None:
-    found = written(tmp_path, CHECK, "prometheus.yml")
+def test_prometheus_watches_its_own_host_on_loopback_and_others_over_tls_by_their_names(written: Path) -> None:
+    found = checked(CHECK, written / "prometheus.yml")
     consumer = {"instance": "pipeline-1", "service": "stock_consumer"}
     assert watched(found) == {
         ("node", "10.0.0.1:9100"): {"instance": "kafka-1", "service": "node", "__scheme__": "https"},
@@ -90,8 +139,8 @@ def test_prometheus_watches_its_own_host_on_loopback_and_others_over_tls_by_thei
     assert found["global"]["external_labels"] == {"deployment": "shop"}
 
 
-def test_a_plain_deployment_without_certificates_is_watched_on_the_private_addresses(tmp_path: Path) -> None:
-    found = written(tmp_path, CHECK, "prometheus.yml", stock_market_secure=False)
+def test_a_plain_deployment_without_certificates_is_watched_on_the_private_addresses(written: Path) -> None:
+    found = checked(CHECK, written / "plain.yml")
     assert {address for _, address in watched(found)} == {
         *("10.0.0.1:9100", "10.0.0.1:9404", "10.0.0.1:9405"),
         *("127.0.0.1:9100", "127.0.0.1:9410", "127.0.0.1:9430", "127.0.0.1:9431"),
@@ -99,42 +148,10 @@ def test_a_plain_deployment_without_certificates_is_watched_on_the_private_addre
     assert not [job for job in found["scrape_configs"] if "tls_config" in job]
 
 
-@pytest.mark.parametrize(
-    ("options", "receiver"),
-    [
-        ({}, {}),
-        (
-            {"monitoring_notify": "https://hooks.example.org/a?b=c"},
-            {"webhook_configs": [{"url": "https://hooks.example.org/a?b=c"}]},
-        ),
-        (
-            {
-                "monitoring_notify": "mailto:ops@example.org",
-                "monitoring_smtp_host": "mail.example.org:587",
-                "monitoring_smtp_from": "alerts@example.org",
-                "monitoring_smtp_user": "alerts",
-                "monitoring_smtp_password": 'a "b: #c',
-            },
-            {"email_configs": [{"to": "ops@example.org", "send_resolved": True}]},
-        ),
-        (
-            {"monitoring_notify": "arn:aws:sns:eu-north-1:123456789012:alerts"},
-            {
-                "sns_configs": [
-                    {
-                        "topic_arn": "arn:aws:sns:eu-north-1:123456789012:alerts",
-                        "sigv4": {"region": "eu-north-1"},
-                    }
-                ]
-            },
-        ),
-    ],
-    ids=["none", "webhook", "email", "sns"],
-)
-def test_alertmanager_sends_to_where_one_variable_says(
-    tmp_path: Path, options: dict[str, str], receiver: dict[str, Any]
-) -> None:
-    found = written(tmp_path, [str(PROGRAMS / "amtool"), "check-config"], "alertmanager.yml", **options)
+@pytest.mark.parametrize("name", NOTIFIED)
+def test_alertmanager_sends_to_where_one_variable_says(written: Path, name: str) -> None:
+    options, receiver = NOTIFIED[name]
+    found = checked([str(PROGRAMS / "amtool"), "check-config"], written / f"{name}.yml")
     assert found["receivers"] == [{"name": "operator", **receiver}]
     if password := options.get("monitoring_smtp_password"):
         assert found["global"]["smtp_auth_password"] == password

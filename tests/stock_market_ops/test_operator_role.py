@@ -78,20 +78,38 @@ def state(folder: Path) -> Path:
     checked = playbook.run(folder, PLAY, hosts, "--check", "--diff")
     assert checked.code == 0, checked.output
     assert not path.exists()
-    done = playbook.run(folder, PLAY, hosts)
-    assert done.code == 0, done.output
+    done = playbook.run(folder, PLAY, hosts, "--diff", "-vvv")
+    # The password is never shown.
+    assert (done.code, PASSWORD in done.output) == (0, False), done.output
     again = playbook.run(folder, PLAY, hosts, "--check", "--diff")
     assert (again.code, again.counts["changed"]) == (0, 0), again.output
     return path
 
 
+OTHERS: dict[str, dict[str, Any]] = {
+    "aws": {"operator_source_profile": ""},
+    "profiled": {"operator_source_profile": "me"},
+    "plain": {"stock_market_secure": False, "stock_market_secrets": {}},
+}
+"""Deployments in an account whose keys are the user's own: the name of the state directory, and what differs."""
+
+
 @pytest.fixture(scope="module")
-def state_on_aws(folder: Path) -> Path:
-    """The state directory after one run for an account whose keys are the user's own."""
-    path = folder / "aws"
-    done = playbook.run(folder, PLAY, inventory(path, operator_source_profile=""))
+def others(folder: Path) -> Path:
+    """The folder with the state directory of each of `OTHERS`, after a play for each in one run."""
+    plays = [
+        {**PLAY[0], "vars": {"stock_market_state_dir": str(folder / name), **given}} for name, given in OTHERS.items()
+    ]
+    done = playbook.run(folder, plays, inventory(folder / "none"))
     assert done.code == 0, done.output
-    return path
+    assert not (folder / "none").exists()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def state_on_aws(others: Path) -> Path:
+    """The state directory after a run for an account whose keys are the user's own."""
+    return others / "aws"
 
 
 def session_of(state: Path) -> botocore.session.Session:
@@ -165,10 +183,8 @@ def test_a_program_asks_the_deployments_cloud_whatever_the_shell_says_of_another
     assert done.stdout.split() == [ENDPOINT, "local-cloud", "eu-north-1", "True", "False"]
 
 
-def test_on_aws_a_shell_that_sources_the_environment_again_keeps_the_operators_profile(folder: Path) -> None:
-    path = folder / "profiled"
-    done = playbook.run(folder, PLAY, inventory(path, operator_source_profile="me"))
-    assert done.code == 0, done.output
+def test_on_aws_a_shell_that_sources_the_environment_again_keeps_the_operators_profile(others: Path) -> None:
+    path = others / "profiled"
     program = (
         "import os, operator_shell; environment = dict(os.environ)\n"
         "operator_shell.settle_account(environment)\n"
@@ -176,14 +192,14 @@ def test_on_aws_a_shell_that_sources_the_environment_again_keeps_the_operators_p
     )
     script = '. "$1" && . "$1" && exec "$2" -c "$3"'
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    done_again = subprocess.run(
+    done = subprocess.run(
         ["sh", "-euc", script, "sh", str(path / "env.sh"), sys.executable, program],
         env=kept | {"AWS_PROFILE": "me", "AWS_CONFIG_FILE": "/own/config"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done_again.stdout.split() == ["me", "/own/config", "False"]
+    assert done.stdout.split() == ["me", "/own/config", "False"]
 
 
 def test_ssh_takes_the_configuration_for_each_instance_and_by_default(state: Path) -> None:
@@ -258,15 +274,8 @@ def test_client_files_name_the_brokers_public_address(state: Path) -> None:
     assert r"ssl.truststore.certificates=-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----" in lines
 
 
-def test_the_password_is_never_shown(folder: Path) -> None:
-    done = playbook.run(folder, PLAY, inventory(folder / "shown"), "--diff", "-vvv")
-    assert (done.code, PASSWORD in done.output) == (0, False)
-
-
-def test_a_plain_deployment_has_plain_client_files(folder: Path) -> None:
-    plain = folder / "plain"
-    done = playbook.run(folder, PLAY, inventory(plain, stock_market_secure=False, stock_market_secrets={}))
-    assert done.code == 0, done.output
+def test_a_plain_deployment_has_plain_client_files(others: Path) -> None:
+    plain = others / "plain"
     assert "security.protocol=PLAINTEXT" in (plain / "clients" / "operator.properties").read_text()
     assert not (plain / "clients" / "operator.password").exists()
 

@@ -1,4 +1,4 @@
-"""Each fault of kafka-python that a patch of ours mends is in the pinned release, by its reproducer for upstream."""
+"""Each fault of a library that a patch of ours mends is in the pinned release, by its reproducer for upstream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def require_fault(name: str, *arguments: str) -> None:
     """Run a reproducer, which fails as long as the fault is there."""
     command = [sys.executable, "-W", "ignore", str(REPRODUCERS[name]), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode != 0, f"kafka-python is mended: what docs/upstream/README.md names for {name} can go"
+    assert done.returncode != 0, f"the library is mended: what docs/upstream/README.md names for {name} can go"
     assert done.stderr.splitlines()[-1].startswith("AssertionError: "), done.stdout + done.stderr
 
 
