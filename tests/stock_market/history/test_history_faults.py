@@ -252,7 +252,7 @@ def test_a_query_that_is_cancelled_is_tried_again(hours: Deployment) -> None:
             started = self._client.start_query_execution(**request)
             if self._left and request["QueryString"].startswith(self._word):
                 self._left -= 1
-                self._client.stop_query_execution(**started)
+                self._client.stop_query_execution(QueryExecutionId=started["QueryExecutionId"])
             return started
 
     cancelling: Any = Cancelling(hours.clients.athena, "UNLOAD", 1)
