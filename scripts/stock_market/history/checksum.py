@@ -4,7 +4,8 @@ Of each record: xxhash64, seed 0, of these bytes, as a signed 64-bit integer; al
 
     utf8(symbol) 00 utf8(event_time) 00 open high low close adj_close volume close_usd utf8(producer_id) 00 sequence
 
-Prices are IEEE 754 doubles, volume and sequence 64-bit integers, both big-endian. -0.0 and 0.0 differ; JSON has no NaN.
+Prices are IEEE 754 doubles, volume and sequence 64-bit integers, both big-endian. -0.0 counts as 0.0, for readers of
+JSON do not agree on what `-0` is. JSON has no NaN.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def checksum_of_columns(columns: Mapping[str, Sequence[Any]]) -> int:
         total += digest(
             # Not formatted, which would take None for a text.
             (symbol + "\0" + event_time + "\0").encode()
-            + numbers(open_, high, low, close, adjusted, volume, usd)
+            + numbers(open_ + 0.0, high + 0.0, low + 0.0, close + 0.0, adjusted + 0.0, volume, usd + 0.0)
             + (producer_id + "\0").encode()
             + last(sequence)
         )
@@ -76,7 +77,15 @@ def checksum_of_records(records: Iterable[Record]) -> int:
     for one in records:
         total += digest(
             (one.symbol + "\0" + one.event_time + "\0").encode()
-            + numbers(one.open, one.high, one.low, one.close, one.adj_close, one.volume, one.close_usd)
+            + numbers(
+                one.open + 0.0,
+                one.high + 0.0,
+                one.low + 0.0,
+                one.close + 0.0,
+                one.adj_close + 0.0,
+                one.volume,
+                one.close_usd + 0.0,
+            )
             + (one.producer_id + "\0").encode()
             + last(one.sequence)
         )
@@ -100,7 +109,7 @@ def sql_of_record() -> str:
         if name in _STRINGS:
             parts += [f'to_utf8("{name}")', "X'00'"]
         else:
-            parts.append(f'{"to_ieee754_64" if kind == "double" else "to_big_endian_64"}("{name}")')
+            parts.append(f'to_ieee754_64("{name}" + 0e0)' if kind == "double" else f'to_big_endian_64("{name}")')
     return f"from_big_endian_64(xxhash64(concat({', '.join(parts)})))"
 
 

@@ -16,7 +16,7 @@ from stock_market.settings import HistoryKafka
 
 _log = Log("history")
 _KAFKA_MS = 10_000
-_ATTEMPTS = 3
+_ATTEMPTS = 2
 _PAUSE_SECONDS = 1.0
 
 
@@ -35,7 +35,7 @@ class LogEnds(NamedTuple):
 
 
 class KafkaLogs:
-    """Asks Kafka; a broker that does not answer is asked three times, and then not again in this run.
+    """Asks Kafka; a broker that does not answer is asked twice, and then not again in this run.
 
     Args:
         kafka: where it is.
