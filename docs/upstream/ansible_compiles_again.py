@@ -1,19 +1,21 @@
 """ansible-core 2.19: a template is compiled each time that its variable is read, ten times here."""
 
+from typing import Any
+
 import jinja2
 from ansible.template import Templar, trust_as_template
 
-compiled = []
-compile_once = jinja2.Environment.compile
+compiled: list[str] = []
+compile_once: Any = jinja2.Environment.compile
 
 
-def count(environment, source, *arguments, **options):
+def count(environment: jinja2.Environment, source: object, *arguments: Any, **options: Any) -> Any:
     """Jinja's own, and a note of the text."""
     compiled.append(str(source))
     return compile_once(environment, source, *arguments, **options)
 
 
-jinja2.Environment.compile = count
+jinja2.Environment.compile = count  # type: ignore[method-assign, assignment]
 templar = Templar(variables={"name": trust_as_template("{{ word }}"), "word": "a"})
 for _ in range(10):
     templar.template(trust_as_template("{{ name }}"))
