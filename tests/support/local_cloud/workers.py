@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CRAWLER = "shop"
+HISTORY_KEY = "history/dt=2026-11-25/hour=09/20261125T100500Z-00000000/part"
 NOON_MS = 1_795_608_000_000  # 2026-11-25T12:00:00Z
 _ROLES = Path(__file__).resolve().parents[3] / "roles"
 _CATALOG = _ROLES / "catalog" / "vars" / "main.yml"
@@ -181,6 +182,8 @@ def fill(cloud: Enforcing) -> None:
     """Data and a table for the analyst."""
     declare(cloud)
     _put(cloud, 9, range(3))
+    with unguarded(cloud) as s3:
+        s3.put_object(Bucket=DATA, Key=HISTORY_KEY, Body=b"PAR1")
     crawl(cloud)
 
 
@@ -222,6 +225,7 @@ def analyse(analyst: Session) -> None:
     assert key in [entry["Key"] for entry in found]
     assert _or_refused(analyst.s3.get_object, Bucket=bucket, Key=key)["Body"].read().endswith(b'"3"\n')
     _or_refused(analyst.athena.stop_query_execution, QueryExecutionId=query)
+    assert _or_refused(analyst.s3.get_object, Bucket=DATA, Key=HISTORY_KEY)["Body"].read() == b"PAR1"
 
 
 def _or_refused(call: Callable[..., Any], **arguments: Any) -> Any:
