@@ -15,7 +15,7 @@ def count(environment: jinja2.Environment, source: object, *arguments: Any, **op
     return compile_once(environment, source, *arguments, **options)
 
 
-jinja2.Environment.compile = count  # type: ignore[method-assign, assignment]
+jinja2.Environment.compile = count  # type: ignore[method-assign, assignment]  # what is shown
 templar = Templar(variables={"name": trust_as_template("{{ word }}"), "word": "a"})
 for _ in range(10):
     templar.template(trust_as_template("{{ name }}"))
