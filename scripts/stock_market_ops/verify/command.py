@@ -34,9 +34,9 @@ def place_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
     where = parser.add_argument_group("without a deployment, with your own credentials")
     where.add_argument("--bucket", help="the bucket; then no deployment is asked for")
-    where.add_argument("--prefix", default="quotes/", help="default: %(default)s")
+    where.add_argument("--prefix", default="", help="default: the deployment's, or quotes/")
     where.add_argument("--quarantine-prefix", default="quarantine/", metavar="PREFIX", help="default: %(default)s")
-    where.add_argument("--history-prefix", default="history/", metavar="PREFIX", help="default: %(default)s")
+    where.add_argument("--history-prefix", default="", metavar="PREFIX", help="default: the deployment's, or history/")
     where.add_argument("--endpoint-url", default="", metavar="URL", help="of S3; default: AWS, or AWS_ENDPOINT_URL")
     parser.add_argument("--topic", default="", help="only this topic's objects; default: all that are there")
 
@@ -47,11 +47,16 @@ def place_of(options: argparse.Namespace) -> Place:
     Raises:
         DeploymentError: there is no such deployment.
     """
-    prefixes = (options.prefix, options.quarantine_prefix, options.history_prefix)
-    if options.bucket:
-        return Place(options.bucket, *prefixes, topic=options.topic, endpoint_url=options.endpoint_url)
-    deployment = load(options.deployment, options.state_root)
-    return Place(deployment.data_bucket, *prefixes, topic=options.topic, deployment=deployment)
+    deployment = None if options.bucket else load(options.deployment, options.state_root)
+    return Place(
+        options.bucket or (deployment.data_bucket if deployment else ""),
+        options.prefix or (f"{deployment.table}/" if deployment else "quotes/"),
+        options.quarantine_prefix,
+        options.history_prefix or (deployment.history_prefix if deployment else "history/"),
+        topic=options.topic,
+        endpoint_url=options.endpoint_url if options.bucket else "",
+        deployment=deployment,
+    )
 
 
 def sentence(error: Exception, place: Place) -> str:

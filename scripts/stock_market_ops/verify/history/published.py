@@ -96,8 +96,7 @@ class Catalog:
     def __init__(self, glue: GlueClient, deployment: Deployment, prefix: str) -> None:
         self._glue = glue
         self._prefix = prefix
-        table = deployment.table
-        self._names = view.Names(deployment.database, table, f"{table}_history", f"{table}_all")
+        self._names = view.Names(deployment.database, deployment.table, deployment.history_table, deployment.view)
 
     def select(self) -> Selection:
         """Asks what is read at this moment.
