@@ -40,7 +40,7 @@ class Topic:
         self.name = name
         self.settings = HistoryKafka(bootstrap_servers=[broker.address], topic=name)
         with KafkaAdminClient(**broker.client) as admin:
-            configs = {"message.timestamp.type": "CreateTime"}
+            configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
             admin.create_topics([NewTopic(name, num_partitions=2, replication_factor=1, topic_configs=configs)])
         self.logs = KafkaLogs(self.settings, Stop())
         self._producer = KafkaProducer(**broker.client)
