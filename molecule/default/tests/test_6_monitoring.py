@@ -278,7 +278,7 @@ def metrics_need_prometheus_certificate(host: Any, other: Any, private: str) -> 
         content = host.check_output(f"cat /etc/prometheus-tls/{name}.pem")
         other.run_expect([0], f"cat >/tmp/{name}.pem <<'END'\n{content}\nEND")
     for port, metric in {9100: "node_", 9404: "kafka_", 9405: "zookeeper_"}.items():
-        ask, address = "curl -sS --fail --max-time 5", f"{private}:{port}/metrics"
+        ask, address = "curl -sS --fail --max-time 20", f"{private}:{port}/metrics"
         assert other.run(f"{ask} http://{address}").rc != 0
         without = other.run(f"{ask} --cacert /tmp/ca.pem https://{address}")
         assert without.rc != 0
