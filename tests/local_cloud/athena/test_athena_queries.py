@@ -17,6 +17,8 @@ from local_cloud.athena import api as athena
 from local_cloud.athena.executions import Executor
 from local_cloud.glue import api as glue_api
 from local_cloud.glue import crawler as glue_crawler
+from stock_market.history import view
+from stock_market.history.tables import history_table
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +210,9 @@ def test_queries_at_the_same_time_do_not_see_each_other(quotes: Lake) -> None:
 def test_the_named_analyses_run_as_they_stand(quotes: Lake) -> None:
     files = sorted(Path(__file__).parents[3].glob("roles/analyses/files/*.sql"))
     assert files
+    names = view.Names("market")
+    for table in (history_table(names.history, DATA, "history/"), view.table_input(names, view.History())):
+        quotes.glue.create_table(DatabaseName=names.database, TableInput=table)
     for file in files:
         first_hour = ["'2026-01-01'", "'2026-01-01 00'"]
         done = quotes.run(file.read_text(), ExecutionParameters=first_hour)["Status"]
