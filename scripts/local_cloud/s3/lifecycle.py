@@ -30,7 +30,7 @@ _SIZES = ("ObjectSizeGreaterThan", "ObjectSizeLessThan")
 
 
 def midnight_after(written: datetime, days: int) -> datetime:
-    """When an object or an upload of this moment has lived for so many days, by S3's way to count them."""
+    """When an object or an upload of this moment has lived for that number of days, by S3's way to count them."""
     return (written + timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
