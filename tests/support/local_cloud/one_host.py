@@ -67,7 +67,8 @@ class Cloud:
             UserData=user_data,
         )["Instances"][0]
         identifier = launched["InstanceId"]
-        end = time.monotonic() + 30
+        # On a new machine the first host of a release waits until its image is built.
+        end = time.monotonic() + 240
         while True:
             found = ec2.describe_instances(InstanceIds=[identifier])["Reservations"][0]["Instances"][0]
             if found["State"]["Name"] == "running":
