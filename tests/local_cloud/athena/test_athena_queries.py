@@ -212,7 +212,7 @@ def test_the_named_analyses_run_as_they_stand(quotes: Lake) -> None:
     assert files
     names = view.Names("market")
     for table in (history_table(names.history, DATA, "history/"), view.table_input(names, view.History())):
-        quotes.glue.create_table(DatabaseName=names.database, TableInput=table)
+        quotes.glue.create_table(DatabaseName=names.database, TableInput=table)  # type: ignore[arg-type]  # the stubs want a literal type
     for file in files:
         first_hour = ["'2026-01-01'", "'2026-01-01 00'"]
         done = quotes.run(file.read_text(), ExecutionParameters=first_hour)["Status"]
