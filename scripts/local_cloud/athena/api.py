@@ -47,6 +47,9 @@ class _State:
     executor: Executor | None = None
     runner: Runner | None = None
     lock = threading.Lock()
+    starting: Final[set[str]] = set()
+    """The ClientRequestTokens of requests that are being looked at."""
+    started = threading.Condition()
 
 
 def install(
@@ -92,7 +95,9 @@ def _check_syntax(statement: Statement) -> None:
     except MalformedQueryError as error:
         raise _malformed(str(error)) from error
     except UnavailableError as error:
-        raise JsonRESTError("InternalServerException", str(error)) from error
+        failure = JsonRESTError("InternalServerException", str(error))
+        failure.code = 500  # so that clients ask again
+        raise failure from error
     if not statement.kind:
         raise _malformed(statements.NOT_OURS)
 
@@ -120,7 +125,22 @@ def _executions(backend: AthenaBackend, workgroup: str) -> list[Execution]:
 
 def start_query_execution(self: AthenaResponse) -> str:
     request = requests.read(self)
-    backend = self.athena_backend
+    token = request.get("ClientRequestToken")
+    if not token:
+        return _start(self.athena_backend, request)
+    # A client that heard nothing asks again while the first request is still being looked at.
+    with _State.started:
+        _State.started.wait_for(lambda: token not in _State.starting)
+        _State.starting.add(token)
+    try:
+        return _start(self.athena_backend, request)
+    finally:
+        with _State.started:
+            _State.starting.remove(token)
+            _State.started.notify_all()
+
+
+def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
     group = workgroups.find(backend, request.get("WorkGroup") or "primary")
     if group.state != "ENABLED":
         raise invalid_request(f"WorkGroup {group.name} is disabled.")

@@ -6,7 +6,7 @@ replays, not with raw objects, so that it says what an hour held when these are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -143,6 +143,10 @@ class Manifest(_Part, frozen=True, rename={"attempt": "try"}):
     def folder(self) -> TryFolder:
         """The try's folder."""
         return TryFolder(Hour(self.dt, self.hour), self.attempt)
+
+    def is_whole(self, sizes: Mapping[str, int]) -> bool:
+        """Whether each file that it names is among the objects of its folder, given by key with their size in bytes."""
+        return all(sizes.get(one.key) == one.size for one in self.files)
 
     def covers(self, topic: str, topic_id: str, partition: int, offset: int) -> bool:
         """Whether an offset lies in a range; a name of the old form has no topic's id (empty), and any log counts."""
@@ -283,6 +287,8 @@ def _flaw(one: Manifest) -> str:
     counted = sum(part.records for part in one.ranges) + sum(part.records for part in one.replays)
     if counted != one.rows:
         return f"its raw objects hold {counted} records, its files {one.rows}"
+    if one.rows and not one.files:
+        return f"it names no file that holds its {one.rows} records"
     if sum(part.records for part in one.producers) != one.rows:
         return "its producers' records do not add up to its rows"
     if len({part.producer_id for part in one.producers}) != len(one.producers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,8 +17,10 @@ from tests.support.local_cloud.glue_lake import DATA, RESULTS, Lake, quote
 
 from local_cloud.athena import api as athena
 from local_cloud.athena.executions import Executor
+from local_cloud.athena.runner import Runner
 from local_cloud.glue import api as glue_api
 from local_cloud.glue import crawler as glue_crawler
+from local_cloud.trino.client import UnavailableError
 
 # Hours of work, in next to no memory.
 ENDLESS = (
@@ -233,6 +236,36 @@ def test_the_same_token_starts_a_query_once(lake: Lake) -> None:
     first = lake.start("SELECT 1", ClientRequestToken=token)
     assert lake.start("SELECT 1", ClientRequestToken=token) == first
     assert "Idempotent parameters" in refusal(lake.start, sql="SELECT 2", ClientRequestToken=token)
+
+
+def test_a_request_that_is_repeated_while_the_first_is_looked_at_starts_no_second_query(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = Runner.check_syntax
+
+    def slowly(runner: Runner, sql: str) -> None:
+        time.sleep(0.3)
+        check(runner, sql)
+
+    monkeypatch.setattr(Runner, "check_syntax", slowly)
+    with ThreadPoolExecutor(3) as pool:
+        started = pool.map(lambda _: lake.start("SELECT 1", ClientRequestToken="t" * 32), range(3))
+        assert len(set(started)) == 1
+
+
+def test_while_the_engine_does_not_answer_clients_are_told_to_ask_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def starting(_runner: Runner, sql: str) -> None:
+        asked.append(sql)
+        if len(asked) < 3:
+            raise UnavailableError("Trino did not start within 50 s.")
+
+    monkeypatch.setattr(Runner, "check_syntax", starting)
+    assert lake.rows("SELECT 7") == [["7"]]
+    assert asked == ["SELECT 7"] * 3
 
 
 def test_a_workgroup_with_history_is_deleted_only_recursively_and_with_its_history(lake: Lake) -> None:

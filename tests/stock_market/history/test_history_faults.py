@@ -17,6 +17,7 @@ from tests.support.stock_market.lake import poison
 from stock_market.chain.replays import replay_key
 from stock_market.history.compactor import athena, clients
 from stock_market.history.compactor.catalog import OvertakenError
+from stock_market.history.manifest import decode
 from stock_market.history.naming import Hour, TryFolder, new_try
 from stock_market.service import Stop
 
@@ -347,3 +348,22 @@ def test_a_try_that_others_have_adopted_is_not_taken_away_by_its_maker(hours: De
     # The objects that came meanwhile make it try again, but what it has written is read by now.
     assert hours.run(at("relist", others)).problems == []
     check_clean(hours, [*range(21), 100, 101, 102])
+
+
+def test_a_manifest_that_is_written_after_others_have_removed_its_try_is_read_by_nobody(hours: Deployment) -> None:
+    def others() -> None:
+        hours.run()
+        hours.run(now=DAYS_LATER, every_day=True)
+
+    acts = {"manifest": others, "relist": kill}
+    with pytest.raises(KilledError):
+        hours.run(lambda name, of: acts.pop(name)() if of == NOON_HOUR and name in acts else None)
+    tries = hours.bucket.keys(NOON_HOUR.folder("history/"))
+    (left,) = [key for key in tries if key.endswith("_manifest.json") and hours.folder().attempt not in key]
+    named = decode(hours.bucket.client.get_object(Bucket=hours.bucket.name, Key=left)["Body"].read(), left).files
+    assert named
+    assert not {one.key for one in named} & {*tries}
+    hours.clients.glue.delete_table(DatabaseName=hours.database, Name="quotes_all")
+    hours.catalog.declare()
+    assert hours.run().problems == []
+    assert hours.numbers() == list(range(21))

@@ -81,6 +81,7 @@ def test_it_knows_which_raw_objects_it_has_not() -> None:
     [
         ({"rows": 30}, "hold 29 records, its files 30"),
         ({"producers": []}, "producers' records"),
+        ({"files": []}, "names no file that holds its 29 records"),
         ({"hour": "24"}, "no hour"),
         ({"attempt": "x"}, "no try's id"),
         ({"quarantined_objects": []}, "quarantined records"),

@@ -149,6 +149,14 @@ def test_a_folder_without_a_manifest_is_an_orphan_and_not_read(history: HistoryL
     assert (answer.code, said(answer)["orphans"], said(answer)["orphan_bytes"]) == (0, 1, 11)
 
 
+def test_a_newer_try_that_has_only_its_manifest_left_is_an_orphan(history: HistoryLake, ask: Ask) -> None:
+    history.hour("12")
+    removed = history.hour("12")
+    history.expire(removed + "part-0")
+    answer = ask()
+    assert (answer.code, said(answer)["orphans"]) == (0, 1)
+
+
 Damage = Callable[[HistoryLake], Any]
 
 

@@ -107,9 +107,7 @@ class Adoption:
             except ServiceError as error:
                 _log.warning("not_adopted", hour=folder.hour.text, attempt=folder.attempt, reason=error)
                 continue
-            if written is None or any(folders[folder].get(one.key) != one.size for one in written.files):
-                continue
-            if self._has_all(folder.hour, written):
+            if written is not None and written.is_whole(folders[folder]) and self._has_all(folder.hour, written):
                 return folder
         return None
 

@@ -119,12 +119,15 @@ class Attempts:
                 self._step("unload", plan.hour)
                 location = f"s3://{self._bucket}/{folder.prefix(self._prefix)}"
                 self._athena.run(statements.unload(source, location), f"UNLOAD of {plan.hour.text}")
+            # Listed before the comparison, which shows that none was removed by then. So the manifest of a try that
+            # somebody removes while it is made names what is gone.
+            files = self._files(folder.prefix(self._prefix))
             self._step("partition", plan.hour)
             revision = self._catalog.add_partition(folder, first=plan.first)
             self._step("check", plan.hour)
             content = self._compare(plan, source, revision)
             self._step("manifest", plan.hour)
-            written = self._manifest(plan, folder, content)
+            written = self._manifest(plan, folder, content, files)
         except ServiceError as error:
             if error.exit_code:
                 self.discard(folder, revision)
@@ -167,14 +170,13 @@ class Attempts:
             )
         return content
 
-    def _manifest(self, plan: Plan, folder: TryFolder, content: statements.Content) -> Manifest:
+    def _manifest(self, plan: Plan, folder: TryFolder, content: statements.Content, files: dict[str, int]) -> Manifest:
         ranges = manifest.ranges_of(plan.raw.mains)
         quarantined, replays = manifest.quarantined_of(plan.raw.mains), plan.raw.replays
         if plan.base is not None:
             ranges = manifest.merged(plan.base.ranges, ranges)
             quarantined = [*plan.base.quarantined_objects, *quarantined]
             replays = [*plan.base.replays, *replays]
-        prefix = folder.prefix(self._prefix)
         written = Manifest(
             dt=plan.hour.dt,
             hour=plan.hour.hour,
@@ -183,7 +185,7 @@ class Attempts:
             rows=content.rows,
             checksum=checksum.text_of(content.checksum),
             producers=sorted(content.producers.values(), key=lambda one: one.producer_id),
-            files=[File(key=key, size=size) for key, size in sorted(self._files(prefix).items())],
+            files=[File(key=key, size=size) for key, size in sorted(files.items())],
             ranges=ranges,
             quarantined_objects=sorted(
                 quarantined, key=lambda one: (one.topic, one.topic_id, one.partition, one.start)

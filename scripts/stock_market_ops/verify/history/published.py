@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -201,7 +202,7 @@ def read_manifests(client: S3Client, place: Place, selection: Selection, entries
         folder = parse_try(entry.key, place.history_prefix)
         if folder is not None:
             held.setdefault(folder, []).append(entry)
-    wanted = selection.folders
+    wanted = {hour: [folder] for hour, folder in selection.folders.items()}
     result = Published(selection.source, selection.watermark, flaws=list(selection.flaws))
     if selection.source == NONE:
         wanted = _newest(held, place.history_prefix)
@@ -209,22 +210,42 @@ def read_manifests(client: S3Client, place: Place, selection: Selection, entries
             result.source, result.watermark = S3, max(wanted).next.text
     with ThreadPoolExecutor(_THREADS) as threads:
         hours = sorted(wanted)
-        tries = threads.map(lambda hour: _try(client, place, wanted[hour], held.get(wanted[hour], [])), hours)
+        tries = threads.map(lambda hour: _first_whole(client, place, wanted[hour], held), hours)
         for hour, found in zip(hours, tries, strict=True):
             if isinstance(found, Try):
                 result.tries[hour] = found
             else:
                 result.flaws.append(found)
-    kept = set(wanted.values())
+    read = {one.folder for one in result.tries.values()}
+    kept = read | {wanted[hour][0] for hour in hours if hour not in result.tries}
     result.orphans = {
         folder: sum(entry.size for entry in files) for folder, files in held.items() if folder not in kept
     }
     return result
 
 
-def _newest(held: dict[TryFolder, list[Entry]], prefix: str) -> dict[Hour, TryFolder]:
-    whole = [folder for folder, files in held.items() if folder.manifest_key(prefix) in {one.key for one in files}]
-    return {folder.hour: folder for folder in sorted(whole)}
+def _newest(held: dict[TryFolder, list[Entry]], prefix: str) -> dict[Hour, list[TryFolder]]:
+    """The tries of each hour that have a manifest, the newest first."""
+    found: dict[Hour, list[TryFolder]] = {}
+    for folder in sorted(held, reverse=True):
+        if folder.manifest_key(prefix) in {one.key for one in held[folder]}:
+            found.setdefault(folder.hour, []).append(folder)
+    return found
+
+
+def _first_whole(
+    client: S3Client, place: Place, folders: list[TryFolder], held: dict[TryFolder, list[Entry]]
+) -> Try | Flaw:
+    """The first of an hour's tries that has all its files: one that is being removed may have its manifest only.
+
+    Where none is whole, it is the first of all, and what it lacks is found.
+    """
+    tries = (_try(client, place, folder, held.get(folder, [])) for folder in folders)
+    first = next(tries)
+    for found in itertools.chain([first], tries):
+        if isinstance(found, Flaw) or found.manifest.is_whole({key: one.size for key, one in found.files.items()}):
+            return found
+    return first
 
 
 def _try(client: S3Client, place: Place, folder: TryFolder, held: list[Entry]) -> Try | Flaw:
