@@ -6,13 +6,14 @@ import logging
 import os
 import threading
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_cloud.api import budgets, tagging_lag
 from local_cloud.api.application import Application
 from local_cloud.api.authorizer import Authorizer
+from local_cloud.api.dispatcher import Dispatcher
 from local_cloud.athena import api as athena
 from local_cloud.ec2 import ami, identities, ssm_instances
 from local_cloud.ec2 import endpoints as ec2_endpoints
@@ -83,7 +84,7 @@ class Cloud:
         """Open the API to this machine and to the hosts, and the instance metadata to the hosts."""
         settings = self._settings
         guard = Authorizer(endpoint_policy=lambda address: ec2_endpoints.endpoint_policy(self._machines, address))
-        api = Application(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), guard.admit)
+        api = Application(settings, Dispatcher(), os.getpid(), guard.admit)
         metadata = MetadataService(lambda address: identities.identify(self._machines, address), identities.assume)
         for address, port, application in (
             (settings.gateway_address, METADATA_PORT, metadata),
