@@ -134,10 +134,10 @@ def serve(directory: Path, faults: FaultSettings, *, with_engine: bool) -> None:
     allowed.WRITES = {**allowed.WRITES, "ec2": allowed.WRITES["ec2"] | {"CreateVolume", "CreateNetworkInterface"}}
     engine = TrinoEngine(directory / "trino")
     if with_engine:
-        engine.start()
+        engine.start(run=False)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         atexit.register(engine.close)
-    athena.install(engine)
+    athena.install(engine, work_group_made=engine.run)
     gate = Application(settings, Dispatcher(), os.getpid(), Authorizer().admit)
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=cloud.QuietRequestHandler)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
