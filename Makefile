@@ -3,8 +3,8 @@ SHELL := /bin/bash
 # -p: bash reads no BASH_ENV, SHELLOPTS, CDPATH or function of the environment.
 .SHELLFLAGS := -peuo pipefail -c
 .DEFAULT_GOAL := help
-# An exported -j does not apply here; only the two halves of lint run in parallel.
-ifeq ($(filter lint-%,$(MAKECMDGOALS)),)
+# An exported -j does not apply here; only the two halves of lint run in parallel, and the two scenarios of molecule.
+ifeq ($(filter lint-% molecule-%,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # -e gives variables of this file the shell's values, -i goes on after errors, -t only pretends.
@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -156,9 +156,12 @@ lint-ansible: venv-test
 unit: venv-test venv-clients .venv/prometheus/usr/bin/amtool .venv/stunnel/usr/bin/stunnel4  ## runs the unit tests
 	$(BIN)/pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-molecule: venv-test  ## runs the scenarios bad_input and default, one after the other
-	$(BIN)/molecule test -s bad_input
-	$(BIN)/molecule test -s default
+# bad_input computes for two minutes, and default waits for hosts and packages half of its first four.
+molecule: venv-test  ## runs the scenarios bad_input and default, beside each other
+	@$(MAKE) --jobs 2 --output-sync=line molecule-bad_input molecule-default
+
+molecule-bad_input molecule-default: molecule-%: venv-test
+	$(BIN)/molecule test -s $*
 
 test-cluster: system venv-test  ## runs the scenario cluster, half an hour: three brokers and the events of a day under load
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to

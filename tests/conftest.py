@@ -1,4 +1,4 @@
-"""Hands the files of tests to the workers: the longest first, and to one of them all that ask Trino."""
+"""Hands the files of tests to the workers: the longest first, and files that share a server to one of them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,32 @@ ASK_TRINO = (
     "stock_market/history/test_history_hours.py",
     "stock_market/history/test_history_late.py",
 )
+ASK_KAFKA = (
+    "kafka/test_kafka_reassignment.py",
+    "kafka/test_kafka_gate.py",
+    "kafka/test_kafka_change.py",
+    "kafka/test_kafka_broker_config.py",
+    "kafka/test_kafka_restore.py",
+    "kafka/test_kafka_security.py",
+    "kafka/test_kafka_ready.py",
+    "kafka/test_kafka_topic.py",
+    "kafka/test_kafka_description.py",
+)
+LOG_IN = (
+    "stock_market/kafka/test_secured.py",
+    "stock_market/consumer/test_timestamps.py",
+    "stock_market_ops/test_status_secured.py",
+)
+TOGETHER = {
+    "those that ask Trino": ASK_TRINO,
+    "those of tests/kafka that ask a broker": ASK_KAFKA,
+    "those that log in to a broker": LOG_IN,
+}
+"""Their worker starts one Trino, one broker of each kind with one cluster, or one secured broker for all of them."""
 LONGEST = (
     *ASK_TRINO,
     "stock_market/consumer/test_consumer_faults.py",
-    "stock_market/kafka/test_secured.py",
+    *LOG_IN,
     "cloud/test_deployments.py",
     "local_cloud/ec2/test_session_manager.py",
     "cloud/test_access.py",
@@ -43,6 +65,7 @@ LONGEST = (
     "local_cloud/iam/test_operator_rights.py",
     "chaos/test_chaos.py",
     "soak/test_soak.py",
+    *ASK_KAFKA,
     "local_cloud/hosts/test_first_boot.py",
     "stock_market/consumer/test_group_member.py",
     "stock_market/consumer/test_consumer_cut_logs.py",
@@ -55,7 +78,6 @@ LONGEST = (
     "stock_market/kafka/test_kafka_client.py",
     "local_cloud/ec2/test_lifecycle.py",
     "stock_market/consumer/test_consumer_logs.py",
-    "kafka/test_kafka_reassignment.py",
 )
 """Beneath `tests`; xdist hands the files out in the order of collection (`--no-loadscope-reorder`)."""
 
@@ -69,9 +91,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class _Files(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return "those that ask Trino" if file.removeprefix("tests/") in ASK_TRINO else file
+        name = file.removeprefix("tests/")
+        return next((group for group, files in TOGETHER.items() if name in files), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """Keep the tests of a file together, and those that ask Trino: one worker starts one for all of them."""
+    """Keep the tests of a file together, and those of a group of files."""
     return _Files(config, log)

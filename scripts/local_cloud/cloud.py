@@ -6,13 +6,14 @@ import logging
 import os
 import threading
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local_cloud.api import budgets, tagging_lag
 from local_cloud.api.application import Application
 from local_cloud.api.authorizer import Authorizer
+from local_cloud.api.dispatcher import Dispatcher
 from local_cloud.athena import api as athena
 from local_cloud.ec2 import ami, identities, ssm_instances
 from local_cloud.ec2 import endpoints as ec2_endpoints
@@ -73,8 +74,9 @@ class Cloud:
         self._machines = Machines(settings, ami.releases(settings))
         install(self._machines, settings.block)
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
-        self._trino.start()
-        self._athena = athena.install(self._trino)
+        # It takes 10 s of CPU time and 0.6 GB, so it runs only once a deployment has what Athena is asked in.
+        self._trino.start(run=False)
+        self._athena = athena.install(self._trino, work_group_made=self._trino.run)
         backend = s3_backends[ACCOUNT_ID]["aws"]
         self._lifecycle = s3_lifecycle.Lifecycle(backend, settings.lifecycle_days_ahead)
         self._servers: list[BaseWSGIServer] = []
@@ -83,7 +85,7 @@ class Cloud:
         """Open the API to this machine and to the hosts, and the instance metadata to the hosts."""
         settings = self._settings
         guard = Authorizer(endpoint_policy=lambda address: ec2_endpoints.endpoint_policy(self._machines, address))
-        api = Application(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), guard.admit)
+        api = Application(settings, Dispatcher(), os.getpid(), guard.admit)
         metadata = MetadataService(lambda address: identities.identify(self._machines, address), identities.assume)
         for address, port, application in (
             (settings.gateway_address, METADATA_PORT, metadata),

@@ -26,6 +26,8 @@ class _StartedWhenAsked(TrinoEngine):
             if not self._started:
                 self.start()
                 self._started = True
+                # On a busy machine this takes longer than whoever asks Athena waits.
+                super().address(READY_LIMIT_SECONDS)
         return super().address(limit)
 
 

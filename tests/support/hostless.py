@@ -26,13 +26,13 @@ if __name__ == "__main__":  # moto reads them when it is imported
     os.environ |= {"MOTO_ENABLE_AMI_VALIDATION": "true", "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"}
 
 from moto.ec2.models.instances import Instance
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from local_cloud import cloud, lag
 from local_cloud.api import allowed
 from local_cloud.api.application import Application
 from local_cloud.api.authorizer import Authorizer
+from local_cloud.api.dispatcher import Dispatcher
 from local_cloud.athena import api as athena
 from local_cloud.ec2.machines import Machines, set_state
 from local_cloud.hosts.host import FirstBoot
@@ -134,11 +134,11 @@ def serve(directory: Path, faults: FaultSettings, *, with_engine: bool) -> None:
     allowed.WRITES = {**allowed.WRITES, "ec2": allowed.WRITES["ec2"] | {"CreateVolume", "CreateNetworkInterface"}}
     engine = TrinoEngine(directory / "trino")
     if with_engine:
-        engine.start()
+        engine.start(run=False)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         atexit.register(engine.close)
-    athena.install(engine)
-    gate = Application(settings, DomainDispatcherApplication(create_backend_app), os.getpid(), Authorizer().admit)
+    athena.install(engine, work_group_made=engine.run)
+    gate = Application(settings, Dispatcher(), os.getpid(), Authorizer().admit)
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=cloud.QuietRequestHandler)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()

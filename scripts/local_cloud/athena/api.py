@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any, Final
 
 from moto.athena.models import AthenaBackend, WorkGroup
@@ -46,6 +47,7 @@ _OWN: Final = frozenset({"PREPARE", "DEALLOCATE"})
 class _State:
     executor: Executor | None = None
     runner: Runner | None = None
+    work_group_made: Callable[[], None] = lambda: None
     lock = threading.Lock()
     starting: Final[set[str]] = set()
     """The ClientRequestTokens of requests that are being looked at."""
@@ -57,6 +59,7 @@ def install(
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
     concurrent_queries: int = CONCURRENT_QUERIES,
+    work_group_made: Callable[[], None] = lambda: None,
 ) -> Executor:
     """Puts Athena over a Trino into moto.
 
@@ -64,6 +67,7 @@ def install(
         engine: the Trino; it may still be starting.
         timeout_seconds: how long a query may take.
         concurrent_queries: how many run at a time; further ones wait.
+        work_group_made: is called after each CreateWorkGroup.
 
     Returns:
         what runs the queries; its `close` is to be called at the end, before the engine's.
@@ -72,6 +76,7 @@ def install(
         if _State.executor is not None:
             _State.executor.close()
         _State.runner = Runner(engine)
+        _State.work_group_made = work_group_made
         _State.executor = Executor(
             _State.runner, timeout_seconds=timeout_seconds, concurrent_queries=concurrent_queries
         )
@@ -317,6 +322,7 @@ def create_work_group(self: AthenaResponse) -> str:
     if created is None:
         raise invalid_request("WorkGroup already exists")
     workgroups.created(created)
+    _State.work_group_made()
     return "{}"
 
 

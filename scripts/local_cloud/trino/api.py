@@ -17,11 +17,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from local_cloud.api.application import Application
 from local_cloud.api.authorizer import Authorizer
+from local_cloud.api.dispatcher import Dispatcher
 from local_cloud.api.errors import RefusedError, answer, refuse
 from local_cloud.api.request import ApiRequest
 from local_cloud.iam.callers import AccessDeniedError, Caller, Key, Keys, administrator
@@ -82,7 +83,7 @@ class EngineApi:
         self.keys = EngineKeys(self.accesses)
         self._authorizer = _EngineAuthorizer(self.keys)
         self._path = f"/access/{secrets.token_urlsafe(24)}"
-        api = DomainDispatcherApplication(create_backend_app)
+        api = Dispatcher()
         self._application = Application(Settings("engine", 1, directory / "engine"), api, 0, self._authorizer.admit)
         self._server = make_server(address, 0, self._serve, threaded=True, request_handler=_Quiet)
         threading.Thread(target=self._server.serve_forever, args=(0.1,), name="engine-api", daemon=True).start()

@@ -26,11 +26,12 @@ _POLL_SECONDS = 0.1
 
 
 class TrinoProcess:
-    """One Trino. `start` returns at once; `address` waits until it answers."""
+    """One Trino. `start` and `run` return at once; `address` waits until it answers."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._key = secrets.token_bytes(48)
+        self._wanted = threading.Event()
         self._closing = threading.Event()
         self._ready = threading.Event()
         self._problem = ""
@@ -38,9 +39,19 @@ class TrinoProcess:
         # The kernel ends a child with the thread that started it (PR_SET_PDEATHSIG): this one lives as long as Trino.
         self._thread = threading.Thread(target=self._keep, name="trino", daemon=True)
 
-    def start(self) -> None:
-        """Begins: fetches Trino if this machine has none yet, and runs it."""
+    def start(self, *, run: bool = True) -> None:
+        """Begins: fetches Trino if this machine has none yet, and runs it.
+
+        Args:
+            run: without it, Trino runs only after a call of `run` or `address`.
+        """
+        if run:
+            self.run()
         self._thread.start()
+
+    def run(self) -> None:
+        """Runs Trino as soon as it is there, unless it runs: somebody is about to ask it."""
+        self._wanted.set()
 
     def address(self, limit: float = READY_LIMIT_SECONDS) -> Address:
         """Where Trino answers.
@@ -51,6 +62,7 @@ class TrinoProcess:
         Raises:
             UnavailableError: if it does not answer by then, or can't be had.
         """
+        self.run()
         end = time.monotonic() + limit
         while not self._ready.wait(_POLL_SECONDS):
             if self._closing.is_set() or time.monotonic() > end or self._problem:
@@ -65,6 +77,7 @@ class TrinoProcess:
     def close(self) -> None:
         """Ends Trino and removes its files."""
         self._closing.set()
+        self._wanted.set()
         self._ready.clear()
         process = self._process
         if process is not None:
@@ -80,6 +93,7 @@ class TrinoProcess:
 
     def _keep(self) -> None:
         home = self._find()
+        self._wanted.wait()
         while home is not None and not self._closing.is_set():
             self._prepare(home)
             log = self._place.directory / "trino.log"

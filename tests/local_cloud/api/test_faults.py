@@ -14,12 +14,12 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from tests.support.local_cloud.enforcing import Quiet
 from werkzeug.serving import make_server
 
 from local_cloud.api.application import Application
 from local_cloud.api.authorizer import Authorizer
+from local_cloud.api.dispatcher import Dispatcher
 from local_cloud.settings import ADMINISTRATOR, ADMINISTRATOR_SESSION, FaultSettings, Settings
 
 # A call that lists, of each protocol that AWS speaks, and how AWS refuses it to who asks too often and to who is late.
@@ -39,7 +39,7 @@ CALLS = {
 def cloud(directory: Path, **faults: int) -> Iterator[str]:
     """An empty cloud with faults; gives its address."""
     moto_api_backend.reset()
-    api = DomainDispatcherApplication(create_backend_app)
+    api = Dispatcher()
     settings = Settings("unit-test", 77, directory / "unit-test", FaultSettings(**faults))
     gate = Application(settings, api, 4711, Authorizer().admit)
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Quiet)

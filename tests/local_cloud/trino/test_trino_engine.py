@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +20,14 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from tests.support.engine import engine
 from tests.support.local_cloud.glue_lake import Lake
+from tests.support.stock_market.services import eventually
 
 from local_cloud.athena import api as athena
 from local_cloud.iam.callers import administrator
 from local_cloud.settings import ADMINISTRATOR
-from local_cloud.trino import client
+from local_cloud.trino import client, distribution, files
 from local_cloud.trino.access import Access
+from local_cloud.trino.engine import TrinoEngine
 from local_cloud.trino.files import HIVE, ROLE_PREFIX
 
 SCRIPTS = Path(athena.__file__).resolve().parents[2]
@@ -98,6 +101,31 @@ def test_trino_is_started_again_when_it_dies() -> None:
             time.sleep(0.05)
         assert lake.rows(ONE_ROW) == [["1"]]
     executor.close()
+
+
+def test_trino_runs_once_a_deployment_has_a_workgroup_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched, directory = threading.Event(), tmp_path / "trino"
+
+    def ensure(_say: object) -> Path:
+        fetched.set()
+        return tmp_path
+
+    monkeypatch.setattr(distribution, "ensure", ensure)
+    monkeypatch.setattr(files, "command", lambda _place, _home: ["sleep", "60"])
+    waiting = TrinoEngine(directory)
+    waiting.start(run=False)
+    executor = athena.install(waiting, work_group_made=waiting.run)
+    assert fetched.wait(10)
+    time.sleep(0.2)
+    assert not (directory / "trino.log").exists()
+    with mock_aws():
+        boto3.client("athena", "us-east-1").create_work_group(Name="market")
+    eventually((directory / "trino.log").exists, "Trino runs")
+    waiting.close()
+    executor.close()
+    assert not directory.exists()
 
 
 STARTER = """

@@ -40,8 +40,8 @@ def hours(deployment: Deployment) -> Deployment:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits for growing pauses."""
-    monkeypatch.setattr(Stop, "wait", lambda self, _seconds: self.requested or self._event.wait(0.02))
+    """No test waits for growing pauses; the first is that between questions to Athena."""
+    monkeypatch.setattr(Stop, "wait", lambda self, seconds: self.requested or self._event.wait(min(seconds, 0.1)))
 
 
 def at(step: str, act: Callable[[], Any], hour: Hour = NOON_HOUR) -> Callable[[str, Hour], None]:

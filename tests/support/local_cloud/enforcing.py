@@ -13,12 +13,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from tests.support.engine import engine
 from werkzeug.serving import make_server
 
 from local_cloud.api.application import Application
 from local_cloud.api.authorizer import Authorizer
+from local_cloud.api.dispatcher import Dispatcher
 from local_cloud.athena import api as athena
 from local_cloud.glue import api as glue_api
 from local_cloud.glue import crawler as glue_crawler
@@ -148,7 +149,7 @@ def enforcing_cloud(directory: Path, guard: Authorizer | None = None) -> Iterato
     iam_users.install()
     executor = athena.install(engine())
     settings = Settings("unit-test", 77, directory / "unit-test")
-    api = DomainDispatcherApplication(create_backend_app)
+    api = Dispatcher()
     gate = Application(settings, api, 4711, (guard or Authorizer()).admit)
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

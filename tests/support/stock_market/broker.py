@@ -42,7 +42,7 @@ num.io.threads=2
 background.threads=1
 log.cleaner.enable=false
 log.retention.check.interval.ms=500
-log.segment.delete.delay.ms=0
+log.segment.delete.delay.ms=100
 log.initial.task.delay.ms=500
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -54,6 +54,7 @@ group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
 log.message.timestamp.type=LogAppendTime
 """
+"""With a delay of 0 the broker would look for files to delete without a pause, each millisecond."""
 _PLAIN_BROKER_SETTINGS = """\
 listeners=PLAINTEXT://127.0.0.1:{port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}

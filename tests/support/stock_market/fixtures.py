@@ -10,6 +10,7 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+from moto.moto_server import threaded_moto_server
 from moto.server import ThreadedMotoServer
 from tests.support.stock_market.broker import Broker, distribution
 from tests.support.stock_market.bucket import Bucket
@@ -18,12 +19,22 @@ from tests.support.stock_market.secured import Secured
 from tests.support.stock_market.services import Workbench
 from tests.support.stock_market.verifying import Ask
 
+from local_cloud.api.dispatcher import Dispatcher
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_loader() -> Iterator[None]:
     """Lets sessions share what botocore has read of the services: a client is 5 ms of work then, not 35 to 150."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_look_for_services() -> Iterator[None]:
+    """Lets moto's servers look for each host's service once, as the local cloud's do, and not for each request."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threaded_moto_server, "DomainDispatcherApplication", lambda _create_app: Dispatcher())
         yield
 
 

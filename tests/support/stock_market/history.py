@@ -145,7 +145,7 @@ class Deployment:
             if found["Status"]["State"] in {"SUCCEEDED", "FAILED", "CANCELLED"}:
                 assert found["Status"]["State"] == "SUCCEEDED", found["Status"]
                 return dict(found)
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def rows(self, sql: str) -> list[list[str | None]]:
         """The rows of a SELECT."""
