@@ -211,9 +211,9 @@ class Iceberg:
         if self._catalog.state().history.revision(hour) != revision:
             return QueryError(f"the hour {hour.text} was written again, and another host has added it meanwhile")
         return DoubledError(
-            f"the table {self._table} has {held} records of the hour {hour.text}, and the history has {rows}: delete the"
-            f" table from Glue's catalog (aws glue delete-table --database-name {self._catalog.names.database} --name"
-            f" {self._table}), and the next run makes a new one"
+            f"the table {self._table} has {held} records of the hour {hour.text}, and the history has {rows}: delete"
+            f" the table from Glue's catalog (aws glue delete-table --database-name {self._catalog.names.database}"
+            f" --name {self._table}), and the next run makes a new one"
         )
 
     def _merge(self, due: _Due) -> None:
@@ -270,7 +270,7 @@ class Iceberg:
                     break
 
     def clean(self, *, dry: bool) -> int:
-        """Removes folders of earlier tables, which a lost catalog left behind, after the grace; returns the objects' number.
+        """Removes folders of earlier tables, which a lost catalog left behind, after the grace; returns their objects.
 
         The catalog is asked after the folders were listed: a table that is created meanwhile has a folder that is
         younger than the grace.
