@@ -143,6 +143,7 @@ def test_a_late_revision_that_was_published_and_not_added_is_added_by_a_later_ru
         hours.run(before("merge", kill), iceberg=ICEBERG)
     hours.main(21, range(21, 22), hour=100)
     hours.main(22, range(22, 23), hour=101)
+    hours.main(3, range(60, 61), hour=101, partition=1)
     assert NOON_HOUR in run(hours, now=DAYS_LATER)
     assert held(hours) == [*range(22), 50, 51, 52]
 
@@ -207,15 +208,13 @@ def test_a_day_that_has_ended_becomes_one_file_and_old_snapshots_go(hours: Deplo
 def test_a_run_asks_for_no_more_than_the_newest_days_and_a_merge_for_no_more_than_its_hours(
     hours: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hours.main(21, range(21, 1021), hour=3)
-    hours.main(1021, range(1021, 1022), hour=75)
-    hours.main(1022, range(1022, 1023), hour=76)
+    hours.main(21, range(21, 5021), hour=3)
+    hours.main(5021, range(5021, 5022), hour=75)
+    hours.main(5022, range(5022, 5023), hour=76)
     run(hours, now=DAYS_LATER)
     compactor = hours.compactor(iceberg=ICEBERG, now=DAYS_LATER)
     asked: list[str] = []
-    monkeypatch.setattr(
-        type(compactor._attempts), "read_manifest", lambda _self, folder: asked.append(folder.hour.text)
-    )
+    monkeypatch.setattr(compactor._attempts, "read_manifest", lambda folder: asked.append(folder.hour.text))
     monkeypatch.setattr(
         "stock_market.history.compactor.athena.Athena.rows",
         lambda _self, sql, _what: asked.append(sql) or hours.rows(sql),

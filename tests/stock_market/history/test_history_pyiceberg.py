@@ -1,4 +1,4 @@
-"""The table quotes_iceberg for programs outside Athena: pyiceberg finds it in Glue's catalog and reads the same rows."""
+"""quotes_iceberg for programs outside Athena: pyiceberg finds it in Glue's catalog, and reads the same rows."""
 
 from __future__ import annotations
 
