@@ -11,6 +11,7 @@ import pytest
 from tests.support.stock_market.history import NOON_HOUR, Deployment, hour_at
 
 from stock_market.history import iceberg
+from stock_market.history.compactor.athena import Athena, QueryError
 from stock_market.history.naming import Hour
 from stock_market.service import Stop
 from stock_market.settings import HistoryIceberg
@@ -203,6 +204,24 @@ def test_a_day_that_has_ended_becomes_one_file_and_old_snapshots_go(hours: Deplo
     assert number(hours, "snapshots") == 1 < snapshots
     assert len(hours.bucket.keys(f"{location(hours)}/data/")) == 2 < len(data)
     assert held(hours) == list(range(start + 1))
+
+
+def test_a_vacuum_that_athena_ends_halfway_is_started_again(hours: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    hours.main(21, range(21, 22), hour=12)
+    hours.main(22, range(22, 23), hour=13)
+    asked: list[str] = []
+    run_really = Athena.run
+
+    def halfway(self: Athena, sql: str, what: str) -> str:
+        asked.append(what)
+        if what.startswith("VACUUM") and asked.count(what) < 3:
+            raise QueryError(f"Athena ended the {what} as FAILED: ICEBERG_VACUUM_MORE_RUNS_NEEDED: Removed 1000 files")
+        return run_really(self, sql, what)
+
+    monkeypatch.setattr(Athena, "run", halfway)
+    run(hours, now=NEXT_DAY)
+    assert asked.count(f"OPTIMIZE of {TABLE}") == 1
+    assert asked.count(f"VACUUM of {TABLE}") == 3
 
 
 def test_a_run_asks_for_no_more_than_the_newest_days_and_a_merge_for_no_more_than_its_hours(
