@@ -278,7 +278,10 @@ class Iceberg:
         beginning = f"{self._prefix}{self._table}-"
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=beginning, Delimiter="/")
         found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
-        location = self._location()
+        try:
+            location = self._location()
+        except ForeignTableError:  # `fill` has told it
+            return 0
         if location is None:
             return 0
         end, count = self._now() - self._grace, 0
