@@ -54,6 +54,7 @@ MORE = [(name, less) for name, less in without_one(WITH_ICEBERG) if name not in 
 ORPHAN = "history/dt=2026-01-01/hour=12/20260101T130000Z-00000000/part"
 OLD_TABLE = "iceberg/quotes_iceberg-20260101T000000Z-00000000/data/part"
 DENIED = {"AccessDenied", "AccessDeniedException"}
+REFUSALS = ("nsufficient permissions", "S3 HEAD request failed", "Error accessing metadata file")
 
 
 class _Bucket:
@@ -146,7 +147,7 @@ class Deployment:
                 raise
             raise Refused(str(error)) from error
         for problem in outcome.problems:
-            assert any(word in problem for word in ("nsufficient permissions", "S3 HEAD request failed")), problem
+            assert any(word in problem for word in REFUSALS), problem
             raise Refused(problem)
         return outcome
 
