@@ -234,10 +234,13 @@ def test_a_run_asks_for_no_more_than_the_newest_days_and_a_merge_for_no_more_tha
     compactor = hours.compactor(iceberg=ICEBERG, now=DAYS_LATER)
     asked: list[str] = []
     monkeypatch.setattr(compactor._attempts, "read_manifest", lambda folder: asked.append(folder.hour.text))
-    monkeypatch.setattr(
-        "stock_market.history.compactor.athena.Athena.rows",
-        lambda _self, sql, _what: asked.append(sql) or hours.rows(sql),
-    )
+    ask = Athena.rows
+
+    def rows(self: Athena, sql: str, what: str) -> list[list[str | None]]:
+        asked.append(sql)
+        return ask(self, sql, what)
+
+    monkeypatch.setattr(Athena, "rows", rows)
     assert compactor._iceberg is not None
     assert compactor._iceberg.fill(every=False, dry=False) == []
     assert asked == [iceberg.counts(TABLE, "2026-01-03", {"2026-01-04"})]
