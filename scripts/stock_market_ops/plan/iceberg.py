@@ -9,8 +9,9 @@ from stock_market_ops.plan.facts import Costs, Stream
 from stock_market_ops.plan.history import Part
 from stock_market_ops.plan.prices import RegionPrices
 
-ICEBERG_BYTES = 25
-"""A quote's share of the table's Parquet files."""
+ICEBERG_BYTES = 23
+"""A quote's share of the table's Parquet files: nine tenths of its share of the history's, measured on three hours of
+180,000 quotes each."""
 OLD_DAYS = 2
 """Days whose hourly files are still there beside the file of the day: VACUUM removes what is older than a day."""
 METADATA_FILES = 3

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from local_cloud.athena.statements import parse
-from stock_market.errors import SettingsError
 from stock_market.history import iceberg, statements
 from stock_market.history.naming import Hour
 from stock_market.history.view import Names
-from stock_market.settings import HistorySettings, decode
 
 NAMES = Names("stock_market")
 HOUR = Hour("2026-11-29", "12")
@@ -87,20 +85,3 @@ def test_a_merge_names_its_day_and_hours_on_both_sides_and_takes_one_revision_of
         " OR (hour = '13' AND revision = '20261129T150500Z-5f0c9a21'))) AS s"
     ) in sql
     assert "ON (t.dt = '2026-11-29' AND t.hour IN ('12', '13') AND t.hour = s.hour AND t.producer_id = s.prod" in sql
-
-
-@pytest.mark.parametrize(
-    ("iceberg_settings", "why"),
-    [
-        ('table = "quotes_all"', "iceberg.table is 'quotes_all', which is another table's name, or the view's"),
-        ('prefix = "history/iceberg/"', "must not lie within each other"),
-        ('prefix = "quotes/"', "must not lie within each other"),
-        ('prefix = "iceberg"', "Expected `str` matching regex"),
-    ],
-)
-def test_an_iceberg_table_in_another_s_place_is_refused(iceberg_settings: str, why: str) -> None:
-    text = f'[s3]\nbucket = "data"\n[catalog]\ndatabase = "d"\nworkgroup = "w"\n[iceberg]\n{iceberg_settings}\n'
-    with pytest.raises(SettingsError) as refused:
-        decode(text.encode(), "settings", HistorySettings)
-    assert why in str(refused.value)
-    assert decode(text.replace(iceberg_settings, "").encode(), "settings", HistorySettings).iceberg is not None
