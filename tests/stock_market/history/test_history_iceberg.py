@@ -119,6 +119,31 @@ def test_two_at_once_add_each_hour_once(hours: Deployment, step: str) -> None:
     assert held(hours) == list(range(20))
 
 
+def test_of_merges_at_once_iceberg_refuses_those_that_did_not_see_the_first(hours: Deployment) -> None:
+    hours.main(21, range(21, 3021), hour=3)
+    hours.main(3021, range(3021, 3022), hour=4)
+    hours.run()
+    hours.execution(iceberg.create(TABLE, f"s3://{hours.bucket.name}/iceberg/at-once/"))
+    sql = iceberg.merge(TABLE, "quotes_history", {hour_at(3): "1"})
+    ends: list[str] = []
+
+    def merge() -> None:
+        try:
+            hours.execution(sql)
+            ends.append("SUCCEEDED")
+        except AssertionError as error:
+            ends.append(str(error))
+
+    threads = [threading.Thread(target=merge) for _ in range(3)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert all(end == "SUCCEEDED" or "ICEBERG_COMMIT_ERROR" in end for end in ends), ends
+    assert "SUCCEEDED" in ends
+    assert held(hours) == list(range(21, 3021))
+
+
 def test_a_merge_that_goes_on_in_athena_after_its_host_died_adds_nothing_twice(hours: Deployment) -> None:
     run(hours)
     revisions = {NOON_HOUR: "1", hour_at(1): "1"}
