@@ -30,7 +30,9 @@ ASK_TRINO = (
     "stock_market/history/test_history_adoption.py",
     "stock_market/history/test_history_faults.py",
     "stock_market/history/test_history_hours.py",
+    "stock_market/history/test_history_iceberg.py",
     "stock_market/history/test_history_late.py",
+    "stock_market/history/test_history_pyiceberg.py",
 )
 ASK_KAFKA = (
     "kafka/test_kafka_reassignment.py",

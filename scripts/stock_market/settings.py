@@ -187,6 +187,13 @@ class HistoryCatalog(Settings, frozen=True):
     view: _Identifier = "quotes_all"
 
 
+class HistoryIceberg(Settings, frozen=True):
+    """The Iceberg table that is kept beside the history, and the prefix in the data bucket below which it lies."""
+
+    table: _Identifier = "quotes_iceberg"
+    prefix: _Prefix = "iceberg/"
+
+
 class HistorySettings(Settings, frozen=True):
     """The settings file of the program that makes history."""
 
@@ -194,6 +201,8 @@ class HistorySettings(Settings, frozen=True):
     catalog: HistoryCatalog
     kafka: HistoryKafka | None = None
     """Without it, an hour is over once each partition has an object in a later one."""
+    iceberg: HistoryIceberg | None = None
+    """Without it, no Iceberg table is made or filled."""
     margin_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 120.0
     """An hour is left alone for this long after its end."""
     late_days: Annotated[int, Meta(ge=1, le=36_500)] = 8
@@ -206,6 +215,15 @@ class HistorySettings(Settings, frozen=True):
     """How often an hour is tried in one run."""
     connections: Annotated[int, Meta(ge=1, le=64)] = 8
     """Requests to S3 at once."""
+
+    def __post_init__(self) -> None:
+        if self.iceberg is None:
+            return
+        names, own = self.catalog, self.iceberg.prefix
+        if self.iceberg.table in (names.table, names.history_table, names.view):
+            raise ValueError(f"iceberg.table is {self.iceberg.table!r}, which is another table's name, or the view's")
+        if any(own.startswith(one) or one.startswith(own) for one in (self.s3.prefix, self.s3.history_prefix)):
+            raise ValueError("iceberg.prefix and the prefixes of quotes and history must not lie within each other")
 
 
 _AnySettings = TypeVar("_AnySettings", bound=Settings)

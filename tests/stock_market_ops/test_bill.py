@@ -9,7 +9,7 @@ import pytest
 from tests.stock_market_ops.test_plan import costs as document
 from tests.stock_market_ops.test_plan import nodes
 
-from stock_market_ops.plan import bill, prices, usage
+from stock_market_ops.plan import bill, iceberg, prices, usage
 from stock_market_ops.plan.facts import Costs
 
 TABLE = prices.load()
@@ -111,6 +111,21 @@ def test_queries_over_the_history_scan_and_ask_less_by_what_the_plan_says_it_sav
         f"the history costs {sum(parts.values()):,.2f} a month ({sum(parts.values()) * 24 / 730:,.3f} a day), and the "
         f"300 queries over 7 days each cost {saved:,.2f} less with it"
     )
+
+
+def test_the_iceberg_table_has_a_price_only_where_it_is_kept_and_pays_for_each_hour_and_day() -> None:
+    assert not [item for item in bill.items(costs(instances=WITH_HISTORY), TABLE) if "iceberg" in item.name]
+    assert not [item for item in bill.items(costs(iceberg=True), TABLE) if "iceberg" in item.name]
+    before, with_it = (costs(instances=WITH_HISTORY, stream={"rate": 5000}, iceberg=on) for on in (False, True))
+    found = {item.name.removeprefix("iceberg: "): item for item in bill.items(with_it, TABLE) if "iceberg" in item.name}
+    assert [item for item in bill.items(with_it, TABLE) if "iceberg" not in item.name] == bill.items(before, TABLE)
+    merged = 730 * 5000 * 3600 * 25 + 2 * 730 * 10e6
+    assert found["MERGE and counts of each hour"].month == pytest.approx(merged / 1e12 * 5)
+    assert found["MERGE and counts of each hour"].count == 3 * 730
+    assert found["OPTIMIZE of each day"].month == pytest.approx(5000 * SECONDS * iceberg.ICEBERG_BYTES / 1e12 * 5)
+    held = 5000 * SECONDS * iceberg.ICEBERG_BYTES / (1 << 30)
+    assert found["GiB in S3, and again each month"].month == pytest.approx(held * (1 + 2 * 24 / 730) * 0.0245)
+    assert all(item.month for item in found.values())
 
 
 def test_unlimited_credits_are_reckoned_at_full_load_and_standard_ones_cost_nothing() -> None:

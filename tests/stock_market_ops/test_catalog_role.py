@@ -144,3 +144,13 @@ def test_a_refusal_that_time_does_not_change_is_not_retried(
     assert "Glue refuses the crawler 'shop': The crawler quota of the account is reached." in " ".join(
         done.output.split()
     )
+
+
+def test_an_iceberg_table_needs_a_name_of_its_own_where_it_is_kept(account: Account, tmp_path: Path) -> None:
+    account.make_role()
+    taken = {"stock_market_iceberg_table": "quotes_all"}
+    refused = account.apply(tmp_path, catalog_iceberg=True, **taken)
+    assert refused.code != 0
+    assert "'quotes_all' and 'quotes_all' can't be tables that Athena reads" in " ".join(refused.output.split())
+    assert account.apply(tmp_path, **taken).code == 0
+    assert account.apply(tmp_path, catalog_iceberg=True).code == 0

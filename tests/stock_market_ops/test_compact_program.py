@@ -14,7 +14,10 @@ from tests.support.stock_market.history import lines
 from tests.support.stock_market.lake import NOON, Lake
 
 from stock_market.history.compactor import log_ends
+from stock_market.history.compactor.engine import Outcome
+from stock_market.history.naming import Hour
 from stock_market.hours import HOUR_MS
+from stock_market.settings import HistoryIceberg
 from stock_market_ops.compact import command as compact
 from stock_market_ops.query import command as query
 
@@ -116,3 +119,11 @@ def test_no_deployment_is_exit_code_3_and_a_wrong_number_2(
         run("--hours", "0")
     assert ended.value.code == 2
     assert "'0' is no number above 0" in capsys.readouterr().err
+
+
+def test_the_program_keeps_the_iceberg_table_that_the_deployment_names_and_tells_of_it(cloud: SmallCloud) -> None:
+    assert compact.settings_of(cloud.deployment).iceberg is None
+    known = msgspec.structs.replace(cloud.deployment, iceberg_table="quotes_iceberg")
+    assert compact.settings_of(known).iceberg == HistoryIceberg(table="quotes_iceberg", prefix="iceberg/")
+    done = Outcome(merged=[Hour("2026-01-01", "12")])
+    assert compact.summary(done, dry=False) == "0 hours became history; 1 added to the Iceberg table."

@@ -58,6 +58,7 @@ def _run(settings: HistorySettings, arguments: argparse.Namespace) -> int:
         last=outcome.hours[-1].text if outcome.hours else "",
         adopted=len(outcome.adopted),
         late=len(outcome.late),
+        merged=len(outcome.merged),
         removed=outcome.removed,
         waiting=outcome.waiting,
         problems=len(outcome.problems),

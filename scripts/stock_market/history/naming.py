@@ -130,6 +130,16 @@ def is_try(text: str) -> bool:
     return _TRY.fullmatch(text) is not None
 
 
+def try_time(text: str) -> datetime | None:
+    """When a try with this id began; None where it is no try's id."""
+    if not is_try(text):
+        return None
+    try:
+        return datetime.strptime(text.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def parse_try(key: str, prefix: str) -> TryFolder | None:
     """The try that a key, or a folder with its slash, lies in; None where it lies in none."""
     found = _FOLDER.match(key.removeprefix(prefix)) if key.startswith(prefix) else None

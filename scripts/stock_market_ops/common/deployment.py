@@ -37,7 +37,8 @@ class Deployment(msgspec.Struct, frozen=True):
     `consumers` is how many are to be in the consumer group, `flush_seconds` how long one may hold records before it
     writes them to S3. `replay_profile` takes on the role that may write replayed quotes, `notebook_profile`
     the notebooks' role, `history_profile` the role that writes the history; each is empty where there is none.
-    `history_table` is below `history_prefix` of the data bucket, and `view` joins it with `table`.
+    `history_table` is below `history_prefix` of the data bucket, and `view` joins it with `table`. `iceberg_table` is
+    below `iceberg_prefix`, and empty where no Iceberg table is kept.
     """
 
     deployment: str
@@ -66,6 +67,8 @@ class Deployment(msgspec.Struct, frozen=True):
     history_table: str = "quotes_history"
     view: str = "quotes_all"
     history_prefix: str = "history/"
+    iceberg_table: str = ""
+    iceberg_prefix: str = "iceberg/"
 
     def carrying(self, service: str) -> list[Instance]:
         """Return the instances that carry `service`, as stock_market_instances names it."""

@@ -21,7 +21,7 @@ from stock_market.history.compactor.catalog import AbsentError
 from stock_market.history.compactor.clients import Clients
 from stock_market.history.compactor.engine import Compactor, Options, Outcome
 from stock_market.service import Stop
-from stock_market.settings import HistoryCatalog, HistoryKafka, HistorySettings, HistoryStorage
+from stock_market.settings import HistoryCatalog, HistoryIceberg, HistoryKafka, HistorySettings, HistoryStorage
 from stock_market_ops.common import aws
 from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
 from stock_market_ops.compact.progress import Progress
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def settings_of(deployment: Deployment) -> HistorySettings:
     """Return the compactor's settings for a deployment, with Kafka's user of the operator."""
+    table, prefix = deployment.iceberg_table, deployment.iceberg_prefix
     return HistorySettings(
         s3=HistoryStorage(
             bucket=deployment.data_bucket,
@@ -75,6 +76,7 @@ def settings_of(deployment: Deployment) -> HistorySettings:
             client_id="stock-history-operator",
             security=deployment.kafka_security,
         ),
+        iceberg=HistoryIceberg(table=table, prefix=prefix) if table else None,
     )
 
 
@@ -101,7 +103,9 @@ def summary(outcome: Outcome, *, dry: bool) -> str:
         f"; {outcome.removed} files that nobody reads {'would be ' if dry else ''}removed" if outcome.removed else ""
     )
     adopted = f"; {len(outcome.adopted)} {'would be ' if dry else ''}taken over from S3" if outcome.adopted else ""
-    return f"{hours} {would} history{until}{adopted}{late}{removed}."
+    added = "would be added" if dry else "added"
+    merged = f"; {len(outcome.merged)} {added} to the Iceberg table" if outcome.merged else ""
+    return f"{hours} {would} history{until}{adopted}{late}{merged}{removed}."
 
 
 def _say(line: str) -> None:

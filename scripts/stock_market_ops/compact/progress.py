@@ -24,10 +24,20 @@ def _prepared(event: _Fields) -> str:
     )
 
 
+def _merged(event: _Fields) -> str:
+    until = "" if event["first"] == event["last"] else f" to {event['last']}h"
+    return f"{event['first']}h{until}  Iceberg: {event['rows']:,} quotes"
+
+
 _LINES: dict[str, Callable[[_Fields], str]] = {
     "hour_prepared": _prepared,
     "hour_published": _published,
     "hour_waits": lambda event: f"{event['hour']}h  not over yet: {event['reason']}",
+    "hours_merged": _merged,
+    "would_merge": lambda event: (
+        f"{event['first']}h  {event['hours']} hours would be added to the Iceberg table: {event['rows']:,} quotes"
+    ),
+    "would_create": lambda event: f"The Iceberg table {event['table']} would be created and filled",
     "would_write": lambda event: f"{event['hour']}h  would become history: {event['rows']:,} quotes",
     "would_write_again": lambda event: f"{event['hour']}h  would be written again: {event['late']} late objects",
     "kafka_silent": lambda event: f"Kafka does not answer ({event['error']}): {event['advice']}.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from stock_market_ops.plan import history, usage
+from stock_market_ops.plan import history, iceberg, usage
 from stock_market_ops.plan.facts import Costs
 from stock_market_ops.plan.prices import RegionPrices, Table
 
@@ -40,6 +40,7 @@ def items(costs: Costs, table: Table) -> list[Item]:
     """Return what runs all the time, and then what the declared rate and use come to; the region has prices."""
     prices = table.regions[costs.region]
     made = history.parts(costs, prices) if history.is_made(costs) else []
+    made += iceberg.parts(costs, prices) if iceberg.is_made(costs) else []
     kept = [Item(part.name, round(part.number), part.month) for part in made]
     return [*_standing(costs, table, prices), *_stream(costs, prices), *kept, *_use(costs, table, prices)]
 

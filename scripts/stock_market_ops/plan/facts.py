@@ -137,7 +137,8 @@ class Use(msgspec.Struct, frozen=True):
 class Costs(msgspec.Struct, frozen=True):
     """What a month's bill follows from; `cpu_credits` is standard or unlimited.
 
-    With `nat_gateways` the instances are in private subnets, without public addresses; 0 are public subnets.
+    With `nat_gateways` the instances are in private subnets, without public addresses; 0 are public subnets. With
+    `iceberg` the history is kept as an Iceberg table, too.
     """
 
     region: str
@@ -148,6 +149,7 @@ class Costs(msgspec.Struct, frozen=True):
     stream: Stream
     use: Use
     nat_gateways: int = 0
+    iceberg: bool = False
 
 
 class Facts(msgspec.Struct, frozen=True):

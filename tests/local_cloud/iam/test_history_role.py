@@ -34,7 +34,7 @@ from stock_market.history.compactor.clients import AWS_ERRORS, Clients
 from stock_market.history.compactor.engine import Compactor, Options, Outcome
 from stock_market.hours import HOUR_MS
 from stock_market.service import Stop
-from stock_market.settings import HistorySettings
+from stock_market.settings import HistoryIceberg, HistorySettings
 
 ARN = f"arn:aws:iam::{ACCOUNT}:role/{NAME}-history"
 POLICY = proven(render("identity", "history_policy.json.j2"))
@@ -48,7 +48,13 @@ SETTINGS = msgspec.convert(
     },
     HistorySettings,
 )
+WITH_ICEBERG = proven(render("identity", "history_policy.json.j2", catalog_iceberg=True))
+MORE = [(name, less) for name, less in without_one(WITH_ICEBERG) if name not in dict(without_one(POLICY))]
+"""What is taken away of the rights that only the Iceberg table needs."""
+ORPHAN = "history/dt=2026-01-01/hour=12/20260101T130000Z-00000000/part"
+OLD_TABLE = "iceberg/quotes_iceberg-20260101T000000Z-00000000/data/part"
 DENIED = {"AccessDenied", "AccessDeniedException"}
+REFUSALS = ("nsufficient permissions", "S3 HEAD request failed", "Error accessing metadata file")
 
 
 class _Bucket:
@@ -104,6 +110,20 @@ class Deployment:
         assert again.removed > 0
         self.stop_a_query()
 
+    def keep_iceberg(self) -> None:
+        """The life of the Iceberg table: it is made and filled, and the files of an earlier one go, and an orphan.
+
+        Raises:
+            Refused: a right was missing.
+        """
+        self.begin()
+        with workers.unguarded(self.cloud) as s3:
+            for key in (OLD_TABLE, ORPHAN):
+                s3.put_object(Bucket=DATA, Key=key, Body=b"x")
+        outcome = self.run(iceberg=HistoryIceberg())
+        assert [hour.hour for hour in outcome.merged] == ["12", "13"]
+        assert outcome.removed == 2
+
     def stop_a_query(self) -> None:
         """What the compactor does with a query that takes too long."""
         athena, stop = self.session().athena, Stop()
@@ -113,20 +133,21 @@ class Deployment:
         except AWS_ERRORS as error:
             raise Refused(str(error)) from error
 
-    def run(self) -> Outcome:
-        """One run."""
+    def run(self, **settings: Any) -> Outcome:
+        """One run; `settings` replace single ones."""
         session = self.session()
         clients = Clients(session.s3, session.glue, session.athena)
         tomorrow = datetime.now(UTC) + timedelta(days=1)
         options = Options(every_day=True)
         try:
-            outcome = Compactor(SETTINGS, clients, Stop(), options, now=lambda: tomorrow).run()
+            chosen = msgspec.structs.replace(SETTINGS, **settings)
+            outcome = Compactor(chosen, clients, Stop(), options, now=lambda: tomorrow).run()
         except AWS_ERRORS as error:
             if not any(word in str(error) for word in ("not authorized", "Forbidden", "AccessDenied")):
                 raise
             raise Refused(str(error)) from error
         for problem in outcome.problems:
-            assert any(word in problem for word in ("nsufficient permissions", "S3 HEAD request failed")), problem
+            assert any(word in problem for word in REFUSALS), problem
             raise Refused(problem)
         return outcome
 
@@ -162,9 +183,26 @@ def test_without_any_one_action_or_resource_the_compactor_is_refused(deployment:
         deployment.work()
 
 
+def test_the_policy_with_an_iceberg_table_is_enough_for_it(deployment: Deployment) -> None:
+    deployment.give(WITH_ICEBERG)
+    deployment.keep_iceberg()
+
+
+@pytest.mark.parametrize("less", [pytest.param(less, id=name) for name, less in MORE])
+def test_without_any_right_that_the_iceberg_table_needs_the_compactor_is_refused(
+    deployment: Deployment, less: Policy
+) -> None:
+    deployment.give(less)
+    with pytest.raises(Refused):
+        deployment.keep_iceberg()
+
+
 MAY_NOT: list[tuple[str, str, dict[str, Any]]] = [
     ("s3", "put_object", {"Bucket": DATA, "Key": "quotes/a", "Body": b"x", "IfNoneMatch": "*"}),
     ("s3", "put_object", {"Bucket": DATA, "Key": "quarantine/a", "Body": b"x"}),
+    ("s3", "put_object", {"Bucket": DATA, "Key": "iceberg/a", "Body": b"x"}),
+    ("s3", "delete_object", {"Bucket": DATA, "Key": "iceberg/a"}),
+    ("glue", "create_table", {"DatabaseName": DATABASE, "TableInput": {"Name": "quotes_iceberg"}}),
     ("s3", "put_object", {"Bucket": RESULTS, "Key": "results/a.csv", "Body": b"a lie"}),
     ("s3", "delete_object", {"Bucket": DATA, "Key": "quotes/a"}),
     ("s3", "get_object", {"Bucket": DATA, "Key": "quarantine/a"}),
@@ -193,9 +231,9 @@ def test_the_role_may_do_nothing_else(
     assert error_of(getattr(client, action), **arguments)[0] in DENIED
 
 
-def test_nobody_else_writes_or_deletes_history_not_even_the_account_itself(deployment: Deployment) -> None:
-    deployment.give(POLICY)
-    key = "history/dt=2026-01-01/hour=12/20260101T130000Z-00000000/part"
+@pytest.mark.parametrize("key", [ORPHAN, OLD_TABLE])
+def test_nobody_else_writes_or_deletes_history_not_even_the_account_itself(deployment: Deployment, key: str) -> None:
+    deployment.give(WITH_ICEBERG)
     deployment.session().s3.put_object(Bucket=DATA, Key=key, Body=b"x")
     operator = deployment.cloud.operator.s3
     assert error_of(operator.put_object, Bucket=DATA, Key=key, Body=b"a lie") == ("AccessDenied", 403)

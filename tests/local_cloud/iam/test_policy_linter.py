@@ -75,6 +75,10 @@ def test_with_an_sns_topic_for_alerts_the_instances_may_publish_to_it_and_nothin
     assert (more["Action"], more["Resource"]) == ("sns:Publish", topic)
 
 
+def test_with_an_iceberg_table_the_history_s_policy_has_no_finding() -> None:
+    assert findings(render(*TEMPLATES["history"], catalog_iceberg=True)) == []
+
+
 # What whoever makes and removes a deployment can't be without; docs/iam.md tells what each of them means.
 INHERENT: dict[str, set[str]] = {
     "plan": set(),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stock_market.history import statements
+from local_cloud.athena.statements import parse
+from stock_market.history import iceberg, statements
 from stock_market.history.naming import Hour
 from stock_market.history.view import Names
 
@@ -64,3 +65,23 @@ def test_a_missing_value_is_refused(place: int) -> None:
 def test_a_record_without_a_digest_is_refused() -> None:
     with pytest.raises(statements.NullError, match="producer a"):
         statements.contents([row("source", "a", "3", "0", "2", "3", "5", "2")])
+
+
+def test_the_statements_about_the_iceberg_table_are_athena_s_own() -> None:
+    kinds = {
+        iceberg.create("quotes_iceberg", "s3://data/iceberg/quotes_iceberg-1/"): "CREATE_TABLE",
+        iceberg.merge("quotes_iceberg", "quotes_history", {HOUR: "1"}): "MERGE",
+        iceberg.optimize("quotes_iceberg", "2026-11-22", "2026-11-29"): "OPTIMIZE",
+        iceberg.vacuum("quotes_iceberg"): "VACUUM",
+        iceberg.newest_day("quotes_iceberg"): "SELECT",
+    }
+    assert {sql: parse(sql).name for sql in kinds} == kinds
+
+
+def test_a_merge_names_its_day_and_hours_on_both_sides_and_takes_one_revision_of_each() -> None:
+    sql = iceberg.merge("quotes_iceberg", "quotes_history", {HOUR.next: "20261129T150500Z-5f0c9a21", HOUR: "1"})
+    assert (
+        "WHERE dt = '2026-11-29' AND ((hour = '12' AND revision = '1')"
+        " OR (hour = '13' AND revision = '20261129T150500Z-5f0c9a21'))) AS s"
+    ) in sql
+    assert "ON (t.dt = '2026-11-29' AND t.hour IN ('12', '13') AND t.hour = s.hour AND t.producer_id = s.prod" in sql

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CRAWLER = "shop"
 HISTORY_KEY = "history/dt=2026-11-25/hour=09/20261125T100500Z-00000000/part"
+ICEBERG_KEY = "iceberg/quotes_iceberg-20261125T100500Z-00000000/data/part"
 NOON_MS = 1_795_608_000_000  # 2026-11-25T12:00:00Z
 _ROLES = Path(__file__).resolve().parents[3] / "roles"
 _CATALOG = _ROLES / "catalog" / "vars" / "main.yml"
@@ -183,7 +184,8 @@ def fill(cloud: Enforcing) -> None:
     declare(cloud)
     _put(cloud, 9, range(3))
     with unguarded(cloud) as s3:
-        s3.put_object(Bucket=DATA, Key=HISTORY_KEY, Body=b"PAR1")
+        for key in (HISTORY_KEY, ICEBERG_KEY):
+            s3.put_object(Bucket=DATA, Key=key, Body=b"PAR1")
     crawl(cloud)
 
 
@@ -225,7 +227,8 @@ def analyse(analyst: Session) -> None:
     assert key in [entry["Key"] for entry in found]
     assert _or_refused(analyst.s3.get_object, Bucket=bucket, Key=key)["Body"].read().endswith(b'"3"\n')
     _or_refused(analyst.athena.stop_query_execution, QueryExecutionId=query)
-    assert _or_refused(analyst.s3.get_object, Bucket=DATA, Key=HISTORY_KEY)["Body"].read() == b"PAR1"
+    for key in (HISTORY_KEY, ICEBERG_KEY):
+        assert _or_refused(analyst.s3.get_object, Bucket=DATA, Key=key)["Body"].read() == b"PAR1"
 
 
 def _or_refused(call: Callable[..., Any], **arguments: Any) -> Any:

@@ -220,8 +220,12 @@ class Attempts:
 
     def delete_files(self, folder: TryFolder) -> int:
         """Deletes a try's objects; returns how many."""
+        return self.delete_folder(folder.prefix(self._prefix))
+
+    def delete_folder(self, prefix: str) -> int:
+        """Deletes the objects of a folder, whose name ends with a slash; returns how many."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=folder.prefix(self._prefix), PaginationConfig={"PageSize": _DELETE_AT_ONCE}
+            Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": _DELETE_AT_ONCE}
         )
         count = 0
         for page in pages:

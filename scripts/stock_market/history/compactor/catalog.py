@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from stock_market.errors import EXIT_CONFLICT, ServiceError
 from stock_market.history import tables, view
-from stock_market.history.compactor.clients import code
+from stock_market.history.compactor.clients import MISSING, code
 from stock_market.history.naming import Hour, TryFolder, parse_location
 from stock_market.history.view import FIRST_REVISION, History, Names
 from stock_market.settings import HistorySettings
@@ -17,8 +17,7 @@ from stock_market.settings import HistorySettings
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
-_EXISTS, _MISSING = "AlreadyExistsException", "EntityNotFoundException"
-_CHANGED = "ConcurrentModificationException"
+_EXISTS, _CHANGED = "AlreadyExistsException", "ConcurrentModificationException"
 
 
 class AbsentError(ServiceError):
@@ -60,7 +59,7 @@ class Catalog:
         try:
             found: dict[str, Any] = self._client.get_table(DatabaseName=self.names.database, Name=name)["Table"]
         except ClientError as error:
-            if code(error) != _MISSING:
+            if code(error) != MISSING:
                 raise
             raise AbsentError(
                 f"{self.names.database}.{name} is not in the catalog yet: the catalog's role declares it"
@@ -178,5 +177,5 @@ class Catalog:
                 DatabaseName=self.names.database, TableName=self.names.history, PartitionValues=[*hour, revision]
             )
         except ClientError as error:
-            if code(error) != _MISSING:
+            if code(error) != MISSING:
                 raise

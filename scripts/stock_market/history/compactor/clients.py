@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 AWS_ERRORS = (BotoCoreError, ClientError)
 """All that a call raises when the API refuses or cannot be reached."""
+MISSING = "EntityNotFoundException"
+"""Glue's word for a table or partition that is not there."""
 _ATTEMPTS = 8
 """With botocore's pauses, up to 20 s each, a call is given up after about two minutes."""
 

@@ -16,6 +16,7 @@ from stock_market.history.compactor.athena import Athena, QueryError, StoppedErr
 from stock_market.history.compactor.attempt import Attempts, DifferentError, Plan, Prepared, Step
 from stock_market.history.compactor.catalog import Catalog, OvertakenError, State
 from stock_market.history.compactor.clients import Clients
+from stock_market.history.compactor.iceberg import Iceberg
 from stock_market.history.compactor.late import Late, LateHour
 from stock_market.history.compactor.log_ends import KafkaLogs
 from stock_market.history.compactor.orphans import Orphans
@@ -61,6 +62,7 @@ class Outcome:
         hours: hours that became history.
         adopted: hours that were history in S3 and not in the view.
         late: hours below the watermark that got another revision.
+        merged: hours of which the Iceberg table lacked something.
         removed: objects that were removed.
         waiting: why the next hour is not over; empty where there is none.
         problems: one sentence for each hour, or part of the run, that failed.
@@ -69,6 +71,7 @@ class Outcome:
     hours: list[Hour] = field(default_factory=list)
     adopted: list[Hour] = field(default_factory=list)
     late: list[Hour] = field(default_factory=list)
+    merged: list[Hour] = field(default_factory=list)
     removed: int = 0
     waiting: str = ""
     problems: list[str] = field(default_factory=list)
@@ -116,6 +119,11 @@ class Compactor:
         self._ending = Ending(self._raw, self._logs, settings.margin_seconds, settings.late_days, now)
         self._late = Late(self._raw, self._catalog, self._attempts, pool=self._pool, days=settings.late_days, now=now)
         self._orphans = Orphans(clients.s3, self._catalog, self._attempts, settings=settings, step=step, now=now)
+        self._iceberg = None
+        if settings.iceberg is not None:
+            self._iceberg = Iceberg(
+                clients, self._catalog, self._attempts, athena, settings=settings, stop=stop, step=step, now=now
+            )
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -129,7 +137,7 @@ class Compactor:
         """
         try:
             self._catalog.state()
-            for part in (self._make_fresh, self._make_late, self._clean):
+            for part in (self._make_fresh, self._make_late, self._fill_iceberg, self._clean):
                 try:
                     part()
                 except StoppedError:
@@ -322,8 +330,16 @@ class Compactor:
                     raise
                 self._wait(pauses, error)
 
+    # The Iceberg table, and orphans
+
+    def _fill_iceberg(self) -> None:
+        if self._iceberg and not self._stop.requested:
+            self.outcome.merged = self._iceberg.fill(every=self._options.every_day, dry=self._options.dry)
+
     def _clean(self) -> None:
         self.outcome.removed = self._orphans.remove(dry=self._options.dry)
+        if self._iceberg:
+            self.outcome.removed += self._iceberg.clean(dry=self._options.dry)
 
 
 def _outcomes(futures: list[Future[Prepared]]) -> tuple[list[Prepared], ServiceError | None]:
