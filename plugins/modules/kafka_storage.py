@@ -158,6 +158,7 @@ def apply(module: AnsibleModule, options: dict[str, Any]) -> dict[str, Any]:
             arguments(options, scram_file),
             environ_update={"LOG_DIR": options["log_dir"], "KAFKA_HEAP_OPTS": "-Xmx128m"},
             cwd="/",
+            umask=0o077,
         )
     finally:
         if scram_file:
