@@ -1,4 +1,4 @@
-"""The filters kafka_quorum and controller_id: which cluster the directories of controllers and brokers belong to, and its first quorum."""
+"""The filters kafka_quorum and controller_id: to which cluster data belong, and how a new quorum begins."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kafka_quorum(
 
 
 def controller_id(broker_id: int) -> int:
-    """Return the id of the controller on an instance: one that no broker has, as all nodes of a cluster share the ids."""
+    """Return the id of an instance's controller: one that no broker has, as all nodes of a cluster share the ids."""
     return _FIRST_CONTROLLER + int(broker_id)
 
 
@@ -60,13 +60,13 @@ def _obstacle(controllers: Mapping[str, Mapping[str, Any]], brokers: Mapping[str
         return f"What data {_and(silent)} have is not known: run the playbook without --limit."
     if old:
         return (
-            f"The data of {_and(old)} are of brokers that keep their metadata in ZooKeeper: set stock_market_metadata to "
-            "zookeeper, as when the deployment was made."
+            f"The data of {_and(old)} are of brokers that keep their metadata in ZooKeeper: set stock_market_metadata "
+            "to zookeeper, as when the deployment was made."
         )
     if len(clusters) > 1:
         return (
-            f"The data belong to different clusters, {_and(clusters)}: move those away that are not needed; nothing was "
-            "written."
+            f"The data belong to different clusters, {_and(clusters)}: move those away that are not needed; nothing "
+            "was written."
         )
     if len(empty) == len(controllers) and any(_has(each) for each in brokers.values()):
         return (

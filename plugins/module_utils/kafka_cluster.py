@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResourceType
     from kafka.errors import NodeNotReadyError, NoError, UnknownTopicOrPartitionError, for_code
-    from kafka.protocol.admin import DescribeConfigsRequest
+    from kafka.protocol.admin import DescribeConfigsRequest, DescribeQuorumRequest
     from kafka.protocol.metadata import MetadataRequest
 
 MOST_NAMED = 5
@@ -65,7 +65,10 @@ class Partition:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The registered brokers, the controller's id (under KRaft that of no broker), and all partitions but those of the brokers' readiness topics."""
+    """The registered brokers, the controller's id, and all partitions but those of the brokers' readiness topics.
+
+    Under KRaft the controller is none of the brokers.
+    """
 
     nodes: tuple[Node, ...]
     controller: int

@@ -32,7 +32,10 @@ EXAMPLES = r"""
 RETURN = r"""
 brokers: {description: "The registered brokers: C(id), C(rack), C(host), C(port).", type: list, returned: success}
 controller: {description: "The controller's id, which with KRaft is no broker's.", type: int, returned: success}
-restart_order: {description: "The registered brokers' ids, the controller's last where it is one of them.", type: list, returned: success}
+restart_order:
+  description: The registered brokers' ids, the controller's last where it is one of them.
+  type: list
+  returned: success
 loads:
   description:
     - One for each broker that is registered or has replicas. C(id), C(alive), C(partitions) (its replicas),

@@ -32,8 +32,12 @@ options:
     type: str
     choices: [this, others, all]
     default: this
-  ca_file: {description: PEM file of the authorities that signed the certificates. Without it there is no TLS., type: path}
-  certificate_file: {description: "PEM file of a key and certificate that controllers take. Needed with C(ca_file).", type: path}
+  ca_file:
+    description: PEM file of the authorities that signed the certificates. Without it there is no TLS.
+    type: path
+  certificate_file:
+    description: PEM file of a key and certificate that controllers take. Needed with C(ca_file).
+    type: path
   timeout: {description: How long to wait, in seconds., type: int, default: 90}
   unit:
     description: The systemd unit whose journal is shown when they do not work.

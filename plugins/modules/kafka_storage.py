@@ -58,12 +58,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-formatted: {description: "Whether the directory is formatted for KRaft; in check mode, as it is.", type: bool, returned: success}
+formatted: {description: "Whether it is formatted for KRaft; in check mode, as it is.", type: bool, returned: success}
 cluster_id: {description: "The cluster that the directory belongs to, or nothing.", type: str, returned: success}
 node_id: {description: "The node that it belongs to, or nothing.", type: str, returned: success}
 directory_id: {description: "The directory's own id, or nothing.", type: str, returned: success}
-zookeeper: {description: Whether its data are a broker's that keeps its metadata in ZooKeeper., type: bool, returned: success}
-started: {description: "Whether a server has started with it: a quorum's member has voted, or followed.", type: bool, returned: success}
+zookeeper: {description: Whether its data are of a broker with ZooKeeper., type: bool, returned: success}
+started: {description: Whether a server has started with it., type: bool, returned: success}
 """
 
 ITERATIONS = 4096
@@ -113,7 +113,7 @@ def refusal(directory: Path, found: dict[str, Any], options: dict[str, Any]) -> 
         )
     if found["formatted"]:
         return ""
-    strange = sorted(set(os.listdir(directory)) - _HARMLESS) if directory.is_dir() else []
+    strange = sorted({path.name for path in directory.iterdir()} - _HARMLESS) if directory.is_dir() else []
     logs = sorted(path.name for path in (directory / _METADATA_LOG).glob("*.log"))
     if strange or logs or found["started"]:
         shown = ", ".join((strange + logs)[:3]) or _METADATA_LOG
@@ -168,7 +168,9 @@ def apply(module: AnsibleModule, options: dict[str, Any]) -> dict[str, Any]:
         said = (error or out).strip()
         if options["scram_password"]:
             said = said.replace(options["scram_password"], "********")
-        raise RefusedError(f"kafka-storage.sh did not format {directory}: {said.splitlines()[-1:] or 'no reason given'}")
+        raise RefusedError(
+            f"kafka-storage.sh did not format {directory}: {said.splitlines()[-1:] or 'no reason given'}"
+        )
     return {"changed": True, **found}
 
 

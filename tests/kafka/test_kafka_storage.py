@@ -119,10 +119,16 @@ def test_what_a_broken_off_format_left_is_no_data(storage: Any, tmp_path: Path) 
     ("files", "words"),
     [
         ({"stock-quotes-0/00000000000000000000.log": ""}, "is not formatted, but has data (stock-quotes-0)"),
-        ({"__cluster_metadata-0/00000000000000000000.log": ""}, "is not formatted, but has data (00000000000000000000.log)"),
+        (
+            {"__cluster_metadata-0/00000000000000000000.log": ""},
+            "is not formatted, but has data (00000000000000000000.log)",
+        ),
         ({"__cluster_metadata-0/quorum-state": "{}"}, "is not formatted, but has data (__cluster_metadata-0)"),
         ({"meta.properties": OF_ZOOKEEPER}, "has the data of a broker that keeps its metadata in ZooKeeper"),
-        ({"meta.properties": FORMATTED.replace(CLUSTER, "B" * 22)}, f"belongs to the cluster {'B' * 22}, not to {CLUSTER}"),
+        (
+            {"meta.properties": FORMATTED.replace(CLUSTER, "B" * 22)},
+            f"belongs to the cluster {'B' * 22}, not to {CLUSTER}",
+        ),
         ({"meta.properties": FORMATTED.replace("1001", "1002")}, "has the data of node 1002, not of node 1001"),
     ],
 )

@@ -99,21 +99,19 @@ ALERTS = [
 def metadata(services: list[str], kept: str, instances: int = 1) -> dict[str, Any]:
     """The extra variables of instances that each carry these services, and of where the metadata are kept."""
     node = {"type": "t3.small", "zone": "us-east-1a", "services": services}
-    return {
-        "stock_market_metadata": kept,
-        "stock_market_instances": [node | {"name": f"node-{number}", "id": number} for number in range(1, instances + 1)],
-    }
+    nodes = [node | {"name": f"node-{number}", "id": number} for number in range(1, instances + 1)]
+    return {"stock_market_metadata": kept, "stock_market_instances": nodes}
 
 
 METADATA = [
     Case(
         "a place of the metadata that there is not",
-        "stock_market_metadata is 'etcd': Kafka's metadata are in ZooKeeper (zookeeper) or in controllers of Kafka's own",
+        "stock_market_metadata is 'etcd': Kafka's metadata are in ZooKeeper (zookeeper) or in controllers of Kafka's",
         {"stock_market_metadata": "etcd"},
     ),
     Case(
         "KRaft with a Kafka that is too old",
-        "kafka_version is 3.8.1, and stock_market_metadata is kraft, which needs Kafka 3.9: set kafka_version to 3.9.2, or",
+        "kafka_version is 3.8.1, and stock_market_metadata is kraft, which needs Kafka 3.9: set kafka_version to",
         {"stock_market_metadata": "kraft", "kafka_version": "3.8.1"},
     ),
     Case(
@@ -136,7 +134,7 @@ METADATA = [
     ),
     Case(
         "an even number of controllers",
-        "stock_market_instances gives the service kafka_controller to node-1, node-2: more than half of them have to be",
+        "stock_market_instances gives the service kafka_controller to node-1, node-2: more than half of them have to",
         metadata(["kafka_controller", "kafka"], "kraft", 2),
     ),
 ]

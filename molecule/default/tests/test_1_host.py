@@ -50,7 +50,9 @@ def test_with_controllers_there_is_nothing_of_zookeeper(host: Any) -> None:
     assert not host.user("zookeeper").exists
     assert not host.file("/etc/kafka/private/zookeeper.pem").exists
     assert "zookeeper" not in host.file("/etc/kafka/server.properties").content_string
-    quorum = host.check_output("kafka-metadata-quorum.sh --bootstrap-server $(hostname -I | cut -d' ' -f1):9093 describe --status")
+    quorum = host.check_output(
+        "kafka-metadata-quorum.sh --bootstrap-server $(hostname -I | cut -d' ' -f1):9093 describe --status"
+    )
     assert re.search(r"^LeaderId:\s+1001$", quorum, re.MULTILINE)
     features = host.check_output("kafka-features.sh --bootstrap-server $(hostname -I | cut -d' ' -f1):9093 describe")
     assert re.search(r"^Feature: kraft.version\s.*FinalizedVersionLevel: 1\s", features, re.MULTILINE)

@@ -84,7 +84,15 @@ def test_every_target_is_up_and_no_alert_fires(host: Any) -> None:
         found = asked(host, "/api/v1/targets?state=active")["data"]["activeTargets"]
         return {target["labels"]["service"]: target["health"] for target in found}
 
-    wanted = ["node", "kafka", KEEPER.replace("-", "_"), "stock_producer", "stock_consumer", "prometheus", "alertmanager"]
+    wanted = [
+        "node",
+        "kafka",
+        KEEPER.replace("-", "_"),
+        "stock_producer",
+        "stock_consumer",
+        "prometheus",
+        "alertmanager",
+    ]
     eventually(lambda: targets() == dict.fromkeys(wanted, "up"), seconds=60, what="every target up")
     eventually(lambda: quiet(host), seconds=120, what="no alert")
     sent = asked(host, "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
@@ -232,7 +240,13 @@ def second_host(deployment: Deployment) -> Iterator[tuple[Any, str, dict[str, st
 def over_tls(deployment: Deployment) -> str:
     """Variables with which Prometheus reads its own host as it reads others: over TLS, at the private address."""
     private, name = deployment.node["private_address"], deployment.node["name"]
-    jobs = {"node": 9100, "kafka": 9404, KEEPER.replace("-", "_"): 9406 if KRAFT else 9405, "stock_producer": 9410, "stock_consumer": 9430}
+    jobs = {
+        "node": 9100,
+        "kafka": 9404,
+        KEEPER.replace("-", "_"): 9406 if KRAFT else 9405,
+        "stock_producer": 9410,
+        "stock_consumer": 9430,
+    }
     targets = [
         {"job": job, "instance": name, "address": f"{private}:{port}", "tls": True} for job, port in jobs.items()
     ]

@@ -30,7 +30,7 @@ class Partition(msgspec.Struct, frozen=True):
 
 
 class ClusterView(msgspec.Struct, frozen=True):
-    """What the brokers say: their addresses by id, the controller's id (-1 if none of them is), and the topic's partitions."""
+    """What the brokers say: their addresses by id, the controller (-1: none of them), and the topic's partitions."""
 
     brokers: dict[int, str]
     controller: int

@@ -94,7 +94,7 @@ def _view(admin: KafkaAdminClient, deployment: Deployment) -> KafkaView:
 
 
 def _controllers(leading: dict[str, Any] | None) -> dict[int, bool]:
-    """Return of each controller whether it leads, or was level with the leader in the last moment by the leader's clock."""
+    """Return of each controller whether it leads, or was just level with the leader, by the leader's clock."""
     if leading is None:
         return {}
     seen = {voter["replica_id"]: voter["last_caught_up_timestamp"] for voter in leading["current_voters"]}

@@ -80,7 +80,8 @@ class LogDirView(msgspec.Struct, frozen=True):
 class KafkaView(msgspec.Struct, frozen=True):
     """The brokers as a client outside sees them; partitions are named `topic-partition`. `topic` is None if absent.
 
-    `controllers` are those of KRaft and whether each leads or follows; empty with ZooKeeper, where a broker is the controller.
+    `controllers` are those of KRaft and whether each leads or follows; empty with ZooKeeper, where a broker is the
+    controller.
     """
 
     cluster_id: str
