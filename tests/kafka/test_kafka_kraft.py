@@ -1,4 +1,4 @@
-"""Promises of the modules where Kafka's own controllers keep the metadata: a controller and two brokers of real Kafka."""
+"""Promises of the modules where controllers keep the metadata: one of them and two brokers of real Kafka."""
 
 from __future__ import annotations
 
