@@ -1,4 +1,4 @@
-"""Promises of the modules where controllers keep the metadata: one of them and two brokers of real Kafka."""
+"""Promises of the modules where controllers keep the metadata: three of them and two brokers of real Kafka."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.support.stock_market.broker import BROKER_MAIN, distribution, free_po
 
 _CONTROLLER = """\
 process.roles=controller
-node.id=1001
-listeners=CONTROLLER://127.0.0.1:{controller}
+node.id={id}
+listeners=CONTROLLER://127.0.0.1:{port}
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 """
@@ -38,7 +38,8 @@ log.cleaner.enable=false
 """
 _BOTH = """\
 controller.listener.names=CONTROLLER
-controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+controller.quorum.bootstrap.servers={controllers}
+controller.quorum.fetch.timeout.ms=2000
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT
 log.dirs={folder}/data-{id}
 """
@@ -46,21 +47,25 @@ _EMPTY = {"formatted": False, "cluster_id": "", "started": False, "zookeeper": F
 
 
 class Kraft:
-    """A controller and the brokers 1 and 2, on loopback; their directories are formatted as the roles do it."""
+    """Three controllers and the brokers 1 and 2, on loopback; their directories are formatted as the roles do it."""
 
     def __init__(self, home: Path, folder: Path) -> None:
         self.home, self.folder = home, folder
-        self.controller, self.ports = free_port(), {1: free_port(), 2: free_port()}
+        self.ports = {1: free_port(), 2: free_port()}
+        self.controllers = {node: f"127.0.0.1:{free_port()}" for node in (1001, 1002, 1003)}
         self.servers = [f"127.0.0.1:{port}" for port in self.ports.values()]
-        self.running: list[subprocess.Popen[bytes]] = []
-        quorum = kafka_quorum({"node-1": _EMPTY}, {}, {1001: f"127.0.0.1:{self.controller}"})
+        self.running: dict[int, subprocess.Popen[bytes]] = {}
+        quorum = kafka_quorum({"node-1": _EMPTY}, {}, dict(self.controllers))
         self.cluster_id = quorum["cluster_id"]
-        self._format(1001, _CONTROLLER, 0, "--initial-controllers", *quorum["initial_controllers"])
+        first = ("--initial-controllers", ",".join(quorum["initial_controllers"]))
+        for node, server in self.controllers.items():
+            self._format(node, _CONTROLLER, int(server.rpartition(":")[2]), *first)
         for broker, port in self.ports.items():
             self._format(broker, _BROKER, port)
 
     def _format(self, node: int, settings: str, port: int, *options: str) -> None:
-        names = {"id": node, "port": port, "controller": self.controller, "folder": self.folder}
+        controllers = ",".join(self.controllers.values())
+        names = {"id": node, "port": port, "controllers": controllers, "folder": self.folder}
         (self.folder / f"{node}.properties").write_text((settings + _BOTH).format(**names), encoding="utf-8")
         tool = [str(self.home / "bin" / "kafka-storage.sh"), "format", "--cluster-id", self.cluster_id]
         subprocess.run(
@@ -72,16 +77,26 @@ class Kraft:
 
     def start(self) -> None:
         """Starts all, and returns when both brokers are registered."""
-        for node in (1001, *self.ports):
-            with (self.folder / f"{node}.log").open("ab") as log:
-                command = java_command(self.home, BROKER_MAIN, self.folder / f"{node}.properties", "160m")
-                self.running.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder))
+        for node in (*self.controllers, *self.ports):
+            self.run(node)
         deadline = time.monotonic() + 120
         while self.registered() != set(self.ports):
             assert time.monotonic() < deadline, "the brokers have not come"
             time.sleep(0.2)
         for port in self.ports.values():
             wait_for_port(port)
+
+    def run(self, node: int) -> None:
+        """Starts one of them."""
+        with (self.folder / f"{node}.log").open("ab") as log:
+            command = java_command(self.home, BROKER_MAIN, self.folder / f"{node}.properties", "128m")
+            self.running[node] = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+
+    def kill(self, node: int) -> None:
+        """Kills one of them."""
+        process = self.running.pop(node)
+        process.kill()
+        process.wait()
 
     def registered(self) -> set[int]:
         try:
@@ -91,9 +106,8 @@ class Kraft:
             return set()
 
     def stop(self) -> None:
-        for process in self.running:
-            process.kill()
-            process.wait()
+        for node in list(self.running):
+            self.kill(node)
 
 
 @pytest.fixture(scope="module")
@@ -106,33 +120,52 @@ def kraft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kraft]:
         running.stop()
 
 
-def test_the_controller_itself_tells_of_the_quorum(kraft: Kraft) -> None:
-    with Connection("127.0.0.1", kraft.controller, 5) as connection:
-        quorum = connection.quorum()
-    assert quorum is not None
-    assert (quorum.leader, set(quorum.voters), quorum.silence_ms(1001)) == (1001, {1001}, 0)
+def test_the_leader_of_the_controllers_tells_of_all_and_the_others_do_not_know(kraft: Kraft) -> None:
+    told = []
+    for server in kraft.controllers.values():
+        with Connection("127.0.0.1", int(server.rpartition(":")[2]), 5) as connection:
+            told.append(connection.quorum())
+    (quorum,) = [each for each in told if each is not None]
+    assert set(quorum.voters) == set(kraft.controllers)
+    assert quorum.leader in kraft.controllers
 
 
-def test_the_module_waits_for_the_controller(kraft: Kraft, run: Run) -> None:
-    servers = {"1001": f"127.0.0.1:{kraft.controller}"}
+def test_the_module_waits_for_the_controllers(kraft: Kraft, run: Run) -> None:
+    servers = {str(node): server for node, server in kraft.controllers.items()}
     found = run("kafka_quorum_ready", node_id=1001, servers=servers, who="all")
-    assert (found["leader"], found["mode"], found["voters"]) == (1001, "leader", [1001])
-    late = run("kafka_quorum_ready", node_id=1002, servers=servers, timeout=1)
+    assert found["voters"] == [1001, 1002, 1003]
+    assert found["mode"] == ("leader" if found["leader"] == 1001 else "follower")
+    late = run("kafka_quorum_ready", node_id=1004, servers=servers, timeout=1)
     assert late["failed"]
-    assert "controller 1002 is no member of the quorum [1001]" in late["msg"]
+    assert "controller 1004 is no member of the quorum [1001, 1002, 1003]" in late["msg"]
+
+
+def test_a_killed_leader_is_replaced_and_missed_until_it_is_back(kraft: Kraft, run: Run) -> None:
+    servers = {str(node): server for node, server in kraft.controllers.items()}
+    leader = run("kafka_quorum_ready", node_id=1001, servers=servers, who="all")["leader"]
+    kraft.kill(leader)
+    others = run("kafka_quorum_ready", node_id=leader, servers=servers, who="others", timeout=30)
+    assert others["leader"] in set(kraft.controllers) - {leader}
+    missed = run("kafka_quorum_ready", node_id=leader, servers=servers, who="all", timeout=3)
+    assert f"controller {leader} at {kraft.controllers[leader]} does not answer" in missed["msg"]
+    kraft.run(leader)
+    back = run("kafka_quorum_ready", node_id=leader, servers=servers, who="all", timeout=60)
+    assert (back.get("failed"), back["mode"]) == (None, "follower")
 
 
 def test_the_cluster_is_told_of_as_the_quorum_knows_it_whichever_broker_is_named_controller(kraft: Kraft) -> None:
     with KafkaAdminClient(bootstrap_servers=kraft.servers) as admin:
         for _ in range(10):
             cluster = kafka_cluster.read(admin)
-            assert (cluster.controller, cluster.ids) == (1001, {1, 2})
+            assert cluster.controller in kraft.controllers
+            assert cluster.ids == {1, 2}
             assert cluster.teller in {1, 2}
 
 
 def test_no_broker_is_the_controller_that_restarts_last(kraft: Kraft, run: Run) -> None:
     found = run("kafka_cluster_info", bootstrap_servers=kraft.servers)
-    assert (found["controller"], found["restart_order"]) == (1001, [1, 2])
+    assert found["controller"] in kraft.controllers
+    assert found["restart_order"] == [1, 2]
 
 
 def test_topics_rights_and_properties_are_set_and_the_second_run_changes_nothing(kraft: Kraft, run: Run) -> None:
@@ -153,9 +186,10 @@ def test_the_gate_opens_for_a_broker_that_the_cluster_can_lose(kraft: Kraft, run
     for when in ("before", "after"):
         found = run("kafka_gate", broker=1, when=when, timeout=30, bootstrap_servers=kraft.servers)
         assert not found.get("failed"), found
-        assert found["controller"] == 1001
+        assert found["controller"] in kraft.controllers
 
 
 def test_the_description_names_the_controller(kraft: Kraft, run: Run) -> None:
     found = run("kafka_description", bootstrap_servers=kraft.servers)
-    assert (found["controller"], found["cluster_id"]) == (1001, kraft.cluster_id)
+    assert found["cluster_id"] == kraft.cluster_id
+    assert found["controller"] in kraft.controllers
