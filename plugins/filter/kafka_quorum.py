@@ -16,7 +16,7 @@ _FIRST_CONTROLLER = 1000
 def kafka_quorum(
     controllers: Mapping[str, Mapping[str, Any]],
     brokers: Mapping[str, Mapping[str, Any]],
-    servers: Mapping[int | str, str],
+    servers: Mapping[Any, str],
 ) -> dict[str, Any]:
     """Say which cluster this is, and which controllers a new one begins with.
 

@@ -55,7 +55,7 @@ class Kraft:
         self.controllers = {node: f"127.0.0.1:{free_port()}" for node in (1001, 1002, 1003)}
         self.servers = [f"127.0.0.1:{port}" for port in self.ports.values()]
         self.running: dict[int, subprocess.Popen[bytes]] = {}
-        quorum = kafka_quorum({"node-1": _EMPTY}, {}, dict(self.controllers))
+        quorum = kafka_quorum({"node-1": _EMPTY}, {}, self.controllers)
         self.cluster_id = quorum["cluster_id"]
         first = ("--initial-controllers", ",".join(quorum["initial_controllers"]))
         for node, server in self.controllers.items():
