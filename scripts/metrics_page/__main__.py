@@ -18,7 +18,8 @@ _ABOUT = {
     " `roles/zookeeper/files/metrics.yml`.",
     "Controllers": "The JMX exporter of the role kafka_controller shows these and no others, from"
     " `roles/kafka_controller/files/metrics.yml`.",
-    "Java machines": "The exporter's agent adds these, and more of the same kind, for brokers, ZooKeeper and controllers.",
+    "Java machines": "The exporter's agent adds these, and more of the same kind, for brokers, ZooKeeper and"
+    " controllers.",
     "Hosts": "Those of Debian's `prometheus-node-exporter` that a dashboard or an alert uses; it has many more. The"
     " project's own begin with `stock_market_`.",
     "Scrapes": "Prometheus itself adds these for each target.",
