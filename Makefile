@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-kraft test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -121,7 +121,7 @@ backup: venv  ## writes topics, ACLs, users' names, consumer offsets and the inv
 restore: venv  ## creates what a backup has and the cluster lacks: BACKUP=latest|20260131T120000Z; deletes nothing
 	$(PLAYBOOK) playbooks/restore.yml -e "backup=$$BACKUP"
 
-restart: venv  ## restarts the servers, one after the other, through a gate: WHAT=both|kafka|zookeeper
+restart: venv  ## restarts the servers, one after the other, through a gate: WHAT=both|kafka|zookeeper|kafka_controller
 	$(PLAYBOOK) playbooks/restart.yml -e "restart=$${WHAT:-both}"
 
 upgrade: venv  ## changes the kafka_version: STEP=software, then STEP=protocol; between them STEP=rollback ARGS='-e kafka_version=3.8.1'
@@ -172,6 +172,9 @@ test-debian-13: system venv-test  ## runs the scenario default with instances of
 
 test-operator: system venv-test  ## tries the operator's side on Debian 13 and Python 3.13, in a container, two minutes
 	tests/operator_side.sh
+
+test-kraft: system venv-test  ## runs the scenario default with controllers in ZooKeeper's place, a quarter of an hour
+	STOCK_MARKET_METADATA=kraft $(BIN)/molecule test -s default
 
 test-linear: system venv-test  ## runs the pipeline under Ansible's own strategy, without Mitogen
 	tests/linear.sh

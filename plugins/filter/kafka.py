@@ -1,4 +1,4 @@
-"""Filters of the roles java, zookeeper, kafka, kafka_topics and kafka_users."""
+"""Filters of the roles java, zookeeper, kafka, kafka_controller, kafka_topics and kafka_users."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _STEP_MB = 32
 # Of each service: its share of the machine's memory, and the least and the most in MB.
-_HEAPS = {"kafka": (0.25, 256, 6144), "zookeeper": (0.0625, 64, 1024)}
+_HEAPS = {"kafka": (0.25, 256, 6144), "zookeeper": (0.0625, 64, 1024), "kafka_controller": (0.0625, 96, 1024)}
 
 _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
 # Read when a broker starts and has none in milliseconds, which it takes while it runs; of two the later counts.
@@ -23,7 +23,7 @@ _COARSE = {
 
 
 def jvm_heap_mb(memory_mb: float, service: str) -> int:
-    """Return the heap of `service` (kafka, zookeeper) on a machine with that much memory: MB, a multiple of 32."""
+    """Return the heap of `service` (a key of _HEAPS) on a machine with that much memory: MB, a multiple of 32."""
     share, least, most = _HEAPS[service]
     return int(min(max(float(memory_mb) * share // _STEP_MB * _STEP_MB, least), most))
 

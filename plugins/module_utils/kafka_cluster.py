@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResourceType
     from kafka.errors import NodeNotReadyError, NoError, UnknownTopicOrPartitionError, for_code
-    from kafka.protocol.admin import DescribeConfigsRequest
+    from kafka.protocol.admin import DescribeConfigsRequest, DescribeQuorumRequest
     from kafka.protocol.metadata import MetadataRequest
 
 MOST_NAMED = 5
@@ -65,11 +65,16 @@ class Partition:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The registered brokers, the controller's id, and all partitions but those of the brokers' readiness topics."""
+    """The registered brokers, the controller's id, and all partitions but those of the brokers' readiness topics.
+
+    Under KRaft the controller is none of the brokers.
+    """
 
     nodes: tuple[Node, ...]
     controller: int
     partitions: tuple[Partition, ...] = field(default=())
+    # The broker that told all of this: with ZooKeeper the controller itself.
+    teller: int = -1
 
     @property
     def ids(self) -> set[int]:
@@ -135,23 +140,53 @@ def ask(admin: Any, request: Any, node: int | None = None) -> dict[str, Any]:
     return answer
 
 
+def quorum(admin: Any) -> dict[str, Any] | None:
+    """Return what the leader of KRaft's controllers knows of them and of the brokers that follow; None with ZooKeeper.
+
+    Raises:
+        NodeNotReadyError: no controller leads at the moment.
+    """
+    if DescribeQuorumRequest.API_KEY not in admin._manager.broker_version_data.api_versions:
+        return None
+    found: dict[str, Any] = admin.describe_metadata_quorum()["topics"][0]["partitions"][0]
+    if found["leader_id"] < 0:
+        raise NodeNotReadyError("no controller leads")
+    return found
+
+
 def metadata(admin: Any) -> dict[str, Any]:
     """Return what the controller knows of brokers and topics.
 
     Another broker may be behind: one that has just started does not know the topics yet, and one that is cut off
-    knows the past.
+    knows the past. Under KRaft clients can't ask the controllers, and Metadata names any broker as the controller: so
+    the broker is asked that has read most of the controllers' log, and `controller_id` is that of their leader.
 
     Raises:
         NodeNotReadyError: the cluster has no controller at the moment.
     """
     request = MetadataRequest(topics=None, allow_auto_topic_creation=False)
+    leading = quorum(admin)
+    if leading is not None:
+        now = ask(admin, MetadataRequest(topics=[], allow_auto_topic_creation=False))
+        alive = {each["node_id"] for each in now["brokers"]}
+        newest = max(
+            (each for each in leading["observers"] if each["replica_id"] in alive),
+            key=lambda each: (each["log_end_offset"], each["last_fetch_timestamp"]),
+            default=None,
+        )
+        if newest is None:
+            raise NodeNotReadyError("no broker follows the controllers")
+        return ask(admin, request, newest["replica_id"]) | {
+            "controller_id": leading["leader_id"],
+            "answered_by": newest["replica_id"],
+        }
     for _ in range(3):
         controller = ask(admin, MetadataRequest(topics=[], allow_auto_topic_creation=False))["controller_id"]
         if controller < 0:
             break
         answer = ask(admin, request, controller)
         if answer["controller_id"] == controller:
-            return answer
+            return answer | {"answered_by": controller}
     raise NodeNotReadyError("the cluster has no controller")
 
 
@@ -159,13 +194,14 @@ def read(admin: Any) -> Cluster:
     """Return the cluster as the controller knows it."""
     answer = metadata(admin)
     topics = sorted(topic["name"] for topic in answer["topics"] if not topic["name"].startswith(READINESS_TOPIC))
-    min_insync = _min_insync(admin, answer["controller_id"], topics)
+    min_insync = _min_insync(admin, answer["answered_by"], topics)
     return Cluster(
         nodes=tuple(
             Node(broker["node_id"], broker["host"], broker["port"], broker["rack"] or None)
             for broker in answer["brokers"]
         ),
         controller=answer["controller_id"],
+        teller=answer["answered_by"],
         partitions=tuple(sorted(_partitions(answer, min_insync), key=lambda each: (each.topic, each.number))),
     )
 
@@ -184,13 +220,13 @@ def _partitions(answer: dict[str, Any], min_insync: dict[str, int]) -> Iterator[
                 )
 
 
-def _min_insync(admin: Any, controller: int, topics: list[str]) -> dict[str, int]:
+def _min_insync(admin: Any, broker: int, topics: list[str]) -> dict[str, int]:
     """Return the effective min.insync.replicas of each topic that is still there."""
     if not topics:
         return {}
     wanted = [(ConfigResourceType.TOPIC, topic, ["min.insync.replicas"]) for topic in topics]
     found = {}
-    for result in ask(admin, DescribeConfigsRequest(resources=wanted), controller)["results"]:
+    for result in ask(admin, DescribeConfigsRequest(resources=wanted), broker)["results"]:
         error = for_code(result["error_code"])
         if error is NoError:
             found[result["resource_name"]] = int(result["configs"][0]["value"])

@@ -16,6 +16,8 @@ from ansible_collections.stock_market.streaming.plugins.module_utils import tls
 from ansible_collections.stock_market.streaming.plugins.module_utils.scram import ScramClient, ScramError
 
 API_PRODUCE, API_FETCH, API_METADATA, API_SASL_HANDSHAKE, API_CREATE_TOPICS, API_SASL_AUTHENTICATE = 0, 1, 3, 17, 19, 36
+API_DESCRIBE_QUORUM = 55
+ERROR_NOT_LEADER = 6
 ERROR_NONE, ERROR_UNSUPPORTED_SASL_MECHANISM, ERROR_TOPIC_ALREADY_EXISTS, ERROR_SASL_AUTHENTICATION_FAILED = (
     0,
     33,
@@ -118,13 +120,24 @@ class Reader:
 
     def varint(self) -> int:
         """Return the next zigzag-encoded varint."""
+        value = self.unsigned()
+        return (value >> 1) ^ -(value & 1)
+
+    def unsigned(self) -> int:
+        """Return the next varint without a sign."""
         value = shift = 0
         while True:
             byte = self.take(1)[0]
             value |= (byte & 0x7F) << shift
             shift += 7
             if not byte & 0x80:
-                return (value >> 1) ^ -(value & 1)
+                return value
+
+    def tags(self) -> None:
+        """Pass over the tagged fields that end a structure of a flexible version."""
+        for _ in range(self.unsigned()):
+            self.unsigned()
+            self.take(self.unsigned())
 
 
 def encode_batch(value: bytes, timestamp_ms: int) -> bytes:
@@ -163,6 +176,26 @@ class Metadata:
 
 
 @dataclass(frozen=True)
+class Quorum:
+    """What the leader of KRaft's quorum knows: for each voter when it was last level with it, by the leader's clock."""
+
+    leader: int
+    voters: dict[int, int]
+
+    def silence_ms(self, node: int) -> int:
+        """For how long a voter has not been level with the leader, in milliseconds."""
+        return 0 if node == self.leader else self.voters.get(self.leader, 0) - self.voters[node]
+
+
+@dataclass(frozen=True)
+class MutualTls:
+    """What a client needs for a listener that asks for a certificate: PEM files of authorities, and of its own."""
+
+    ca_file: str
+    certificate_file: str
+
+
+@dataclass(frozen=True)
 class Security:
     """What a client needs for a listener that speaks SASL_SSL: TLS, and SCRAM-SHA-512 within it.
 
@@ -178,7 +211,12 @@ class Connection:
     """One connection to one broker, one request at a time."""
 
     def __init__(
-        self, host: str, port: int, timeout: float, security: Security | None = None, name: str | None = None
+        self,
+        host: str,
+        port: int,
+        timeout: float,
+        security: Security | MutualTls | None = None,
+        name: str | None = None,
     ) -> None:
         """Connect within `timeout` seconds, which is also the limit of every answer; without `security`, PLAINTEXT.
 
@@ -198,11 +236,14 @@ class Connection:
             self._socket.close()
             raise
 
-    def _secure(self, name: str, security: Security) -> None:
+    def _secure(self, name: str, security: Security | MutualTls) -> None:
+        own = security.certificate_file if isinstance(security, MutualTls) else None
         try:
-            self._socket = tls.client_context(security.ca_file).wrap_socket(self._socket, server_hostname=name)
+            self._socket = tls.client_context(security.ca_file, own).wrap_socket(self._socket, server_hostname=name)
         except (ssl.SSLError, ConnectionResetError) as error:
             raise KafkaError(tls.sentence(error)) from error
+        if isinstance(security, MutualTls):
+            return
         scram = ScramClient(security.username, security.password)
         answer = self.request(API_SASL_HANDSHAKE, 1, string(MECHANISM))
         if answer.number("h") == ERROR_UNSUPPORTED_SASL_MECHANISM:
@@ -232,6 +273,38 @@ class Connection:
     def __exit__(self, *_exception: object) -> None:
         """Close the connection."""
         self._socket.close()
+
+    def quorum(self) -> Quorum | None:
+        """Ask a controller about the quorum; None if it is not the leader, and so does not know."""
+        name = b"__cluster_metadata"
+        body = b"\x00\x02" + bytes([len(name) + 1]) + name + b"\x02" + struct.pack(">i", 0) + b"\x00\x00\x00"
+        answer = self.request(API_DESCRIBE_QUORUM, 1, body)
+        answer.tags()
+        errors = [answer.number("h")]
+        voters: dict[int, int] = {}
+        leader = -1
+        for _ in range(answer.unsigned() - 1):
+            answer.take(answer.unsigned() - 1)
+            for _ in range(answer.unsigned() - 1):
+                answer.number("i")
+                errors.append(answer.number("h"))
+                leader = answer.number("i")
+                answer.number("i")
+                answer.number("q")
+                for _ in range(answer.unsigned() - 1):
+                    node = answer.number("i")
+                    answer.take(16)
+                    voters[node] = answer.number("q")
+                    answer.tags()
+                for _ in range(answer.unsigned() - 1):
+                    answer.take(28)
+                    answer.tags()
+                answer.tags()
+            answer.tags()
+        wrong = [error for error in errors if error not in (ERROR_NONE, ERROR_NOT_LEADER)]
+        if wrong:
+            raise KafkaError(f"asking about the quorum gave error {wrong[0]}")
+        return None if ERROR_NOT_LEADER in errors else Quorum(leader, voters)
 
     def request(self, api: int, version: int, body: bytes) -> Reader:
         """Send a request and return its answer, past the header."""

@@ -132,7 +132,7 @@ class ClusterWide:
             RefusedError: Kafka does not take a value, or a broker does not follow in time.
         """
         metadata = kafka_cluster.metadata(admin)
-        self.admin, self.controller = admin, metadata["controller_id"]
+        self.admin, self.controller = admin, metadata["answered_by"]
         self.brokers = sorted(broker["node_id"] for broker in metadata["brokers"])
         now = declared(admin, self.controller)
         # What was there before the first of several attempts.

@@ -31,8 +31,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 brokers: {description: "The registered brokers: C(id), C(rack), C(host), C(port).", type: list, returned: success}
-controller: {description: The controller's id., type: int, returned: success}
-restart_order: {description: "The registered brokers' ids, the controller's last.", type: list, returned: success}
+controller: {description: "The controller's id, which with KRaft is no broker's.", type: int, returned: success}
+restart_order:
+  description: The registered brokers' ids, the controller's last where it is one of them.
+  type: list
+  returned: success
 loads:
   description:
     - One for each broker that is registered or has replicas. C(id), C(alive), C(partitions) (its replicas),
@@ -63,7 +66,7 @@ def look(admin: Any) -> dict[str, Any]:
     cluster = kafka_cluster.read(admin)
     others = sorted(cluster.ids - {cluster.controller})
     return dict(cluster.facts()) | {
-        "restart_order": [*others, cluster.controller],
+        "restart_order": [*others, *sorted(cluster.ids & {cluster.controller})],
         "loads": cluster.loads(),
         "topics": len({each.topic for each in cluster.partitions}),
         "partitions": len(cluster.partitions),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_cluster
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import admin_client, make_module
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_dynamic import declared
 
@@ -107,6 +108,7 @@ def groups_of(admin: Any, ends: dict[Any, int]) -> dict[str, dict[str, Any]]:
 def describe(admin: Any) -> dict[str, Any]:
     """All of it."""
     cluster = admin.describe_cluster()
+    leading = kafka_cluster.quorum(admin)
     topics = topics_of(admin)
     ends = ends_of(admin, topics)
     for name, several in topics.items():
@@ -114,7 +116,7 @@ def describe(admin: Any) -> dict[str, Any]:
             each["end"] = ends.get(TopicPartition(name, each["partition"]))
     return {
         "cluster_id": cluster["cluster_id"],
-        "controller": cluster["controller_id"],
+        "controller": cluster["controller_id"] if leading is None else leading["leader_id"],
         "brokers": [dict(broker) for broker in cluster["brokers"]],
         "config": declared(admin),
         "topics": topics,

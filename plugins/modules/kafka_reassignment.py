@@ -139,7 +139,7 @@ class Reassignment:
         """Return the topics that a reassignment has throttled."""
         chosen = self.options["topics"]
         topics = {each.topic for each in cluster.partitions if not chosen or each.topic in chosen}
-        found: list[str] = kafka_throttle.throttled(self.admin, cluster.controller, sorted(topics))
+        found: list[str] = kafka_throttle.throttled(self.admin, cluster.teller, sorted(topics))
         return found
 
     def current(self) -> Assignment:

@@ -16,7 +16,10 @@ _ABOUT = {
     "Brokers": "The JMX exporter of the role kafka shows these and no others, from `roles/kafka/files/metrics.yml`.",
     "ZooKeeper": "The JMX exporter of the role zookeeper shows these and no others, from"
     " `roles/zookeeper/files/metrics.yml`.",
-    "Java machines": "The exporter's agent adds these, and more of the same kind, for brokers and ZooKeeper.",
+    "Controllers": "The JMX exporter of the role kafka_controller shows these and no others, from"
+    " `roles/kafka_controller/files/metrics.yml`.",
+    "Java machines": "The exporter's agent adds these, and more of the same kind, for brokers, ZooKeeper and"
+    " controllers.",
     "Hosts": "Those of Debian's `prometheus-node-exporter` that a dashboard or an alert uses; it has many more. The"
     " project's own begin with `stock_market_`.",
     "Scrapes": "Prometheus itself adds these for each target.",

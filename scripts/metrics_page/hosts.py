@@ -43,7 +43,7 @@ _written.gauge(
     "certificate_expiry_timestamp_seconds",
     "seconds since 1970",
     "When a certificate of the host's servers ends.",
-    certificate=("kafka", "zookeeper"),
+    certificate=("kafka", "zookeeper", "kafka-controller"),
 )
 HOSTS = (*_node.metrics, *_written.metrics)
 

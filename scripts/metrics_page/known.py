@@ -50,6 +50,7 @@ def tables() -> Mapping[str, tuple[Metric, ...]]:
         "Producer and consumer": (*PROCESS, *COLLECTOR),
         "Brokers": allowed("kafka"),
         "ZooKeeper": allowed("zookeeper"),
+        "Controllers": allowed("kafka_controller"),
         "Java machines": JAVA,
         "Hosts": HOSTS,
         "Scrapes": PROMETHEUS,

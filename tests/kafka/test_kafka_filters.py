@@ -17,6 +17,16 @@ from tests.support.stock_market.broker import distribution
 def test_the_heaps_are_a_quarter_and_a_sixteenth_within_bounds(memory: int, broker: int, zookeeper: int) -> None:
     assert jvm_heap_mb(memory, "kafka") == broker
     assert jvm_heap_mb(memory, "zookeeper") == zookeeper
+    assert jvm_heap_mb(memory, "kafka_controller") == max(zookeeper, 96)
+
+
+def test_both_ways_of_keeping_the_metadata_say_the_same_things() -> None:
+    zookeeper, kraft = (
+        yaml.safe_load((VARS / f"{name}.yml").read_text(encoding="utf-8"))[f"__kafka_mode_{name}"]
+        for name in ("zookeeper", "kraft")
+    )
+    assert list(zookeeper) == list(kraft)
+    assert not [key for key in kraft["metadata"] if "zookeeper" in key]
 
 
 def test_a_large_machine_keeps_its_memory_for_the_page_cache() -> None:
@@ -30,9 +40,8 @@ def test_an_unknown_name_comes_with_what_looks_like_it() -> None:
     assert misspelt_options(options, options) == []
 
 
-ROLE: dict[str, Any] = yaml.safe_load(
-    (Path(__file__).resolve().parents[2] / "roles" / "kafka" / "vars" / "main.yml").read_text(encoding="utf-8")
-)
+VARS = Path(__file__).resolve().parents[2] / "roles" / "kafka" / "vars" / "main"
+ROLE: dict[str, Any] = yaml.safe_load((VARS / "main.yml").read_text(encoding="utf-8"))
 CLUSTER_WIDE = ROLE["__kafka_cluster_wide"]
 DEFAULTS = {"log.retention.ms": 1000, "log.segment.bytes": 5}
 

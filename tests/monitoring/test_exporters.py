@@ -10,7 +10,7 @@ import yaml
 
 from stock_market_ops.common.deployment import ROOT
 
-SERVICES = ("kafka", "zookeeper")
+SERVICES = ("kafka", "zookeeper", "kafka_controller")
 
 
 def configuration(service: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def test_a_metric_has_a_type_and_says_what_it_is(service: str) -> None:
     assert len({rule["name"] for rule in rules}) == len(rules)
     for rule in rules:
         re.compile(rule["pattern"])
-        assert re.fullmatch(rf"{service}_[a-z_]+", rule["name"])
+        assert re.fullmatch(rf"{service.partition('_')[0]}_[a-z_]+", rule["name"])
         assert (rule["type"] == "COUNTER") == rule["name"].endswith("_total"), rule["name"]
         assert rule["help"]
         assert not rule["help"].endswith(".")

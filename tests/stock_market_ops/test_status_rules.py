@@ -53,6 +53,7 @@ INSTANCE = InstanceView("node-1", "i-1", "running", NODE.public_address, NODE.pr
 TOPIC = TopicView(end_offsets={0: 120, 1: 80}, records_per_second=20.0, newest_record_age_seconds=0.1)
 GROUP = GroupView(state="Stable", members=2, committed={0: 100, 1: 80})
 KAFKA = KafkaView("cluster", 1, {1: "203.0.113.7:9092"}, 52, [], [], TOPIC, GROUP)
+KRAFT = KafkaView("cluster", 1001, KAFKA.brokers, 52, [], [], TOPIC, GROUP, [], {1001: True})
 STORAGE = StorageView("quotes/dt=2026-03-02/hour=09/x", 12.0, 4096, {0: 110, 1: 80}, 19.5)
 ROWS = RowsView("2026-03-02", "09", 190, "2026-03-02T09:30:00.000Z")
 
@@ -95,6 +96,11 @@ def test_nothing_is_wrong_where_all_is_well() -> None:
         ),
         ({"kafka": changed(KAFKA, brokers={})}, "None of the 1 brokers is in the cluster"),
         ({"kafka": changed(KAFKA, controller_id=-1)}, "no controller"),
+        ({"kafka": changed(KRAFT, controller_id=-1)}, "No controller leads the others: see kafka-controller.service."),
+        (
+            {"kafka": changed(KRAFT, controllers={1001: True, 1002: False, 1003: True})},
+            "The controllers 1002 do not follow the others: see kafka-controller.service on their hosts.",
+        ),
         ({"kafka": changed(KAFKA, offline=["stock-quotes-1"])}, "no leader: stock-quotes-1"),
         ({"kafka": changed(KAFKA, under_replicated=["a-0", "a-1"])}, "2 partitions are under-replicated: a-0, a-1"),
         ({"kafka": changed(KAFKA, topic=None)}, "stock-quotes does not exist"),

@@ -1,4 +1,4 @@
-"""The form of a case of wrong input, and the cases about costs and about access to the instances."""
+"""The form of a case of wrong input, and the cases about costs, access to the instances, alerts and metadata."""
 
 from __future__ import annotations
 
@@ -92,5 +92,49 @@ ALERTS = [
         "an option of monitoring that there is not",
         "The role monitoring has no option monitoring_retention (did you mean monitoring_retention_mb",
         {"monitoring_retention": 5},
+    ),
+]
+
+
+def metadata(services: list[str], kept: str, instances: int = 1) -> dict[str, Any]:
+    """The extra variables of instances that each carry these services, and of where the metadata are kept."""
+    node = {"type": "t3.small", "zone": "us-east-1a", "services": services}
+    nodes = [node | {"name": f"node-{number}", "id": number} for number in range(1, instances + 1)]
+    return {"stock_market_metadata": kept, "stock_market_instances": nodes}
+
+
+METADATA = [
+    Case(
+        "a place of the metadata that there is not",
+        "stock_market_metadata is 'etcd': Kafka's metadata are in ZooKeeper (zookeeper) or in controllers of Kafka's",
+        {"stock_market_metadata": "etcd"},
+    ),
+    Case(
+        "KRaft with a Kafka that is too old",
+        "kafka_version is 3.8.1, and stock_market_metadata is kraft, which needs Kafka 3.9: set kafka_version to",
+        {"stock_market_metadata": "kraft", "kafka_version": "3.8.1"},
+    ),
+    Case(
+        "KRaft with ZooKeeper",
+        "stock_market_instances gives the service zookeeper to node-1, and stock_market_metadata is kraft: give them "
+        "kafka_controller instead, or set stock_market_metadata to zookeeper for a new deployment.",
+        metadata(["zookeeper", "kafka_controller", "kafka"], "kraft"),
+    ),
+    Case(
+        "ZooKeeper with a controller",
+        "stock_market_instances gives the service kafka_controller to node-1, and stock_market_metadata is zookeeper: "
+        "give them zookeeper instead, or set stock_market_metadata to kraft for a new deployment.",
+        metadata(["zookeeper", "kafka_controller", "kafka"], "zookeeper"),
+    ),
+    Case(
+        "KRaft without a controller",
+        "stock_market_instances carries kafka: at least one instance needs the service kafka, and at least one the "
+        "service kafka_controller.",
+        metadata(["kafka"], "kraft"),
+    ),
+    Case(
+        "an even number of controllers",
+        "stock_market_instances gives the service kafka_controller to node-1, node-2: more than half of them have to",
+        metadata(["kafka_controller", "kafka"], "kraft", 2),
     ),
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import ACCESS, ALERTS, MONEY, Case
+from cases import ACCESS, ALERTS, METADATA, MONEY, Case
 from conftest import DISTANT_BUCKET, FOREIGN_BUCKET, OTHERS_BUCKET, made
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -196,8 +196,8 @@ TOPOLOGY = [
     ),
     Case(
         "unknown service",
-        "value of services must be one or more of: zookeeper, kafka, stock_producer, stock_consumer, stock_history, "
-        "monitoring. Got no match for: kafak",
+        "value of services must be one or more of: zookeeper, kafka_controller, kafka, stock_producer, stock_consumer, "
+        "stock_history, monitoring. Got no match for: kafak",
         topology(node(services=["zookeeper", "kafak"])),
     ),
     Case(
@@ -358,7 +358,7 @@ SERVICES = [
     ),
 ]
 
-CASES = [*CALLER, *NETWORK, *MONEY, *ACCESS, *ALERTS, *STORAGE, *TOPOLOGY, *KAFKA, *UPGRADE, *SERVICES]
+CASES = [*CALLER, *METADATA, *NETWORK, *MONEY, *ACCESS, *ALERTS, *STORAGE, *TOPOLOGY, *KAFKA, *UPGRADE, *SERVICES]
 
 
 def run(case: Case, files: Path) -> Done:

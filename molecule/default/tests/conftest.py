@@ -23,6 +23,10 @@ Answer = TypeVar("Answer")
 RELEASE = os.environ.get("STOCK_MARKET_DEBIAN_RELEASE") or "12"
 JAVA = {"12": 17, "13": 21}[RELEASE]
 """The Java that the release of Debian has."""
+METADATA = os.environ.get("STOCK_MARKET_METADATA") or "zookeeper"
+KRAFT = METADATA == "kraft"
+KEEPER = "kafka-controller" if KRAFT else "zookeeper"
+"""The unit, and its user, that keeps Kafka's metadata."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import testinfra
-from conftest import JAVA, RELEASE, Deployment, make, play
+from conftest import JAVA, KEEPER, KRAFT, RELEASE, Deployment, make, play
 
 SERVICES = {
-    "zookeeper": "zookeeper",
+    KEEPER: KEEPER,
     "kafka": "kafka",
     "stock-producer": "stock-producer",
     "stock-consumer": "stock-consumer",
@@ -35,12 +35,27 @@ def test_the_host_has_the_release_that_was_asked_for_and_that_releases_java(host
     assert f'version "{JAVA}.' in host.run("java -version").stderr
 
 
-@pytest.mark.parametrize("service", ["zookeeper", "kafka"])
+@pytest.mark.parametrize("service", [KEEPER, "kafka"])
 def test_a_broker_may_open_many_files_and_has_time_to_stop(host: Any, service: str) -> None:
     shown = host.check_output(f"systemctl show --property LimitNOFILE --property TimeoutStopUSec {service}")
     facts = dict(line.split("=", 1) for line in shown.splitlines())
     assert int(facts["LimitNOFILE"]) >= 16384
     assert facts["TimeoutStopUSec"] not in {"1min 30s", "0"}
+
+
+@pytest.mark.skipif(not KRAFT, reason="with ZooKeeper there is no controller")
+def test_with_controllers_there_is_nothing_of_zookeeper(host: Any) -> None:
+    for path in ("/etc/zookeeper", "/var/lib/zookeeper", "/etc/systemd/system/zookeeper.service"):
+        assert not host.file(path).exists, path
+    assert not host.user("zookeeper").exists
+    assert not host.file("/etc/kafka/private/zookeeper.pem").exists
+    assert "zookeeper" not in host.file("/etc/kafka/server.properties").content_string
+    quorum = host.check_output(
+        "kafka-metadata-quorum.sh --bootstrap-server $(hostname -I | cut -d' ' -f1):9093 describe --status"
+    )
+    assert re.search(r"^LeaderId:\s+1001$", quorum, re.MULTILINE)
+    features = host.check_output("kafka-features.sh --bootstrap-server $(hostname -I | cut -d' ' -f1):9093 describe")
+    assert re.search(r"^Feature: kraft.version\s.*FinalizedVersionLevel: 1\s", features, re.MULTILINE)
 
 
 def test_kafkas_tools_are_on_the_path(host: Any, deployment: Deployment) -> None:
@@ -69,7 +84,7 @@ def test_only_ssh_and_kafkas_external_port_open_from_outside(deployment: Deploym
     outside = testinfra.get_host("local://").addr(deployment.node["public_address"])
     assert outside.port(22).is_reachable
     assert outside.port(9092).is_reachable
-    for port in (2181, 2182, 9093, 2888, 3888):
+    for port in (2181, 2182, 9093, 9094, 2888, 3888):
         assert not outside.port(port).is_reachable, port
 
 

@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 import pytest
+from conftest import KEEPER
 
 # Each runs as the user of its name.
-SERVICES = ["zookeeper", "kafka", "stock-producer", "stock-consumer"]
+SERVICES = [KEEPER, "kafka", "stock-producer", "stock-consumer"]
 HIGHEST_EXPOSURE = 2.0
 
 
@@ -57,7 +58,7 @@ def test_a_service_sees_a_machine_of_its_own(host: Any, service: str) -> None:
 @pytest.mark.parametrize(
     ("service", "own"),
     [
-        ("zookeeper", {"/var/lib/zookeeper", "/var/log/zookeeper"}),
+        (KEEPER, {f"/var/lib/{KEEPER}", f"/var/log/{KEEPER}"}),
         ("kafka", {"/var/lib/kafka", "/var/log/kafka"}),
         ("stock-producer", set()),
         ("stock-consumer", set()),

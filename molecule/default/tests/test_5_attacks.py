@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import STATE, Deployment, assert_the_stream_goes_on, eventually, read_deployment
+from conftest import KEEPER, KRAFT, STATE, Deployment, assert_the_stream_goes_on, eventually, read_deployment
 from cryptography.hazmat.primitives import serialization
 from forgery import authority, client_pem
 from kafka import KafkaConsumer, KafkaProducer
@@ -108,20 +108,33 @@ def test_a_broker_that_another_authority_vouches_for_hears_no_password(deploymen
 
 
 @pytest.mark.parametrize("kind", ["none", "foreign", "expired"])
-def test_zookeeper_refuses_clients_without_a_valid_certificate(host: Any, deployment: Deployment, kind: str) -> None:
+def test_who_keeps_the_metadata_refuses_clients_without_a_valid_certificate(
+    host: Any, deployment: Deployment, kind: str
+) -> None:
     forged = "/run/forged.pem"
     if kind != "none":
         host.run_expect([0], f"cat > {forged} <<'END'\n{client_pem(deployment, expired=kind == 'expired')}END")
-    assert "Zookeeper version" not in ask_zookeeper(host, deployment, "" if kind == "none" else forged)
+    ask = ask_a_controller if KRAFT else ask_zookeeper
+    assert not ask(host, deployment, "" if kind == "none" else forged)
     host.run_expect([0], f"rm -f {forged}")
-    assert "Zookeeper version" in ask_zookeeper(host, deployment, "/etc/kafka/private/zookeeper.pem")
+    assert ask(host, deployment, f"/etc/kafka/private/{'controller' if KRAFT else 'zookeeper'}.pem")
 
 
-def ask_zookeeper(host: Any, deployment: Deployment, pem: str) -> str:
-    """ZooKeeper's answer to `srvr` on the broker's own host; from anywhere else nobody reaches its port at all."""
-    connect = f"timeout 10 openssl s_client -quiet -connect {deployment.node['private_address']}:2182"
+def ask_zookeeper(host: Any, deployment: Deployment, pem: str) -> bool:
+    """Whether ZooKeeper answers `srvr` on the broker's own host; from anywhere else nobody reaches its port at all."""
+    return "Zookeeper version" in asked_over_tls(host, f"{deployment.node['private_address']}:2182", pem, "printf srvr")
+
+
+def ask_a_controller(host: Any, deployment: Deployment, pem: str) -> bool:
+    """Whether a controller answers the request ApiVersions (18), version 0, with the number that was sent along."""
+    request = r"printf '\0\0\0\12\0\22\0\0SEEN\377\377'"
+    return "SEEN" in asked_over_tls(host, f"{deployment.node['private_address']}:9094", pem, request)
+
+
+def asked_over_tls(host: Any, address: str, pem: str, request: str) -> str:
+    connect = f"timeout 10 openssl s_client -quiet -connect {address}"
     options = f"-CAfile /etc/kafka/ca.pem {f'-cert {pem} -key {pem}' if pem else ''}"
-    return str(host.run(f"(sleep 1; printf srvr; sleep 1) | {connect} {options}").stdout)
+    return str(host.run(f"(sleep 1; {request}; sleep 1) | {connect} {options} | tr -d '\\0'").stdout)
 
 
 def test_an_oversized_request_is_not_read(deployment: Deployment, said: Said) -> None:
@@ -144,7 +157,7 @@ def test_hundreds_of_open_connections_do_not_block_others(deployment: Deployment
         assert_the_stream_goes_on()
 
 
-@pytest.mark.parametrize("user", ["kafka", "zookeeper", "stock-producer"])
+@pytest.mark.parametrize("user", ["kafka", KEEPER, "stock-producer"])
 def test_the_instance_metadata_is_denied_to_who_needs_none(host: Any, user: str) -> None:
     before = denied(host, user)
     refused = ask_metadata(host, user)

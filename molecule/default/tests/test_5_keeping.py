@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import JAVA, STATE, Deployment, changes, eventually, login, play, read_deployment, secrets
+from conftest import JAVA, KEEPER, KRAFT, STATE, Deployment, changes, eventually, login, play, read_deployment, secrets
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import (
     ACL,
@@ -42,10 +42,10 @@ def test_logs_are_collected_from_every_service_and_nothing_changes_on_the_host(
 ) -> None:
     run, files = logs
     assert [host for host, _ in changes(run)] == ["localhost"]
-    for unit in ("kafka", "zookeeper", "stock-producer", "stock-consumer"):
+    for unit in ("kafka", KEEPER, "stock-producer", "stock-consumer"):
         assert f"node-1/journal/{unit}.service.log" in files
         assert b"active (running)" in files[f"node-1/status/{unit}.service.txt"]
-    assert b"broker.id=1" in files["node-1/config/etc/kafka/server.properties"]
+    assert (b"node.id=1" if KRAFT else b"broker.id=1") in files["node-1/config/etc/kafka/server.properties"]
     assert f"{JAVA}.".encode() in files["node-1/versions/java.txt"]
     assert b'"stock-consumer"' in files["cluster.json"]
     assert files["problems.txt"] == b""

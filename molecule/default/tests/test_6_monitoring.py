@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import testinfra
-from conftest import ROOT, STATE, Deployment, eventually, make, play
+from conftest import KEEPER, KRAFT, ROOT, STATE, Deployment, eventually, make, play
 
 UNITS = {
     "prometheus-node-exporter": "prometheus",
@@ -63,11 +63,14 @@ def quiet(host: Any) -> bool:
 def documented() -> dict[int, tuple[str, str]]:
     """Each port in the table of docs/security.md, with the address that it listens on and who is admitted."""
     page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([\d, ]+) \| (every|private|loopback) \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| ([\d, ]+) \| (every|private|loopback) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    other = "ZooKeeper" if KRAFT else "controller"
     return {
         int(port) + (100_000 if address == "loopback" else 0): (address, admitted)
-        for ports, address, admitted in rows
+        for ports, address, what, admitted in rows
+        if other not in what
         for port in ports.split(", ")
+        if port != ("9405" if KRAFT else "9406")
     }
 
 
@@ -81,7 +84,15 @@ def test_every_target_is_up_and_no_alert_fires(host: Any) -> None:
         found = asked(host, "/api/v1/targets?state=active")["data"]["activeTargets"]
         return {target["labels"]["service"]: target["health"] for target in found}
 
-    wanted = ["node", "kafka", "zookeeper", "stock_producer", "stock_consumer", "prometheus", "alertmanager"]
+    wanted = [
+        "node",
+        "kafka",
+        KEEPER.replace("-", "_"),
+        "stock_producer",
+        "stock_consumer",
+        "prometheus",
+        "alertmanager",
+    ]
     eventually(lambda: targets() == dict.fromkeys(wanted, "up"), seconds=60, what="every target up")
     eventually(lambda: quiet(host), seconds=120, what="no alert")
     sent = asked(host, "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
@@ -96,7 +107,8 @@ def test_every_metric_that_an_alert_asks_for_is_there(host: Any) -> None:
     assert len(used) > 20
     known = set(asked(host, "/api/v1/label/__name__/values")["data"])
     # Has a series only once something was quarantined.
-    assert used - known <= {"stock_consumer_quarantined_records_total"}
+    of_zookeeper = {"kafka_server_sessionexpirelistener_zookeeperexpires_total"} if KRAFT else set()
+    assert used - known <= {"stock_consumer_quarantined_records_total"} | of_zookeeper
     assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
 
 
@@ -228,7 +240,13 @@ def second_host(deployment: Deployment) -> Iterator[tuple[Any, str, dict[str, st
 def over_tls(deployment: Deployment) -> str:
     """Variables with which Prometheus reads its own host as it reads others: over TLS, at the private address."""
     private, name = deployment.node["private_address"], deployment.node["name"]
-    jobs = {"node": 9100, "kafka": 9404, "zookeeper": 9405, "stock_producer": 9410, "stock_consumer": 9430}
+    jobs = {
+        "node": 9100,
+        "kafka": 9404,
+        KEEPER.replace("-", "_"): 9406 if KRAFT else 9405,
+        "stock_producer": 9410,
+        "stock_consumer": 9430,
+    }
     targets = [
         {"job": job, "instance": name, "address": f"{private}:{port}", "tls": True} for job, port in jobs.items()
     ]
@@ -277,7 +295,8 @@ def metrics_need_prometheus_certificate(host: Any, other: Any, private: str) -> 
     for name in ("ca", "client"):
         content = host.check_output(f"cat /etc/prometheus-tls/{name}.pem")
         other.run_expect([0], f"cat >/tmp/{name}.pem <<'END'\n{content}\nEND")
-    for port, metric in {9100: "node_", 9404: "kafka_", 9405: "zookeeper_"}.items():
+    keeper = {9406: "kafka_controller_"} if KRAFT else {9405: "zookeeper_"}
+    for port, metric in ({9100: "node_", 9404: "kafka_"} | keeper).items():
         ask, address = "curl -sS --fail --max-time 20", f"{private}:{port}/metrics"
         assert other.run(f"{ask} http://{address}").rc != 0
         without = other.run(f"{ask} --cacert /tmp/ca.pem https://{address}")

@@ -12,6 +12,7 @@ from kafka import KafkaAdminClient
 
 from stock_market.kafka import security
 from stock_market.settings import Kafka
+from stock_market_ops.common import quorum
 from stock_market_ops.common.deployment import Deployment
 
 PROBE_SECONDS: Final = 1.0
@@ -29,7 +30,7 @@ class Partition(msgspec.Struct, frozen=True):
 
 
 class ClusterView(msgspec.Struct, frozen=True):
-    """What the brokers say: their addresses by id, the controller's id, and the topic's partitions."""
+    """What the brokers say: their addresses by id, the controller (-1: none of them), and the topic's partitions."""
 
     brokers: dict[int, str]
     controller: int
@@ -69,7 +70,7 @@ class Cluster:
         topics: list[dict[str, Any]] = admin.describe_topics([self._kafka.topic])
         return ClusterView(
             {broker["broker_id"]: f"{broker['host']}:{broker['port']}" for broker in cluster["brokers"]},
-            cluster["controller_id"],
+            -1 if quorum.is_kraft(admin) else cluster["controller_id"],
             sorted(
                 (
                     Partition(

@@ -41,6 +41,7 @@ class Heaps(msgspec.Struct, frozen=True):
 
     kafka: int
     zookeeper: int
+    kafka_controller: int = 0
 
 
 class Quota(msgspec.Struct, frozen=True):
@@ -198,5 +199,5 @@ class Facts(msgspec.Struct, frozen=True):
         heaps = self.heaps.get(instance.type)
         if heaps is None:
             return {}
-        by_service = {"kafka": heaps.kafka, "zookeeper": heaps.zookeeper}
+        by_service = {"kafka": heaps.kafka, "zookeeper": heaps.zookeeper, "kafka_controller": heaps.kafka_controller}
         return {service: size for service, size in by_service.items() if service in instance.services}

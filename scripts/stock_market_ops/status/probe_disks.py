@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from stock_market_ops.common.deployment import Deployment, Instance
 from stock_market_ops.status.report import DiskView
 
-PATHS = "/ /var/lib/kafka /var/lib/zookeeper"
+PATHS = "/ /var/lib/kafka /var/lib/zookeeper /var/lib/kafka-controller"
 # A tunnel of Session Manager takes some seconds to open: the start of aws, a call to AWS, the agent's answer.
 _SSH_SECONDS = {"ssh": 6.0, "ssm": 25.0}
 _MAX_AT_ONCE = 16

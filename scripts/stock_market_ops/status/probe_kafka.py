@@ -12,6 +12,7 @@ from kafka.errors import KafkaError
 from stock_market.errors import SettingsError
 from stock_market.kafka import connections, security
 from stock_market.settings import Kafka
+from stock_market_ops.common import quorum
 from stock_market_ops.common.deployment import Deployment
 from stock_market_ops.status import log_dirs
 from stock_market_ops.status.report import GroupView, KafkaView, TopicView
@@ -19,6 +20,8 @@ from stock_market_ops.status.report import GroupView, KafkaView, TopicView
 SAMPLE_SECONDS = 2.0
 _BOOTSTRAP_MS = 3000
 _REQUEST_MS = 3000
+# A controller that follows asks its leader twice a second at least.
+_FOLLOWED_MS = 5000
 # Kafka's error code of a topic that does not exist.
 _UNKNOWN_TOPIC = 3
 
@@ -65,13 +68,15 @@ def look(deployment: Deployment) -> KafkaView:
 
 def _view(admin: KafkaAdminClient, deployment: Deployment) -> KafkaView:
     cluster = admin.describe_cluster()
+    leading = quorum.look(admin)
     topics = admin.describe_topics()
     partitions = [(topic["name"], partition) for topic in topics for partition in topic["partitions"]]
     own = next((topic for topic in topics if topic["name"] == deployment.topic), None)
     topic = None if own is None else _topic(admin, own)
     return KafkaView(
         cluster_id=cluster["cluster_id"],
-        controller_id=cluster["controller_id"],
+        controller_id=cluster["controller_id"] if leading is None else leading["leader_id"],
+        controllers=_controllers(leading),
         brokers={broker["broker_id"]: f"{broker['host']}:{broker['port']}" for broker in cluster["brokers"]},
         partitions=len(partitions),
         under_replicated=[
@@ -86,6 +91,15 @@ def _view(admin: KafkaAdminClient, deployment: Deployment) -> KafkaView:
         group=_group(admin, deployment),
         log_dirs=log_dirs.look(admin, deployment.topic, topic),
     )
+
+
+def _controllers(leading: dict[str, Any] | None) -> dict[int, bool]:
+    """Return of each controller whether it leads, or was just level with the leader, by the leader's clock."""
+    if leading is None:
+        return {}
+    seen = {voter["replica_id"]: voter["last_caught_up_timestamp"] for voter in leading["current_voters"]}
+    now = seen.get(leading["leader_id"], 0)
+    return {voter: now - last <= _FOLLOWED_MS for voter, last in seen.items()}
 
 
 def _topic(admin: KafkaAdminClient, topic: dict[str, Any]) -> TopicView | None:

@@ -78,7 +78,11 @@ class LogDirView(msgspec.Struct, frozen=True):
 
 
 class KafkaView(msgspec.Struct, frozen=True):
-    """The brokers as a client outside sees them; partitions are named `topic-partition`. `topic` is None if absent."""
+    """The brokers as a client outside sees them; partitions are named `topic-partition`. `topic` is None if absent.
+
+    `controllers` are those of KRaft and whether each leads or follows; empty with ZooKeeper, where a broker is the
+    controller.
+    """
 
     cluster_id: str
     controller_id: int
@@ -89,6 +93,7 @@ class KafkaView(msgspec.Struct, frozen=True):
     topic: TopicView | None
     group: GroupView | None
     log_dirs: list[LogDirView] = msgspec.field(default_factory=list)
+    controllers: dict[int, bool] = msgspec.field(default_factory=dict)
 
 
 class StorageView(msgspec.Struct, frozen=True):

@@ -101,7 +101,9 @@ def _kafka(deployment: Deployment, kafka: KafkaView) -> Iterator[str]:
         return
     if len(kafka.brokers) < expected:
         yield f"{len(kafka.brokers)} of {expected} brokers are in the cluster: see kafka.service on the others."
-    if kafka.controller_id not in kafka.brokers:
+    if kafka.controllers:
+        yield from _controllers(kafka)
+    elif kafka.controller_id not in kafka.brokers:
         yield "The cluster has no controller: see zookeeper.service and kafka.service."
     if kafka.offline:
         yield f"{len(kafka.offline)} partitions have no leader: {_some(kafka.offline)}."
@@ -124,7 +126,17 @@ def _kafka(deployment: Deployment, kafka: KafkaView) -> Iterator[str]:
         )
 
 
+def _controllers(kafka: KafkaView) -> Iterator[str]:
+    away = [str(node) for node, follows in sorted(kafka.controllers.items()) if not follows]
+    if kafka.controller_id not in kafka.controllers:
+        yield "No controller leads the others: see kafka-controller.service."
+    elif away:
+        yield f"The controllers {_some(away)} do not follow the others: see kafka-controller.service on their hosts."
+
+
 def _disks(report: Report) -> Iterator[str]:
+    kafka = report.kafka.value
+    keeper = "The controllers" if kafka is not None and kafka.controllers else "ZooKeeper"
     for disk in report.disks.value or []:
         if disk.failure:
             yield f"How full the disk of {disk.host} is cannot be told: {disk.failure}."
@@ -133,7 +145,7 @@ def _disks(report: Report) -> Iterator[str]:
         if disk.free_bytes < FULL_BYTES:
             yield (
                 f"The disk of {disk.host} is full, {left}: delete what is no data of Kafka, or enlarge the volume; "
-                f"ZooKeeper, "
+                f"{keeper}, "
                 "Kafka and the stream go on by themselves once there is room."
             )
         elif disk.free_share < NEARLY_FULL_SHARE:
@@ -141,7 +153,6 @@ def _disks(report: Report) -> Iterator[str]:
                 f"The disk of {disk.host} is nearly full, {left}: lower retention.bytes in kafka_topics_definitions or "
                 "stock_producer_rate, or enlarge the volume."
             )
-    kafka = report.kafka.value
     for log in kafka.log_dirs if kafka is not None else []:
         days = log.days_left
         if log.offline:

@@ -1,0 +1,114 @@
+"""The filters kafka_quorum and controller_id: to which cluster data belong, and how a new quorum begins."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+_FIRST_CONTROLLER = 1000
+
+
+def kafka_quorum(
+    controllers: Mapping[str, Mapping[str, Any]],
+    brokers: Mapping[str, Mapping[str, Any]],
+    servers: Mapping[Any, str],
+) -> dict[str, Any]:
+    """Say which cluster this is, and which controllers a new one begins with.
+
+    Args:
+        controllers: of every controller, by its host's name, what the module kafka_storage found; an empty mapping for
+            one that was not asked.
+        brokers: the same of every broker.
+        servers: every controller's address and port, by its id.
+
+    Returns:
+        `obstacle`, the sentence that refuses it, or nothing; `cluster_id`, that of the data, else a new one;
+        `initial_controllers`, each as `id@host:port:directory id`, the same at each call for one cluster: so an
+        interrupted format goes on where it was.
+    """
+    cluster_id = next((each["cluster_id"] for each in [*controllers.values(), *brokers.values()] if _has(each)), "")
+    obstacle = _obstacle(controllers, brokers)
+    cluster_id = cluster_id or _new_id()
+    return {
+        "obstacle": obstacle,
+        "cluster_id": cluster_id,
+        "initial_controllers": [
+            f"{node}@{servers[node]}:{_text(uuid.uuid5(_uuid(cluster_id), f'controller {node}'))}"
+            for node in sorted(servers, key=int)
+        ],
+    }
+
+
+def controller_id(broker_id: int) -> int:
+    """Return the id of an instance's controller: one that no broker has, as all nodes of a cluster share the ids."""
+    return _FIRST_CONTROLLER + int(broker_id)
+
+
+def _obstacle(controllers: Mapping[str, Mapping[str, Any]], brokers: Mapping[str, Mapping[str, Any]]) -> str:
+    everything = [*controllers.items(), *brokers.items()]
+    silent = sorted({name for name, each in everything if not each})
+    old = sorted({name for name, each in everything if each and each["zookeeper"]})
+    clusters = sorted({each["cluster_id"] for _, each in everything if _has(each)})
+    empty = sorted(name for name, each in controllers.items() if each and not each["formatted"])
+    started = sorted(name for name, each in controllers.items() if each and each["started"])
+    if silent:
+        return f"What data {_and(silent)} have is not known: run the playbook without --limit."
+    if old:
+        return (
+            f"The data of {_and(old)} are of brokers that keep their metadata in ZooKeeper: set stock_market_metadata "
+            "to zookeeper, as when the deployment was made."
+        )
+    if len(clusters) > 1:
+        return (
+            f"The data belong to different clusters, {_and(clusters)}: move those away that are not needed; nothing "
+            "was written."
+        )
+    if len(empty) == len(controllers) and any(_has(each) for each in brokers.values()):
+        return (
+            f"The brokers' data belong to the cluster {clusters[0]}, and no controller has that cluster's metadata: "
+            "bring the controllers' data back, or make down and make up for a new cluster."
+        )
+    if empty and started:
+        return (
+            f"{_and(empty)} {'have' if empty[1:] else 'has'} no metadata, and the quorum of {_and(started)} runs: "
+            "a controller that is new, or has lost its data, can't join it in this version. Declare the service "
+            "kafka_controller as before, and bring its data back (its volume, or a snapshot of it)."
+        )
+    return ""
+
+
+def _has(found: Mapping[str, Any]) -> bool:
+    return bool(found and found["cluster_id"])
+
+
+def _text(value: uuid.UUID) -> str:
+    """Return an id as Kafka writes it: base64 for addresses, without its padding."""
+    return base64.urlsafe_b64encode(value.bytes).decode().rstrip("=")
+
+
+def _uuid(text: str) -> uuid.UUID:
+    return uuid.UUID(bytes=base64.urlsafe_b64decode(text + "=="))
+
+
+def _new_id() -> str:
+    """Return a new id; like Kafka's own, none begins with a hyphen, which a command line would take for an option."""
+    while (text := _text(uuid.uuid4())).startswith("-"):
+        pass
+    return text
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+class FilterModule:
+    """What Ansible asks for the filters' names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"kafka_quorum": kafka_quorum, "controller_id": controller_id}

@@ -1,0 +1,137 @@
+#!/usr/bin/python
+"""Ansible module: waits until a controller is a working member of KRaft's quorum, or until all others are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import (
+    Connection,
+    KafkaError,
+    MutualTls,
+    Quorum,
+)
+from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import (
+    NotReadyError,
+    journal_tail,
+    wait_until,
+)
+
+DOCUMENTATION = r"""
+module: kafka_quorum_ready
+short_description: Wait until KRaft's controllers work
+description:
+  - Asks every controller about the quorum. Only its leader answers with what it knows of the others.
+  - A controller works if it answers itself, and is the leader, or has followed it in the last moment.
+options:
+  node_id: {description: The id of the controller on this host., type: int, required: true}
+  servers: {description: "Every controller's C(host:port), by its id.", type: dict, required: true}
+  who:
+    description: Which controllers have to work, C(this) one, all C(others), or C(all).
+    type: str
+    choices: [this, others, all]
+    default: this
+  ca_file:
+    description: PEM file of the authorities that signed the certificates. Without it there is no TLS.
+    type: path
+  certificate_file:
+    description: PEM file of a key and certificate that controllers take. Needed with C(ca_file).
+    type: path
+  timeout: {description: How long to wait, in seconds., type: int, default: 90}
+  unit:
+    description: The systemd unit whose journal is shown when they do not work.
+    type: str
+    default: kafka-controller.service
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Wait for the controller
+  stock_market.streaming.kafka_quorum_ready:
+    node_id: 1001
+    servers: {1001: "10.0.1.5:9094"}
+    ca_file: /etc/kafka-controller/ca.pem
+    certificate_file: /etc/kafka-controller/server.pem
+"""
+
+RETURN = r"""
+leader: {description: "The leader's id, -1 where nobody was asked.", type: int, returned: success}
+mode: {description: "C(leader) or C(follower), what the controller on this host is.", type: str, returned: success}
+voters: {description: The ids of the quorum's members., type: list, elements: int, returned: success}
+"""
+
+ANSWER_SECONDS = 5.0
+# A follower fetches twice a second at least.
+FOLLOWED_MS = 1500
+
+
+def look(servers: dict[int, str], security: MutualTls | None) -> tuple[dict[int, str], Quorum | None]:
+    """Ask every controller; return why those that do not answer don't, and what the leader knows."""
+    silent, known = {}, None
+    for node, server in sorted(servers.items()):
+        host, _, port = server.rpartition(":")
+        try:
+            with Connection(host, int(port), ANSWER_SECONDS, security) as controller:
+                known = controller.quorum() or known
+        except (KafkaError, OSError) as error:
+            silent[node] = f"controller {node} at {server} does not answer ({error})"
+    return silent, known
+
+
+def judge(wanted: set[int], silent: dict[int, str], known: Quorum | None) -> Quorum:
+    """Return the quorum if the wanted controllers work.
+
+    Raises:
+        NotReadyError: what is missing.
+    """
+    problems = [words for node, words in silent.items() if node in wanted]
+    if known is None:
+        problems.append("no controller is the leader")
+    else:
+        lost = sorted(wanted - known.voters.keys())
+        late = sorted(node for node in wanted & known.voters.keys() if known.silence_ms(node) > FOLLOWED_MS)
+        problems += [f"controller {node} is no member of the quorum {sorted(known.voters)}" for node in lost]
+        problems += [f"controller {node} does not follow the leader {known.leader}" for node in late]
+    if problems or known is None:
+        raise NotReadyError("; ".join(problems))
+    return known
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        {
+            "node_id": {"type": "int", "required": True},
+            "servers": {"type": "dict", "required": True},
+            "who": {"type": "str", "choices": ["this", "others", "all"], "default": "this"},
+            "ca_file": {"type": "path"},
+            "certificate_file": {"type": "path"},
+            "timeout": {"type": "int", "default": 90},
+            "unit": {"type": "str", "default": "kafka-controller.service"},
+        },
+        required_together=[("ca_file", "certificate_file")],
+        supports_check_mode=True,
+    )
+    options: dict[str, Any] = module.params
+    servers = {int(node): str(server) for node, server in options["servers"].items()}
+    own = options["node_id"]
+    wanted = {"this": {own}, "others": servers.keys() - {own}, "all": set(servers)}[options["who"]]
+    if not wanted:
+        module.exit_json(changed=False, leader=-1, mode="leader", voters=[])
+    security = MutualTls(options["ca_file"], options["certificate_file"]) if options["ca_file"] else None
+    try:
+        known = wait_until(lambda: judge(wanted, *look(servers, security)), options["timeout"])
+    except NotReadyError as error:
+        module.fail_json(
+            msg=(
+                f"The controllers did not work within {options['timeout']} s: {error}. The last lines of "
+                f"{options['unit']}'s journal:\n{journal_tail(options['unit'])}"
+            )
+        )
+    mode = "leader" if known.leader == own else "follower"
+    module.exit_json(changed=False, leader=known.leader, mode=mode, voters=sorted(known.voters))
+
+
+if __name__ == "__main__":
+    main()
