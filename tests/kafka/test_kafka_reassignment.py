@@ -111,7 +111,8 @@ def test_partitions_are_spread_throttled_resumed_and_left_alone_the_second_time(
     limits = {"topic leader.replication.throttled.replicas", "broker leader.replication.throttled.rate"}
     assert throttles(brokers, "moved") == limits
     info = run("kafka_cluster_info", bootstrap_servers=brokers.servers)
-    assert [each["adding"] for each in info["reassignments"]] == [[3], [3]]
+    # On a busy machine one of the two may have arrived by now.
+    assert {tuple(each["adding"]) for each in info["reassignments"]} == {(3,)}
 
     resumed = spread(1, 2, 3, **asked)
     assert (resumed["changed"], resumed["moves"]) == (False, 0)
