@@ -64,7 +64,7 @@ LONGEST = (
     "local_cloud/ec2/test_session_manager.py",
     "cloud/test_access.py",
     "cloud/test_private_subnets.py",
-    "cloud/test_metadata.py",
+    "cloud/test_kafka_metadata.py",
     "local_cloud/iam/test_operator_rights.py",
     "chaos/test_chaos.py",
     "soak/test_soak.py",
