@@ -43,13 +43,16 @@ def test_a_broker_may_open_many_files_and_has_time_to_stop(host: Any, service: s
     assert facts["TimeoutStopUSec"] not in {"1min 30s", "0"}
 
 
-@pytest.mark.skipif(not KRAFT, reason="with ZooKeeper there is no controller")
-def test_with_controllers_there_is_nothing_of_zookeeper(host: Any) -> None:
-    for path in ("/etc/zookeeper", "/var/lib/zookeeper", "/etc/systemd/system/zookeeper.service"):
+def test_there_is_nothing_of_the_other_keeper_of_metadata(host: Any) -> None:
+    other, certificate = ("zookeeper", "zookeeper") if KRAFT else ("kafka-controller", "controller")
+    for path in (f"/etc/{other}", f"/var/lib/{other}", f"/etc/systemd/system/{other}.service"):
         assert not host.file(path).exists, path
-    assert not host.user("zookeeper").exists
-    assert not host.file("/etc/kafka/private/zookeeper.pem").exists
-    assert "zookeeper" not in host.file("/etc/kafka/server.properties").content_string
+    assert not host.user(other).exists
+    assert not host.file(f"/etc/kafka/private/{certificate}.pem").exists
+    setting = "zookeeper" if KRAFT else "controller.quorum"
+    assert setting not in host.file("/etc/kafka/server.properties").content_string
+    if not KRAFT:
+        return
     quorum = host.check_output(
         "kafka-metadata-quorum.sh --bootstrap-server $(hostname -I | cut -d' ' -f1):9093 describe --status"
     )
