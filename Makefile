@@ -279,7 +279,7 @@ endif
 moved:
 	@rm -rf .venv
 
-.venv/locked: $(LOCKS:%=requirements/%.txt) scripts/operator_shell.py
+.venv/locked: $(LOCKS:%=requirements/%.txt) scripts/operator_aws.py scripts/operator_shell.py
 	@[ -x $(BIN)/python ] || { python=$$(PATH="$${PATH#*/.venv/bin:}"; $(FIND_PYTHON)) || { echo "Python 3.11 or newer with its module venv is missing: install it." >&2; exit 2; }; "$$python" -m venv .venv; }
 	@$(BIN)/pip install --quiet --require-hashes -r requirements/bootstrap.txt >&2
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes $(LOCKS:%=-r requirements/%.txt) >&2

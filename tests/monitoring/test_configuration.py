@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,17 @@ NOTIFIED: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The role's files, for a broker and a host with two consumers and Prometheus: prometheus.yml, plain.yml of a
-    deployment without certificates, and <name>.yml for `NOTIFIED`."""
-    folder = tmp_path_factory.mktemp("written")
+    """The folder of the files that the role writes."""
+    notified = {name: options for name, (options, _) in NOTIFIED.items()}
+    return write_configurations(tmp_path_factory.mktemp("written"), notified)
+
+
+def write_configurations(folder: Path, notified: Mapping[str, Mapping[str, str]]) -> Path:
+    """Writes the role's files, for a broker and a host with two consumers and Prometheus, into a folder; returns it.
+
+    They are prometheus.yml, plain.yml of a deployment without certificates, and <name>.yml for each way of
+    notifications, whose options are given by its name.
+    """
     shared = {key: COMMON[key] for key in ("stock_market_metrics_remote", "stock_market_metrics_address")}
     given = {"stock_market_metrics_ports": PORTS, "monitoring_targets": TARGETS, "stock_market_deployment": "shop"}
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
@@ -68,9 +77,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
     inventory["all"]["vars"] = defaults | inventory["all"]["vars"]
-    files: list[tuple[str, str, dict[str, Any]]] = [("prometheus.yml", "prometheus.yml", {})]
+    files: list[tuple[str, str, Mapping[str, Any]]] = [("prometheus.yml", "prometheus.yml", {})]
     files += [("prometheus.yml", "plain.yml", {"stock_market_secure": False})]
-    files += [("alertmanager.yml", f"{name}.yml", options) for name, (options, _) in NOTIFIED.items()]
+    files += [("alertmanager.yml", f"{name}.yml", options) for name, options in notified.items()]
     plays = [
         {
             "hosts": "monitoring",

@@ -45,7 +45,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("inventory/local", "inventory/aws", "requirements", "scripts", "tools", ".state/lab"):
         (folder / name).mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
-    for source in ("operator_shell.py", "make_arguments.py"):
+    for source in ("operator_shell.py", "operator_aws.py", "make_arguments.py"):
         shutil.copy(ROOT / "scripts" / source, folder / "scripts")
     for name in ("bootstrap", "services", "operator", "local_cloud", "test"):
         (folder / "requirements" / f"{name}.txt").touch()

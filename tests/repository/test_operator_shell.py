@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.shells import GATHERED, ROOT, SHELLS, Shell
 
+import operator_aws
 import operator_shell
 
 BIN = ROOT / ".venv" / "bin"
@@ -142,7 +143,7 @@ def test_settings_of_an_account_mean_one_thing_to_modules_and_plugins(
     given: dict[str, str], kept: dict[str, str], said: str
 ) -> None:
     environment = dict(given)
-    sayings = operator_shell.settle_aws(environment, [str(ROOT / "inventory" / "aws")])
+    sayings = operator_aws.settle_aws(environment, [str(ROOT / "inventory" / "aws")])
     assert environment == kept
     assert said in " ".join(sayings)
     assert bool(said) == bool(sayings)
@@ -173,10 +174,10 @@ def test_a_sourced_deployment_gives_back_the_operators_own_profile(tmp_path: Pat
         "AWS_ENDPOINT_URL": "http://127.77.3.1:4566",
     }
     local = dict(sourced)
-    assert operator_shell.settle_aws(local, [str(ROOT / "inventory" / "local")]) == []
+    assert operator_aws.settle_aws(local, [str(ROOT / "inventory" / "local")]) == []
     assert "AWS_PROFILE" not in local
     account = sourced | {"STOCK_MARKET_USER_AWS_PROFILE": "me"}
-    assert operator_shell.settle_aws(account, ["inventory/aws"]) == []
+    assert operator_aws.settle_aws(account, ["inventory/aws"]) == []
     assert account == {"AWS_PROFILE": "me", "STOCK_MARKET_USER_AWS_PROFILE": "me"}
 
 
@@ -227,9 +228,8 @@ def test_ansible_of_another_project_is_left_alone(tmp_path: Path) -> None:
 def test_it_is_found_in_a_path_that_the_shells_locale_cannot_write(tmp_path: Path, locale: str) -> None:
     folder = tmp_path / "My Projects" / "x \u00e9\u4e2d"
     (folder / "scripts").mkdir(parents=True)
-    (folder / "scripts" / "operator_shell.py").write_text(
-        (ROOT / "scripts" / "operator_shell.py").read_text("utf-8"), "utf-8"
-    )
+    for name in ("operator_aws.py", "operator_shell.py"):
+        (folder / "scripts" / name).write_text((ROOT / "scripts" / name).read_text("utf-8"), "utf-8")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / ".venv")], check=True)
     python = folder / ".venv" / "bin" / "python"
     subprocess.run([str(python), str(folder / "scripts" / "operator_shell.py")], check=True)

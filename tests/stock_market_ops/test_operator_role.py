@@ -186,8 +186,8 @@ def test_a_program_asks_the_deployments_cloud_whatever_the_shell_says_of_another
 def test_on_aws_a_shell_that_sources_the_environment_again_keeps_the_operators_profile(others: Path) -> None:
     path = others / "profiled"
     program = (
-        "import os, operator_shell; environment = dict(os.environ)\n"
-        "operator_shell.settle_account(environment)\n"
+        "import os, operator_aws; environment = dict(os.environ)\n"
+        "operator_aws.settle_account(environment)\n"
         "print(environment['AWS_PROFILE'], environment['AWS_CONFIG_FILE'], 'AWS_ENDPOINT_URL' in environment)"
     )
     script = '. "$1" && . "$1" && exec "$2" -c "$3"'

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import BotoCoreError
 
-import operator_shell
+import operator_aws
 
 
 def document(session: boto3.Session) -> dict[str, str | int]:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     definition.add_argument("--profile", help="the user's own profile; without it, the default chain")
     options = definition.parse_args(arguments)
     # A caller that has sourced env.sh names the deployment's profile, which would lead straight back to this program.
-    operator_shell.leave_sourced_shell(os.environ)
+    operator_aws.leave_sourced_shell(os.environ)
     # The profile is the one of the command line, or none.
     os.environ.pop("AWS_PROFILE", None)
     os.environ.pop("AWS_DEFAULT_PROFILE", None)

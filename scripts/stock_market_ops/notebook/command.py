@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import operator_shell
+import operator_aws
 from stock_market_ops.common import aws, partitions
 from stock_market_ops.common.deployment import ROOT, Deployment, DeploymentError, default_name, load
 
@@ -62,7 +62,7 @@ def environment(given: Mapping[str, str], deployment: Deployment, folder: Path) 
     result |= {"STOCK_MARKET_DEPLOYMENT": deployment.deployment, "IPYTHONDIR": str(folder / "ipython")}
     result |= {"MPLCONFIGDIR": str(folder / "matplotlib")}
     result |= {f"JUPYTER_{kind.upper()}_DIR": str(folder / kind) for kind in ("config", "data", "runtime")}
-    if not operator_shell.is_sourced(result):
+    if not operator_aws.is_sourced(result):
         # The notebooks name the deployment's files; its profile asks for the user's own credentials by these.
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
             if name in result:

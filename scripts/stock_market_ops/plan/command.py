@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-import operator_shell
+import operator_aws
 from stock_market_ops.common.deployment import ROOT
 from stock_market_ops.plan import obstacles as judge
 from stock_market_ops.plan import prices, screen
@@ -59,7 +59,7 @@ def run(inventory: str, more: Sequence[str]) -> Facts:
     except subprocess.TimeoutExpired as error:
         raise PlanError(f"playbooks/plan.yml had no answer after {error.timeout:.0f} s.") from error
     for line in done.stderr.splitlines():
-        if line.startswith(operator_shell.SAYING):
+        if line.startswith(operator_aws.SAYING):
             sys.stderr.write(f"{line}\n")
     return facts_of(done.stdout, done.stderr)
 
