@@ -77,8 +77,8 @@ down: venv  ## removes the deployment (CONFIRM=yes: asks nothing; PURGE=yes: the
 status: venv  ## shows the deployment's state on one screen; exit code 0 only if all is well
 	@$(BIN)/python -m stock_market_ops.status --format "$${FORMAT:-table}"
 
-query: venv  ## runs SQL='select ...' in Athena, FORMAT=table|json|csv; without SQL the named analyses of the newest day (DAYS=7, DAYS=all)
-	@$(BIN)/python -m stock_market_ops.query --format "$${FORMAT:-table}" $${DAYS:+"--days=$$DAYS"} $${SQL:+"--sql=$$SQL"} $$ANALYSIS
+query: venv  ## runs SQL='select ...' in Athena, FORMAT=table|json|csv; without SQL the named analyses of the newest day (DAYS=7, DAYS=all); ARGS='--timeout 600' allows more time
+	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.query --format "$${FORMAT:-table}" $${DAYS:+"--days=$$DAYS"} $${SQL:+"--sql=$$SQL"} $$ANALYSIS
 
 report: venv .venv/web/locked  ## writes the named analyses, or the answer to SQL='...', as one HTML file with plots (DAYS=7|all); prints its path
 	@$(WITH_ARGS) $(BIN)/python -m stock_market_ops.report --inventory "$$ENV" $${DAYS:+"--days=$$DAYS"} $${SQL:+"--sql=$$SQL"}

@@ -92,6 +92,8 @@ def test_sql_and_command_arrive_as_they_were_typed(checkout: Path) -> None:
     sent = make(checkout, "ssh", f"COMMAND={HOSTILE}", "HOST=node-1")
     assert sent.stdout.startswith(f"[-F][.state/lab/ssh_config][node-1][{HOSTILE}]\n"), sent
     assert not (checkout / "hit").exists()
+    longer = make(checkout, "query", "SQL=select 1", "ARGS=--timeout 600")
+    assert "[--sql=select 1][--timeout][600]\n" in longer.stdout
 
 
 def test_args_are_words_with_quotes_and_nothing_else(checkout: Path) -> None:

@@ -90,7 +90,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def query(sql: str) -> list[dict[str, Any]]:
     """Athena's answer by `make query FORMAT=json`."""
-    done = make("query", "FORMAT=json", f"SQL={sql}")
+    done = make("query", "FORMAT=json", f"SQL={sql}", "ARGS=--timeout 500")
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
 

@@ -111,7 +111,10 @@ def _wait(client: AthenaClient, execution_id: str, timeout_seconds: float) -> Qu
             reason = " ".join(status.get("StateChangeReason", "").split())
             raise QueryError(reason or f"Athena ended the query as {status['State']} without a reason.")
         if time.monotonic() + pause > deadline:
-            raise QueryTimeoutError(f"Athena gave no answer in {timeout_seconds:.0f} s; the query was stopped.")
+            raise QueryTimeoutError(
+                f"Athena gave no answer in {timeout_seconds:.0f} s; the query was stopped. "
+                "Ask fewer days, or allow it more time: ARGS='--timeout 600'."
+            )
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
 
