@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import boto3
@@ -87,10 +88,28 @@ def deployment() -> Deployment:
     return read_deployment()
 
 
+def reached(deployment: Deployment, control_path: Path | None = None) -> Any:
+    """The instance over SSH, as `make ssh` reaches it; commands with the same control path share a connection."""
+    kept = {"controlpath": str(control_path)} if control_path else {"controlpersist": 0}
+    return testinfra.get_host(
+        f"ssh://{deployment.node['name']}", ssh_config=str(STATE / "ssh_config"), sudo=True, **kept
+    )
+
+
+@pytest.fixture(scope="module")
+def control_path() -> Iterator[Path]:
+    """The socket of the connection that a module's commands share: to log in takes longer than most commands."""
+    # Linux bounds its path at 107 bytes, and TMPDIR may be long.
+    with TemporaryDirectory(dir="/tmp") as folder:
+        path = Path(folder, "ssh")
+        yield path
+        subprocess.run(["ssh", "-F", "none", "-S", str(path), "-O", "exit", "any"], capture_output=True, check=False)
+
+
 @pytest.fixture
-def host(deployment: Deployment) -> Any:
-    """The instance over SSH, as `make ssh` reaches it."""
-    return testinfra.get_host(f"ssh://{deployment.node['name']}", ssh_config=str(STATE / "ssh_config"), sudo=True)
+def host(deployment: Deployment, control_path: Path) -> Any:
+    """The instance over SSH."""
+    return reached(deployment, control_path)
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -14,10 +14,17 @@ from conftest import (
     eventually,
     make,
     play,
+    reached,
     read_deployment,
     site,
     stream,
 )
+
+
+@pytest.fixture
+def host(deployment: Deployment) -> Any:
+    """The instance over SSH, each command by a connection of its own: a reboot or another address ends them all."""
+    return reached(deployment)
 
 
 @pytest.mark.parametrize("service", ["stock-producer", "stock-consumer", "kafka", KEEPER])
