@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-kraft test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-kraft test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -136,10 +136,16 @@ replace: venv  ## replaces an instance that is gone by a new one: INSTANCE=kafka
 topics: venv  ## applies the declared topics, and shows each difference
 	$(PLAYBOOK) playbooks/topics.yml
 
-test: system venv-test lint unit molecule  ## runs lint, unit tests, molecule bad_input and default, as CI does
+test: system venv-test  ## runs molecule default beside bad_input and lint, then the unit tests, as CI does
+	@$(MAKE) --jobs 2 --output-sync=line molecule-default lint-after-bad_input
+	@$(MAKE) unit
 
 lint: venv-test  ## runs ansible-lint, yamllint, ruff, nbstripout, import-linter, mypy
 	@$(MAKE) --jobs 2 --output-sync=target lint-python lint-ansible
+
+# Both compute, and the scenario default waits for its host half of its time.
+lint-after-bad_input: molecule-bad_input
+	@nice -n 19 $(MAKE) lint-python lint-ansible
 
 lint-python: venv-test
 	$(BIN)/ruff check scripts tests plugins molecule benchmarks docs notebooks
