@@ -22,7 +22,7 @@ from tests.chaos.cast import Cast
 from tests.chaos.cuts import LogCutter
 from tests.chaos.daemon import Daemon, Supervisor
 from tests.chaos.history import company
-from tests.chaos.templates import CONSUMER, LOG4J, PRODUCER
+from tests.chaos.templates import CONSUMER, PRODUCER
 from tests.chaos.verdict import ProducerEnd
 from tests.chaos.volume import Volume
 from tests.chaos.witness import Witness
@@ -134,10 +134,7 @@ class Stage:
         settings = broker_settings(port, zookeeper_port, self.volumes["broker"].path / "data")
         settings += company.broker_settings() if self.cast.history else ""
         server.write_text(f"{settings}zookeeper.session.timeout.ms={_ZOOKEEPER_SESSION_MS}\n")
-        log = self.folder / "log4j.properties"
-        log.write_text(LOG4J)
         environment = self._plain | self.clocks["broker"].variables
-        environment["JAVA_TOOL_OPTIONS"] = f"-Dlog4j.configuration=file:{log}"
         self.zookeeper = self._daemon("zookeeper", java_command(home, ZOOKEEPER_MAIN, zoo, "64m"), environment)
         wait_for_port(zookeeper_port, _START_SECONDS)
         self.broker = self._daemon("broker", java_command(home, BROKER_MAIN, server, "256m"), environment)

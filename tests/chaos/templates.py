@@ -1,11 +1,5 @@
 """The settings files of what a round starts."""
 
-LOG4J = """\
-log4j.rootLogger=WARN, stdout
-log4j.appender.stdout=org.apache.log4j.ConsoleAppender
-log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
-log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
-"""
 CONSUMER = """\
 [kafka]
 bootstrap_servers = ["{address}"]

@@ -41,12 +41,6 @@ _ROOT = SCRIPTS.parent
 _LOOPBACK = ["127.0.0.1"]
 _CERTIFICATES = {"zookeeper": _LOOPBACK, "broker": _LOOPBACK, "kafka": list[str]()}
 _HOUR_MS = HOUR_SECONDS * 1000
-_LOG4J = """\
-log4j.rootLogger=WARN, stdout
-log4j.appender.stdout=org.apache.log4j.ConsoleAppender
-log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
-log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
-"""
 _BROKER = """\
 connections.max.idle.ms=4000
 zookeeper.connection.timeout.ms=30000
@@ -108,9 +102,6 @@ class Stage:
                 "patience": 30_000 * self.plan.rate,
             }
             settings.write(_BROKER.format(**kept))
-        log = self.folder / "log4j.properties"
-        log.write_text(_LOG4J)
-        os.environ["JAVA_TOOL_OPTIONS"] = f"-Dlog4j.configuration=file:{log}"
         self._ended.callback(self.broker.stop)
         self.broker.start()
         configs = {

@@ -134,8 +134,10 @@ def broker_settings(port: int, zookeeper_port: int, data: Path, secured: Secured
 
 
 def java_command(home: Path, main: str, settings: Path, heap: str) -> list[str]:
-    """Runs a program of the distribution with a small heap, such as `256m`, and a quick start."""
+    """Runs a program of the distribution with a small heap, such as `256m`, and a quick start; it writes warnings."""
     options = [f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    # Without settings log4j logs all to nowhere, and a broker makes JSON of each request and answer for it.
+    options.append(f"-Dlog4j.configuration=file:{home}/config/tools-log4j.properties")
     if (archive := class_archive(home, main)).exists():
         # Another Java than the one that wrote the archive starts without it, and says so.
         options.append(f"-XX:SharedArchiveFile={archive}")
