@@ -85,8 +85,11 @@ def test_the_stream_continues_into_athena() -> None:
 
 
 def test_status_says_that_all_is_well(deployment: Deployment) -> None:
-    eventually(lambda: make("status").returncode == 0, seconds=60, what="make status with exit code 0")
-    shown = make("status").stdout
+    def well() -> str:
+        done = make("status")
+        return done.stdout if done.returncode == 0 else ""
+
+    shown = eventually(well, seconds=60, what="make status with exit code 0")
     for word in (deployment.node["public_address"], deployment.facts["topic"], "records behind"):
         assert word in shown
 
