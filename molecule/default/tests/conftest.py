@@ -90,7 +90,7 @@ def deployment() -> Deployment:
 
 def reached(deployment: Deployment, control_path: Path | None = None) -> Any:
     """The instance over SSH, as `make ssh` reaches it; commands with the same control path share a connection."""
-    kept = {"controlpath": str(control_path)} if control_path else {"controlpersist": 0}
+    kept: dict[str, Any] = {"controlpath": str(control_path)} if control_path else {"controlpersist": 0}
     return testinfra.get_host(
         f"ssh://{deployment.node['name']}", ssh_config=str(STATE / "ssh_config"), sudo=True, **kept
     )
