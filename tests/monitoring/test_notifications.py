@@ -61,7 +61,7 @@ class WebhookRequest(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-class Mailbox(Message):  # type: ignore[misc]  # aiosmtpd ships no types
+class Mailbox(Message):
     """Keeps every mail, with the sender and the recipients that the server was told."""
 
     def __init__(self) -> None:
@@ -70,9 +70,9 @@ class Mailbox(Message):  # type: ignore[misc]  # aiosmtpd ships no types
 
     def prepare_message(self, _session: Session, envelope: Envelope) -> Any:
         """Take the mail."""
-        mail = message_from_bytes(envelope.content)
+        mail = message_from_bytes(envelope.original_content or b"")
         text = "".join(str(part.get_payload()) for part in mail.walk() if not part.is_multipart())
-        self.received.append((envelope.mail_from, envelope.rcpt_tos, f"{mail['Subject']}\n{text}"))
+        self.received.append((envelope.mail_from or "", envelope.rcpt_tos, f"{mail['Subject']}\n{text}"))
         return mail
 
     def handle_message(self, message: Any) -> None:
@@ -117,8 +117,8 @@ def received(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Cal
         threading.Thread(target=hook.serve_forever, args=(0.05,), daemon=True).start()
         stack.callback(hook.shutdown)
         endpoint = "http://{}:{}".format(*cloud.get_host_and_port())
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        topic = boto3.client("sns", REGION, endpoint_url=endpoint, **keys).create_topic(Name="alerts")["TopicArn"]
+        session = boto3.Session("test", "test", region_name=REGION)
+        topic: str = session.client("sns", endpoint_url=endpoint).create_topic(Name="alerts")["TopicArn"]
         options = {
             "webhook": {"monitoring_notify": f"http://127.0.0.1:{hook.server_port}/a?b=c"},
             "email": NOTIFIED["email"][0] | {"monitoring_smtp_host": f"127.0.0.1:{mail.port}"},
