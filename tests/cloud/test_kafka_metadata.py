@@ -57,6 +57,15 @@ def test_a_later_run_need_not_repeat_the_choice(cloud: HostlessCloud) -> None:
     assert "changed=0 " in again.stdout
 
 
+def test_neither_need_one_that_starts_stopped_instances(cloud: HostlessCloud) -> None:
+    before = instances(cloud, NAME)["node-1"]["InstanceId"]
+    cloud.client("ec2").stop_instances(InstanceIds=[before])
+    assert instances(cloud, NAME) == {}
+    started = cloud.play(CLOUD, NAME)
+    assert started.returncode == 0, started.stdout
+    assert instances(cloud, NAME)["node-1"]["InstanceId"] == before
+
+
 def test_another_choice_is_refused_and_changes_nothing(cloud: HostlessCloud) -> None:
     before = instances(cloud, NAME)
     refused = cloud.play(CLOUD, NAME, "-e", "stock_market_metadata=zookeeper")

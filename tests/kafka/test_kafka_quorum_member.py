@@ -19,7 +19,7 @@ def member() -> Any:
 
 
 def quorum(own: str = OLD, new: int | None = NOW, **last: int) -> Quorum:
-    """A quorum that 1001 leads: when each voter was level, and the new one; `own` is the directory of the voter 1002."""
+    """A quorum that 1001 leads: when each voter was level, and the new one; `own` is the directory of voter 1002."""
     voters = {int(name[1:]): when for name, when in last.items()}
     observers = {} if new is None else {(1002, NEW): new}
     return Quorum(1001, voters, dict.fromkeys(voters, "AAAAAAAAAAAAAAAAAAAAAQ") | {1002: own}, observers)
