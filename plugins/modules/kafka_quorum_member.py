@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: makes a controller a member of KRaft's running quorum, in the place of one that lost its data."""
+"""Ansible module: makes a controller a member of KRaft's running quorum, also in a lost one's place, or none."""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ if TYPE_CHECKING:
 
 DOCUMENTATION = r"""
 module: kafka_quorum_member
-short_description: Make a controller a member of a running quorum
+short_description: Make a controller a member of a running quorum, or take it out
 description:
   - The controller runs, with a directory that was formatted without first controllers, and so follows the leader
     without being a member. Once it is level with the leader, a member of the same id with another directory is removed,
     whose data are lost, and the controller is added. A member is left as it is.
   - Each of the two changes is made only while most of the other members follow the leader, and while the member that is
     removed does not. After an interruption, the next run goes on.
+  - O(state=absent) takes a member out while it works, if most of the others do; it can be stopped afterwards.
 options:
   node_id: {description: The controller's id., type: int, required: true}
-  directory_id: {description: The id of its directory., type: str, required: true}
+  directory_id: {description: "The id of its directory. Needed for O(state=present).", type: str}
+  state:
+    description: Whether it is to be a member.
+    type: str
+    choices: [present, absent]
+    default: present
   cluster_id: {description: The cluster's id., type: str, required: true}
   servers: {description: "Every controller's C(host:port), by its id.", type: dict, required: true}
   ca_file:
@@ -77,19 +83,35 @@ def next_step(known: Quorum | None, node: int, directory: str) -> str:
     return "remove" if node in known.voters else "add"
 
 
-def bring_in(
-    ask: Callable[[], Quorum | None], do: Callable[[str, Quorum], None], node: int, directory: str, timeout: float
+def next_removal(known: Quorum | None, node: int) -> str:
+    """Return `remove` for a member that is to be none, or nothing. Raises what `next_step` does."""
+    if known is None:
+        raise NotReadyError("no controller is the leader, which more than half of the quorum's members elect")
+    if node not in known.voters:
+        return ""
+    others = sorted(known.voters.keys() - {node})
+    late = [other for other in others if known.silence_ms(other) > FOLLOWED_MS]
+    if len(late) * 2 >= len(others):
+        raise NotReadyError(f"of the other members {others}, {late or 'none'} do not follow the leader {known.leader}")
+    return "remove"
+
+
+def settle(
+    ask: Callable[[], Quorum | None],
+    decide: Callable[[Quorum | None], str],
+    do: Callable[[str, Quorum], None],
+    timeout: float,
 ) -> tuple[list[str], Quorum]:
-    """Take one step after the other until the controller is a member; return them, and the quorum.
+    """Take one step after the other until `decide` names none; return them, and the quorum.
 
     Raises:
-        NotReadyError: it is none after `timeout` seconds; the steps that were taken stay, and the next call goes on.
+        NotReadyError: there is one after `timeout` seconds; the steps that were taken stay, and the next call goes on.
     """
     steps: list[str] = []
 
     def attempt() -> Quorum:
         known = ask()
-        step = next_step(known, node, directory)
+        step = decide(known)
         if known is None or step:
             try:
                 if known:
@@ -97,7 +119,7 @@ def bring_in(
                     steps.append(step)
             except KafkaError as error:
                 raise NotReadyError(str(error)) from error
-            raise NotReadyError(f"the quorum does not show yet that controller {node} was to {step}")
+            raise NotReadyError(f"the quorum does not show the last step, {step}, yet")
         return known
 
     return steps, wait_until(attempt, timeout)
@@ -108,7 +130,8 @@ def main() -> None:
     module = AnsibleModule(
         {
             "node_id": {"type": "int", "required": True},
-            "directory_id": {"type": "str", "required": True},
+            "directory_id": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "cluster_id": {"type": "str", "required": True},
             "servers": {"type": "dict", "required": True},
             "ca_file": {"type": "path"},
@@ -116,6 +139,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 90},
         },
         required_together=[("ca_file", "certificate_file")],
+        required_if=[("state", "present", ["directory_id"])],
         supports_check_mode=True,
     )
     options: dict[str, Any] = module.params
@@ -127,6 +151,9 @@ def main() -> None:
     def ask() -> Quorum | None:
         return controllers.look()[1]
 
+    def decide(known: Quorum | None) -> str:
+        return next_removal(known, node) if options["state"] == "absent" else next_step(known, node, directory)
+
     def do(step: str, known: Quorum) -> None:
         if step == "remove":
             controllers.remove(known.leader, cluster, node, known.directories[node])
@@ -136,15 +163,16 @@ def main() -> None:
     try:
         if module.check_mode:
             known = ask()
-            step = next_step(known, node, directory)
+            step = decide(known)
             voters = sorted(known.voters if known else [])
             module.exit_json(changed=bool(step), steps=[step] if step else [], voters=voters)
-        steps, quorum = bring_in(ask, do, node, directory, options["timeout"])
+        steps, quorum = settle(ask, decide, do, options["timeout"])
     except NotReadyError as error:
         module.fail_json(
             msg=(
-                f"Controller {node} did not become a member of the quorum within {options['timeout']} s: {error}. No "
-                "other controller was changed. Start those that are away, and run the same command again."
+                f"Controller {node} did not {'leave' if options['state'] == 'absent' else 'join'} the quorum within "
+                f"{options['timeout']} s: {error}. No other controller was changed. Start those that are away, and run "
+                "the same command again."
             )
         )
     module.exit_json(changed=bool(steps), steps=steps, voters=sorted(quorum.voters))

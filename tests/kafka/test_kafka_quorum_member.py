@@ -98,16 +98,20 @@ class Leader:
             self.known = quorum(NEW, None, v1001=NOW, v1002=NOW, v1003=NOW)
 
 
+def settle(member: Any, leader: Leader, timeout: float) -> Any:
+    return member.settle(leader.ask, lambda known: member.next_step(known, 1002, NEW), leader.do, timeout)
+
+
 def test_it_is_removed_and_added_and_a_refusal_is_tried_again(member: Any) -> None:
     leader = Leader()
-    steps, known = member.bring_in(leader.ask, leader.do, 1002, NEW, 10)
+    steps, known = settle(member, leader, 10)
     assert (leader.done, steps, known) == (["remove", "remove", "add"], ["remove", "add"], leader.known)
 
 
 def test_a_member_is_left_as_it_is(member: Any) -> None:
     leader = Leader()
     leader.known = quorum(NEW, None, v1001=NOW, v1002=NOW, v1003=NOW)
-    assert member.bring_in(leader.ask, leader.do, 1002, NEW, 10) == ([], leader.known)
+    assert settle(member, leader, 10) == ([], leader.known)
     assert leader.done == []
 
 
@@ -115,5 +119,14 @@ def test_what_it_waited_for_in_vain_is_said(member: Any) -> None:
     leader = Leader()
     leader.known = quorum(v1001=NOW, v1002=LATE, v1003=LATE)
     with pytest.raises(NotReadyError, match="do not follow the leader 1001"):
-        member.bring_in(leader.ask, leader.do, 1002, NEW, 0.1)
+        settle(member, leader, 0.1)
     assert leader.done == []
+
+
+def test_a_member_is_taken_out_only_while_most_of_the_others_follow(member: Any) -> None:
+    assert member.next_removal(quorum(v1001=NOW, v1002=NOW, v1003=NOW), 1002) == "remove"
+    assert member.next_removal(quorum(v1001=NOW, v1002=NOW, v1003=NOW), 1001) == "remove"
+    assert member.next_removal(quorum(v1001=NOW, v1003=NOW), 1002) == ""
+    for known in (None, quorum(v1001=NOW, v1002=NOW, v1003=LATE), quorum(v1002=NOW)):
+        with pytest.raises(NotReadyError, match="the leader"):
+            member.next_removal(known, 1002)
