@@ -101,8 +101,8 @@ def test_scale_refuses_what_leaves_no_quorum_and_changes_nothing(cloud: Hostless
     refused = cloud.play(SCALE, NAME, "-e", controllers(*names))
     assert refused.returncode != 0
     assert (
-        f"stock_market_instances gives kafka_controller to {', '.join(names)}, and the controllers are node-1: declare an "
-        "odd number, and name those that are to leave (make scale REMOVE=kafka-4,kafka-5). Nothing was changed."
+        f"stock_market_instances gives kafka_controller to {', '.join(names)}, and the controllers are node-1: declare "
+        "an odd number, and name those that are to leave (make scale REMOVE=kafka-4,kafka-5). Nothing was changed."
     ) in " ".join(refused.stdout.split())
     assert instances(cloud, NAME) == before
 
