@@ -32,7 +32,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str
             kafka={"kafka-1": broker},
             kafka_controller={"localhost": {"stock_market_broker_id": 7}},
         )
-        role = {"vars_files": [str(ROLE / "vars" / "main.yml")], "hosts": "kafka_controller", "gather_facts": False}
+        files = [str(path) for path in sorted((ROLE / "vars").rglob("*.yml"))]
+        role = {"vars_files": files, "hosts": "kafka_controller", "gather_facts": False}
         task = {"src": str(ROLE / "templates" / "controller.properties.j2"), "dest": str(folder / f"{name}.properties")}
         defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
         inventory["all"]["vars"] = defaults | inventory["all"]["vars"]
