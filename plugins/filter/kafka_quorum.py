@@ -29,7 +29,8 @@ def kafka_quorum(
     Returns:
         `obstacle`, the sentence that refuses it, or nothing; `cluster_id`, that of the data, else a new one;
         `initial_controllers`, each as `id@host:port:directory id`, the same at each call for one cluster: so an
-        interrupted format goes on where it was.
+        interrupted format goes on where it was; `joins`, whether controllers without metadata join a quorum that
+        has begun, with directories of ids that it does not know.
     """
     cluster_id = next((each["cluster_id"] for each in [*controllers.values(), *brokers.values()] if _has(each)), "")
     obstacle = _obstacle(controllers, brokers)
@@ -37,6 +38,7 @@ def kafka_quorum(
     return {
         "obstacle": obstacle,
         "cluster_id": cluster_id,
+        "joins": any(each and each["started"] for each in controllers.values()),
         "initial_controllers": [
             f"{node}@{servers[node]}:{_text(uuid.uuid5(_uuid(cluster_id), f'controller {node}'))}"
             for node in sorted(servers, key=int)
@@ -54,8 +56,7 @@ def _obstacle(controllers: Mapping[str, Mapping[str, Any]], brokers: Mapping[str
     silent = sorted({name for name, each in everything if not each})
     old = sorted({name for name, each in everything if each and each["zookeeper"]})
     clusters = sorted({each["cluster_id"] for _, each in everything if _has(each)})
-    empty = sorted(name for name, each in controllers.items() if each and not each["formatted"])
-    started = sorted(name for name, each in controllers.items() if each and each["started"])
+    empty = [name for name, each in controllers.items() if each and not each["formatted"]]
     if silent:
         return f"What data {_and(silent)} have is not known: run the playbook without --limit."
     if old:
@@ -72,12 +73,6 @@ def _obstacle(controllers: Mapping[str, Mapping[str, Any]], brokers: Mapping[str
         return (
             f"The brokers' data belong to the cluster {clusters[0]}, and no controller has that cluster's metadata: "
             "bring the controllers' data back, or make down and make up for a new cluster."
-        )
-    if empty and started:
-        return (
-            f"{_and(empty)} {'have' if empty[1:] else 'has'} no metadata, and the quorum of {_and(started)} runs: "
-            "a controller that is new, or has lost its data, can't join it in this version. Declare the service "
-            "kafka_controller as before, and bring its data back (its volume, or a snapshot of it)."
         )
     return ""
 

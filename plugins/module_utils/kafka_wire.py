@@ -11,9 +11,22 @@ import socket
 import ssl
 import struct
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import tls
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encoding import (
+    array,
+    compact,
+    crc32c,
+    string,
+    unsigned,
+    uuid_text,
+    varint,
+)
 from ansible_collections.stock_market.streaming.plugins.module_utils.scram import ScramClient, ScramError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 API_PRODUCE, API_FETCH, API_METADATA, API_SASL_HANDSHAKE, API_CREATE_TOPICS, API_SASL_AUTHENTICATE = 0, 1, 3, 17, 19, 36
 API_DESCRIBE_QUORUM = 55
@@ -29,7 +42,6 @@ CLIENT_ID = "kafka_ready"
 # Each broker's own topic, of one replica, whose records prove it ready; its id follows.
 READINESS_TOPIC = "__readiness-"
 _BATCH_HEADER = struct.Struct(">qiibIhiqqqhii")
-_CASTAGNOLI = 0x82F63B78
 
 
 class KafkaError(Exception):
@@ -38,50 +50,6 @@ class KafkaError(Exception):
 
 class RefusedLoginError(KafkaError):
     """The broker does not take this user with this password."""
-
-
-def _crc32c_table() -> list[int]:
-    table = []
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = (value >> 1) ^ (_CASTAGNOLI if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-_TABLE = _crc32c_table()
-
-
-def crc32c(data: bytes) -> int:
-    """Return the CRC-32C (RFC 3720, appendix B.4) of `data`."""
-    value = 0xFFFFFFFF
-    for byte in data:
-        value = (value >> 8) ^ _TABLE[(value ^ byte) & 0xFF]
-    return value ^ 0xFFFFFFFF
-
-
-def varint(number: int) -> bytes:
-    """Return `number` as a zigzag-encoded varint."""
-    value = (number << 1) ^ (number >> 63)
-    encoded = bytearray()
-    while value & ~0x7F:
-        encoded.append((value & 0x7F) | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def string(text: str | None) -> bytes:
-    """Return a nullable string with its length of two bytes."""
-    if text is None:
-        return struct.pack(">h", -1)
-    return struct.pack(">h", len(text.encode())) + text.encode()
-
-
-def array(items: list[bytes]) -> bytes:
-    """Return an array of encoded items with its count."""
-    return struct.pack(">i", len(items)) + b"".join(items)
 
 
 class Reader:
@@ -133,6 +101,11 @@ class Reader:
             if not byte & 0x80:
                 return value
 
+    def compact(self) -> str:
+        """Return the next string of a flexible version; null is empty."""
+        length = self.unsigned()
+        return self.take(length - 1).decode() if length else ""
+
     def tags(self) -> None:
         """Pass over the tagged fields that end a structure of a flexible version."""
         for _ in range(self.unsigned()):
@@ -177,14 +150,22 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Quorum:
-    """What the leader of KRaft's quorum knows: for each voter when it was last level with it, by the leader's clock."""
+    """What the leader of KRaft's quorum knows.
+
+    `voters` says of each member when it was last level with the leader, by the leader's clock in milliseconds;
+    `directories` the id of its directory; `observers` the same time of those who follow without being members, by their
+    id and their directory's.
+    """
 
     leader: int
     voters: dict[int, int]
+    directories: dict[int, str] = field(default_factory=dict)
+    observers: dict[tuple[int, str], int] = field(default_factory=dict)
 
-    def silence_ms(self, node: int) -> int:
-        """For how long a voter has not been level with the leader, in milliseconds."""
-        return 0 if node == self.leader else self.voters.get(self.leader, 0) - self.voters[node]
+    def silence_ms(self, node: int, directory: str = "") -> int:
+        """For how long a voter has not been level with the leader, in milliseconds; with `directory`, an observer."""
+        last = self.observers[node, directory] if directory else self.voters[node]
+        return 0 if node == self.leader else self.voters.get(self.leader, 0) - last
 
 
 @dataclass(frozen=True)
@@ -276,35 +257,38 @@ class Connection:
 
     def quorum(self) -> Quorum | None:
         """Ask a controller about the quorum; None if it is not the leader, and so does not know."""
-        name = b"__cluster_metadata"
-        body = b"\x00\x02" + bytes([len(name) + 1]) + name + b"\x02" + struct.pack(">i", 0) + b"\x00\x00\x00"
-        answer = self.request(API_DESCRIBE_QUORUM, 1, body)
+        body = b"\0" + unsigned(2) + compact("__cluster_metadata") + unsigned(2) + struct.pack(">i", 0) + b"\0\0\0"
+        answer = self.request(API_DESCRIBE_QUORUM, 2, body)
         answer.tags()
         errors = [answer.number("h")]
-        voters: dict[int, int] = {}
-        leader = -1
+        answer.compact()
+        known = Quorum(-1, {})
         for _ in range(answer.unsigned() - 1):
-            answer.take(answer.unsigned() - 1)
+            answer.compact()
             for _ in range(answer.unsigned() - 1):
                 answer.number("i")
                 errors.append(answer.number("h"))
-                leader = answer.number("i")
-                answer.number("i")
-                answer.number("q")
-                for _ in range(answer.unsigned() - 1):
-                    node = answer.number("i")
-                    answer.take(16)
-                    voters[node] = answer.number("q")
-                    answer.tags()
-                for _ in range(answer.unsigned() - 1):
-                    answer.take(28)
-                    answer.tags()
+                answer.compact()
+                known = Quorum(answer.number("i"), {})
+                answer.take(12)
+                for node, directory, last in self._replicas(answer):
+                    known.voters[node], known.directories[node] = last, directory
+                for node, directory, last in self._replicas(answer):
+                    known.observers[node, directory] = last
                 answer.tags()
             answer.tags()
         wrong = [error for error in errors if error not in (ERROR_NONE, ERROR_NOT_LEADER)]
         if wrong:
             raise KafkaError(f"asking about the quorum gave error {wrong[0]}")
-        return None if ERROR_NOT_LEADER in errors else Quorum(leader, voters)
+        return None if ERROR_NOT_LEADER in errors else known
+
+    @staticmethod
+    def _replicas(answer: Reader) -> Iterator[tuple[int, str, int]]:
+        for _ in range(answer.unsigned() - 1):
+            node, directory = answer.number("i"), uuid_text(answer.take(16))
+            answer.take(16)
+            yield node, directory, answer.number("q")
+            answer.tags()
 
     def request(self, api: int, version: int, body: bytes) -> Reader:
         """Send a request and return its answer, past the header."""

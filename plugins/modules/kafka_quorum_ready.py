@@ -6,12 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import (
-    Connection,
-    KafkaError,
-    MutualTls,
-    Quorum,
-)
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_voters import FOLLOWED_MS, Controllers
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import MutualTls, Quorum
 from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import (
     NotReadyError,
     journal_tail,
@@ -26,6 +22,12 @@ description:
   - A controller works if it answers itself, and is the leader, or has followed it in the last moment.
 options:
   node_id: {description: The id of the controller on this host., type: int, required: true}
+  directory_id:
+    description:
+      - The id of its directory. With it, O(who=this) also ends when the controller follows the leader without being a
+        member, as one does that is new or has lost its data.
+    type: str
+    default: ""
   servers: {description: "Every controller's C(host:port), by its id.", type: dict, required: true}
   who:
     description: Which controllers have to work, C(this) one, all C(others), or C(all).
@@ -57,40 +59,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 leader: {description: "The leader's id, -1 where nobody was asked.", type: int, returned: success}
-mode: {description: "C(leader) or C(follower), what the controller on this host is.", type: str, returned: success}
+mode:
+  description: What the controller on this host is, C(leader), C(follower), or C(observer), who is no member.
+  type: str
+  returned: success
 voters: {description: The ids of the quorum's members., type: list, elements: int, returned: success}
 """
 
-ANSWER_SECONDS = 5.0
-# A follower fetches twice a second at least.
-FOLLOWED_MS = 1500
 
-
-def look(servers: dict[int, str], security: MutualTls | None) -> tuple[dict[int, str], Quorum | None]:
-    """Ask every controller; return why those that do not answer don't, and what the leader knows."""
-    silent, known = {}, None
-    for node, server in sorted(servers.items()):
-        host, _, port = server.rpartition(":")
-        try:
-            with Connection(host, int(port), ANSWER_SECONDS, security) as controller:
-                known = controller.quorum() or known
-        except (KafkaError, OSError) as error:
-            silent[node] = f"controller {node} at {server} does not answer ({error})"
-    return silent, known
-
-
-def judge(wanted: set[int], silent: dict[int, str], known: Quorum | None) -> Quorum:
+def judge(wanted: set[int], silent: dict[int, str], known: Quorum | None, own: tuple[int, str] | None = None) -> Quorum:
     """Return the quorum if the wanted controllers work.
+
+    Args:
+        wanted: their ids.
+        silent: why those that do not answer don't.
+        known: what the leader knows.
+        own: a controller's id and its directory's; it also works if it follows without being a member.
 
     Raises:
         NotReadyError: what is missing.
     """
     problems = [words for node, words in silent.items() if node in wanted]
     if known is None:
-        problems.append("no controller is the leader")
+        problems.append("no controller is the leader, which more than half of the quorum's members elect")
     else:
-        lost = sorted(wanted - known.voters.keys())
-        late = sorted(node for node in wanted & known.voters.keys() if known.silence_ms(node) > FOLLOWED_MS)
+        observer = {own[0]} if own and known.directories.get(own[0]) != own[1] else set()
+        members = wanted - observer
+        lost = sorted(members - known.voters.keys())
+        late = sorted(node for node in members & known.voters.keys() if known.silence_ms(node) > FOLLOWED_MS)
+        if observer and own and (own not in known.observers or known.silence_ms(*own) > FOLLOWED_MS):
+            late += sorted(observer)
         problems += [f"controller {node} is no member of the quorum {sorted(known.voters)}" for node in lost]
         problems += [f"controller {node} does not follow the leader {known.leader}" for node in late]
     if problems or known is None:
@@ -98,11 +96,19 @@ def judge(wanted: set[int], silent: dict[int, str], known: Quorum | None) -> Quo
     return known
 
 
+def role(known: Quorum, node: int, directory: str) -> str:
+    """Return what the controller with that directory is: leader, follower or observer."""
+    if directory and known.directories.get(node) != directory:
+        return "observer"
+    return "leader" if known.leader == node else "follower"
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         {
             "node_id": {"type": "int", "required": True},
+            "directory_id": {"type": "str", "default": ""},
             "servers": {"type": "dict", "required": True},
             "who": {"type": "str", "choices": ["this", "others", "all"], "default": "this"},
             "ca_file": {"type": "path"},
@@ -115,13 +121,16 @@ def main() -> None:
     )
     options: dict[str, Any] = module.params
     servers = {int(node): str(server) for node, server in options["servers"].items()}
-    own = options["node_id"]
+    own, directory = options["node_id"], options["directory_id"]
+    observer = (own, directory) if directory and options["who"] == "this" else None
     wanted = {"this": {own}, "others": servers.keys() - {own}, "all": set(servers)}[options["who"]]
     if not wanted:
         module.exit_json(changed=False, leader=-1, mode="leader", voters=[])
-    security = MutualTls(options["ca_file"], options["certificate_file"]) if options["ca_file"] else None
+    controllers = Controllers(
+        servers, MutualTls(options["ca_file"], options["certificate_file"]) if options["ca_file"] else None
+    )
     try:
-        known = wait_until(lambda: judge(wanted, *look(servers, security)), options["timeout"])
+        known = wait_until(lambda: judge(wanted, *controllers.look(), observer), options["timeout"])
     except NotReadyError as error:
         module.fail_json(
             msg=(
@@ -129,7 +138,7 @@ def main() -> None:
                 f"{options['unit']}'s journal:\n{journal_tail(options['unit'])}"
             )
         )
-    mode = "leader" if known.leader == own else "follower"
+    mode = role(known, own, directory)
     module.exit_json(changed=False, leader=known.leader, mode=mode, voters=sorted(known.voters))
 
 

@@ -37,6 +37,10 @@ options:
     type: list
     elements: str
     default: []
+  joins:
+    description: Whether it is the directory of a controller that joins a running quorum, and so gets a new id.
+    type: bool
+    default: false
   scram_user: {description: A user that the cluster has from its first start., type: str}
   scram_password: {description: The user's password., type: str}
 author: stock-market
@@ -128,7 +132,9 @@ def arguments(options: dict[str, Any], scram_file: str = "") -> list[str]:
     """Return the tool's command line; a password is only named by its file."""
     line = ["runuser", f"--user={options['user']}", "--", options["tool"], "format"]
     line += ["--cluster-id", options["cluster_id"], "--config", options["config"]]
-    if options["initial_controllers"]:
+    if options["joins"]:
+        line += ["--no-initial-controllers"]
+    elif options["initial_controllers"]:
         line += ["--initial-controllers", ",".join(options["initial_controllers"])]
     if scram_file:
         line += ["--add-scram", f"@{scram_file}"]
@@ -198,6 +204,7 @@ def main() -> None:
             "user": {"type": "str"},
             "log_dir": {"type": "path"},
             "initial_controllers": {"type": "list", "elements": "str", "default": []},
+            "joins": {"type": "bool", "default": False},
             "scram_user": {"type": "str"},
             "scram_password": {"type": "str", "no_log": True},
         },

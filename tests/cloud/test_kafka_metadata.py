@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.cloud.test_deployments import CLOUD, TEARDOWN, resources
 from tests.support.hostless_cloud import HostlessCloud, hostless_cloud
 
 NAME = "controllers"
+REPLACE, SCALE = (CLOUD.with_name(name) for name in ("replace.yml", "scale.yml"))
 KRAFT = ("-e", "stock_market_metadata=kraft")
 
 
@@ -57,6 +59,15 @@ def test_a_later_run_need_not_repeat_the_choice(cloud: HostlessCloud) -> None:
     assert "changed=0 " in again.stdout
 
 
+def test_neither_need_one_that_starts_stopped_instances(cloud: HostlessCloud) -> None:
+    before = instances(cloud, NAME)["node-1"]["InstanceId"]
+    cloud.client("ec2").stop_instances(InstanceIds=[before])
+    assert instances(cloud, NAME) == {}
+    started = cloud.play(CLOUD, NAME)
+    assert started.returncode == 0, started.stdout
+    assert instances(cloud, NAME)["node-1"]["InstanceId"] == before
+
+
 def test_another_choice_is_refused_and_changes_nothing(cloud: HostlessCloud) -> None:
     before = instances(cloud, NAME)
     refused = cloud.play(CLOUD, NAME, "-e", "stock_market_metadata=zookeeper")
@@ -67,6 +78,44 @@ def test_another_choice_is_refused_and_changes_nothing(cloud: HostlessCloud) -> 
     )
     assert instances(cloud, NAME) == before
     assert "zookeeper" not in groups(cloud)
+
+
+def controllers(*names: str) -> str:
+    """Extra variables that declare instances with a controller and a broker each."""
+    nodes = [
+        {
+            "name": name,
+            "id": number,
+            "type": "t3.small",
+            "zone": "us-east-1a",
+            "services": ["kafka_controller", "kafka"],
+        }
+        for number, name in enumerate(names, start=1)
+    ]
+    return json.dumps({"stock_market_instances": nodes})
+
+
+@pytest.mark.parametrize("names", [["node-1", "node-2"], ["node-2"]], ids=["an even number", "one that is not named"])
+def test_scale_refuses_what_leaves_no_quorum_and_changes_nothing(cloud: HostlessCloud, names: list[str]) -> None:
+    before = instances(cloud, NAME)
+    refused = cloud.play(SCALE, NAME, "-e", controllers(*names))
+    assert refused.returncode != 0
+    assert (
+        f"stock_market_instances gives kafka_controller to {', '.join(names)}, and the controllers are node-1: declare "
+        "an odd number, and name those that are to leave (make scale REMOVE=kafka-4,kafka-5). Nothing was changed."
+    ) in " ".join(refused.stdout.split())
+    assert instances(cloud, NAME) == before
+
+
+def test_the_only_controller_is_not_replaced(cloud: HostlessCloud) -> None:
+    before = instances(cloud, NAME)
+    refused = cloud.play(REPLACE, NAME, "-e", "instance=node-1", "-e", "replace_running=true")
+    assert refused.returncode != 0
+    assert (
+        "node-1 carries kafka_controller, and without it no controller of node-1 would work, which are not more than "
+        "half: nothing was changed."
+    ) in " ".join(refused.stdout.split())
+    assert instances(cloud, NAME) == before
 
 
 def test_the_teardown_leaves_nothing(cloud: HostlessCloud) -> None:

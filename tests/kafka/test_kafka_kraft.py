@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -62,6 +63,16 @@ class Kraft:
             self._format(node, _CONTROLLER, int(server.rpartition(":")[2]), *first)
         for broker, port in self.ports.items():
             self._format(broker, _BROKER, port)
+
+    def lose(self, node: int) -> str:
+        """Kills a controller, whose directory is lost, and starts one with a new directory; returns that one's id."""
+        if node in self.running:
+            self.kill(node)
+        shutil.rmtree(self.folder / f"data-{node}", ignore_errors=True)
+        self._format(node, _CONTROLLER, int(self.controllers[node].rpartition(":")[2]), "--no-initial-controllers")
+        self.run(node)
+        text = (self.folder / f"data-{node}" / "meta.properties").read_text(encoding="utf-8")
+        return text.partition("directory.id=")[2].splitlines()[0]
 
     def _format(self, node: int, settings: str, port: int, *options: str) -> None:
         controllers = ",".join(self.controllers.values())
@@ -152,6 +163,60 @@ def test_a_killed_leader_is_replaced_and_missed_until_it_is_back(kraft: Kraft, r
     kraft.run(leader)
     back = run("kafka_quorum_ready", node_id=leader, servers=servers, who="all", timeout=60)
     assert (back.get("failed"), back["mode"]) == (None, "follower")
+
+
+def join(kraft: Kraft, run: Run, node: int, directory: str, **options: Any) -> dict[str, Any]:
+    """What a run of kafka_quorum_member says of one controller."""
+    servers = {str(node): server for node, server in kraft.controllers.items()}
+    names = {"node_id": node, "directory_id": directory, "cluster_id": kraft.cluster_id, "servers": servers}
+    return run("kafka_quorum_member", **names, **options)
+
+
+def test_a_controller_that_lost_its_data_takes_its_place_again(kraft: Kraft, run: Run) -> None:
+    servers = {str(node): server for node, server in kraft.controllers.items()}
+    leader = run("kafka_quorum_ready", node_id=1001, servers=servers, who="all", timeout=60)["leader"]
+    lost, other = sorted(set(kraft.controllers) - {leader})
+    directory = kraft.lose(lost)
+    seen = run("kafka_quorum_ready", node_id=lost, directory_id=directory, servers=servers, timeout=60)
+    assert seen["mode"] == "observer", seen
+    assert join(kraft, run, lost, directory, _check=True)["steps"] == ["remove"]
+
+    kraft.kill(other)
+    refused = join(kraft, run, lost, directory, timeout=4)
+    assert "did not join the quorum within 4 s" in refused["msg"]
+    kraft.run(other)
+
+    joined = join(kraft, run, lost, directory, timeout=60)
+    assert (joined.get("msg"), joined["steps"]) == (None, ["remove", "add"])
+    assert joined["voters"] == [1001, 1002, 1003]
+    again = join(kraft, run, lost, directory)
+    assert (again["changed"], again["steps"]) == (False, [])
+    assert run("kafka_quorum_ready", node_id=lost, directory_id=directory, servers=servers)["mode"] == "follower"
+
+    kraft.kill(leader)  # the quorum lives with what has joined
+    others = run("kafka_quorum_ready", node_id=leader, servers=servers, who="others", timeout=30)
+    assert others["leader"] in {lost, other}
+    kraft.run(leader)
+    run("kafka_quorum_ready", node_id=leader, servers=servers, who="all", timeout=60)
+
+
+def test_controllers_are_added_and_taken_out_again(kraft: Kraft, run: Run) -> None:
+    more = (1004, 1005)
+    kraft.controllers |= {node: f"127.0.0.1:{free_port()}" for node in more}
+    try:
+        for node in more:
+            joined = join(kraft, run, node, kraft.lose(node), timeout=60)
+            assert (joined.get("msg"), joined["steps"]) == (None, ["add"])
+        assert joined["voters"] == [1001, 1002, 1003, 1004, 1005]
+        for node in more:
+            left = join(kraft, run, node, "", state="absent", timeout=60)
+            assert (left.get("msg"), left["steps"]) == (None, ["remove"])
+        assert left["voters"] == [1001, 1002, 1003]
+        assert not join(kraft, run, 1004, "", state="absent")["changed"]
+    finally:
+        for node in more:
+            kraft.kill(node)
+            del kraft.controllers[node]
 
 
 def test_the_cluster_is_told_of_as_the_quorum_knows_it_whichever_broker_is_named_controller(kraft: Kraft) -> None:

@@ -54,6 +54,14 @@ def test_a_running_cluster_keeps_its_id() -> None:
     assert (decided["obstacle"], decided["cluster_id"]) == ("", CLUSTER)
 
 
+def test_a_controller_without_data_joins_a_quorum_that_has_begun_and_begins_none() -> None:
+    lost = hosts(found(CLUSTER, started=True), found(), found(CLUSTER, started=True))
+    decided = kafka_quorum(lost, EMPTY, SERVERS)
+    assert (decided["obstacle"], decided["cluster_id"], decided["joins"]) == ("", CLUSTER, True)
+    assert not kafka_quorum(EMPTY, EMPTY, SERVERS)["joins"]
+    assert not kafka_quorum(hosts(found(CLUSTER), found(), found()), EMPTY, SERVERS)["joins"]
+
+
 def test_no_id_is_taken_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
     values = iter([b"\xf8" * 16, b"\x01" * 16])  # the first is written with a hyphen at its beginning
     monkeypatch.setattr("plugins.filter.kafka_quorum.uuid.uuid4", lambda: type("Id", (), {"bytes": next(values)}))
@@ -75,12 +83,6 @@ def test_no_id_is_taken_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
             hosts(found(CLUSTER), found(), found()),
             f"The brokers' data belong to the cluster {CLUSTER}, and no controller has that cluster's metadata",
             id="controllers that lost everything",
-        ),
-        pytest.param(
-            hosts(found(CLUSTER, started=True), found(), found(CLUSTER, started=True)),
-            EMPTY,
-            "kafka-2 has no metadata, and the quorum of kafka-1 and kafka-3 runs",
-            id="a controller that lost its data",
         ),
         pytest.param(
             EMPTY,

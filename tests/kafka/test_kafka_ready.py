@@ -10,7 +10,7 @@ from typing import Any
 
 import crc32c
 import pytest
-from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_wire
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_encoding, kafka_wire
 from kafka import KafkaConsumer, TopicPartition
 from tests.support.stock_market.broker import Broker, free_port
 
@@ -22,13 +22,13 @@ def probe() -> Any:
 
 @pytest.mark.parametrize("data", [b"", b"123456789", bytes(range(256)) * 3])
 def test_the_checksum_is_crc_32c(data: bytes) -> None:
-    assert kafka_wire.crc32c(data) == crc32c.crc32c(data)
-    assert not data or kafka_wire.crc32c(data) != zlib.crc32(data)
+    assert kafka_encoding.crc32c(data) == crc32c.crc32c(data)
+    assert not data or kafka_encoding.crc32c(data) != zlib.crc32(data)
 
 
 @pytest.mark.parametrize("number", [0, -1, 1, 63, 64, -64, -65, 300, 2**31 - 1, -(2**31)])
 def test_a_varint_reads_back(number: int) -> None:
-    assert kafka_wire.Reader(kafka_wire.varint(number)).varint() == number
+    assert kafka_wire.Reader(kafka_encoding.varint(number)).varint() == number
 
 
 def test_a_value_is_found_by_its_offset_among_batches() -> None:

@@ -52,6 +52,7 @@ def options(directory: Path, **changes: Any) -> dict[str, Any]:
         "user": getpass.getuser(),
         "log_dir": "/var/log/k",
         "initial_controllers": ["1001@10.0.0.1:9094:easf"],
+        "joins": False,
         "scram_user": "broker",
         "scram_password": PASSWORD,
     } | changes
@@ -83,6 +84,15 @@ def test_the_tools_own_words_do_not_show_it_either(storage: Any, tmp_path: Path)
     with pytest.raises(storage.RefusedError, match="did not format") as refused:
         storage.apply(tool, options(tool.directory))
     assert PASSWORD not in str(refused.value)
+
+
+def test_a_directory_that_joins_a_quorum_begins_none(storage: Any, tmp_path: Path) -> None:
+    tool = Tool(tmp_path, tmp_path / "data")
+    tool.directory.mkdir()
+    storage.apply(tool, options(tool.directory, joins=True, scram_user=None, scram_password=None))
+    (line,) = tool.lines
+    assert "--no-initial-controllers" in line
+    assert "--initial-controllers" not in line
 
 
 def test_without_a_cluster_it_only_tells(storage: Any, tmp_path: Path) -> None:

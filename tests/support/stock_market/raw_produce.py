@@ -5,12 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import (
-    API_PRODUCE,
-    Connection,
-    array,
-    string,
-)
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encoding import array, string
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import API_PRODUCE, Connection
 from tests.support.stock_market.fetched import batch
 
 
