@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ options:
   certificate_file:
     description: PEM file of a key and certificate that ZooKeeper takes. Needed with C(ca_file).
     type: path
+  await_copy:
+    description:
+      - How long to ask ZooKeeper again until the controllers have copied its metadata, and one of them is the cluster's
+        controller, in seconds. 0 asks once.
+    type: int
+    default: 0
 author: stock-market
 """
 
@@ -64,6 +71,10 @@ memory_mb: {description: What memory is available., type: int, returned: success
 controller_epoch: {description: "ZooKeeper's C(/controller_epoch), -1 without.", type: int, returned: success}
 active: {description: "ZooKeeper's C(/controller), empty without.", type: dict, returned: success}
 migration: {description: "ZooKeeper's C(/migration), empty without.", type: dict, returned: success}
+copied:
+  description: "Whether a controller of KRaft is the cluster's, and has copied what ZooKeeper had."
+  type: bool
+  returned: success
 failure: {description: "Why ZooKeeper told nothing, or nothing.", type: str, returned: success}
 """
 
@@ -95,7 +106,7 @@ def node(value: bytes | None) -> dict[str, Any]:
 
 def look(servers: str, ca_file: str | None, certificate_file: str | None) -> dict[str, Any]:
     """Return what ZooKeeper knows of the migration."""
-    found: dict[str, Any] = {"controller_epoch": -1, "active": {}, "migration": {}, "failure": ""}
+    found: dict[str, Any] = {"controller_epoch": -1, "active": {}, "migration": {}, "copied": False, "failure": ""}
     if not servers:
         return found
     try:
@@ -105,6 +116,10 @@ def look(servers: str, ca_file: str | None, certificate_file: str | None) -> dic
             found["controller_epoch"] = int(epoch) if epoch else -1
             found["active"] = node(session.read("/controller"))
             found["migration"] = node(session.read("/migration"))
+        found["copied"] = (
+            found["migration"].get("kraft_metadata_offset", -1) > 0
+            and found["active"].get("kraftControllerEpoch", -1) >= 0
+        )
     except (zookeeper_wire.ZooKeeperError, OSError, ValueError) as error:
         found["failure"] = str(error)
     return found
@@ -138,6 +153,7 @@ def main() -> None:
             "zookeeper": {"type": "str", "default": ""},
             "ca_file": {"type": "path"},
             "certificate_file": {"type": "path"},
+            "await_copy": {"type": "int", "default": 0},
         },
         required_together=[("ca_file", "certificate_file")],
         supports_check_mode=True,
@@ -152,6 +168,11 @@ def main() -> None:
     started = read(options["broker_started"]) if broker_active else ""
     directory = Path(options["controller_data_dir"])
     memory = re.search(r"(?m)^MemAvailable:\s+(\d+)", read("/proc/meminfo"))
+    asked = options["zookeeper"], options["ca_file"], options["certificate_file"]
+    known, deadline = look(*asked), time.monotonic() + options["await_copy"]
+    while not known["copied"] and time.monotonic() < deadline:
+        time.sleep(0.5)
+        known = look(*asked)
     module.exit_json(
         changed=False,
         broker=broker_mode(started or read(options["broker_properties"])),
@@ -163,7 +184,7 @@ def main() -> None:
         controller_started=(directory / "__cluster_metadata-0" / "quorum-state").exists(),
         free_mb=free_mb(options["controller_data_dir"]),
         memory_mb=int(memory[1]) >> 10 if memory else -1,
-        **look(options["zookeeper"], options["ca_file"], options["certificate_file"]),
+        **known,
     )
 
 

@@ -15,10 +15,7 @@ BOTH = {
 }
 BEFORE = {**BOTH, "kafka_controller": []}
 AFTER = {**BOTH, "zookeeper": []}
-COPIED = {
-    "migration": {"kraft_metadata_offset": 90, "kraft_controller_epoch": 3},
-    "active": {"brokerid": 1001, "kraftControllerEpoch": 3},
-}
+COPIED = {"copied": True}
 
 
 def host(broker: str = "zookeeper", controller: str = "", **other: Any) -> dict[str, Any]:
@@ -37,6 +34,7 @@ def host(broker: str = "zookeeper", controller: str = "", **other: Any) -> dict[
         "controller_epoch": 4,
         "active": {"brokerid": 1},
         "migration": {},
+        "copied": False,
         "failure": "",
         **other,
     }
