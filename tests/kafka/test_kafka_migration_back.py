@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import socket
 import struct
@@ -10,7 +11,6 @@ from typing import Any
 
 import pytest
 from plugins.module_utils import zookeeper_wire
-from plugins.modules.kafka_migration_back import back
 
 KRAFT = {"version": 2, "brokerid": 1001, "timestamp": "1", "kraftControllerEpoch": 7}
 MIGRATION = {"version": 0, "kraft_controller_id": 1001, "kraft_controller_epoch": 7, "kraft_metadata_offset": 90}
@@ -57,8 +57,10 @@ class Server:
 
 
 def run(nodes: dict[str, bytes | None], *, check: bool = False) -> tuple[list[str], dict[str, Any]]:
+    module = importlib.import_module("plugins.modules.kafka_migration_back")
     with zookeeper_wire.connect(Server(nodes).address, 5.0) as session:
-        return back(session, check=check)
+        found: tuple[list[str], dict[str, Any]] = module.back(session, check=check)
+        return found
 
 
 def nodes(**changes: Any) -> dict[str, bytes | None]:

@@ -181,7 +181,7 @@ class Report(msgspec.Struct, frozen=True):
     disks: Outcome[list[DiskView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
     history: Outcome[HistoryView] = msgspec.field(default_factory=lambda: Outcome(None, None, 0.0))
     alerts: Outcome[list[AlertView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
-    migration: Outcome[MigrationView] = msgspec.field(default_factory=lambda: Outcome(None, None, 0.0))
+    migration: Outcome[MigrationView | None] = msgspec.field(default_factory=lambda: Outcome(None, None, 0.0))
 
 
 def lag(ends: Mapping[int, int], reached: Mapping[int, int]) -> int:
