@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade scale replace topics logs backup restore test test-cluster test-debian-13 test-kraft test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-cluster test-debian-13 test-kraft test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -126,6 +126,9 @@ restart: venv  ## restarts the servers, one after the other, through a gate: WHA
 
 upgrade: venv  ## changes the kafka_version: STEP=software, then STEP=protocol; between them STEP=rollback ARGS='-e kafka_version=3.8.1'
 	$(PLAYBOOK) playbooks/upgrade.yml -e "upgrade=$$STEP"
+
+migrate: venv  ## from ZooKeeper to KRaft, on Kafka 3.9: STEP=plan, then controllers, brokers, kraft, finalize; before finalize, STEP=rollback leads back
+	$(PLAYBOOK) playbooks/migrate.yml -e "migrate=$$STEP"
 
 scale: venv  ## adds the brokers that the inventory declares and moves partitions to them; REMOVE=kafka-4 drains one that is no longer declared
 	$(PLAYBOOK) playbooks/scale.yml -e "scale_remove=$$REMOVE"

@@ -17,6 +17,8 @@ def kafka_quorum(
     controllers: Mapping[str, Mapping[str, Any]],
     brokers: Mapping[str, Mapping[str, Any]],
     servers: Mapping[Any, str],
+    *,
+    migrating: bool = False,
 ) -> dict[str, Any]:
     """Say which cluster this is, and which controllers a new one begins with.
 
@@ -25,6 +27,7 @@ def kafka_quorum(
             one that was not asked.
         brokers: the same of every broker.
         servers: every controller's address and port, by its id.
+        migrating: whether the brokers' cluster leaves ZooKeeper, so that new controllers take up its id.
 
     Returns:
         `obstacle`, the sentence that refuses it, or nothing; `cluster_id`, that of the data, else a new one;
@@ -33,7 +36,7 @@ def kafka_quorum(
         has begun, with directories of ids that it does not know.
     """
     cluster_id = next((each["cluster_id"] for each in [*controllers.values(), *brokers.values()] if _has(each)), "")
-    obstacle = _obstacle(controllers, brokers)
+    obstacle = _obstacle(controllers, brokers, migrating=migrating)
     cluster_id = cluster_id or _new_id()
     return {
         "obstacle": obstacle,
@@ -51,7 +54,9 @@ def controller_id(broker_id: int) -> int:
     return _FIRST_CONTROLLER + int(broker_id)
 
 
-def _obstacle(controllers: Mapping[str, Mapping[str, Any]], brokers: Mapping[str, Mapping[str, Any]]) -> str:
+def _obstacle(
+    controllers: Mapping[str, Mapping[str, Any]], brokers: Mapping[str, Mapping[str, Any]], *, migrating: bool
+) -> str:
     everything = [*controllers.items(), *brokers.items()]
     silent = sorted({name for name, each in everything if not each})
     old = sorted({name for name, each in everything if each and each["zookeeper"]})
@@ -59,7 +64,7 @@ def _obstacle(controllers: Mapping[str, Mapping[str, Any]], brokers: Mapping[str
     empty = [name for name, each in controllers.items() if each and not each["formatted"]]
     if silent:
         return f"What data {_and(silent)} have is not known: run the playbook without --limit."
-    if old:
+    if old and not migrating:
         return (
             f"The data of {_and(old)} are of brokers that keep their metadata in ZooKeeper: set stock_market_metadata "
             "to zookeeper, as when the deployment was made."
@@ -69,7 +74,9 @@ def _obstacle(controllers: Mapping[str, Mapping[str, Any]], brokers: Mapping[str
             f"The data belong to different clusters, {_and(clusters)}: move those away that are not needed; nothing "
             "was written."
         )
-    if len(empty) == len(controllers) and any(_has(each) for each in brokers.values()):
+    if migrating and not clusters:
+        return "No broker has data yet, so there is nothing to migrate: run make up first."
+    if not migrating and len(empty) == len(controllers) and any(_has(each) for each in brokers.values()):
         return (
             f"The brokers' data belong to the cluster {clusters[0]}, and no controller has that cluster's metadata: "
             "bring the controllers' data back, or make down and make up for a new cluster."

@@ -20,12 +20,18 @@ description:
   - With C(cluster_id) it has C(kafka-storage.sh) format a directory that was never formatted. One that was is never
     formatted again; one of another cluster, and one with data that no format explains, are refused.
   - The password is in a file that only C(user) may read while the tool runs, never on a command line.
+  - The data of a broker that came from ZooKeeper keep their first format; that they are KRaft's is told by the log of
+    the cluster's metadata beside them.
 options:
   directory: {description: "The directory of C(log.dirs).", type: path, required: true}
   node_id:
     description: The C(node.id) that the directory has to belong to. Without it any is taken.
     type: int
   cluster_id: {description: The cluster's id., type: str}
+  zookeeper:
+    description: Whether data of a broker with ZooKeeper are no fault, because the cluster is leaving it.
+    type: bool
+    default: false
   config: {description: "The server's properties. Needed with C(cluster_id).", type: path}
   tool: {description: "The path of C(kafka-storage.sh). Needed with C(cluster_id).", type: path}
   user: {description: "The server's user, who formats. Needed with C(cluster_id).", type: str}
@@ -88,11 +94,11 @@ def look(directory: Path) -> dict[str, Any]:
     except FileNotFoundError:
         text = ""
     found = dict(re.findall(r"(?m)^([a-z.]+)=(.*?)\s*$", text))
-    kraft = found.get("version") == "1"
+    kraft = found.get("version") == "1" or (bool(found) and (directory / _METADATA_LOG).is_dir())
     return {
         "formatted": kraft,
-        "cluster_id": found.get("cluster.id", "") if kraft else "",
-        "node_id": found.get("node.id", "") if kraft else "",
+        "cluster_id": found.get("cluster.id", ""),
+        "node_id": found.get("node.id", found.get("broker.id", "")),
         "directory_id": found.get("directory.id", "") if kraft else "",
         "zookeeper": bool(found) and not kraft,
         "started": (directory / _METADATA_LOG / "quorum-state").exists(),
@@ -101,7 +107,7 @@ def look(directory: Path) -> dict[str, Any]:
 
 def refusal(directory: Path, found: dict[str, Any], options: dict[str, Any]) -> str:
     """Return why the directory is not to be used, or nothing."""
-    if found["zookeeper"]:
+    if found["zookeeper"] and not options["zookeeper"]:
         return f"{directory} has the data of a broker that keeps its metadata in ZooKeeper: it is not formatted."
     if options["node_id"] is not None and found["node_id"] not in ("", str(options["node_id"])):
         return (
@@ -199,6 +205,7 @@ def main() -> None:
             "directory": {"type": "path", "required": True},
             "node_id": {"type": "int"},
             "cluster_id": {"type": "str"},
+            "zookeeper": {"type": "bool", "default": False},
             "config": {"type": "path"},
             "tool": {"type": "path"},
             "user": {"type": "str"},

@@ -182,6 +182,10 @@ def test_a_controller_that_lost_its_data_takes_its_place_again(kraft: Kraft, run
     assert join(kraft, run, lost, directory, _check=True)["steps"] == ["remove"]
 
     kraft.kill(other)
+    until = time.monotonic() + 30
+    while "msg" not in join(kraft, run, lost, directory, _check=True):
+        assert time.monotonic() < until, "the leader does not notice who is silent"
+        time.sleep(0.2)
     refused = join(kraft, run, lost, directory, timeout=4)
     assert "did not join the quorum within 4 s" in refused["msg"]
     kraft.run(other)

@@ -100,3 +100,11 @@ def test_what_would_mix_or_lose_data_is_refused(
 
 def test_no_controller_has_a_brokers_id() -> None:
     assert not {controller_id(broker) for broker in range(1, 256)} & set(range(1, 256))
+
+
+def test_controllers_of_a_migration_take_up_the_id_of_the_brokers_cluster() -> None:
+    old = hosts(*[found(CLUSTER, zookeeper=True) | {"formatted": False}] * 3)
+    assert "keep their metadata in ZooKeeper" in kafka_quorum(EMPTY, old, SERVERS)["obstacle"]
+    decided = kafka_quorum(EMPTY, old, SERVERS, migrating=True)
+    assert (decided["obstacle"], decided["cluster_id"]) == ("", CLUSTER)
+    assert "nothing to migrate" in kafka_quorum(EMPTY, EMPTY, SERVERS, migrating=True)["obstacle"]

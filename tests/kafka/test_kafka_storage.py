@@ -53,6 +53,7 @@ def options(directory: Path, **changes: Any) -> dict[str, Any]:
         "log_dir": "/var/log/k",
         "initial_controllers": ["1001@10.0.0.1:9094:easf"],
         "joins": False,
+        "zookeeper": False,
         "scram_user": "broker",
         "scram_password": PASSWORD,
     } | changes
@@ -152,3 +153,15 @@ def test_data_are_never_formatted_over(storage: Any, tmp_path: Path, files: dict
         storage.apply(tool, options(tmp_path / "data"))
     assert words in str(refused.value)
     assert tool.lines == []
+
+
+def test_data_of_a_broker_that_left_zookeeper_are_krafts(storage: Any, tmp_path: Path) -> None:
+    (tmp_path / "meta.properties").write_text(OF_ZOOKEEPER, encoding="utf-8")
+    with pytest.raises(storage.RefusedError, match="keeps its metadata in ZooKeeper"):
+        storage.apply(Tool(tmp_path, tmp_path), options(tmp_path, node_id=1, cluster_id=None))
+    asked = options(tmp_path, node_id=1, cluster_id=None, zookeeper=True)
+    before = storage.apply(Tool(tmp_path, tmp_path), asked)
+    assert (before["zookeeper"], before["formatted"], before["cluster_id"]) == (True, False, CLUSTER)
+    (tmp_path / "__cluster_metadata-0").mkdir()
+    after = storage.apply(Tool(tmp_path, tmp_path), options(tmp_path, node_id=1, cluster_id=None))
+    assert (after["zookeeper"], after["formatted"], after["node_id"]) == (False, True, "1")

@@ -19,7 +19,16 @@ import msgspec
 
 from stock_market_ops.common import athena, aws, partitions
 from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
-from stock_market_ops.status import probe_alerts, probe_cloud, probe_disks, probe_history, probe_kafka, screen, verdict
+from stock_market_ops.status import (
+    probe_alerts,
+    probe_cloud,
+    probe_disks,
+    probe_history,
+    probe_kafka,
+    probe_migration,
+    screen,
+    verdict,
+)
 from stock_market_ops.status.report import Outcome, Report
 
 T = TypeVar("T")
@@ -86,6 +95,7 @@ def look(deployment: Deployment, limit_seconds: float = LIMIT_SECONDS) -> Report
     history = Look("history", lambda: probe_history.look(aws.session(deployment), deployment), explain)
     disks = Look("disks", lambda: probe_disks.look(deployment), explain)
     alerts = Look("alerts", lambda: probe_alerts.look(deployment), explain)
+    migration = Look("migration", lambda: probe_migration.look(aws.session(deployment), deployment), explain)
     return Report(
         instances=instances.outcome(deadline),
         kafka=kafka.outcome(deadline),
@@ -94,6 +104,7 @@ def look(deployment: Deployment, limit_seconds: float = LIMIT_SECONDS) -> Report
         disks=disks.outcome(deadline),
         history=history.outcome(deadline),
         alerts=alerts.outcome(deadline),
+        migration=migration.outcome(deadline),
     )
 
 

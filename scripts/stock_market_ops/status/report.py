@@ -156,6 +156,21 @@ class Outcome(msgspec.Struct, Generic[T], frozen=True):
     seconds: float
 
 
+class MigrationView(msgspec.Struct, frozen=True):
+    """What brokers (zookeeper, dual_write or kraft) and controllers (migrating or kraft) are, by the host's name."""
+
+    brokers: dict[str, str]
+    controllers: dict[str, str]
+
+    @property
+    def stage(self) -> str:
+        """The step of `make migrate` that was begun last."""
+        if "kraft" in self.controllers.values():
+            return "finalize"
+        found = set(self.brokers.values())
+        return "kraft" if "kraft" in found else "brokers" if "dual_write" in found else "controllers"
+
+
 class Report(msgspec.Struct, frozen=True):
     """All parts together."""
 
@@ -166,6 +181,7 @@ class Report(msgspec.Struct, frozen=True):
     disks: Outcome[list[DiskView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
     history: Outcome[HistoryView] = msgspec.field(default_factory=lambda: Outcome(None, None, 0.0))
     alerts: Outcome[list[AlertView]] = msgspec.field(default_factory=lambda: Outcome([], None, 0.0))
+    migration: Outcome[MigrationView | None] = msgspec.field(default_factory=lambda: Outcome(None, None, 0.0))
 
 
 def lag(ends: Mapping[int, int], reached: Mapping[int, int]) -> int:

@@ -10,6 +10,7 @@ from stock_market_ops.status.report import (
     DiskView,
     HistoryView,
     KafkaView,
+    MigrationView,
     Report,
     StorageView,
     lag,
@@ -39,6 +40,7 @@ def _lines(deployment: Deployment, report: Report, problems: list[str]) -> Itera
         )
     if report.instances.value is None:
         yield _line("instance", "unknown")
+    yield from _migration(report.migration.value)
     yield from _kafka(deployment, report.kafka.value, report.storage.value)
     yield from _disks(report)
     storage = report.storage.value
@@ -99,6 +101,16 @@ def _kafka(deployment: Deployment, kafka: KafkaView | None, storage: StorageView
     ]
     for line in tables.render(["partition", "end", "committed", "in S3"], rows, most_rows=12).splitlines():
         yield _line("", line)
+
+
+def _migration(migration: MigrationView | None) -> Iterator[str]:
+    if migration is None:
+        return
+    for label, hosts in (("brokers", migration.brokers), ("controllers", migration.controllers)):
+        found = ", ".join(f"{name} {mode}" for name, mode in sorted(hosts.items())) or "none"
+        begin = f"from ZooKeeper to controllers, step {migration.stage}; " if label == "brokers" else ""
+        yield _line("migration" if begin else "", f"{begin}{label}: {found}")
+    yield _line("", "`make migrate STEP=plan` says how to go on")
 
 
 def _disks(report: Report) -> Iterator[str]:

@@ -53,6 +53,7 @@ def _problems(deployment: Deployment, report: Report) -> Iterator[str]:
         report.disks,
         report.history,
         report.alerts,
+        report.migration,
     ):
         if outcome.failure is not None:
             yield outcome.failure

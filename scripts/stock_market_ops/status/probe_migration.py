@@ -1,0 +1,52 @@
+"""How far a deployment is from ZooKeeper to controllers (`make migrate`), by what its hosts run; asked over SSH."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from stock_market_ops.common.deployment import Deployment, Instance
+from stock_market_ops.status import probe_cloud
+from stock_market_ops.status.probe_disks import run
+from stock_market_ops.status.report import MigrationView
+
+if TYPE_CHECKING:
+    import boto3
+
+_BROKER, _CONTROLLER = "/run/kafka/server.properties", "/etc/kafka-controller/controller.properties"
+_NAMES = "process.roles|zookeeper.connect|zookeeper.metadata.migration.enable"
+_COMMAND = f"sudo -n grep -HsE '^({_NAMES})=' {_BROKER} {_CONTROLLER}"
+_FLAG = "zookeeper.metadata.migration.enable=true"
+
+
+def look(session: boto3.Session, deployment: Deployment) -> MigrationView | None:
+    """Return how far it is; None where no migration is under way, which the instances' services tell."""
+    seen = probe_cloud.look_at_instances(session, deployment)
+    services = {service for instance in seen if instance.state == "running" for service in instance.services}
+    if not {"zookeeper", "kafka_controller"} <= services:
+        return None
+    with ThreadPoolExecutor(max(1, len(deployment.instances))) as pool:
+        outputs = pool.map(lambda instance: _ask(deployment, instance), deployment.instances)
+        return parse(dict(zip((instance.name for instance in deployment.instances), outputs, strict=True)))
+
+
+def _ask(deployment: Deployment, instance: Instance) -> str:
+    done = run(deployment, instance, _COMMAND)
+    return "" if isinstance(done, str) else done.stdout
+
+
+def parse(outputs: dict[str, str]) -> MigrationView:
+    """Return what the hosts' properties say, by the host's name; a host without them is left out."""
+    brokers, controllers = {}, {}
+    for name, output in outputs.items():
+        broker, controller = (
+            set(re.findall(rf"(?m)^{re.escape(path)}:(.*)$", output)) for path in (_BROKER, _CONTROLLER)
+        )
+        if broker:
+            brokers[name] = (
+                "kraft" if "process.roles=broker" in broker else "dual_write" if _FLAG in broker else "zookeeper"
+            )
+        if controller:
+            controllers[name] = "migrating" if _FLAG in controller else "kraft"
+    return MigrationView(brokers, controllers)
