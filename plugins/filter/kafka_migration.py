@@ -83,13 +83,13 @@ def _software_gaps(hosts: Mapping[str, Mapping[str, Any]], declared: Mapping[str
 
 
 def _cluster_gaps(cluster: Mapping[str, Any], brokers: int) -> Iterator[str]:
-    alive = len(cluster.get("brokers") or [])
+    alive = len(cluster["brokers"])
     if alive < brokers:
         yield f"Of {brokers} brokers only {alive} are alive: see make status."
     for key, words in (("offline", "without a leader"), ("under_replicated", "with a replica out of sync")):
-        if cluster.get(key):
+        if cluster[key]:
             yield f"There are partitions {words} ({', '.join(cluster[key][:3])}): wait, or see make status."
-    if cluster.get("reassignments"):
+    if cluster["reassignments"]:
         yield "Partitions are being moved: wait until that has ended."
 
 
