@@ -1,9 +1,11 @@
-"""The form of a case of wrong input, and the cases about costs, access to the instances, alerts and metadata."""
+"""The form of a case of wrong input, and the cases about costs, access, alerts, metadata and storage."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from conftest import DISTANT_BUCKET, FOREIGN_BUCKET, OTHERS_BUCKET
 
 
 @dataclass(frozen=True)
@@ -136,5 +138,36 @@ METADATA = [
         "an even number of controllers",
         "stock_market_instances gives the service kafka_controller to node-1, node-2: more than half of them have to",
         metadata(["kafka_controller", "kafka"], "kraft", 2),
+    ),
+]
+
+STORAGE = [
+    Case(
+        "bucket of another deployment",
+        f"The bucket '{OTHERS_BUCKET}' was not made by this deployment (its tag Deployment is 'another'): "
+        "choose another name",
+        {"stock_market_data_bucket": OTHERS_BUCKET},
+    ),
+    Case(
+        "bucket of another account",
+        f"The bucket '{FOREIGN_BUCKET}' belongs to somebody else's AWS account: choose another name",
+        {"stock_market_data_bucket": FOREIGN_BUCKET},
+    ),
+    Case(
+        "bucket in another region",
+        f"The bucket '{DISTANT_BUCKET}' lies in eu-central-1, not in us-east-1: choose another name",
+        {"stock_market_results_bucket": DISTANT_BUCKET},
+    ),
+    Case(
+        "bucket's name with capitals",
+        "'My_Bucket' can't be a bucket of this deployment: "
+        "a bucket's name is 3 to 63 lower-case letters, digits and hyphens",
+        {"stock_market_data_bucket": "My_Bucket"},
+    ),
+    Case(
+        "database's name with a hyphen",
+        "'stock-market' can't be a database that Athena reads: "
+        "its name is 1 to 255 lower-case letters, digits and underscores",
+        {"stock_market_database": "stock-market"},
     ),
 ]

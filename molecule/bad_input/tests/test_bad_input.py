@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import ACCESS, ALERTS, METADATA, MONEY, Case
-from conftest import DISTANT_BUCKET, FOREIGN_BUCKET, OTHERS_BUCKET, made
+from cases import ACCESS, ALERTS, METADATA, MONEY, STORAGE, Case
+from conftest import made
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = "molecule/bad_input"
@@ -132,37 +132,6 @@ NETWORK = [
         "VPC with public addresses",
         "network_cidr is '8.8.0.0/16': give a private block between /16 and /20, such as 10.77.0.0/16.",
         {"network_cidr": "8.8.0.0/16"},
-    ),
-]
-
-STORAGE = [
-    Case(
-        "bucket of another deployment",
-        f"The bucket '{OTHERS_BUCKET}' was not made by this deployment (its tag Deployment is 'another'): "
-        "choose another name",
-        {"stock_market_data_bucket": OTHERS_BUCKET},
-    ),
-    Case(
-        "bucket of another account",
-        f"The bucket '{FOREIGN_BUCKET}' belongs to somebody else's AWS account: choose another name",
-        {"stock_market_data_bucket": FOREIGN_BUCKET},
-    ),
-    Case(
-        "bucket in another region",
-        f"The bucket '{DISTANT_BUCKET}' lies in eu-central-1, not in us-east-1: choose another name",
-        {"stock_market_results_bucket": DISTANT_BUCKET},
-    ),
-    Case(
-        "bucket's name with capitals",
-        "'My_Bucket' can't be a bucket of this deployment: "
-        "a bucket's name is 3 to 63 lower-case letters, digits and hyphens",
-        {"stock_market_data_bucket": "My_Bucket"},
-    ),
-    Case(
-        "database's name with a hyphen",
-        "'stock-market' can't be a database that Athena reads: "
-        "its name is 1 to 255 lower-case letters, digits and underscores",
-        {"stock_market_database": "stock-market"},
     ),
 ]
 
