@@ -92,13 +92,20 @@ def documented() -> dict[int, tuple[str, str]]:
     }
 
 
+def well() -> bool:
+    """`make status` finds nothing; `eventually` shows what it prints otherwise."""
+    done = make("status")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return True
+
+
 def ports_of(admitted: str) -> set[int]:
     """The documented ports to which these are admitted."""
     return {port for port, (_, who) in documented().items() if who == admitted}
 
 
 def test_status_is_well_with_one_consumer_again_after_one_of_two_was_killed() -> None:
-    eventually(lambda: make("status").returncode == 0, seconds=60, what="make status with exit code 0")
+    eventually(well, seconds=60, what="make status with exit code 0")
 
 
 def test_every_target_is_up_and_no_alert_fires(host: Any) -> None:
@@ -202,7 +209,7 @@ def test_a_stopped_service_fires_its_alert_which_status_shows_and_the_webhook_ge
     finally:
         host.run_expect([0], "systemctl start stock-producer stock-consumer")
     eventually(lambda: quiet(host), seconds=120, what="no alert")
-    eventually(lambda: make("status").returncode == 0, seconds=60, what="make status with exit code 0")
+    eventually(well, seconds=60, what="make status with exit code 0")
 
 
 def test_a_host_listens_on_the_documented_ports_only(host: Any, deployment: Deployment) -> None:
