@@ -33,7 +33,6 @@ ASK_TRINO = (
     "stock_market/history/test_history_iceberg.py",
     "stock_market/history/test_history_late.py",
     "stock_market/history/test_history_pyiceberg.py",
-    "modules/test_athena_workgroup.py",
 )
 ASK_KAFKA = (
     "kafka/test_kafka_reassignment.py",
