@@ -65,7 +65,7 @@ LONGEST = (
     "cloud/test_access.py",
     "cloud/test_private_subnets.py",
     "cloud/test_kafka_metadata.py",
-    "cloud/test_kafka_migration.py",
+    "cloud/test_migrating_services.py",
     "local_cloud/iam/test_operator_rights.py",
     "chaos/test_chaos.py",
     "soak/test_soak.py",

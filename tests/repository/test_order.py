@@ -1,7 +1,8 @@
-"""The unit tests' longest files come first."""
+"""The unit tests' longest files come first, and each file has a name of its own."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,3 +23,9 @@ def test_the_longest_files_exist_and_come_first_and_all_else_stays_in_order() ->
 
 def test_the_makefile_has_the_files_handed_out_in_that_order() -> None:
     assert "--dist loadfile --no-loadscope-reorder" in (_TESTS.parent / "Makefile").read_text()
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Pytest imports them by their names alone, and so can't collect the second."""
+    names = Counter(path.name for path in _TESTS.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
