@@ -34,13 +34,7 @@ def crc32c(data: bytes) -> int:
 
 def varint(number: int) -> bytes:
     """Return `number` as a zigzag-encoded varint."""
-    value = (number << 1) ^ (number >> 63)
-    encoded = bytearray()
-    while value & ~0x7F:
-        encoded.append((value & 0x7F) | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+    return unsigned((number << 1) ^ (number >> 63))
 
 
 def string(text: str | None) -> bytes:

@@ -79,13 +79,14 @@ failure: {description: "Why ZooKeeper told nothing, or nothing.", type: str, ret
 """
 
 ANSWER_SECONDS = 5.0
+_MIGRATES = re.compile(r"(?m)^zookeeper\.metadata\.migration\.enable\s*=\s*true\s*$")
 
 
 def broker_mode(properties: str) -> str:
     """Return how a broker of this configuration keeps its metadata, nothing for no configuration."""
     if re.search(r"(?m)^process\.roles\s*=\s*broker\s*$", properties):
         return "kraft"
-    if re.search(r"(?m)^zookeeper\.metadata\.migration\.enable\s*=\s*true\s*$", properties):
+    if _MIGRATES.search(properties):
         return "dual_write"
     return "zookeeper" if "zookeeper.connect" in properties else ""
 
@@ -94,8 +95,7 @@ def controller_mode(properties: str) -> str:
     """Return whether a controller of this configuration migrates, nothing for no configuration."""
     if not properties.strip():
         return ""
-    flag = r"(?m)^zookeeper\.metadata\.migration\.enable\s*=\s*true\s*$"
-    return "migrating" if re.search(flag, properties) else "kraft"
+    return "migrating" if _MIGRATES.search(properties) else "kraft"
 
 
 def node(value: bytes | None) -> dict[str, Any]:
