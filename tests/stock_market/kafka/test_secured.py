@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ACLOperation, ResourceType
-from tests.stock_market.producer.test_publisher import complete_and_in_order, numbered
+from tests.stock_market.producer.test_publisher import complete_and_in_order, lose_the_network_thread, numbered
 from tests.support.stock_market.authority import Authority
 from tests.support.stock_market.broker import Broker
 from tests.support.stock_market.secured import Secured
@@ -105,11 +105,11 @@ def test_a_producer_looks_into_its_topic_after_an_error_or_says_that_it_may_not(
     sender = publisher.Publisher(settings, stop, Systemd({}))
     assert sender.open()
     if not may_read:
-        bench.send([(b"another's", b"record")])  # So there is something to look at.
-    sender.send(numbered(0, 4000))
-    network_thread = sender._producer._sender  # type: ignore[union-attr]  # the publisher is open
-    network_thread.force_close()
-    network_thread.join(10)
+        for partition in range(2):
+            bench.send([(b"another's", b"record")], partition)  # So there is something to look at.
+    with bench.broker.paused():
+        sender.send(numbered(0, 4000))
+        lose_the_network_thread(sender)
     stop.request()
     unsent = sender.close()
     assert (unsent == 0) == may_read

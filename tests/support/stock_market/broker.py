@@ -5,11 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import tarfile
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +232,16 @@ class Broker:
         if self._kafka is not None:
             self._kafka.kill()
             self._kafka.wait()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The broker's process does nothing meanwhile: it takes connections and requests, and answers none."""
+        assert self._kafka is not None
+        self._kafka.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._kafka.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
         """Ends both as systemd does."""
