@@ -21,7 +21,7 @@ from tests.support.stock_market.bucket import Bucket
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 25.0) -> None:
+def eventually(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Waits until the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
