@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import CredentialRetrievalError
 from tests.support.small_cloud import SmallCloud
 
-from stock_market_ops.common import aws, partitions
+from stock_market_ops.common import athena, aws, partitions
 from stock_market_ops.common.deployment import Deployment
 from stock_market_ops.status import command as status
 from stock_market_ops.status import probe_cloud, probe_kafka
@@ -28,6 +28,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallCloud]:
     running.store([QUOTE] * 3, partition=0, start_offset=40)
     running.store([QUOTE] * 2, partition=0, start_offset=43)
     running.store([QUOTE] * 4, partition=1, start_offset=7)
+    athena.run(running.athena, running.deployment, "SELECT 1", 180)  # Until Trino has started.
     yield running
     running.close()
 
@@ -51,6 +52,18 @@ def test_storage_knows_how_far_each_partition_has_come(cloud: SmallCloud) -> Non
     view = probe_cloud.look_at_storage(aws.session(cloud.deployment), cloud.deployment)
     assert view.end_offsets == {0: 45, 1: 11}
     assert view.newest_key.startswith("quotes/dt=2026-03-02/hour=09/stock-quotes+")
+
+
+@pytest.mark.parametrize(
+    ("most", "objects", "rows"), [((1 << 20, 2), 2, 6), ((1, 100), 1, 4), ((1 << 20, 100), None, 9)]
+)
+def test_of_a_large_hour_the_rows_of_the_newest_objects_are_counted(
+    cloud: SmallCloud, monkeypatch: pytest.MonkeyPatch, most: tuple[int, int], objects: int | None, rows: int
+) -> None:
+    monkeypatch.setattr(probe_cloud, "_COUNTED_BYTES", most[0])
+    monkeypatch.setattr(probe_cloud, "_COUNTED_OBJECTS", most[1])
+    seen = probe_cloud.look_at_rows(aws.session(cloud.deployment), cloud.deployment)
+    assert (seen.objects, seen.rows, seen.newest_event_time) == (objects, rows, QUOTE["event_time"])
 
 
 def test_an_empty_bucket_is_said_in_a_sentence(cloud: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> None:

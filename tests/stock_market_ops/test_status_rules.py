@@ -165,6 +165,11 @@ def test_the_screen_shows_every_part_and_the_verdict() -> None:
     assert len(text.splitlines()) <= 24
 
 
+def test_the_screen_says_where_only_the_newest_objects_rows_are_counted() -> None:
+    text = screen.render(DEPLOYMENT, report(rows=changed(ROWS, objects=2)), [])
+    assert "190 in the newest 2 objects of Athena's newest hour, 2026-03-02 09h UTC" in text
+
+
 def test_the_screen_says_unknown_where_looking_failed() -> None:
     failed = report(instances="a", kafka="b", storage="c", rows="d", history="e")
     text = screen.render(DEPLOYMENT, failed, verdict.problems(DEPLOYMENT, failed))

@@ -132,6 +132,7 @@ class Watch:
         newest = datetime.fromisoformat(seen.newest_event_time).timestamp() if seen.newest_event_time else None
         return Stored(
             rows=seen.rows,
+            rows_of_objects=seen.objects,
             row_at=None if newest is None else int(newest * 1000),
             row_delay=None if newest is None else now - newest,
         )
@@ -169,7 +170,9 @@ class Watch:
         ]
         problem, metrics = self._prometheus()
         storage, rows = self._storage.value or Stored(), self._rows.value or Stored()
-        stored = msgspec.structs.replace(storage, rows=rows.rows, row_at=rows.row_at, row_delay=rows.row_delay)
+        stored = msgspec.structs.replace(
+            rows, object_at=storage.object_at, object_bytes=storage.object_bytes, reached=storage.reached
+        )
         found = findings.find(seen, places, metrics.producers, metrics.consumers, self._stale(stored))
         self._note([finding.what for finding in found])
         return State(

@@ -43,6 +43,7 @@ class Stored(msgspec.Struct, frozen=True):
         object_bytes: its size.
         reached: records of the topic that are in objects, by the newest objects' end offsets.
         rows: in Athena, of the newest hour.
+        rows_of_objects: how many of the hour's newest objects have these rows; None where all of them were counted.
         row_at: event time of the newest row.
         row_delay: seconds from that event to Athena's answer.
     """
@@ -51,6 +52,7 @@ class Stored(msgspec.Struct, frozen=True):
     object_bytes: int | None = None
     reached: int | None = None
     rows: int | None = None
+    rows_of_objects: int | None = None
     row_at: int | None = None
     row_delay: float | None = None
 

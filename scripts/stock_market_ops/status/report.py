@@ -107,12 +107,16 @@ class StorageView(msgspec.Struct, frozen=True):
 
 
 class RowsView(msgspec.Struct, frozen=True):
-    """What Athena counts in the newest hour that has objects; `newest_event_time` is None without rows."""
+    """What Athena counts in the newest hour that has objects; `newest_event_time` is None without rows.
+
+    Of an hour with many bytes it counts the newest objects only: `objects` says how many, and is None otherwise.
+    """
 
     dt: str
     hour: str
     rows: int
     newest_event_time: str | None
+    objects: int | None = None
 
 
 class HistoryUnitView(msgspec.Struct, frozen=True):

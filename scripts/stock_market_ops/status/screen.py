@@ -55,7 +55,8 @@ def _lines(deployment: Deployment, report: Report, problems: list[str]) -> Itera
         yield _line("rows", "unknown")
     else:
         newest = f", newest event_time {rows.newest_event_time}" if rows.newest_event_time else ""
-        yield _line("rows", f"{rows.rows:,} in Athena's newest hour, {rows.dt} {rows.hour}h UTC{newest}")
+        of = "" if rows.objects is None else f"the newest {rows.objects} objects of "
+        yield _line("rows", f"{rows.rows:,} in {of}Athena's newest hour, {rows.dt} {rows.hour}h UTC{newest}")
     yield _line("history", _history(report.history.value))
     yield from _alerts(deployment, report)
     yield ""

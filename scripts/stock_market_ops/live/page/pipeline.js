@@ -87,7 +87,7 @@ export class Pipeline {
       stored.reached === null ? "" : `${number(stored.reached)} records stored`,
       stored.reached === null || !this.reading?.end ? "" : `${number(Math.max(0, this.reading.end - stored.reached))} wait`,
     ], stored.object_at === null ? "unknown" : this.has("Nothing new in S3") ? "stopped" : "well", !this.has("Nothing new in S3") && stored.object_at !== null);
-    this.part("athena", stored.rows === null ? "–" : compact(stored.rows), "rows this hour", [
+    this.part("athena", stored.rows === null ? "–" : compact(stored.rows), stored.rows_of_objects === null ? "rows this hour" : "rows of the newest objects", [
       stored.row_at === null ? problems.athena : `newest row ${clock(stored.row_at)} UTC`,
     ], stored.rows === null ? "unknown" : "well", false);
     this.times(state);
