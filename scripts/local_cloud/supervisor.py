@@ -146,7 +146,7 @@ def start(settings: Settings, debian_release: str = image.DEFAULT_RELEASE) -> Re
 def _spawn(settings: Settings) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "local_cloud.server"]
     command += [settings.deployment, str(settings.block), str(settings.state_dir)]
-    command.append(json.dumps(dataclasses.asdict(settings.faults)))
+    command += [json.dumps(dataclasses.asdict(settings.faults)), json.dumps(settings.engine)]
     # Nothing of the shell may lead moto's own clients elsewhere or, as podman hands proxies on, reach the hosts.
     environment = {key: value for key, value in os.environ.items() if _passes(key)}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
