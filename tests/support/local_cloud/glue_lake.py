@@ -110,7 +110,7 @@ class Lake:
     def crawl(self) -> dict[str, Any]:
         """Runs the crawler to its end; returns LastCrawl."""
         self.glue.start_crawler(Name="quotes")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             crawler = self.glue.get_crawler(Name="quotes")["Crawler"]
             if crawler["State"] == "READY":
@@ -139,7 +139,7 @@ class Lake:
 
     def wait(self, query_id: str) -> dict[str, Any]:
         """Waits for a query's end; returns its description."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             execution = self.athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
             if execution["Status"]["State"] in DONE:

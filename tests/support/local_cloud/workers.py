@@ -129,7 +129,7 @@ def crawl(cloud: Enforcing) -> None:
     """One crawl to its end."""
     glue = cloud.operator.glue
     glue.start_crawler(Name=CRAWLER)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while (crawler := glue.get_crawler(Name=CRAWLER)["Crawler"])["State"] != "READY":
         assert time.monotonic() < deadline, "the crawler does not end"
         time.sleep(0.005)
@@ -195,7 +195,7 @@ def run(analyst: Session, sql: str, workgroup: str = WORKGROUP) -> str:
     started = _or_refused(
         analyst.athena.start_query_execution, QueryString=sql, WorkGroup=workgroup, QueryExecutionContext=context
     )["QueryExecutionId"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         asked = _or_refused(analyst.athena.get_query_execution, QueryExecutionId=started)
         status = asked["QueryExecution"]["Status"]
