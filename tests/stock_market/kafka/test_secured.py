@@ -101,7 +101,7 @@ def test_a_producer_looks_into_its_topic_after_an_error_or_says_that_it_may_not(
     settings = ProducerKafka(
         bootstrap_servers=[bench.broker.address], topic=bench.topic, security=KafkaSecurity(**table)
     )
-    stop = Stop(grace_seconds=6)
+    stop = Stop(grace_seconds=60 if may_read else 6)  # The one that may not uses all of it.
     sender = publisher.Publisher(settings, stop, Systemd({}))
     assert sender.open()
     if not may_read:
@@ -165,7 +165,7 @@ def test_whoever_is_not_taken_says_why_in_one_sentence_and_tries_again_less_and_
         for server, table, _ in wanted
     ]
     for service, (_, _, words) in zip(services, wanted, strict=True):
-        eventually(partial(told, service, words, times=2), f"two attempts: {words}", seconds=90.0)
+        eventually(partial(told, service, words, times=2), f"two attempts: {words}")
         lines = service.log().splitlines()
         # Five beside each other on a busy machine may not even get an answer in time at first, and say that.
         assert all(re.search(f"{words}|timed out|Timeout during", line) for line in lines), f"{words} in {lines}"
@@ -222,7 +222,7 @@ def test_a_member_that_will_not_come_back_leaves_a_secured_group(secured_workben
     consumer.logged("event=partitions_assigned")
     assert consumer.finish() == 0
     leaving = bench.start("consumer.remove_member", settings)
-    assert leaving.process.wait(20) == 0
+    assert leaving.ended() == 0
     assert "event=left" in leaving.log()
 
 
@@ -251,6 +251,6 @@ def test_a_file_that_cannot_be_used_ends_the_service_with_a_sentence(
         '[kafka]\nbootstrap_servers = ["127.0.0.1:1"]\n[kafka.security]\nusername = "producer"\n'
         f'ca_file = "{files["ca"]}"\npassword_file = "{files["password"]}"\n',
     )
-    assert service.process.wait(20) == 2
+    assert service.ended() == 2
     (line,) = service.log().splitlines()
     assert re.search(words, line)
