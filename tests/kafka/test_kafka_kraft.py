@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
@@ -17,7 +16,14 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from plugins.filter.kafka_quorum import kafka_quorum
 from tests.kafka.conftest import Run
-from tests.support.stock_market.broker import BROKER_MAIN, distribution, free_port, java_command, wait_for_port
+from tests.support.stock_market.broker import (
+    BROKER_MAIN,
+    distribution,
+    free_port,
+    java_command,
+    tool_command,
+    wait_for_port,
+)
 
 _CONTROLLER = """\
 process.roles=controller
@@ -78,14 +84,9 @@ class Kraft:
         controllers = ",".join(self.controllers.values())
         names = {"id": node, "port": port, "controllers": controllers, "folder": self.folder}
         (self.folder / f"{node}.properties").write_text((settings + _BOTH).format(**names), encoding="utf-8")
-        tool = [str(self.home / "bin" / "kafka-storage.sh"), "format", "--cluster-id", self.cluster_id]
-        quick = {"KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"}
-        subprocess.run(
-            [*tool, "--config", str(self.folder / f"{node}.properties"), *options],
-            env=os.environ | quick | {"LOG_DIR": str(self.folder)},
-            check=True,
-            capture_output=True,
-        )
+        asked = ("format", "--cluster-id", self.cluster_id, "--config", str(self.folder / f"{node}.properties"))
+        command = tool_command(self.home, "kafka.tools.StorageTool", *asked, *options)
+        subprocess.run(command, check=True, capture_output=True)
 
     def start(self) -> None:
         """Starts all, and returns when both brokers are registered."""

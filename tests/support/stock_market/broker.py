@@ -151,14 +151,23 @@ def broker_settings(port: int, zookeeper_port: int, data: Path, secured: Secured
 
 
 def java_command(home: Path, main: str, settings: Path, heap: str) -> list[str]:
-    """Runs a program of the distribution with a small heap, such as `256m`, and a quick start; it writes warnings."""
+    """Runs a server of the distribution with a small heap, such as `256m`, and a quick start; it writes warnings."""
+    return _java(home, class_archive(home, main), main, heap, str(settings))
+
+
+def tool_command(home: Path, main: str, *arguments: str) -> list[str]:
+    """Runs one of Kafka's tools as quickly; most of its classes are in the broker's archive."""
+    return _java(home, class_archive(home, BROKER_MAIN), main, "64m", *arguments)
+
+
+def _java(home: Path, archive: Path, main: str, heap: str, *arguments: str) -> list[str]:
     options = [f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     # Without settings log4j logs all to nowhere, and a broker makes JSON of each request and answer for it.
     options.append(f"-Dlog4j.configuration=file:{home}/config/tools-log4j.properties")
-    if (archive := class_archive(home, main)).exists():
+    if archive.exists():
         # Another Java than the one that wrote the archive starts without it, and says so.
         options.append(f"-XX:SharedArchiveFile={archive}")
-    return ["java", *options, "-cp", f"{home}/libs/*", main, str(settings)]
+    return ["java", *options, "-cp", f"{home}/libs/*", main, *arguments]
 
 
 def answers(address: str, client: dict[str, Any] | None = None) -> bool:
