@@ -23,7 +23,7 @@ from local_cloud.hosts import image, network
 from local_cloud.hosts.commands import require
 from local_cloud.settings import API_PORT, HEALTH_PATH, Settings
 
-START_LIMIT_SECONDS = 60.0
+START_LIMIT_SECONDS = 120.0
 STOP_LIMIT_SECONDS = 120.0
 _LOG_LINES = 15
 _PAST_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))

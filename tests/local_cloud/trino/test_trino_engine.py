@@ -93,7 +93,9 @@ def test_trino_is_started_again_when_it_dies() -> None:
     with mock_aws():
         lake = Lake()
         lake.build()
+        engine().address()
         pid = engine().pid
+        assert pid
         os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 300
         while engine().pid in {pid, 0}:
