@@ -233,7 +233,7 @@ def test_the_consumer_waits_for_late_credentials_says_so_and_outlives_their_end(
             held = len(workbench.bucket.keys())
         eventually(lambda: len(workbench.bucket.keys()) > held, "more objects")
         assert producer.finish() == 0
-        sent = len(workbench.records_in_topic())
+        sent = workbench.record_count()
         eventually(lambda: sum(workbench.bucket.check_chain().values()) == sent, "all that was sent")
         assert consumer.finish() == 0
         workbench.bucket.check_exactly_once(sent)

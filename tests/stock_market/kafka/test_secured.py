@@ -41,7 +41,7 @@ def test_every_record_goes_through_tls_once(secured_workbench: Workbench, way: s
     consumer, producer = bench.consumer(), bench.producer(rate=3000, writer=way)
     eventually(lambda: len(bench.bucket.keys()) >= 6, "two objects a partition")
     assert producer.finish() == 0
-    expected = len(bench.records_in_topic())
+    expected = bench.record_count()
     eventually(lambda: sum(bench.bucket.check_chain().values()) == expected, f"{expected} records in the bucket")
     assert consumer.finish() == 0
     assert bench.bucket.check_exactly_once() == expected
@@ -63,12 +63,12 @@ def test_a_changed_password_and_a_restarted_broker_are_got_over(secured_workbenc
     bench.broker.start()
     for user, service in (("producer", producer), ("consumer", consumer)):
         service.logged(f"the broker {bench.broker.address} refuses the user {user}: Kafka has no such user, or another")
-    stored = len(bench.records_in_topic())
+    stored = bench.record_count()
     for user in ("producer", "consumer"):
         secured.write_password(user)
-    eventually(lambda: len(bench.records_in_topic()) > stored + 2000, "records with the new password")
+    eventually(lambda: bench.record_count() > stored + 2000, "records with the new password")
     assert producer.finish() == 0
-    expected = len(bench.records_in_topic())
+    expected = bench.record_count()
     eventually(lambda: sum(bench.bucket.check_chain().values()) == expected, f"{expected} records in the bucket")
     assert consumer.finish() == 0
     assert bench.bucket.check_exactly_once() == expected

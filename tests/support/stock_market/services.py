@@ -149,12 +149,20 @@ class Workbench:
             reader.close()
         return offset
 
+    def _places(self, reader: KafkaConsumer) -> list[TopicPartition]:
+        # A broker that has just started may not know its topics yet.
+        eventually(lambda: bool(reader.partitions_for_topic(self.topic)), "the topic's partitions")
+        return [TopicPartition(self.topic, number) for number in reader.partitions_for_topic(self.topic)]
+
+    def record_count(self) -> int:
+        """How many records are in the topic, by the ends of its logs, which nobody has cut."""
+        with KafkaConsumer(**self.broker.client, group_id=None) as reader:
+            return int(sum(reader.end_offsets(self._places(reader)).values()))
+
     def records_in_topic(self) -> list[dict[str, Any]]:
         """All values in the topic."""
         reader = KafkaConsumer(**self.broker.client, auto_offset_reset="earliest", group_id=None)
-        # A broker that has just started may not know its topics yet.
-        eventually(lambda: bool(reader.partitions_for_topic(self.topic)), "the topic's partitions")
-        places = [TopicPartition(self.topic, number) for number in reader.partitions_for_topic(self.topic)]
+        places = self._places(reader)
         reader.assign(places)
         ends = reader.end_offsets(places)
         found = []
