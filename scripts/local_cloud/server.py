@@ -1,4 +1,4 @@
-"""The local cloud's process, ``python -m local_cloud.server DEPLOYMENT BLOCK STATE_DIR FAULTS``: `start` runs it.
+"""The local cloud's process, ``python -m local_cloud.server NAME BLOCK STATE_DIR FAULTS ENGINE``: `start` runs it.
 
 moto reads its settings from the environment when it is imported, so they are in this process's environment already.
 """
@@ -63,9 +63,10 @@ def serve(settings: Settings) -> None:
 def main() -> int:
     """Run the server; returns its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    deployment, block, state_dir, faults = sys.argv[1:]
+    deployment, block, state_dir, faults, engine = sys.argv[1:]
+    given = FaultSettings(**json.loads(faults))
     try:
-        serve(Settings(deployment, int(block), Path(state_dir), FaultSettings(**json.loads(faults))))
+        serve(Settings(deployment, int(block), Path(state_dir), given, engine=json.loads(engine)))
     except LocalCloudError:
         LOG.exception("the local cloud ends")
         return 1

@@ -47,12 +47,14 @@ class Settings:
 
     ``block`` is the number X of its addresses: the API listens on 127.77.X.1 for this machine and on 198.18.X.1 for the
     hosts, whose public addresses are 198.18.X.10 to 198.18.X.250. ``state_dir`` is ``.state/<deployment>``.
+    Without an ``engine`` there is no Trino, and Athena has no answers: for tests that ask nothing.
     """
 
     deployment: str
     block: int
     state_dir: Path
     faults: FaultSettings = FaultSettings()
+    engine: bool = True
 
     def __post_init__(self) -> None:
         if not _DEPLOYMENT.fullmatch(self.deployment):

@@ -23,7 +23,7 @@ from local_cloud.hosts import image, network
 from local_cloud.hosts.commands import require
 from local_cloud.settings import API_PORT, HEALTH_PATH, Settings
 
-START_LIMIT_SECONDS = 60.0
+START_LIMIT_SECONDS = 120.0
 STOP_LIMIT_SECONDS = 120.0
 _LOG_LINES = 15
 _PAST_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -146,7 +146,7 @@ def start(settings: Settings, debian_release: str = image.DEFAULT_RELEASE) -> Re
 def _spawn(settings: Settings) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "local_cloud.server"]
     command += [settings.deployment, str(settings.block), str(settings.state_dir)]
-    command.append(json.dumps(dataclasses.asdict(settings.faults)))
+    command += [json.dumps(dataclasses.asdict(settings.faults)), json.dumps(settings.engine)]
     # Nothing of the shell may lead moto's own clients elsewhere or, as podman hands proxies on, reach the hosts.
     environment = {key: value for key, value in os.environ.items() if _passes(key)}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)

@@ -18,8 +18,8 @@ from tests.chaos.topic import Entry
 from tests.support.stock_market import log_cutting
 from tests.support.stock_market.broker import answers
 
-_START_SECONDS = 60.0
-_OVERTAKE_SECONDS = 50.0
+_START_SECONDS = 180.0
+_OVERTAKE_SECONDS = 120.0
 _ENDING_SECONDS = 30.0
 """A consumer that finds its log too short first stores what it holds, for 20 s at most."""
 _CONFLICT = re.compile(r"the objects of partition (\d+) reach offset (\d+), but Kafka's log ends at (\d+):")
@@ -169,6 +169,10 @@ class LogCutter:
             if ends[cut.partition] >= cut.end:
                 cut.over = min(cut.over, time.monotonic())
         return all(cut.over < math.inf for cut in made)
+
+    def wait_for_recovery(self) -> None:
+        """Waits until no broker is recovering its logs: it answers, or none runs."""
+        self._wait(lambda: self._broker.running is None or answers(self._address), "the broker does not recover")
 
     @staticmethod
     def _wait(condition: Callable[[], bool], complaint: str, seconds: float = _START_SECONDS) -> None:

@@ -14,7 +14,6 @@ from tests.chaos import poison
 from tests.chaos.cast import Cast
 from tests.chaos.daemon import Daemon
 from tests.chaos.stage import CREDENTIAL_SECONDS, Stage
-from tests.support.stock_market.broker import answers
 from tests.support.stock_market.faulty_s3 import Fault as S3Fault
 
 _HOUR_SECONDS = 3600
@@ -282,16 +281,6 @@ class LateMetadata(_ServiceFault):
             time.sleep(self.seconds)
 
 
-def _settled(stage: Stage, seconds: float = 30.0) -> bool:
-    """Whether the broker answers, or is down; while it starts, this waits so long for it."""
-    deadline = time.monotonic() + seconds
-    while stage.broker.running is not None and not answers(stage.address):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class FillDisk(Fault):
     """A disk is full for a while."""
@@ -312,8 +301,7 @@ class FillDisk(Fault):
                 # Kafka 3.9 that recovers its log on a full disk gets SIGBUS in its indexes, and loses the log later.
                 stack.enter_context(stage.cutter.alone)
                 stack.enter_context(stage.broker.held())
-                if not _settled(stage):
-                    return
+                stage.cutter.wait_for_recovery()  # One that has just started, which takes long on a busy machine.
             if self.volume == "zookeeper":
                 stack.enter_context(stage.zookeeper.held())
                 stack.callback(stage.remove_empty_transaction_logs)

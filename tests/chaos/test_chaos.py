@@ -7,11 +7,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from tests.chaos import schedule
-from tests.chaos.faults import Fault
+from tests.chaos import cuts, schedule
+from tests.chaos.faults import Fault, FillDisk
 
 _SEED = 2026
 _ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +93,27 @@ def test_killed_stalled_and_refused_compactors_lose_and_double_nothing(trials: d
     assert felt["partitions of the history"] > 1, output
     assert felt["counts of rows"] > 3, output
     assert felt["starts of compactors"] > 4, output
+
+
+def test_no_disk_of_the_broker_is_filled_while_it_recovers_its_logs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answers = iter([False, False, True])
+    monkeypatch.setattr(cuts, "answers", lambda _address: next(answers))
+    left: list[list[bool]] = []
+
+    def full() -> AbstractContextManager[None]:
+        left.append(list(answers))
+        return nullcontext()
+
+    broker: Any = SimpleNamespace(running=True, held=nullcontext)
+    cutter = cuts.LogCutter(broker, "127.0.0.1:9", tmp_path, "quotes")
+    stage: Any = SimpleNamespace(cutter=cutter, broker=broker, volumes={"broker": SimpleNamespace(full=full)})
+    FillDisk(0.0, 0.0, "broker").strike(stage)
+    # One that does not run recovers nothing, and is not asked.
+    broker.running = None
+    FillDisk(0.0, 0.0, "broker").strike(stage)
+    assert left == [[], []]
 
 
 def test_rounds_cut_logs_and_set_the_brokers_clock_by_turns() -> None:

@@ -55,7 +55,7 @@ def _strike(stage: Stage, faults: Sequence[Fault]) -> list[str]:
         thread.start()
         threads.append(thread)
     for thread in threads:
-        thread.join(120)
+        thread.join(400)
         if thread.is_alive():
             failures.append("a fault does not end")
     return failures

@@ -121,7 +121,7 @@ def test_a_run_whose_credentials_expire_says_what_to_do_and_the_next_run_continu
     address = "ADDRESS {{ hostvars['node-1'].ansible_host }} {{ hostvars['node-1'].stock_market_public_address }}"
     play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": address}}]}
     show.write_text(json.dumps([{"ansible.builtin.import_playbook": str(CLOUD)}, play]))
-    with hostless_cloud(tmp_path, {"expire_after": 100}, lag_seconds=60, unknown_seconds=1) as cloud:
+    with hostless_cloud(tmp_path, {"expire_after": 100}, lag_seconds=300, unknown_seconds=1) as cloud:
         done = cloud.play(CLOUD, "lab", key=ADMINISTRATOR_SESSION)
         assert done.returncode == 2, done.stdout
         assert done.stdout.count("The AWS credentials have expired: get new ones") == 1

@@ -96,7 +96,7 @@ class Brokers:
         """Ends a broker in the orderly way, which hands its leaderships over."""
         running = self._running.pop(f"broker-{broker}")
         running.terminate()
-        running.wait(30)
+        running.wait(90)
 
     def stop_all(self) -> None:
         """Kills everything."""
@@ -106,7 +106,7 @@ class Brokers:
             running.wait()
         self._running.clear()
 
-    def wait(self, *brokers: int, seconds: float = 60) -> None:
+    def wait(self, *brokers: int, seconds: float = 180) -> None:
         """Returns when these brokers, or all, are registered and listen, which they do a little later."""
         wanted = set(brokers or RACKS)
         deadline = time.monotonic() + seconds
@@ -136,7 +136,7 @@ class Brokers:
             admin.create_topics({name: wanted})
             admin.wait_for_topics([name])
 
-    def delete_topics(self, seconds: float = 30) -> None:
+    def delete_topics(self, seconds: float = 90) -> None:
         """Deletes all topics, and returns when they are gone."""
         deadline = time.monotonic() + seconds
         with self.admin() as admin:

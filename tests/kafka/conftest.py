@@ -41,7 +41,7 @@ def started_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker
     running = Brokers(distribution(), tmp_path_factory.mktemp("kafka-cluster"))
     try:
         running.start()
-        running.wait(seconds=180)
+        running.wait()
         yield running
     finally:
         running.stop_all()

@@ -27,7 +27,7 @@ class Bench:
 
     def __init__(self, kafka: Broker, run: Run) -> None:
         self.kafka = kafka
-        self._run = partial(run, "kafka_broker_config", bootstrap_servers=[kafka.address], managed=MANAGED, timeout=20)
+        self._run = partial(run, "kafka_broker_config", bootstrap_servers=[kafka.address], managed=MANAGED, timeout=60)
 
     def apply(self, *, _check: bool = False, **config: Any) -> dict[str, Any]:
         result = self._run(config={name.replace("_", "."): value for name, value in config.items()}, _check=_check)
@@ -53,7 +53,7 @@ class Bench:
 
     def produce(self, topic: str, size: int) -> None:
         with KafkaProducer(bootstrap_servers=self.kafka.address, acks="all", max_request_size=10_000_000) as producer:
-            producer.send(topic, b"x" * size).get(20)
+            producer.send(topic, b"x" * size).get(60)
 
     def first_offset(self, topic: str) -> int:
         with KafkaConsumer(bootstrap_servers=self.kafka.address) as consumer:

@@ -114,7 +114,7 @@ def test_an_accepted_outage_does_not_spare_the_broker_from_bringing_its_replicas
 
 
 def options(brokers: Brokers, broker: int, when: str, **more: Any) -> dict[str, Any]:
-    return {"bootstrap_servers": brokers.servers, "broker": broker, "when": when, "timeout": 30, **more}
+    return {"bootstrap_servers": brokers.servers, "broker": broker, "when": when, "timeout": 120, **more}
 
 
 def test_a_rolling_restart_passes_gate_after_gate(brokers: Brokers, run: Run) -> None:

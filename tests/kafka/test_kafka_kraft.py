@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
@@ -17,7 +16,14 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from plugins.filter.kafka_quorum import kafka_quorum
 from tests.kafka.conftest import Run
-from tests.support.stock_market.broker import BROKER_MAIN, distribution, free_port, java_command, wait_for_port
+from tests.support.stock_market.broker import (
+    BROKER_MAIN,
+    distribution,
+    free_port,
+    java_command,
+    tool_command,
+    wait_for_port,
+)
 
 _CONTROLLER = """\
 process.roles=controller
@@ -78,20 +84,15 @@ class Kraft:
         controllers = ",".join(self.controllers.values())
         names = {"id": node, "port": port, "controllers": controllers, "folder": self.folder}
         (self.folder / f"{node}.properties").write_text((settings + _BOTH).format(**names), encoding="utf-8")
-        tool = [str(self.home / "bin" / "kafka-storage.sh"), "format", "--cluster-id", self.cluster_id]
-        quick = {"KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"}
-        subprocess.run(
-            [*tool, "--config", str(self.folder / f"{node}.properties"), *options],
-            env=os.environ | quick | {"LOG_DIR": str(self.folder)},
-            check=True,
-            capture_output=True,
-        )
+        asked = ("format", "--cluster-id", self.cluster_id, "--config", str(self.folder / f"{node}.properties"))
+        command = tool_command(self.home, "kafka.tools.StorageTool", *asked, *options)
+        subprocess.run(command, check=True, capture_output=True)
 
     def start(self) -> None:
         """Starts all, and returns when both brokers are registered."""
         for node in (*self.controllers, *self.ports):
             self.run(node)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while self.registered() != set(self.ports):
             assert time.monotonic() < deadline, "the brokers have not come"
             time.sleep(0.2)
@@ -156,12 +157,12 @@ def test_a_killed_leader_is_replaced_and_missed_until_it_is_back(kraft: Kraft, r
     servers = {str(node): server for node, server in kraft.controllers.items()}
     leader = run("kafka_quorum_ready", node_id=1001, servers=servers, who="all")["leader"]
     kraft.kill(leader)
-    others = run("kafka_quorum_ready", node_id=leader, servers=servers, who="others", timeout=30)
+    others = run("kafka_quorum_ready", node_id=leader, servers=servers, who="others", timeout=90)
     assert others["leader"] in set(kraft.controllers) - {leader}
     missed = run("kafka_quorum_ready", node_id=leader, servers=servers, who="all", timeout=3)
     assert f"controller {leader} at {kraft.controllers[leader]} does not answer" in missed["msg"]
     kraft.run(leader)
-    back = run("kafka_quorum_ready", node_id=leader, servers=servers, who="all", timeout=60)
+    back = run("kafka_quorum_ready", node_id=leader, servers=servers, who="all", timeout=120)
     assert (back.get("failed"), back["mode"]) == (None, "follower")
 
 
@@ -174,15 +175,15 @@ def join(kraft: Kraft, run: Run, node: int, directory: str, **options: Any) -> d
 
 def test_a_controller_that_lost_its_data_takes_its_place_again(kraft: Kraft, run: Run) -> None:
     servers = {str(node): server for node, server in kraft.controllers.items()}
-    leader = run("kafka_quorum_ready", node_id=1001, servers=servers, who="all", timeout=60)["leader"]
+    leader = run("kafka_quorum_ready", node_id=1001, servers=servers, who="all", timeout=120)["leader"]
     lost, other = sorted(set(kraft.controllers) - {leader})
     directory = kraft.lose(lost)
-    seen = run("kafka_quorum_ready", node_id=lost, directory_id=directory, servers=servers, timeout=60)
+    seen = run("kafka_quorum_ready", node_id=lost, directory_id=directory, servers=servers, timeout=120)
     assert seen["mode"] == "observer", seen
     assert join(kraft, run, lost, directory, _check=True)["steps"] == ["remove"]
 
     kraft.kill(other)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while "msg" not in join(kraft, run, lost, directory, _check=True):
         assert time.monotonic() < until, "the leader does not notice who is silent"
         time.sleep(0.2)
@@ -190,7 +191,7 @@ def test_a_controller_that_lost_its_data_takes_its_place_again(kraft: Kraft, run
     assert "did not join the quorum within 4 s" in refused["msg"]
     kraft.run(other)
 
-    joined = join(kraft, run, lost, directory, timeout=60)
+    joined = join(kraft, run, lost, directory, timeout=120)
     assert (joined.get("msg"), joined["steps"]) == (None, ["remove", "add"])
     assert joined["voters"] == [1001, 1002, 1003]
     again = join(kraft, run, lost, directory)
@@ -198,10 +199,10 @@ def test_a_controller_that_lost_its_data_takes_its_place_again(kraft: Kraft, run
     assert run("kafka_quorum_ready", node_id=lost, directory_id=directory, servers=servers)["mode"] == "follower"
 
     kraft.kill(leader)  # the quorum lives with what has joined
-    others = run("kafka_quorum_ready", node_id=leader, servers=servers, who="others", timeout=30)
+    others = run("kafka_quorum_ready", node_id=leader, servers=servers, who="others", timeout=90)
     assert others["leader"] in {lost, other}
     kraft.run(leader)
-    run("kafka_quorum_ready", node_id=leader, servers=servers, who="all", timeout=60)
+    run("kafka_quorum_ready", node_id=leader, servers=servers, who="all", timeout=120)
 
 
 def test_controllers_are_added_and_taken_out_again(kraft: Kraft, run: Run) -> None:
@@ -209,11 +210,11 @@ def test_controllers_are_added_and_taken_out_again(kraft: Kraft, run: Run) -> No
     kraft.controllers |= {node: f"127.0.0.1:{free_port()}" for node in more}
     try:
         for node in more:
-            joined = join(kraft, run, node, kraft.lose(node), timeout=60)
+            joined = join(kraft, run, node, kraft.lose(node), timeout=120)
             assert (joined.get("msg"), joined["steps"]) == (None, ["add"])
         assert joined["voters"] == [1001, 1002, 1003, 1004, 1005]
         for node in more:
-            left = join(kraft, run, node, "", state="absent", timeout=60)
+            left = join(kraft, run, node, "", state="absent", timeout=120)
             assert (left.get("msg"), left["steps"]) == (None, ["remove"])
         assert left["voters"] == [1001, 1002, 1003]
         assert not join(kraft, run, 1004, "", state="absent")["changed"]
@@ -254,7 +255,7 @@ def test_topics_rights_and_properties_are_set_and_the_second_run_changes_nothing
 def test_the_gate_opens_for_a_broker_that_the_cluster_can_lose(kraft: Kraft, run: Run) -> None:
     run("kafka_topic", name="spared", partitions=1, replication_factor=2, bootstrap_servers=kraft.servers)
     for when in ("before", "after"):
-        found = run("kafka_gate", broker=1, when=when, timeout=30, bootstrap_servers=kraft.servers)
+        found = run("kafka_gate", broker=1, when=when, timeout=90, bootstrap_servers=kraft.servers)
         assert not found.get("failed"), found
         assert found["controller"] in kraft.controllers
 

@@ -56,7 +56,7 @@ def test_a_record_goes_round_and_others_can_read_it(kafka: Broker, probe: Any) -
     partition = TopicPartition("__readiness-1", 0)
     consumer.assign([partition])
     consumer.seek(partition, first)
-    seen = [record for records in consumer.poll(timeout_ms=10_000).values() for record in records]
+    seen = [record for records in consumer.poll(timeout_ms=60_000).values() for record in records]
     consumer.close()
     assert [record.offset for record in seen][:1] == [first]
     assert len(seen[0].value) == 16

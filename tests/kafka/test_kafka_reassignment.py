@@ -35,7 +35,7 @@ def fill(brokers: Brokers, topic: str, partitions: int) -> None:
 def throttles(brokers: Brokers, topic: str) -> set[str]:
     """What of a throttle is set on the topic and on the brokers."""
     asked = [ConfigResource(ConfigResourceType.BROKER, str(broker)) for broker in brokers.ports]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     found: dict[str, Any] = {}
     # A broker that has just started does not know the topic yet, and has nothing to tell of it.
     while "min.insync.replicas" not in found.get("topic", {}).get(topic, {}):
@@ -56,14 +56,14 @@ def spread(brokers: Brokers, run: Run) -> Any:
     """Runs the module without its action: one step."""
 
     def step(*to: int, _check: bool = False, **options: Any) -> dict[str, Any]:
-        common = {"bootstrap_servers": brokers.servers, "brokers": list(to), "timeout": 30}
+        common = {"bootstrap_servers": brokers.servers, "brokers": list(to), "timeout": 90}
         return run("kafka_reassignment", _check=_check, **common, **options)
 
     return step
 
 
 def until_done(step: Any, *to: int, **options: Any) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not (result := step(*to, **options)).get("done"):
         assert "failed" not in result, result
         assert time.monotonic() < deadline, result
@@ -74,7 +74,7 @@ def until_done(step: Any, *to: int, **options: Any) -> dict[str, Any]:
 
 def test_leaders_go_back_to_the_preferred_replicas(brokers: Brokers, run: Run) -> None:
     brokers.topic("led", [[2, 1, 3], [2, 3, 1], [1, 2, 3]])
-    where = {"bootstrap_servers": brokers.servers, "timeout": 30}
+    where = {"bootstrap_servers": brokers.servers, "timeout": 90}
     brokers.stop(2)
     brokers.start(2)
     brokers.wait()

@@ -34,7 +34,7 @@ class Scene:
     def produce(self, count: int) -> None:
         with KafkaProducer(bootstrap_servers=self.kafka.address) as producer:
             for _ in range(count):
-                producer.send(self.topic, b"value", partition=1).get(20)
+                producer.send(self.topic, b"value", partition=1).get(60)
 
     def own(self) -> dict[str, Any]:
         """What a snapshot has of this scene, as it lies in S3."""

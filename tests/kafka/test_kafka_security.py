@@ -38,13 +38,13 @@ def as_user(broker: Broker, user: str = "operator", password: str = "", **change
         "ca_file": str(secured.authority.file),
         "sasl_username": user,
         "sasl_password": password or secured.passwords[user],
-        "timeout": 20,
+        "timeout": 60,
     } | changes
 
 
 def logs_in(broker: Broker, user: str, password: str) -> bool:
     try:
-        with Connection("127.0.0.1", broker.port, 5, Security(str(secured_by(broker).authority.file), user, password)):
+        with Connection("127.0.0.1", broker.port, 60, Security(str(secured_by(broker).authority.file), user, password)):
             return True
     except kafka_wire.RefusedLoginError:
         return False
@@ -133,8 +133,8 @@ def test_a_certificate_that_has_expired_is_not_trusted(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as threads:
         served = threads.submit(serve)
         with pytest.raises(kafka_wire.KafkaError, match="not to be trusted: certificate has expired"):
-            Connection("127.0.0.1", server.getsockname()[1], 5, Security(str(authority.file), "user", "pencil"))
-        served.result(5)
+            Connection("127.0.0.1", server.getsockname()[1], 60, Security(str(authority.file), "user", "pencil"))
+        served.result(60)
 
 
 def test_zookeeper_answers_only_a_client_with_a_certificate(secured_kafka: Broker, run: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -68,7 +68,7 @@ class Offered:
         Raises:
             OSError: the client or the server refuses the connection.
         """
-        return asked(HTTPSConnection(PRIVATE, self.port, timeout=5, context=context))
+        return asked(HTTPSConnection(PRIVATE, self.port, timeout=60, context=context))
 
 
 def asked(connection: HTTPConnection) -> str:
@@ -99,7 +99,7 @@ def offered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offered]:
     authority.issue("node-1", [PRIVATE]).rename(folder / "server.pem")
     options = {"__metrics_tls_dir": str(folder), "metrics_tls_address": PRIVATE, "metrics_tls_ports": [port]}
     configuration = rendered(folder, "metrics_tls", "stunnel.conf", options)
-    with HTTPServer((HERE, port), Exporter) as server:
+    with ThreadingHTTPServer((HERE, port), Exporter) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         libraries = next((VENV / "stunnel").rglob("libwrap.so.0")).parent
         program = [str(VENV / "stunnel/usr/bin/stunnel4"), str(configuration)]
@@ -113,7 +113,7 @@ def offered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offered]:
                 server.shutdown()
 
 
-def until(ask: Any, program: subprocess.Popen[Any], seconds: float = 20) -> None:
+def until(ask: Any, program: subprocess.Popen[Any], seconds: float = 90) -> None:
     """Wait for a true answer of a program that runs; no connection is none."""
     deadline = time.monotonic() + seconds
     while True:
@@ -129,7 +129,7 @@ def until(ask: Any, program: subprocess.Popen[Any], seconds: float = 20) -> None
 
 def test_plain_http_is_refused(offered: Offered) -> None:
     with pytest.raises((OSError, HTTPException)):
-        asked(HTTPConnection(PRIVATE, offered.port, timeout=5))
+        asked(HTTPConnection(PRIVATE, offered.port, timeout=60))
 
 
 def test_a_client_without_a_certificate_is_refused(offered: Offered) -> None:
@@ -170,7 +170,7 @@ def test_prometheus_reads_it_with_the_configuration_of_its_role(offered: Offered
     program += [f"--storage.tsdb.path={tmp_path / 'metrics'}", f"--web.listen-address={HERE}:{port}"]
 
     def found() -> list[dict[str, Any]]:
-        with urlopen(f"http://{HERE}:{port}/api/v1/query?query=answer") as answer:
+        with urlopen(f"http://{HERE}:{port}/api/v1/query?query=answer", timeout=60) as answer:
             return list(json.load(answer)["data"]["result"])
 
     with subprocess.Popen(program) as prometheus:

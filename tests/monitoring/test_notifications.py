@@ -155,9 +155,9 @@ def alerted(folder: Path, configuration: Path, environment: dict[str, str]) -> C
 
     def end() -> None:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while True:
         try:
             request = urllib.request.Request(
@@ -165,7 +165,7 @@ def alerted(folder: Path, configuration: Path, environment: dict[str, str]) -> C
                 json.dumps([ALERT]).encode(),
                 {"Content-Type": "application/json"},
             )
-            urllib.request.urlopen(request, timeout=5).close()
+            urllib.request.urlopen(request, timeout=60).close()
         except OSError:
             if time.monotonic() > until or process.poll() is not None:
                 end()
@@ -184,7 +184,7 @@ def published(topic: str) -> list[Any]:
 
 def first(received: Callable[[], list[Any]]) -> Any:
     """The first of what comes; Alertmanager waits 10 s for more of a group."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not (found := received()):
         assert time.monotonic() < until, "nothing has come"
         time.sleep(0.1)

@@ -78,7 +78,7 @@ def seen(shell: Shell, home: Path) -> tuple[dict[str, str], int, list[Any], str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     assert "PLAY RECAP" in done.stdout

@@ -266,7 +266,7 @@ class Stage:
 
     def _end(self, name: str, service: Service) -> None:
         try:
-            code = service.finish(60)
+            code = service.finish()
         except subprocess.TimeoutExpired:
             code = -1
         if code:

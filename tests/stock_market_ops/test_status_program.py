@@ -78,14 +78,14 @@ def test_a_part_that_hangs_is_reported_and_does_not_delay_the_others(
     ended = threading.Event()
 
     def hang(_: Deployment) -> KafkaView:
-        ended.wait(30)
+        ended.wait(300)
         raise probe_kafka.KafkaProbeError("too late")
 
     monkeypatch.setattr(probe_kafka, "look", hang)
     begin = time.monotonic()
     report = status.look(cloud.deployment, limit_seconds=6.0)
     ended.set()
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 60
     assert report.kafka.value is None
     assert report.kafka.failure is not None
     assert report.kafka.failure.startswith("No answer about the brokers in ")

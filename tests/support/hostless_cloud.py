@@ -68,7 +68,7 @@ class HostlessCloud:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=400,
+            timeout=600,
         )
 
 
@@ -102,4 +102,4 @@ def hostless_cloud(
     finally:
         # With SIGTERM it ends its engine, too.
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=90)

@@ -31,7 +31,7 @@ def run(folder: Path, plays: list[dict[str, Any]], inventory: Mapping[str, Any],
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "play.json", *options]
     environment = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=600
     )
     output = done.stdout + done.stderr
     recap = next((line for line in done.stdout.splitlines() if line.startswith("localhost ") and "ok=" in line), "")

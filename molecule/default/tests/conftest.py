@@ -137,7 +137,7 @@ def assert_the_stream_goes_on() -> None:
     newest = "select max(event_time) as newest from quotes"
     before, stored = query(newest)[0]["newest"], stream().records
     eventually(lambda: stream().records > stored, seconds=120, what=f"more than {stored} records in the bucket")
-    eventually(lambda: query(newest)[0]["newest"] > before, seconds=30, what=f"a row newer than {before} in Athena")
+    eventually(lambda: query(newest)[0]["newest"] > before, seconds=120, what=f"a row newer than {before} in Athena")
     assert stream().faults() == []
 
 

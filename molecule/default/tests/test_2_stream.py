@@ -89,7 +89,7 @@ def test_status_says_that_all_is_well(deployment: Deployment) -> None:
         done = make("status")
         return done.stdout if done.returncode == 0 else ""
 
-    shown = eventually(well, seconds=60, what="make status with exit code 0")
+    shown = eventually(well, seconds=180, what="make status with exit code 0")
     for word in (deployment.node["public_address"], deployment.facts["topic"], "records behind"):
         assert word in shown
 

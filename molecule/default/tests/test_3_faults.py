@@ -47,7 +47,7 @@ def test_zookeeper_starts_again_after_a_full_disk_left_an_empty_log(host: Any) -
     log = "/var/lib/zookeeper/version-2/log.7fffffff"
     host.run_expect([0], f"systemctl stop zookeeper && install -o zookeeper -g zookeeper /dev/null {log}")
     host.run_expect([0], "systemctl start zookeeper")
-    eventually(lambda: host.run("ss -Hltn sport = :2182").stdout != "", seconds=60, what="ZooKeeper on its port")
+    eventually(lambda: host.run("ss -Hltn sport = :2182").stdout != "", seconds=180, what="ZooKeeper on its port")
     assert not host.file(log).exists
     assert_the_stream_goes_on()
 
@@ -92,7 +92,7 @@ def test_a_changed_public_address_is_one_changed_file_and_one_restart(deployment
     assert moved.node["public_address"] == new["PublicIp"]
     assert new["PublicIp"] in moved.facts["bootstrap_servers"]
     assert_the_stream_goes_on()
-    eventually(lambda: make("status").returncode == 0, seconds=60, what="make status with exit code 0")
+    eventually(lambda: make("status").returncode == 0, seconds=180, what="make status with exit code 0")
 
 
 def test_a_change_that_needs_no_restart_causes_none(host: Any) -> None:
@@ -111,7 +111,7 @@ def test_at_rest_every_record_that_was_ever_acknowledged_is_there_once(host: Any
     try:
         eventually(
             lambda: stream().faults(at_rest=True) == [],
-            seconds=60,
+            seconds=180,
             what="a bucket that holds every record once",
         )
     finally:

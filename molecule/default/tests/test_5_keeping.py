@@ -108,7 +108,7 @@ def forget(client: KafkaAdminClient) -> None:
     client.delete_topics([KEPT])
     client.delete_acls([READS])
     client.alter_user_scram_credentials([UserScramCredentialDeletion(KEPT, ScramMechanism.SCRAM_SHA_512)])
-    eventually(lambda: KEPT not in users(client) | topics(client), seconds=30, what="all is forgotten")
+    eventually(lambda: KEPT not in users(client) | topics(client), seconds=120, what="all is forgotten")
 
 
 def names(deployment: Deployment) -> set[str]:

@@ -105,7 +105,7 @@ def ports_of(admitted: str) -> set[int]:
 
 
 def test_status_is_well_with_one_consumer_again_after_one_of_two_was_killed() -> None:
-    eventually(well, seconds=60, what="make status with exit code 0")
+    eventually(well, seconds=180, what="make status with exit code 0")
 
 
 def test_every_target_is_up_and_no_alert_fires(host: Any) -> None:
@@ -122,7 +122,7 @@ def test_every_target_is_up_and_no_alert_fires(host: Any) -> None:
         "prometheus",
         "alertmanager",
     ]
-    eventually(lambda: targets() == dict.fromkeys(wanted, "up"), seconds=60, what="every target up")
+    eventually(lambda: targets() == dict.fromkeys(wanted, "up"), seconds=180, what="every target up")
     eventually(lambda: quiet(host), seconds=120, what="no alert")
     sent = asked(host, "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
     assert [each["url"] for each in sent] == ["http://127.0.0.1:9093/api/v2/alerts"]
@@ -209,7 +209,7 @@ def test_a_stopped_service_fires_its_alert_which_status_shows_and_the_webhook_ge
     finally:
         host.run_expect([0], "systemctl start stock-producer stock-consumer")
     eventually(lambda: quiet(host), seconds=120, what="no alert")
-    eventually(well, seconds=60, what="make status with exit code 0")
+    eventually(well, seconds=180, what="make status with exit code 0")
 
 
 def test_a_host_listens_on_the_documented_ports_only(host: Any, deployment: Deployment) -> None:
@@ -263,7 +263,7 @@ def second_host(deployment: Deployment) -> Iterator[tuple[Any, str, dict[str, st
             encoding="utf-8",
         )
         other = testinfra.get_host("ssh://second", ssh_config=str(settings), sudo=True)
-        eventually(lambda: other.run("true").rc == 0, seconds=60, what="the second host")
+        eventually(lambda: other.run("true").rc == 0, seconds=180, what="the second host")
         yield other, made, groups
         settings.unlink()
     finally:
@@ -301,7 +301,7 @@ def test_from_a_second_host_only_the_documented_ports_are_open(host: Any, deploy
             play("monitoring.yml", "-e", over_tls(deployment))
             assert scanned(other.check_output(scan)) == everyone | metrics
             metrics_need_prometheus_certificate(host, other, private)
-            eventually(lambda: up(host) == dict.fromkeys(metrics, 1), seconds=60, what="all metrics over TLS")
+            eventually(lambda: up(host) == dict.fromkeys(metrics, 1), seconds=180, what="all metrics over TLS")
             little_exposed(host, "metrics-tls", "metrics-tls")
             alone = [groups["instances"]]
             deployment.client("ec2").modify_instance_attribute(InstanceId=instance, Groups=alone)

@@ -32,7 +32,7 @@ def test_every_secret_is_replaced_while_the_stream_continues(
     for unit in ("stock-producer", "stock-consumer"):
         said = host.check_output(f"journalctl --unit={unit} --output=cat --no-pager --since=-15min")
         assert [line for line in said.splitlines() if " ERROR " in line] == []
-    eventually(lambda: stream().faults() == [], seconds=60, what="a stream without faults")
+    eventually(lambda: stream().faults() == [], seconds=180, what="a stream without faults")
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ cdkd's fixtures have recorded them.
 from __future__ import annotations
 
 import functools
-import time
 from typing import Any
 
 from moto.iam.models import Role
 from moto.iam.responses import IamResponse
 
+from local_cloud import lag
 from local_cloud.moto_patch import wrap
 from local_cloud.settings import ACCOUNT_ID
 
@@ -38,7 +38,7 @@ _changed: dict[tuple[str, str], float] = {}
 
 
 def _age(role: Role, part: str) -> float:
-    return time.monotonic() - _changed.get((role.name, part), float("-inf"))
+    return lag.clock() - _changed.get((role.name, part), float("-inf"))
 
 
 def refusals(role: Role, database: str) -> list[tuple[float, str]]:
@@ -80,7 +80,7 @@ def problem(role: Role, database: str) -> str:
 
 def _note(part: str, response: IamResponse, of_moto: Any) -> Any:
     result = of_moto()
-    _changed[response._get_param("RoleName"), part] = time.monotonic()
+    _changed[response._get_param("RoleName"), part] = lag.clock()
     return result
 
 

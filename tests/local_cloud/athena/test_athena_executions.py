@@ -58,7 +58,7 @@ def refusal(call: Any, **request: Any) -> str:
 
 
 def wait_for_state(lake: Lake, query_id: str, state: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while lake.athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]["State"] != state:
         assert time.monotonic() < deadline, f"never {state}"
         time.sleep(0.005)

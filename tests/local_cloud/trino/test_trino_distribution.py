@@ -125,7 +125,7 @@ class Machine:
 
 
 def wait_until(true: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while not true():
         assert time.monotonic() < end, f"{what} did not come about"
         time.sleep(0.02)
@@ -270,7 +270,7 @@ def test_of_two_at_once_one_fetches_and_both_tell_of_the_progress(machine: Machi
         assert process.stderr is not None
         assert process.stderr.readline() == "Trino 476: 0 of 821 MB\n"
     (machine.place / "hold").unlink()
-    said = [process.communicate(timeout=30)[0].strip() for process in (first, second)]
+    said = [process.communicate(timeout=90)[0].strip() for process in (first, second)]
     assert said == [str(distribution.cached_directory())] * 2
     assert machine.call_count() == 1
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import time
 import uuid
 from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
-from tests.support.stock_market.broker import Broker, distribution
+from tests.support.stock_market.broker import Broker, distribution, free_port
 from tests.support.stock_market.bucket import Bucket
+from tests.support.stock_market.scraping import table, wait_until_held
 from tests.support.stock_market.services import Workbench, eventually, quote
 from tests.support.stock_market.verifying import Ask
 
@@ -56,13 +56,15 @@ def recreate(bench: Workbench, records: Records) -> str:
 def test_names_and_metadata_have_the_topics_id_as_kafka_shows_it(workbench: Workbench) -> None:
     workbench.create_topic()
     workbench.send([*quotes(0, 5), (b"HSI", b"no quote")])
+    with KafkaAdminClient(**workbench.broker.client) as admin:
+        epoch = admin.describe_topics([workbench.topic])[0]["partitions"][0]["leader_epoch"]
     consumer = workbench.consumer(seconds=0.2)
     eventually(lambda: workbench.bucket.keys("quarantine/") != [], "objects")
     assert consumer.finish() == 0
     log = topic_id(workbench)
     (one,) = workbench.bucket.objects()
     assert one.key.rpartition("/")[2] == f"{workbench.topic}+{log}+0+{0:020d}.json.gz"
-    assert (one.log, one.metadata["topic-id"], one.metadata["leader-epoch"]) == (log, log, "0")
+    assert (one.log, one.metadata["topic-id"], one.metadata["leader-epoch"]) == (log, log, str(epoch))
     assert workbench.bucket.keys("quarantine/") == [one.key.replace("quotes/", "quarantine/", 1)]
 
 
@@ -97,16 +99,16 @@ def test_a_topic_created_again_while_it_is_read_never_mixes_two_logs(
     old = topic_id(workbench)
     workbench.send(quotes(0, 50))
     # What is held of the old log, which Kafka has no more, is stored, too.
-    consumer = workbench.consumer(seconds=600)
-    consumer.logged("partition_started")
-    time.sleep(1)
+    port = free_port()
+    consumer = workbench.consumer(seconds=600, extra=table(port))
+    wait_until_held(consumer, port, 50)
     assert workbench.bucket.keys() == []
     new = recreate(workbench, quotes(0, count, "q"))
     consumer.logged("topic_recreated")
     eventually(lambda: workbench.bucket.check_chain(log=old) == {0: 50}, "what was held of the old log")
     eventually(lambda: consumer.log().count("partition_started") == 2, "the new log")
     consumer.logged(f"topic_id={new}")
-    time.sleep(1)
+    wait_until_held(consumer, port, count)
     assert consumer.finish() == 0
     assert (workbench.bucket.check_chain(log=old), workbench.bucket.check_chain(log=new)) == ({0: 50}, {0: count})
     # Which log a record is of, by its producer.

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from tests.support.stock_market import raw_produce
-from tests.support.stock_market.broker import distribution
+from tests.support.stock_market.broker import distribution, tool_command
 from tests.support.stock_market.fetched import batch
 from tests.support.stock_market.services import Workbench, eventually, quote
 
@@ -61,25 +61,17 @@ def test_each_compression_is_read_and_a_start_within_a_batch_skips_nothing_more(
 def test_what_an_outside_java_producer_compresses_is_read(workbench: Workbench) -> None:
     workbench.create_topic()
     place = ["--bootstrap-server", workbench.broker.address, "--topic", workbench.topic]
-    command = [
-        "java",
-        "-Xmx64m",
-        "-XX:TieredStopAtLevel=1",
-        "-cp",
-        f"{distribution()}/libs/*",
-        "kafka.tools.ConsoleProducer",
-    ]
-    keyed = ["--property", "parse.key=true"]
+    command = tool_command(distribution(), "kafka.tools.ConsoleProducer", *place, "--property", "parse.key=true")
     codecs = ["zstd", "snappy"]
     for number, codec in enumerate(codecs):
         pairs = (quote(sequence) for sequence in range(400 * number, 400 * (number + 1)))
         lines = b"".join(b"%b\t%b\n" % pair for pair in pairs)
         subprocess.run(
-            [*command, *place, *keyed, "--compression-codec", codec],
+            [*command, "--compression-codec", codec],
             input=lines,
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=180,
         )
     consumer = workbench.consumer(seconds=0.3)
     eventually(lambda: workbench.bucket.check_chain() == {0: 800}, "what both have sent")

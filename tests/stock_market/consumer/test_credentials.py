@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from tests.support.stock_market.bucket import Bucket
 from tests.support.stock_market.faulty_s3 import FaultyS3
 from tests.support.stock_market.instance_metadata import InstanceMetadata
-from tests.support.stock_market.services import Workbench, eventually
+from tests.support.stock_market.services import Service, Workbench, eventually
 
 from stock_market.chain import s3_connection
 from stock_market.chain.s3_connection import S3Connection, explain, lacks_credentials, may_be_cured
@@ -74,7 +74,7 @@ def test_credentials_that_come_late_are_taken(
     eventually(lambda: "no credentials that S3 takes" in store.trouble.text, "what the store waits for")
     assert thread.is_alive()
     metadata.come()
-    thread.join(10)
+    thread.join(60)
     assert bucket.keys() == ["quotes/late"]
     assert store.trouble.text == ""
     assert caplog.messages.count("credentials_missing") == 1
@@ -93,7 +93,7 @@ def test_credentials_that_end_while_the_metadata_is_away_are_asked_for_again(
         assert metadata.refused >= 1
         assert bucket.keys() == ["quotes/1"]
         metadata.life_seconds = 3600.0
-    thread.join(10)
+    thread.join(60)
     assert bucket.keys() == ["quotes/1", "quotes/2"]
     assert store.trouble.text == ""
 
@@ -172,9 +172,9 @@ def refusal(code: str, status: int, seconds: float | None = 0.0) -> ClientError:
         (refusal("AccessDenied", 403), False, False, "AccessDenied"),
         (("403", 0.0), False, True, "403"),
         (refusal("SlowDown", 503), False, False, "SlowDown"),
-        (("RequestTimeTooSkewed", 3600.0), False, False, r"this host's clock is (3599|3600) s behind S3's"),
+        (("RequestTimeTooSkewed", 3600.0), False, False, r"this host's clock is (359[0-9]|3600) s behind S3's"),
         (refusal("RequestTimeTooSkewed", 403, None), False, False, "this host's clock is not S3's"),
-        (("403", -7200.0), False, True, r"this host's clock is 720[01] s ahead of S3's"),
+        (("403", -7200.0), False, True, r"this host's clock is 72[01][0-9] s ahead of S3's"),
     ],
 )
 def test_answers_of_s3_are_classified(
@@ -187,6 +187,12 @@ def test_answers_of_s3_are_classified(
     told = explain(error)
     assert re.search(words, told)
     assert ("set the clock" in told) is ("clock" in words)
+
+
+def lacks_credentials_now(consumer: Service) -> bool:
+    """Whether it has said so, and not yet that it has found some."""
+    log = consumer.log()
+    return log.count("event=credentials_missing") > log.count("event=credentials_found")
 
 
 def test_the_consumer_waits_for_late_credentials_says_so_and_outlives_their_end(
@@ -223,11 +229,11 @@ def test_the_consumer_waits_for_late_credentials_says_so_and_outlives_their_end(
         eventually(lambda: len(workbench.bucket.keys()) >= 2, "objects")
         with metadata.absent():
             metadata.wait_for_end()
-            eventually(lambda: consumer.log().count("event=credentials_missing") == 2, "the end of the credentials")
+            eventually(lambda: lacks_credentials_now(consumer), "the end of the credentials")
             held = len(workbench.bucket.keys())
         eventually(lambda: len(workbench.bucket.keys()) > held, "more objects")
         assert producer.finish() == 0
-        sent = len(workbench.records_in_topic())
+        sent = workbench.record_count()
         eventually(lambda: sum(workbench.bucket.check_chain().values()) == sent, "all that was sent")
         assert consumer.finish() == 0
         workbench.bucket.check_exactly_once(sent)

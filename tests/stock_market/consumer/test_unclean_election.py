@@ -51,7 +51,7 @@ class Follower:
                     self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)
             return answers(self.address)
 
-        eventually(up, "the follower", 60)
+        eventually(up, "the follower", 180)
 
     def kill(self) -> None:
         """Kills it."""
@@ -85,7 +85,7 @@ def send(address: str, topic: str, producer_id: str, first: int, last: int) -> N
         for key, value in (quote(number, producer_id) for number in range(first, last))
     ]
     for future in sent:
-        future.get(30)
+        future.get(60)
     producer.close()
 
 
@@ -104,7 +104,7 @@ def test_a_running_consumer_reports_the_records_lost_in_an_unclean_election(
         eventually(lambda: bucket.check_chain() == {0: 20}, "the first objects")
         follower.kill()
         send(leader.address, bench.topic, "p", 20, 50)
-        eventually(lambda: bucket.check_chain() == {0: 50}, "what the follower lacks", 40)
+        eventually(lambda: bucket.check_chain() == {0: 50}, "what the follower lacks")
         # Else it finds the log too short, which is another matter.
         consumer.signal(signal.SIGSTOP)
         leader.kill()
@@ -112,7 +112,7 @@ def test_a_running_consumer_reports_the_records_lost_in_an_unclean_election(
         send(follower.address, bench.topic, "q", 0, 60)
         leader.start()
         consumer.signal(signal.SIGCONT)
-        eventually(lambda: bucket.check_chain() == {0: 80}, "what came after the election", 60)
+        eventually(lambda: bucket.check_chain() == {0: 80}, "what came after the election")
         assert "event=log_cut_back partition=0 start=20 end=50 lost=30 leader_epoch=" in consumer.log()
         assert consumer.finish() == 0
     finally:

@@ -131,7 +131,7 @@ def test_two_at_once_write_each_hour_once(hours: Deployment) -> None:
         def hook(name: str, _hour: Hour) -> None:
             if name == "relist":
                 for barrier in waits:
-                    barrier.wait(20)
+                    barrier.wait(120)
 
         found.append(hours.run(hook))
 

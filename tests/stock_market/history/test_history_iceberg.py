@@ -107,7 +107,7 @@ def test_two_at_once_add_each_hour_once(hours: Deployment, step: str) -> None:
     found: list[Any] = []
 
     def one_of_them() -> None:
-        found.append(hours.run(before(step, lambda: both.wait(30)), iceberg=ICEBERG, attempts=6))
+        found.append(hours.run(before(step, lambda: both.wait(120)), iceberg=ICEBERG, attempts=6))
 
     hours.run()
     threads = [threading.Thread(target=one_of_them) for _ in range(2)]

@@ -41,7 +41,8 @@ class Topic:
         self.settings = HistoryKafka(bootstrap_servers=[broker.address], topic=name)
         with KafkaAdminClient(**broker.client) as admin:
             configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
-            admin.create_topics([NewTopic(name, num_partitions=2, replication_factor=1, topic_configs=configs)])
+            new = NewTopic(name, num_partitions=2, replication_factor=1, topic_configs=configs)
+            admin.create_topics([new], wait_for_metadata=True)
         self.logs = KafkaLogs(self.settings, Stop())
         self._producer = KafkaProducer(**broker.client)
 

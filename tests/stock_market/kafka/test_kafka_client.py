@@ -13,7 +13,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import TopicAlreadyExistsError
 from kafka.structs import MemberState
-from tests.support.stock_market.services import Workbench, eventually, quote
+from tests.support.stock_market.services import PATIENCE_SECONDS, Workbench, eventually, quote
 
 from stock_market.kafka.client import MendedConsumer
 
@@ -29,17 +29,22 @@ def _read_around_a_pause(workbench: Workbench, kind: type[KafkaConsumer]) -> tup
     places = [TopicPartition(workbench.topic, partition) for partition in (0, 1)]
     consumer.assign(places)
 
-    def read(polls: int) -> int:
-        return sum(len(records) for _ in range(polls) for records in consumer.poll(timeout_ms=200).values())
+    def read(wanted: int) -> int:
+        """Polls until that many records have come, and some times more for such as should not."""
+        found, more, end = 0, 5, time.monotonic() + PATIENCE_SECONDS
+        while more and time.monotonic() < end:
+            found += sum(map(len, consumer.poll(timeout_ms=200).values()))
+            more -= found >= wanted
+        return found
 
     first: dict[TopicPartition, object] = {}
     while not first:
         first = consumer.poll(timeout_ms=200, max_records=100)
     (paused,) = first
     consumer.pause(paused)
-    other = read(20)
+    other = read(_COUNT)
     consumer.resume(paused)
-    rest = read(20)
+    rest = read(_COUNT - 100)
     consumer.close()
     return rest, other
 
@@ -118,6 +123,10 @@ def _joins_after_topics_were_gone(workbench: Workbench, kind: type[KafkaConsumer
         cluster.request_update()
         return (cluster.partitions_for_topic(other) is not None) == there
 
+    def begins_to_join() -> bool:
+        leader.poll(timeout_ms=50)
+        return bool(leader.group_metadata().state == MemberState.REBALANCING)
+
     def joined(one: KafkaConsumer) -> bool:
         one.poll(timeout_ms=500)
         return bool(one.group_metadata().state == MemberState.STABLE and one.assignment())
@@ -137,12 +146,11 @@ def _joins_after_topics_were_gone(workbench: Workbench, kind: type[KafkaConsumer
             joining.result()
         admin.delete_topics([other])
         eventually(lambda: told(False), "the leader hears that the topic is gone")
-        leader.poll(timeout_ms=50)
-        assert leader.group_metadata().state == MemberState.REBALANCING
+        eventually(begins_to_join, "the leader begins to join again")
         eventually(lambda: create_other(admin), "the topic's name is free")
         eventually(lambda: told(True), "the leader hears that the topic is back")
         follower.close()
-        end = time.monotonic() + 6
+        end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end and not joined(leader):
             pass
         found = joined(leader)

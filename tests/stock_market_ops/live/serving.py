@@ -54,7 +54,7 @@ class Page:
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
         """Sends one request; `path` is as it goes over the wire, and an underscore in a header's name a hyphen."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.putrequest(method, path, skip_host="Host" in named)
         for name, value in named.items():
@@ -89,10 +89,10 @@ def served(
         server = server_of(lambda ending: application(sources, libraries or LIBRARIES, TOKEN, port, ending))
         thread = threading.Thread(target=lambda: server.run(sockets=[listener]), daemon=True)
         thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not server.started:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         yield Page(port)
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)

@@ -104,10 +104,10 @@ def test_it_prints_its_address_serves_and_ends_cleanly(state: Path, sign: signal
         assert program.stdout is not None
         address = program.stdout.readline().strip()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[A-Za-z0-9_-]{43}/", address)
-        with urllib.request.urlopen(f"{address}events?symbol=&width=1", timeout=10) as events:
+        with urllib.request.urlopen(f"{address}events?symbol=&width=1", timeout=60) as events:
             assert events.readline() == b"retry: 1000\n"
             program.send_signal(sign)
-            _, said = program.communicate(timeout=10)
+            _, said = program.communicate(timeout=60)
     finally:
         program.kill()
     assert program.returncode == 0

@@ -153,7 +153,7 @@ def test_more_pages_than_the_most_are_refused(page: Page) -> None:
         next(stream.__enter__())
     assert page.ask(f"/{TOKEN}/events?symbol=&width=1").status == 503
     streams[0].__exit__(None, None, None)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while page.ask(f"/{TOKEN}/events?symbol=&width=1").status == 503:
         assert time.monotonic() < deadline, "a closed page still counts"
         time.sleep(0.1)
@@ -180,8 +180,8 @@ def test_history_is_asked_for_the_symbol_as_it_is(filled: Market) -> None:
 
 
 def test_quiet_streams_are_no_busy_ones(page: Page) -> None:
+    begun = time.monotonic()
     with page.events("symbol=A&width=1") as messages:
-        begun = time.monotonic()
         list(islice(messages, 3))
         # The first at once, the others a second apart, with how the reading goes.
         assert time.monotonic() - begun > 1.5

@@ -16,7 +16,7 @@ import jinja2
 import yaml
 from botocore.exceptions import ClientError
 from tests.support.local_cloud.enforcing import ACCOUNT, REGION, Enforcing, Session
-from tests.support.local_cloud.glue_lake import quote
+from tests.support.local_cloud.glue_lake import pauses, quote
 from tests.support.local_cloud.policies import DATA, DATABASE, NAME, WORKGROUP
 
 from stock_market.chain.objects import Objects
@@ -129,10 +129,9 @@ def crawl(cloud: Enforcing) -> None:
     """One crawl to its end."""
     glue = cloud.operator.glue
     glue.start_crawler(Name=CRAWLER)
-    deadline = time.monotonic() + 30
+    pause = pauses("the crawler does not end")
     while (crawler := glue.get_crawler(Name=CRAWLER)["Crawler"])["State"] != "READY":
-        assert time.monotonic() < deadline, "the crawler does not end"
-        time.sleep(0.005)
+        time.sleep(next(pause))
     last = crawler["LastCrawl"]
     if last["Status"] != "SUCCEEDED":
         raise Refused(last.get("ErrorMessage", ""))
@@ -195,8 +194,7 @@ def run(analyst: Session, sql: str, workgroup: str = WORKGROUP) -> str:
     started = _or_refused(
         analyst.athena.start_query_execution, QueryString=sql, WorkGroup=workgroup, QueryExecutionContext=context
     )["QueryExecutionId"]
-    deadline = time.monotonic() + 30
-    while True:
+    for pause in pauses("the query does not end"):
         asked = _or_refused(analyst.athena.get_query_execution, QueryExecutionId=started)
         status = asked["QueryExecution"]["Status"]
         if status["State"] == "SUCCEEDED":
@@ -204,8 +202,8 @@ def run(analyst: Session, sql: str, workgroup: str = WORKGROUP) -> str:
         if status["State"] == "FAILED":
             assert "Insufficient permissions" in status["StateChangeReason"], status
             raise Refused(status["StateChangeReason"])
-        assert time.monotonic() < deadline, "the query does not end"
-        time.sleep(0.005)
+        time.sleep(pause)
+    raise AssertionError
 
 
 def analyse(analyst: Session) -> None:

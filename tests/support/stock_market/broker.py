@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,7 +15,6 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from kafka_distribution.build import build, distribution_name
 
 ZOOKEEPER_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 BROKER_MAIN = "kafka.Kafka"
-_START_SECONDS = 90.0
+_START_SECONDS = 180.0
 _ZOOKEEPER_SETTINGS = """\
 dataDir={data}
 tickTime=1000
@@ -104,14 +106,26 @@ def _archive_classes(home: Path, scratch: Path) -> None:
             Path(folder, f"{main}.jsa").rename(class_archive(home, main))
 
 
+def _own_ports() -> Iterator[int]:
+    """Ports below those that the kernel gives out by itself, in turn; each worker of xdist has some of its own."""
+    first = 12_000 + 2_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 9)
+    begin = random.randrange(2_000)
+    return itertools.cycle([first + (begin + number) % 2_000 for number in range(2_000)])
+
+
+_PORTS = _own_ports()
+
+
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port of loopback that nobody listens on, and that nobody else is given before it is used."""
+    for port in _PORTS:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("the ports do not end")
 
 
-def wait_for_port(port: int, seconds: float = 40.0) -> None:
+def wait_for_port(port: int, seconds: float = 90.0) -> None:
     """Returns when somebody listens on the port of loopback."""
     deadline = time.monotonic() + seconds
     while True:
@@ -137,14 +151,23 @@ def broker_settings(port: int, zookeeper_port: int, data: Path, secured: Secured
 
 
 def java_command(home: Path, main: str, settings: Path, heap: str) -> list[str]:
-    """Runs a program of the distribution with a small heap, such as `256m`, and a quick start; it writes warnings."""
+    """Runs a server of the distribution with a small heap, such as `256m`, and a quick start; it writes warnings."""
+    return _java(home, class_archive(home, main), main, heap, str(settings))
+
+
+def tool_command(home: Path, main: str, *arguments: str) -> list[str]:
+    """Runs one of Kafka's tools as quickly; most of its classes are in the broker's archive."""
+    return _java(home, class_archive(home, BROKER_MAIN), main, "64m", *arguments)
+
+
+def _java(home: Path, archive: Path, main: str, heap: str, *arguments: str) -> list[str]:
     options = [f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     # Without settings log4j logs all to nowhere, and a broker makes JSON of each request and answer for it.
     options.append(f"-Dlog4j.configuration=file:{home}/config/tools-log4j.properties")
-    if (archive := class_archive(home, main)).exists():
+    if archive.exists():
         # Another Java than the one that wrote the archive starts without it, and says so.
         options.append(f"-XX:SharedArchiveFile={archive}")
-    return ["java", *options, "-cp", f"{home}/libs/*", main, str(settings)]
+    return ["java", *options, "-cp", f"{home}/libs/*", main, *arguments]
 
 
 def answers(address: str, client: dict[str, Any] | None = None) -> bool:
@@ -233,7 +256,7 @@ class Broker:
             self._kafka.kill()
             self._kafka.wait()
 
-    @contextmanager
+    @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """The broker's process does nothing meanwhile: it takes connections and requests, and answers none."""
         assert self._kafka is not None

@@ -6,10 +6,13 @@ import gzip
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import boto3
 
+_Version = tuple[str, datetime]
 _KEY = re.compile(
     r"(?P<prefix>\w+)/dt=(?P<dt>[\d-]{10})/hour=(?P<hour>\d\d)"
     r"/[^/+]+\+(?P<log>[A-Za-z0-9_-]{22})\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
@@ -42,28 +45,38 @@ class Bucket:
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
+        self._read: dict[str, tuple[_Version, Object]] = {}
         self.client.create_bucket(Bucket=name)
+
+    def _listed(self, prefix: str) -> Iterator[tuple[str, _Version]]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        for page in pages:
+            for entry in page.get("Contents", []):
+                yield entry["Key"], (entry["ETag"], entry["LastModified"])
 
     def keys(self, prefix: str = "quotes/") -> list[str]:
         """The keys under a prefix."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return [key for key, _ in self._listed(prefix)]
 
     def objects(self, prefix: str = "quotes/") -> list[Object]:
-        """The objects under a prefix, in the order of the chain."""
+        """The objects under a prefix, in the order of the chain; each is read once while S3 lists it unchanged."""
         found = []
-        for key in self.keys(prefix):
-            match = _KEY.fullmatch(key)
-            assert match, key
-            answer = self.client.get_object(Bucket=self.name, Key=key)
-            lines = [json.loads(line) for line in gzip.decompress(answer["Body"].read()).splitlines()]
-            metadata = answer["Metadata"]
-            start = int(match["start"])
-            end = int(metadata["end-offset"])
-            assert int(metadata["record-count"]) == len(lines)
-            assert metadata["topic-id"] == match["log"]
-            found.append(Object(key, match["hour"], match["log"], int(match["partition"]), start, end, metadata, lines))
+        for key, version in self._listed(prefix):
+            if key not in self._read or self._read[key][0] != version:
+                self._read[key] = (version, self._object(key))
+            found.append(self._read[key][1])
         return sorted(found, key=lambda found: (found.partition, found.start))
+
+    def _object(self, key: str) -> Object:
+        match = _KEY.fullmatch(key)
+        assert match, key
+        answer = self.client.get_object(Bucket=self.name, Key=key)
+        lines = [json.loads(line) for line in gzip.decompress(answer["Body"].read()).splitlines()]
+        metadata = answer["Metadata"]
+        assert int(metadata["record-count"]) == len(lines)
+        assert metadata["topic-id"] == match["log"]
+        place = (int(match["partition"]), int(match["start"]), int(metadata["end-offset"]))
+        return Object(key, match["hour"], match["log"], *place, metadata, lines)
 
     def check_chain(self, first: int = 0, log: str = "") -> dict[int, int]:
         """Asserts that every partition's objects follow each other without hole or overlap; returns their ends.

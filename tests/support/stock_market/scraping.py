@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import urllib.request
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.stock_market.services import Service, eventually
 
 from stock_market.metrics.definition import Metric
 
@@ -36,13 +36,6 @@ class Scrape(NamedTuple):
         return {dict(labels)[label] for each, labels in self.samples if each == name}
 
 
-def free_port() -> int:
-    """A port on loopback that nobody uses."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def table(port: int) -> str:
     """The settings that let a service listen."""
     return f'[metrics]\naddress = "127.0.0.1"\nport = {port}\n'
@@ -50,7 +43,7 @@ def table(port: int) -> str:
 
 def scrape(port: int) -> Scrape:
     """One scrape."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     samples = {
         (sample.name, frozenset(sample.labels.items())): sample.value
@@ -58,6 +51,12 @@ def scrape(port: int) -> Scrape:
         for sample in family.samples
     }
     return Scrape({family.name: family.type for family in families}, samples)
+
+
+def wait_until_held(consumer: Service, port: int, records: int) -> None:
+    """Waits until a consumer that listens on the port holds so many records, neither more nor fewer."""
+    consumer.logged("metrics_listening")
+    eventually(lambda: scrape(port).value("stock_consumer_held_records") == records, f"{records} records held")
 
 
 def undefined(found: Scrape, metrics: Iterable[Metric]) -> set[str]:

@@ -118,7 +118,7 @@ class Secured:
         command += ["--add-config-file", f"{self._folder}/broker.credential"]
         command += ["--entity-type", "users", "--entity-name", "broker"]
         quick = os.environ | {"KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=quick)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, env=quick)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def client(self, user: str = "operator", password: str = "") -> dict[str, Any]:

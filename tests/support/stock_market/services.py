@@ -19,14 +19,19 @@ from tests.support.stock_market.broker import Broker
 from tests.support.stock_market.bucket import Bucket
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+PATIENCE_SECONDS = 90.0
+"""How long a test waits for what comes by itself, in a few seconds on an idle machine; a starved one takes longer."""
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
-    """Waits until the condition holds."""
+def eventually(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Waits until the condition holds; asks at most for a third of the time, which those who are waited for need."""
     deadline = time.monotonic() + seconds
+    asked = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
-        time.sleep(0.05)
+        now = time.monotonic()
+        assert now < deadline, f"waited {seconds:g} s in vain: {what}"
+        time.sleep(max(0.05, min(2 * (now - asked), 1.0)))
+        asked = time.monotonic()
 
 
 def quote(sequence: int, producer_id: str = "p", **changes: Any) -> tuple[bytes, bytes]:
@@ -85,14 +90,18 @@ class Service:
         """Sends a signal to it alone."""
         os.kill(self.process.pid, number)
 
-    def finish(self, seconds: float = 30.0) -> int:
+    def finish(self) -> int:
         """Asks it to end, and returns its exit code."""
         self.signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        return self.ended()
 
-    def logged(self, text: str, seconds: float = 25.0) -> None:
+    def ended(self) -> int:
+        """Waits for its end, and returns its exit code."""
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def logged(self, text: str) -> None:
         """Waits until it has logged the text."""
-        eventually(lambda: text in self.log(), f"{text} in\n{self.log()}", seconds)
+        eventually(lambda: text in self.log(), f"{text} in\n{self.log()}")
 
 
 class Workbench:
@@ -124,8 +133,11 @@ class Workbench:
                 self.broker.secured.allow_pipeline(admin, self.topic, self.group)
 
     def send(self, records: Sequence[tuple[bytes | None, bytes | None]], partition: int = 0, time_ms: int = 0) -> None:
-        """Sends records as they are; `time_ms` is their timestamp where the topic keeps the sender's."""
-        producer = KafkaProducer(**self.broker.client, linger_ms=20)
+        """Sends records as they are; `time_ms` is their timestamp where the topic keeps the sender's.
+
+        Up to 16 KB of a partition are one batch, however slowly this process runs: `flush` ends the wait for more.
+        """
+        producer = KafkaProducer(**self.broker.client, linger_ms=30_000)
         for key, value in records:
             producer.send(self.topic, value, key, partition=partition, timestamp_ms=time_ms or None)
         producer.flush()
@@ -135,15 +147,25 @@ class Workbench:
         """The offset that the group has committed."""
         reader = KafkaConsumer(**self.broker.client, group_id=self.group, enable_auto_commit=False)
         try:
-            offset: int | None = reader.committed(TopicPartition(self.topic, partition), timeout_ms=5000)
+            offset: int | None = reader.committed(TopicPartition(self.topic, partition), timeout_ms=60_000)
         finally:
             reader.close()
         return offset
 
+    def _places(self, reader: KafkaConsumer) -> list[TopicPartition]:
+        # A broker that has just started may not know its topics yet.
+        eventually(lambda: bool(reader.partitions_for_topic(self.topic)), "the topic's partitions")
+        return [TopicPartition(self.topic, number) for number in reader.partitions_for_topic(self.topic)]
+
+    def record_count(self) -> int:
+        """How many records are in the topic, by the ends of its logs, which nobody has cut."""
+        with KafkaConsumer(**self.broker.client, group_id=None) as reader:
+            return int(sum(reader.end_offsets(self._places(reader)).values()))
+
     def records_in_topic(self) -> list[dict[str, Any]]:
         """All values in the topic."""
         reader = KafkaConsumer(**self.broker.client, auto_offset_reset="earliest", group_id=None)
-        places = [TopicPartition(self.topic, number) for number in reader.partitions_for_topic(self.topic)]
+        places = self._places(reader)
         reader.assign(places)
         ends = reader.end_offsets(places)
         found = []
@@ -159,7 +181,7 @@ class Workbench:
             if service.process.poll() is None:
                 os.kill(service.process.pid, signal.SIGCONT)
                 service.process.kill()
-            service.process.wait(10)
+            service.ended()
 
     def start(self, program: str, settings: str, **variables: str) -> Service:
         """Starts a program of the package with this settings file and these environment variables."""
