@@ -124,7 +124,7 @@ restore: venv  ## creates what a backup has and the cluster lacks: BACKUP=latest
 restart: venv  ## restarts the servers, one after the other, through a gate: WHAT=both|kafka|zookeeper|kafka_controller
 	$(PLAYBOOK) playbooks/restart.yml -e "restart=$${WHAT:-both}"
 
-upgrade: venv  ## changes the kafka_version: STEP=software, then STEP=protocol; between them STEP=rollback ARGS='-e kafka_version=3.8.1'
+upgrade: venv  ## changes the kafka_version: STEP=software, then STEP=protocol (in KRaft STEP=features); between them STEP=rollback ARGS='-e kafka_version=3.8.1'
 	$(PLAYBOOK) playbooks/upgrade.yml -e "upgrade=$$STEP"
 
 migrate: venv  ## from ZooKeeper to KRaft, on Kafka 3.9: STEP=plan, then controllers, brokers, kraft, finalize; before finalize, STEP=rollback leads back
