@@ -8,9 +8,11 @@ import subprocess
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from tests.support.stock_market import raw_produce
-from tests.support.stock_market.broker import distribution
+from tests.support.stock_market.broker import VERSION, distribution
 from tests.support.stock_market.fetched import batch
 from tests.support.stock_market.services import Workbench, eventually, quote
+
+from kafka_distribution.tools import tools
 
 pytestmark = pytest.mark.parametrize("workbench", ["batches", "records"], indirect=True)
 
@@ -67,7 +69,7 @@ def test_what_an_outside_java_producer_compresses_is_read(workbench: Workbench) 
         "-XX:TieredStopAtLevel=1",
         "-cp",
         f"{distribution()}/libs/*",
-        "kafka.tools.ConsoleProducer",
+        tools(VERSION)["kafka-console-producer"],
     ]
     keyed = ["--property", "parse.key=true"]
     codecs = ["zstd", "snappy"]
