@@ -73,4 +73,6 @@ def test_controllers_lead_to_kafka_4_where_zookeeper_does_not(tmp_path: Path) ->
         assert done.code == 2, done.output
         said[metadata] = " ".join(done.output.split())
     assert "kafka-1 runs Kafka 3.9.2, and kafka_version is 4.3.1: say make upgrade STEP=software" in said["kraft"]
-    assert "kafka_version is 4.3.1, which has no ZooKeeper, and the cluster keeps its metadata there" in said["zookeeper"]
+    assert (
+        "kafka_version is 4.3.1, which has no ZooKeeper, and the cluster keeps its metadata there" in said["zookeeper"]
+    )
