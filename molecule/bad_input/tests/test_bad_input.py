@@ -243,8 +243,8 @@ KAFKA = [
     ),
     of_kafka(
         "version without ZooKeeper",
-        "kafka_version is 4.3.1, which has no ZooKeeper, and the cluster keeps its metadata there: set kafka_version to "
-        "3.9.2, and say make migrate STEP=plan;",
+        "kafka_version is 4.3.1, which has no ZooKeeper, and the cluster keeps its metadata there: set kafka_version "
+        "to 3.9.2, and say make migrate STEP=plan;",
         kafka_version="4.3.1",
     ),
     of_kafka(
