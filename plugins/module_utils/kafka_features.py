@@ -20,35 +20,13 @@ METADATA = "metadata.version"
 _API_VERSIONS = 18
 _FINALIZED = 2
 
-RELEASES: dict[str, dict[str, int]] = {
-    "3.9": {METADATA: 21, "kraft.version": 1},
-    "4.0": {METADATA: 25, "kraft.version": 1, "transaction.version": 2, "group.version": 1},
-    "4.1": {
-        METADATA: 27,
-        "kraft.version": 1,
-        "transaction.version": 2,
-        "group.version": 1,
-        "eligible.leader.replicas.version": 1,
-    },
-    "4.2": {
-        METADATA: 29,
-        "kraft.version": 1,
-        "transaction.version": 2,
-        "group.version": 1,
-        "eligible.leader.replicas.version": 1,
-        "share.version": 1,
-        "streams.version": 1,
-    },
-    "4.3": {
-        METADATA: 30,
-        "kraft.version": 1,
-        "transaction.version": 2,
-        "group.version": 1,
-        "eligible.leader.replicas.version": 1,
-        "share.version": 1,
-        "streams.version": 1,
-    },
-}
+_3_9 = {METADATA: 21, "kraft.version": 1}
+_4_0 = _3_9 | {METADATA: 25, "transaction.version": 2, "group.version": 1}
+_4_1 = _4_0 | {METADATA: 27, "eligible.leader.replicas.version": 1}
+_4_2 = _4_1 | {METADATA: 29, "share.version": 1, "streams.version": 1}
+_4_3 = _4_2 | {METADATA: 30}
+RELEASES = {"3.9": _3_9, "4.0": _4_0, "4.1": _4_1, "4.2": _4_2, "4.3": _4_3}
+"""Of each release, oldest first, the level of each feature that it has."""
 
 
 def release_of(levels: Mapping[str, int]) -> str:
