@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-cluster test-debian-13 test-kraft test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-cluster test-debian-13 test-kraft test-kafka-4 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -124,7 +124,7 @@ restore: venv  ## creates what a backup has and the cluster lacks: BACKUP=latest
 restart: venv  ## restarts the servers, one after the other, through a gate: WHAT=both|kafka|zookeeper|kafka_controller
 	$(PLAYBOOK) playbooks/restart.yml -e "restart=$${WHAT:-both}"
 
-upgrade: venv  ## changes the kafka_version: STEP=software, then STEP=protocol; between them STEP=rollback ARGS='-e kafka_version=3.8.1'
+upgrade: venv  ## changes the kafka_version: STEP=software, then STEP=protocol (in KRaft STEP=features); between them STEP=rollback ARGS='-e kafka_version=3.8.1'
 	$(PLAYBOOK) playbooks/upgrade.yml -e "upgrade=$$STEP"
 
 migrate: venv  ## from ZooKeeper to KRaft, on Kafka 3.9: STEP=plan, then controllers, brokers, kraft, finalize; before finalize, STEP=rollback leads back
@@ -184,6 +184,12 @@ test-operator: system venv-test  ## tries the operator's side on Debian 13 and P
 
 test-kraft: system venv-test  ## runs the scenario default with controllers in ZooKeeper's place, a quarter of an hour
 	STOCK_MARKET_METADATA=kraft $(BIN)/molecule test -s default
+
+# The rest of these folders needs a second broker, or ZooKeeper itself.
+test-kafka-4: system venv-test  ## runs the tests of services and modules on Kafka 4.3, ten minutes
+	STOCK_MARKET_TEST_KAFKA=4.3.1 $(BIN)/pytest --quiet --numprocesses 3 --dist loadfile tests/stock_market/producer tests/stock_market/kafka tests/stock_market/consumer \
+	  --ignore tests/stock_market/consumer/test_consumer_cut_logs.py --ignore tests/stock_market/consumer/test_unclean_election.py \
+	  $(addprefix tests/kafka/test_kafka_,$(addsuffix .py,features filters kraft ready restore topic))
 
 test-linear: system venv-test  ## runs the pipeline under Ansible's own strategy, without Mitogen
 	tests/linear.sh

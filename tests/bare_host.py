@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient
 from tests.support.collection import ALONE, PLAYBOOK, ROOT, install
 from tests.support.local_cloud.one_host import Cloud
 
+from kafka_distribution.build import LATEST
 from local_cloud import supervisor
 
 BLOCK = 251
@@ -43,8 +44,8 @@ def wait_for_ssh(address: str) -> None:
 
 def test_a_playbook_of_five_lines_sets_up_kafka_on_a_bare_host(cloud: Cloud) -> None:
     archive = yaml.safe_load((ROOT / "inventory/local/group_vars/all/kafka_archive.yml").read_text())
-    checksum = archive["stock_market_kafka_checksums"][archive["kafka_version"]]
-    tarball = Path.home() / f".cache/stock-market/kafka-{checksum[7:23]}/kafka_2.13-{archive['kafka_version']}.tgz"
+    checksum = archive["stock_market_kafka_checksums"][LATEST]
+    tarball = Path.home() / f".cache/stock-market/kafka-{checksum[7:23]}/kafka_2.13-{LATEST}.tgz"
     variables = {
         "kafka_archive_urls": [tarball.as_uri()],
         "kafka_archive_checksum": checksum,

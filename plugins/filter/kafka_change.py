@@ -11,17 +11,25 @@ if TYPE_CHECKING:
 
 _GO_ON = "make upgrade STEP=software"
 _GO_BACK = "make upgrade STEP=rollback"
-_FINISH = "make upgrade STEP=protocol"
+# The oldest of Kafka 4 that the roles configure.
+_OLDEST_4 = (4, 2)
 
 
-def kafka_change(brokers: Mapping[str, Mapping[str, str]], declared: str, step: str = "") -> dict[str, str]:
+def kafka_change(
+    brokers: Mapping[str, Mapping[str, str]], declared: str, step: str = "", metadata: str = "zookeeper"
+) -> dict[str, str]:
     """Say whether the brokers may come to run the version `declared`, and which protocol they are to speak then.
+
+    In KRaft, the protocol is the release whose features the cluster uses.
 
     Args:
         brokers: of every broker, by its name, what the module kafka_software_info found: `version` and `protocol`, both
-            empty where there is no Kafka yet; an empty mapping for a broker that was not asked.
+            empty where there is no Kafka yet, and `protocol` where the controllers do not answer; an empty mapping for
+            a broker that was not asked.
         declared: the version that kafka_version asks for, such as 3.9.2.
-        step: what upgrade.yml was asked for: software, protocol or rollback; empty for every other playbook.
+        step: what upgrade.yml was asked for: software, rollback, and protocol or, in KRaft, features; empty for every
+            other playbook.
+        metadata: where the cluster keeps its metadata, as the role's option kafka_metadata.
 
     Returns:
         `obstacle`, the sentence that refuses it, or nothing; `protocol`, what server.properties is to say; `notice`,
@@ -33,11 +41,12 @@ def kafka_change(brokers: Mapping[str, Mapping[str, str]], declared: str, step: 
         protocols={each["protocol"] for each in brokers.values() if each and each["version"]},
         declared=declared,
         step=step,
+        kraft=metadata == "kraft",
     )
     obstacle = change.obstacle()
     return {
         "obstacle": obstacle,
-        "protocol": _line(declared) if step == "protocol" else change.spoken,
+        "protocol": _line(declared) if step == change.last_step else change.spoken,
         "notice": "" if obstacle or not step else change.notice(),
     }
 
@@ -49,6 +58,12 @@ class _Change:
     protocols: set[str]
     declared: str
     step: str
+    kraft: bool
+
+    @property
+    def last_step(self) -> str:
+        """The step from which there is no way back."""
+        return "features" if self.kraft else "protocol"
 
     @property
     def found(self) -> dict[str, str]:
@@ -65,23 +80,34 @@ class _Change:
         return max(self.found.values(), key=_numbers)
 
     def obstacle(self) -> str:
-        steps = {"": self._by_site, "software": self._software, "protocol": self._protocol, "rollback": self._rollback}
+        last = self.last_step
+        steps = {"": self._by_site, "software": self._software, last: self._last, "rollback": self._rollback}
         if self.step not in steps:
-            return f"There is no step '{self.step}' of an upgrade: say software, protocol or rollback."
+            return f"There is no step '{self.step}' of an upgrade: say software, {last} or rollback."
         return self._never() or self._not_asked() or (steps[self.step]() if self.found else self._nothing_there())
 
     def _never(self) -> str:
         declared = self.declared
         if not re.fullmatch(r"\d+\.\d+\.\d+", declared):
             return f"kafka_version is '{declared}', which is no version of Kafka: say all three numbers, such as 3.9.2."
-        if _numbers(declared) >= (4,):
-            return f"kafka_version is {declared}, which has no ZooKeeper any more: 3.9 is the last line that runs here."
+        if _numbers(declared) >= (4,) and not self.kraft:
+            return (
+                f"kafka_version is {declared}, which has no ZooKeeper, and the cluster keeps its metadata there: set "
+                "kafka_version to 3.9.2, and say make migrate STEP=plan; a new deployment can set "
+                "stock_market_metadata to kraft."
+            )
+        if (4,) <= _numbers(declared) < _OLDEST_4:
+            return f"kafka_version is {declared}: of Kafka 4, only 4.2 and later run here. Set it to 4.3.1."
+        if _numbers(declared) < (3, 9) and self.kraft:
+            return f"kafka_version is {declared}, and controllers need Kafka 3.9: set kafka_version to 3.9.2."
         return ""
 
     def _not_asked(self) -> str:
         """Refuse to decide for all of them, or for a new one, what not all were asked about."""
         if self.silent and (self.step or "" in self.versions.values()):
             return f"What Kafka {_and(self.silent)} run is not known: run the playbook without --limit."
+        if self.step and self.found and not self.spoken:
+            return "The controllers do not tell which features the cluster uses: see make status."
         return ""
 
     def _nothing_there(self) -> str:
@@ -90,9 +116,10 @@ class _Change:
     def _no_way_back(self) -> str:
         if not _newer(self.spoken, self.declared):
             return ""
+        subject = "The cluster uses the features of Kafka" if self.kraft else "The brokers speak the protocol"
         return (
-            f"The brokers speak the protocol {self.spoken}, which Kafka {self.declared} does not know, so there is no "
-            f"way back to it: set kafka_version to {self.newest}."
+            f"{subject} {self.spoken}, which Kafka {self.declared} does not know, so there is no way back to it: set "
+            f"kafka_version to {self.newest}."
         )
 
     def _by_site(self) -> str:
@@ -118,12 +145,13 @@ class _Change:
             )
         return self._no_way_back()
 
-    def _protocol(self) -> str:
+    def _last(self) -> str:
         if set(self.versions.values()) == {self.declared}:
             return self._no_way_back()
+        change = "the features change" if self.kraft else "the protocol changes"
         return (
-            f"{_runs(self.versions)}, and kafka_version is {self.declared}: the protocol changes only where every "
-            f"broker runs that. Say {_GO_ON} first."
+            f"{_runs(self.versions)}, and kafka_version is {self.declared}: {change} only where every broker runs "
+            f"that. Say {_GO_ON} first."
         )
 
     def _rollback(self) -> str:
@@ -140,17 +168,27 @@ class _Change:
     def notice(self) -> str:
         """Say what the step does."""
         declared, line = self.declared, _line(self.declared)
-        if self.step == "protocol":
-            if self.protocols == {line}:
-                return f"Every broker speaks the protocol {line} already."
-            return f"Every broker comes to speak the protocol {line}, one after the other: there is no way back."
+        if self.step == self.last_step:
+            return self._notice_of_last(line)
         if set(self.versions.values()) == {declared}:
             begin = f"Every broker runs Kafka {declared} already"
         else:
             begin = f"Every broker comes to run Kafka {declared}, one after the other"
+        uses = "the cluster uses the features of" if self.kraft else "they speak the protocol"
         if self.spoken == line:
-            return f"{begin}; they speak the protocol {line}, as before."
-        return f"{begin}; they speak the protocol {self.spoken} until {_FINISH}, and until then {_GO_BACK} leads back."
+            return f"{begin}; {uses} {line}, as before."
+        finish = f"make upgrade STEP={self.last_step}"
+        return f"{begin}; {uses} {self.spoken} until {finish}, and until then {_GO_BACK} leads back."
+
+    def _notice_of_last(self, line: str) -> str:
+        done = self.protocols == {line}
+        if self.kraft:
+            if done:
+                return f"The cluster uses the features of Kafka {line} already."
+            return f"The cluster comes to use the features of Kafka {line}: there is no way back."
+        if done:
+            return f"Every broker speaks the protocol {line} already."
+        return f"Every broker comes to speak the protocol {line}, one after the other: there is no way back."
 
 
 def _numbers(version: str) -> tuple[int, ...]:

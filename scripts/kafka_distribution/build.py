@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kafka_distribution.archive import write_archive
-from kafka_distribution.tools import SERVERS, TOOLS, launchers
+from kafka_distribution.tools import for_version, has_zookeeper, launchers, servers, tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,10 +85,10 @@ def build(output: Path, sha512: str | None, version: str = LATEST) -> bool:
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".building-") as scratch:
             libs = Path(scratch) / "libs"
             fetch(libs, pinned)
-            check_main_classes(libs)
+            check_main_classes(libs, version)
             draft = Path(scratch) / output.name
             with draft.open("wb") as stream:
-                write_archive(stream, distribution_name(version), members(libs))
+                write_archive(stream, distribution_name(version), members(libs, version))
                 stream.flush()
                 os.fsync(stream.fileno())
             built = checksum(draft)
@@ -180,28 +180,41 @@ def check_pins(libs: Path, pins: dict[str, str]) -> None:
         raise BuildError(f"What Maven fetched is not what {PINS} pins: {', '.join(complaints)}.")
 
 
-def check_main_classes(libs: Path) -> None:
-    """Raise BuildError if a launcher names a class that no jar in `libs` has."""
+def check_main_classes(libs: Path, version: str) -> None:
+    """Raise BuildError if a launcher of this version names a class that no jar in `libs` has."""
     present = set()
     for jar in libs.glob("*.jar"):
         with zipfile.ZipFile(jar) as content:
             present.update(content.namelist())
-    missing = [name for name in (*TOOLS.values(), *SERVERS) if name.replace(".", "/") + ".class" not in present]
+    missing = [
+        name
+        for name in (*tools(version).values(), *servers(version))
+        if name.replace(".", "/") + ".class" not in present
+    ]
     if missing:
         raise BuildError(f"No jar has the launchers' classes {', '.join(missing)}; correct tools.py for this version.")
 
 
-def members(libs: Path) -> Iterator[tuple[str, bytes, int]]:
+def members(libs: Path, version: str) -> Iterator[tuple[str, bytes, int]]:
     """Yield (path, content, mode) of all the distribution, from the jars in `libs` and this package's files."""
     for jar in libs.glob("*.jar"):
         yield f"libs/{jar.name}", jar.read_bytes(), 0o644
     with zipfile.ZipFile(next(libs.glob("kafka-clients-*.jar"))) as content:
         for name in ("LICENSE", "NOTICE"):
             yield name, content.read(name), 0o644
-    for launcher in launchers():
+    for launcher in launchers(version):
         yield f"bin/{launcher.name}", launcher.text.encode(), 0o755
-    for path in (HERE / "files").glob("*/*"):
-        yield f"{path.parent.name}/{path.name}", path.read_bytes(), 0o755 if path.parent.name == "bin" else 0o644
+    for path in files(version):
+        if path.parent.name == "bin":
+            yield f"bin/{path.name}", for_version(path.read_text(encoding="utf-8"), version).encode(), 0o755
+        else:
+            yield f"config/{path.name}", path.read_bytes(), 0o644
+
+
+def files(version: str) -> list[Path]:
+    """Return this package's files that the distribution of this version has: those of all, and its own."""
+    own = HERE / "files" / ("zookeeper" if has_zookeeper(version) else "kraft")
+    return [path for home in (HERE / "files", own) for folder in ("bin", "config") for path in home.glob(f"{folder}/*")]
 
 
 def checksum(path: Path) -> str:

@@ -17,7 +17,7 @@ import yaml
 
 from kafka_distribution import build as building
 from kafka_distribution.archive import write_archive
-from kafka_distribution.tools import TOOLS, launchers
+from kafka_distribution.tools import tools
 
 MEMBERS = [("bin/run.sh", b"#!/bin/sh\n", 0o755), ("libs/a.jar", bytes(200_000), 0o644), ("LICENSE", b"", 0o644)]
 
@@ -69,8 +69,11 @@ def test_an_artifact_that_is_not_the_pinned_one_stops_the_build(tmp_path: Path) 
 def test_a_launcher_without_its_class_stops_the_build(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.jar", "w") as jar:
         jar.writestr("kafka/Kafka.class", b"")
-    with pytest.raises(building.BuildError, match=r"No jar has the launchers' classes .*TopicCommand"):
-        building.check_main_classes(tmp_path)
+    for version, other in (("3.9.2", "kafka.admin.AclCommand"), ("4.3.1", "org.apache.kafka.tools.AclCommand")):
+        with pytest.raises(building.BuildError, match=r"No jar has the launchers' classes .*TopicCommand") as error:
+            building.check_main_classes(tmp_path, version)
+        assert f" {other}," in str(error.value)
+        assert ("zookeeper" in str(error.value)) == (version == "3.9.2")
 
 
 def test_a_file_with_the_wanted_checksum_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +123,9 @@ def test_the_jmx_exporter_that_maven_fetches_is_the_one_that_the_role_takes_and_
 
 
 def test_a_version_that_is_not_pinned_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(building.BuildError, match=r"Kafka 3\.7\.0 can't be built here; .* has 3\.8\.1, 3\.9\.2"):
+    with pytest.raises(
+        building.BuildError, match=r"Kafka 3\.7\.0 can't be built here; .* has 3\.8\.1, 3\.9\.2, 4\.3\.1"
+    ):
         building.build(tmp_path / "kafka.tgz", None, "3.7.0")
     assert list(tmp_path.iterdir()) == []
 
@@ -132,24 +137,28 @@ def test_without_maven_the_sentence_says_what_to_install(tmp_path: Path, monkeyp
     assert not (tmp_path / "kafka.tgz").exists()
 
 
-def test_the_official_tools_have_launchers() -> None:
+@pytest.mark.parametrize("version", ["3.8.1", "3.9.2", "4.3.1"])
+def test_the_official_tools_have_launchers(version: str) -> None:
     official = {"kafka-topics", "kafka-console-producer", "kafka-console-consumer", "kafka-configs", "kafka-acls"}
     official |= {"kafka-consumer-groups", "kafka-broker-api-versions", "kafka-get-offsets", "kafka-dump-log"}
     official |= {"kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-leader-election", "kafka-storage"}
-    assert official <= TOOLS.keys()
+    assert official <= tools(version).keys()
+    assert ("zookeeper-shell" in tools(version)) == (version < "4")
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A distribution without jars, and a `java` that says how it was called."""
-    for launcher in launchers():
-        path = tmp_path / "bin" / launcher.name
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A distribution without jars of 3.9.2, or of the parameter, and a `java` that says how it was called."""
+    libs = tmp_path / "no-libs"
+    libs.mkdir()
+    with zipfile.ZipFile(libs / "kafka-clients-0.jar", "w") as jar:
+        jar.writestr("LICENSE", b"")
+        jar.writestr("NOTICE", b"")
+    for name, content, mode in building.members(libs, getattr(request, "param", "3.9.2")):
+        path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(launcher.text)
-        path.chmod(0o755)
-    for path in (building.HERE / "files" / "bin").iterdir():
-        (tmp_path / "bin" / path.name).write_bytes(path.read_bytes())
-        (tmp_path / "bin" / path.name).chmod(0o755)
+        path.write_bytes(content)
+        path.chmod(mode)
     (tmp_path / "java").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (tmp_path / "java").chmod(0o755)
     return tmp_path
@@ -190,6 +199,20 @@ def test_the_official_environment_variables_are_honoured(home: Path) -> None:
     assert "-Dcom.sun.management.jmxremote.port=9999" in words
     assert "-XX:+UseG1GC" not in words
     assert (home / "logs-here").is_dir()
+
+
+@pytest.mark.parametrize("home", ["4.3.1"], indirect=True)
+def test_kafka_4_logs_by_log4j_2_and_has_no_zookeeper(home: Path) -> None:
+    words = called(home, "kafka-topics", "--list")
+    assert f"-Dlog4j2.configurationFile=file:{home}/config/tools-log4j2.yaml" in words
+    assert called(home, "kafka-acls")[-1] == "org.apache.kafka.tools.AclCommand"
+    started = called(home, "kafka-server-start", "server.properties", LOG_DIR=str(home / "logs-here"))
+    assert f"-Dlog4j2.configurationFile=file:{home}/config/log4j2.yaml" in started
+    names = {path.name for folder in ("bin", "config") for path in (home / folder).iterdir()}
+    assert not {name for name in names if "zookeeper" in name or "log4j.properties" in name}
+    for path in (home / "config").glob("*.yaml"):
+        assert yaml.safe_load(path.read_text())["Configuration"]["Loggers"]["Root"]["level"] in ("INFO", "WARN")
+    assert "process.roles=broker,controller" in (home / "config" / "server.properties").read_text()
 
 
 def test_mavens_plugin_is_of_the_version_that_debians_package_has(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from plugins.filter.kafka import jvm_heap_mb, misspelt_options, placed_properties
-from tests.support.stock_market.broker import distribution
+from tests.support.stock_market.broker import VERSION, distribution
 
 
 @pytest.mark.parametrize(("memory", "broker", "zookeeper"), [(949, 256, 64), (1956, 480, 96), (7800, 1920, 480)])
@@ -42,7 +42,9 @@ def test_an_unknown_name_comes_with_what_looks_like_it() -> None:
 
 VARS = Path(__file__).resolve().parents[2] / "roles" / "kafka" / "vars" / "main"
 ROLE: dict[str, Any] = yaml.safe_load((VARS / "main.yml").read_text(encoding="utf-8"))
-CLUSTER_WIDE = ROLE["__kafka_cluster_wide"]
+LINES: dict[str, Any] = yaml.safe_load((VARS / "versions.yml").read_text(encoding="utf-8"))["__kafka_lines"]
+LINE = LINES[VERSION[0]]
+CLUSTER_WIDE = sorted(ROLE["__kafka_cluster_wide_always"] + LINE["cluster_wide"])
 DEFAULTS = {"log.retention.ms": 1000, "log.segment.bytes": 5}
 
 
@@ -64,11 +66,20 @@ def test_the_list_is_what_kafka_itself_says_can_change_while_brokers_run() -> No
     assert sorted(name for name, mode in modes.items() if mode == "cluster-wide") == CLUSTER_WIDE
 
 
+def test_all_lines_of_kafka_have_the_same_keys_and_templates_of_their_logging() -> None:
+    assert LINES["3"].keys() == LINES["4"].keys()
+    for line in LINES.values():
+        for role in ("kafka", "kafka_controller"):
+            assert (VARS.parents[2] / role / "templates" / f"{line['logging']['file']}.j2").is_file()
+
+
 def test_only_two_cluster_wide_properties_of_the_role_are_in_the_file() -> None:
     assert set(ROLE["__kafka_cluster_properties"]) <= set(CLUSTER_WIDE)
     properties = [part for name, part in ROLE.items() if name.endswith("_properties") and isinstance(part, dict)]
     written = {name for part in properties if part is not ROLE["__kafka_cluster_properties"] for name in part}
-    assert written & set(CLUSTER_WIDE) == {"min.insync.replicas", "log.cleaner.dedupe.buffer.size"}
+    both = {"min.insync.replicas", "log.cleaner.dedupe.buffer.size"}
+    assert written & set(CLUSTER_WIDE) - {"config.providers"} == both
+    assert set(LINE["cluster_properties"]) <= both
 
 
 def test_a_cluster_wide_override_is_set_for_the_cluster_and_any_other_for_the_broker() -> None:

@@ -61,3 +61,18 @@ def test_no_other_playbook_continues_with_two_versions(asked: Run) -> None:
     assert (
         "kafka-1 runs Kafka 3.9.2, kafka-2 runs Kafka 3.8.1, and kafka_version is 3.9.2: an upgrade was broken" in said
     )
+
+
+def test_controllers_lead_to_kafka_4_where_zookeeper_does_not(tmp_path: Path) -> None:
+    hosts = {"kafka-1": broker(tmp_path / "kafka-1", "3.9.2", "process.roles=broker\n")}
+    said = {}
+    for metadata in ("kraft", "zookeeper"):
+        known = {"kafka_version": "4.3.1", "kafka_metadata": metadata, "kafka_secure": False}
+        plays = [{"hosts": "kafka", "gather_facts": False, "tasks": [VERSION]}]
+        done = run(tmp_path / metadata, plays, local_inventory(known, kafka=hosts))
+        assert done.code == 2, done.output
+        said[metadata] = " ".join(done.output.split())
+    assert "kafka-1 runs Kafka 3.9.2, and kafka_version is 4.3.1: say make upgrade STEP=software" in said["kraft"]
+    assert (
+        "kafka_version is 4.3.1, which has no ZooKeeper, and the cluster keeps its metadata there" in said["zookeeper"]
+    )

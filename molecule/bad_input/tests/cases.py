@@ -117,6 +117,16 @@ METADATA = [
         {"stock_market_metadata": "kraft", "kafka_version": "3.8.1"},
     ),
     Case(
+        "ZooKeeper with a Kafka that has none",
+        "kafka_version is 4.3.1, which has no ZooKeeper, and stock_market_metadata is zookeeper: set it to kraft for a",
+        {"kafka_version": "4.3.1"},
+    ),
+    Case(
+        "Kafka 4 before 4.2",
+        "kafka_version is 4.1.2: of Kafka 4, only 4.2 and later run here. Set it to 4.3.1.",
+        {"stock_market_metadata": "kraft", "kafka_version": "4.1.2"},
+    ),
+    Case(
         "KRaft with ZooKeeper",
         "stock_market_instances gives the service zookeeper to node-1, and stock_market_metadata is kraft: give them "
         "kafka_controller instead, or set stock_market_metadata to zookeeper for a new deployment.",

@@ -243,8 +243,9 @@ KAFKA = [
     ),
     of_kafka(
         "version without ZooKeeper",
-        "kafka_version is 4.0.0, which has no ZooKeeper any more: 3.9 is the last line that runs here.",
-        kafka_version="4.0.0",
+        "kafka_version is 4.3.1, which has no ZooKeeper, and the cluster keeps its metadata there: set kafka_version "
+        "to 3.9.2, and say make migrate STEP=plan;",
+        kafka_version="4.3.1",
     ),
     of_kafka(
         "another minor version than the brokers run",
@@ -257,7 +258,7 @@ KAFKA = [
 UPGRADE = [
     of_an_upgrade(
         "step of an upgrade that there is not",
-        "An upgrade has no step 'everything': say -e upgrade=software, then -e upgrade=protocol, "
+        "An upgrade with ZooKeeper has no step 'everything': say -e upgrade=software, then -e upgrade=protocol, "
         "or between them -e upgrade=rollback with the old kafka_version.",
         "everything",
     ),

@@ -25,6 +25,7 @@ RELEASE = os.environ.get("STOCK_MARKET_DEBIAN_RELEASE") or "12"
 JAVA = {"12": 17, "13": 21}[RELEASE]
 """The Java that the release of Debian has."""
 METADATA = os.environ.get("STOCK_MARKET_METADATA") or "zookeeper"
+KAFKA_VERSION = os.environ.get("STOCK_MARKET_KAFKA_VERSION") or "3.9.2"
 KRAFT = METADATA == "kraft"
 KEEPER = "kafka-controller" if KRAFT else "zookeeper"
 """The unit, and its user, that keeps Kafka's metadata."""

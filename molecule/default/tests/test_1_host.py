@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import testinfra
-from conftest import JAVA, KEEPER, KRAFT, RELEASE, Deployment, make, play
+from conftest import JAVA, KAFKA_VERSION, KEEPER, KRAFT, RELEASE, Deployment, make, play
 
 SERVICES = {
     KEEPER: KEEPER,
@@ -65,14 +65,14 @@ def test_kafkas_tools_are_on_the_path(host: Any, deployment: Deployment) -> None
     address = deployment.node["private_address"]
     listed = host.check_output(f"kafka-topics.sh --bootstrap-server {address}:9093 --list")
     assert "stock-quotes" in listed.splitlines()
-    assert make("ssh", "COMMAND=kafka-topics.sh --version").stdout.startswith("3.9.")
+    assert make("ssh", "COMMAND=kafka-topics.sh --version").stdout.startswith(KAFKA_VERSION)
     assert make("ssh", "COMMAND=true; echo $SSH_CONNECTION $(hostname)").stdout.split()[-1].startswith("ip-")
 
 
 def test_kafka_is_in_a_versioned_directory_behind_a_link(host: Any) -> None:
     link = host.file("/opt/kafka")
     assert link.is_symlink
-    assert link.linked_to.startswith("/opt/kafka_2.13-3.9.")
+    assert link.linked_to == f"/opt/kafka_2.13-{KAFKA_VERSION}"
     assert host.check_output("ls -d /opt/kafka_*") == link.linked_to
 
 

@@ -8,9 +8,11 @@ import subprocess
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from tests.support.stock_market import raw_produce
-from tests.support.stock_market.broker import distribution, tool_command
+from tests.support.stock_market.broker import VERSION, distribution, tool_command
 from tests.support.stock_market.fetched import batch
 from tests.support.stock_market.services import Workbench, eventually, quote
+
+from kafka_distribution.tools import tools
 
 pytestmark = pytest.mark.parametrize("workbench", ["batches", "records"], indirect=True)
 
@@ -61,7 +63,9 @@ def test_each_compression_is_read_and_a_start_within_a_batch_skips_nothing_more(
 def test_what_an_outside_java_producer_compresses_is_read(workbench: Workbench) -> None:
     workbench.create_topic()
     place = ["--bootstrap-server", workbench.broker.address, "--topic", workbench.topic]
-    command = tool_command(distribution(), "kafka.tools.ConsoleProducer", *place, "--property", "parse.key=true")
+    command = tool_command(
+        distribution(), tools(VERSION)["kafka-console-producer"], *place, "--property", "parse.key=true"
+    )
     codecs = ["zstd", "snappy"]
     for number, codec in enumerate(codecs):
         pairs = (quote(sequence) for sequence in range(400 * number, 400 * (number + 1)))

@@ -1,4 +1,7 @@
-"""Starts ZooKeeper and Kafka from the project's own distribution, on loopback, with small heaps."""
+"""Starts Kafka from the project's own distribution, on loopback, with small heaps; before Kafka 4, ZooKeeper beside it.
+
+STOCK_MARKET_TEST_KAFKA names another of the versions that the project builds.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import hashlib
 import itertools
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -20,11 +24,16 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
+from plugins.filter.kafka_quorum import kafka_quorum
 from tests.support.stock_market.secured import Secured
 
 import kafka_distribution
-from kafka_distribution.build import build, distribution_name
+from kafka_distribution.build import LATEST, build, distribution_name
+from kafka_distribution.tools import for_version, has_zookeeper, servers
 
+VERSION = os.environ.get("STOCK_MARKET_TEST_KAFKA", LATEST)
+KRAFT = not has_zookeeper(VERSION)
+"""Whether a broker is its own controller: Kafka 4 has no ZooKeeper."""
 ZOOKEEPER_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 BROKER_MAIN = "kafka.Kafka"
 _START_SECONDS = 180.0
@@ -37,11 +46,21 @@ _PLAIN_ZOOKEEPER_SETTINGS = """\
 clientPort={port}
 clientPortAddress=127.0.0.1
 """
-_BROKER_SETTINGS = """\
+_WITH_ZOOKEEPER = """\
 broker.id=1
-log.dirs={data}
 zookeeper.connect=127.0.0.1:{zookeeper}
 zookeeper.session.timeout.ms=2000
+"""
+_OWN_CONTROLLER = """\
+node.id=1
+process.roles=broker,controller
+controller.listener.names=CONTROLLER
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL
+"""
+"""A broker that is its own controller, on the port where ZooKeeper would be."""
+_BROKER_SETTINGS = """\
+log.dirs={data}
 num.network.threads=1
 num.io.threads=2
 background.threads=1
@@ -69,7 +88,7 @@ advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 def distribution() -> Path:
     """The unpacked distribution in the machine's cache, built when its sources have changed."""
     sources = Path(kafka_distribution.__file__).parent
-    key = hashlib.sha256()
+    key = hashlib.sha256(VERSION.encode() if VERSION != LATEST else b"")
     for path in sorted(sources.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             key.update(path.read_bytes())
@@ -81,11 +100,11 @@ def distribution() -> Path:
         if not home.is_dir():
             with tempfile.TemporaryDirectory(dir=cache) as scratch:
                 archive = Path(scratch) / "kafka.tgz"
-                build(archive, None)
+                build(archive, None, VERSION)
                 unpacked = Path(scratch) / "unpacked"
                 with tarfile.open(archive) as tar:
                     tar.extractall(unpacked)
-                (unpacked / distribution_name()).rename(home)
+                (unpacked / distribution_name(VERSION)).rename(home)
         if not class_archive(home, BROKER_MAIN).exists():
             _archive_classes(home, cache)
     return home
@@ -97,12 +116,12 @@ def class_archive(home: Path, main: str) -> Path:
 
 
 def _archive_classes(home: Path, scratch: Path) -> None:
-    """Starts ZooKeeper and a broker once and lets Java write down which classes they have loaded."""
+    """Starts all servers once and lets Java write down which classes they have loaded."""
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         once = Broker(home, Path(folder), archive_classes=True)
         once.start()
         once.end()
-        for main in (ZOOKEEPER_MAIN, BROKER_MAIN):
+        for main in servers(VERSION):
             Path(folder, f"{main}.jsa").rename(class_archive(home, main))
 
 
@@ -144,10 +163,32 @@ def zookeeper_settings(port: int, data: Path, secured: Secured | None = None) ->
     return _ZOOKEEPER_SETTINGS.format(data=data) + listener
 
 
-def broker_settings(port: int, zookeeper_port: int, data: Path, secured: Secured | None = None) -> str:
-    """The broker's settings file: its port, ZooKeeper's, both of loopback, and where it keeps its data."""
-    listener = _PLAIN_BROKER_SETTINGS.format(port=port) if secured is None else secured.broker_settings(port)
-    return _BROKER_SETTINGS.format(zookeeper=zookeeper_port, data=data) + listener
+def broker_settings(
+    port: int, zookeeper_port: int, data: Path, secured: Secured | None = None, *, kraft: bool = KRAFT
+) -> str:
+    """The broker's settings file: its port, ZooKeeper's or its controller's, both of loopback, and its data."""
+    common = _BROKER_SETTINGS.format(data=data)
+    common += (
+        _PLAIN_BROKER_SETTINGS.format(port=port) if secured is None else secured.broker_settings(port, kraft=kraft)
+    )
+    if kraft:
+        both = rf"\g<0>,CONTROLLER://127.0.0.1:{zookeeper_port}"
+        return _OWN_CONTROLLER.format(controller=zookeeper_port) + re.sub(r"(?m)^listeners=.*$", both, common)
+    return _WITH_ZOOKEEPER.format(zookeeper=zookeeper_port) + common
+
+
+def format_directory(home: Path, settings: Path, scram: Path | None = None, release: str = "") -> None:
+    """Formats the directory of a broker that is its own controller.
+
+    `scram` has its first user; `release` is the one whose features it begins with, else the newest.
+    """
+    cluster = kafka_quorum({}, {}, {})["cluster_id"]
+    command = [f"{home}/bin/kafka-storage.sh", "format", "--standalone", "--cluster-id", cluster]
+    command += ["--config", str(settings), *(["--add-scram", f"@{scram}"] if scram else [])]
+    command += ["--release-version", release] if release else []
+    quick = os.environ | {"KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=quick)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def java_command(home: Path, main: str, settings: Path, heap: str) -> list[str]:
@@ -163,7 +204,7 @@ def tool_command(home: Path, main: str, *arguments: str) -> list[str]:
 def _java(home: Path, archive: Path, main: str, heap: str, *arguments: str) -> list[str]:
     options = [f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     # Without settings log4j logs all to nowhere, and a broker makes JSON of each request and answer for it.
-    options.append(f"-Dlog4j.configuration=file:{home}/config/tools-log4j.properties")
+    options.append(for_version(f"-Dlog4j.configuration=file:{home}/config/tools-log4j.properties", VERSION))
     if archive.exists():
         # Another Java than the one that wrote the archive starts without it, and says so.
         options.append(f"-XX:SharedArchiveFile={archive}")
@@ -190,6 +231,7 @@ class Broker:
         home: the distribution.
         folder: for data, settings and logs.
         secured: keys and passwords, where it is to take no client without.
+        kraft: whether it is its own controller, without ZooKeeper.
         archive_classes: whether both write their class archives into the folder when they end.
 
     Attributes:
@@ -197,7 +239,13 @@ class Broker:
     """
 
     def __init__(
-        self, home: Path, folder: Path, secured: Secured | None = None, *, archive_classes: bool = False
+        self,
+        home: Path,
+        folder: Path,
+        secured: Secured | None = None,
+        *,
+        kraft: bool = KRAFT,
+        archive_classes: bool = False,
     ) -> None:
         self._home = home
         self.folder = folder
@@ -206,11 +254,14 @@ class Broker:
         self.address = f"127.0.0.1:{self.port}"
         self.secured = secured
         self._archive_classes = archive_classes
+        self._prepared = False
         self._zookeeper: subprocess.Popen[bytes] | None = None
         self._kafka: subprocess.Popen[bytes] | None = None
-        zoo = zookeeper_settings(self.zookeeper_port, folder / "zookeeper", secured)
-        (folder / "zoo.cfg").write_text(zoo)
-        server = broker_settings(self.port, self.zookeeper_port, folder / "data", secured)
+        self._kraft = kraft
+        if not kraft:
+            zoo = zookeeper_settings(self.zookeeper_port, folder / "zookeeper", secured)
+            (folder / "zoo.cfg").write_text(zoo)
+        server = broker_settings(self.port, self.zookeeper_port, folder / "data", secured, kraft=kraft)
         (folder / "server.properties").write_text(server)
 
     @property
@@ -228,12 +279,9 @@ class Broker:
 
     def start(self) -> None:
         """Starts what does not run, and waits until the broker answers."""
-        first = self._zookeeper is None
-        if self._zookeeper is None:
-            self._zookeeper = self._run(ZOOKEEPER_MAIN, "zoo.cfg", "64m")
-            wait_for_port(self.zookeeper_port)
-            if self.secured is not None:
-                self.secured.bootstrap(self._home, self.zookeeper_port)
+        first = not self._prepared
+        if first:
+            self._prepare()
         deadline = time.monotonic() + _START_SECONDS
         client = {} if self.secured is None else self.secured.client("broker")
         while not answers(self.address, client):
@@ -244,6 +292,18 @@ class Broker:
             time.sleep(0.1)
         if first and self.secured is not None:
             self.secured.create_users(self.address)
+
+    def _prepare(self) -> None:
+        """Starts what keeps the cluster's metadata, which knows the broker's own user then."""
+        self._prepared = True
+        if not self._kraft:
+            self._zookeeper = self._run(ZOOKEEPER_MAIN, "zoo.cfg", "64m")
+            wait_for_port(self.zookeeper_port)
+            if self.secured is not None:
+                self.secured.bootstrap(self._home, self.zookeeper_port)
+        elif not (self.folder / "data" / "meta.properties").exists():
+            scram = None if self.secured is None else self.secured.first_user()
+            format_directory(self._home, self.folder / "server.properties", scram)
 
     @property
     def is_running(self) -> bool:
@@ -268,16 +328,18 @@ class Broker:
 
     def end(self) -> None:
         """Ends both as systemd does."""
+        assert self._kafka is not None
         for process in (self._kafka, self._zookeeper):
-            assert process is not None
-            process.terminate()
-            process.wait(60)
+            if process is not None:
+                process.terminate()
+                process.wait(60)
 
     def restart(self) -> None:
         """Ends both as systemd does, and starts both again: they read their certificates again."""
         self.end()
-        self._zookeeper = self._run(ZOOKEEPER_MAIN, "zoo.cfg", "64m")
-        wait_for_port(self.zookeeper_port)
+        if not self._kraft:
+            self._zookeeper = self._run(ZOOKEEPER_MAIN, "zoo.cfg", "64m")
+            wait_for_port(self.zookeeper_port)
         self.start()
 
     def stop(self) -> None:
@@ -287,3 +349,4 @@ class Broker:
             self._zookeeper.kill()
             self._zookeeper.wait()
             self._zookeeper = None
+        self._prepared = False

@@ -52,13 +52,22 @@ ssl.keystore.type=PEM
 ssl.keystore.location={folder}/broker.pem
 ssl.truststore.type=PEM
 ssl.truststore.location={folder}/ca.pem
+"""
+_ACLS_IN_ZOOKEEPER = """\
 authorizer.class.name=kafka.security.authorizer.AclAuthorizer
 """
+_OWN_CONTROLLER = """\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:broker;User:operator;User:ANONYMOUS
+"""
+"""The controller's listener is plain in tests, and nobody else comes without a login."""
 _BROKER_SETTINGS = """\
 listeners=SASL_SSL://127.0.0.1:{port}
 advertised.listeners=SASL_SSL://127.0.0.1:{port}
 security.inter.broker.protocol=SASL_SSL
 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+"""
+_WITH_ZOOKEEPER = """\
 super.users=User:broker;User:operator
 zookeeper.set.acl=true
 """
@@ -102,14 +111,23 @@ class Secured:
         """Lines of ZooKeeper's settings file: mutual TLS on this port and no other."""
         return _ZOOKEEPER_SETTINGS.format(port=port, folder=self._folder)
 
-    def broker_settings(self, port: int) -> str:
-        """Lines of the broker's settings file: SASL_SSL on this port, closed ACLs, and its way to ZooKeeper."""
+    def broker_settings(self, port: int, *, kraft: bool = False) -> str:
+        """Lines of the broker's settings file: SASL_SSL on this port, closed ACLs, and its way to ZooKeeper.
+
+        With `kraft` it is its own controller, and has no ZooKeeper.
+        """
         own = _BROKER_SETTINGS.format(port=port, folder=self._folder)
-        return own + self.listener_settings() + _ZOOKEEPER_CLIENT.format(folder=self._folder)
+        if kraft:
+            return own + _LISTENER_SETTINGS.format(folder=self._folder) + _OWN_CONTROLLER
+        return own + _WITH_ZOOKEEPER + self.listener_settings() + _ZOOKEEPER_CLIENT.format(folder=self._folder)
 
     def listener_settings(self) -> str:
         """Lines of a broker's settings file: what its listeners that speak SASL_SSL need, and closed ACLs."""
-        return _LISTENER_SETTINGS.format(folder=self._folder)
+        return _LISTENER_SETTINGS.format(folder=self._folder) + _ACLS_IN_ZOOKEEPER
+
+    def first_user(self) -> Path:
+        """The file of the brokers' own credential, as kafka-storage.sh reads one more argument from it."""
+        return self._write("broker.scram", f"{MECHANISM}=[name=broker,password={self.passwords['broker']}]\n")
 
     def bootstrap(self, home: Path, zookeeper_port: int) -> None:
         """Writes the brokers' own credential before any of them runs."""

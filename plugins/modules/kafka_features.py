@@ -1,0 +1,115 @@
+#!/usr/bin/python
+"""Ansible module: lets a cluster without ZooKeeper use the features of a release of Kafka."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import ask
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_features import METADATA, RELEASES
+
+with contextlib.suppress(ImportError):
+    from kafka.errors import (
+        FeatureUpdateFailedError,
+        InvalidRequestError,
+        InvalidUpdateVersionError,
+        NoError,
+        for_code,
+    )
+    from kafka.protocol.admin import UpdateFeaturesRequest
+
+DOCUMENTATION = r"""
+module: kafka_features
+short_description: Let a cluster without ZooKeeper use the features of a release
+description:
+  - What C(kafka-features.sh upgrade --release-version) does. Every broker and controller must run that release or a
+    newer one; otherwise the controllers refuse it, and nothing is changed. There is no way back.
+  - A feature whose level is higher already keeps it.
+options:
+  release: {description: "The release, such as 4.3.", type: str, required: true}
+extends_documentation_fragment: [stock_market.streaming.kafka]
+author: stock-market
+"""
+
+EXAMPLES = r"""
+- name: Use the features of Kafka 4.3
+  stock_market.streaming.kafka_features:
+    release: "4.3"
+    bootstrap_servers: [203.0.113.7:9092]
+"""
+
+RETURN = r"""
+features: {description: "The level of each feature in use, by its name.", type: dict, returned: success}
+"""
+
+# As Kafka numbers the ways of a change of levels.
+_UPGRADE = 1
+SPEC: dict[str, dict[str, Any]] = {"release": {"type": "str", "required": True}}
+
+
+def raised(now: dict[str, int], release: str) -> dict[str, int]:
+    """Return the levels that the release has and that are higher than those in use, the metadata's first.
+
+    Raises:
+        RefusedError: the release is not known.
+    """
+    if release not in RELEASES:
+        raise RefusedError(f"The features of Kafka {release} are not known here: {', '.join(RELEASES)} are.")
+    wanted = {name: level for name, level in RELEASES[release].items() if level > now.get(name, 0)}
+    return dict(sorted(wanted.items(), key=lambda item: item[0] != METADATA))
+
+
+def refusal(admin: Any, wanted: dict[str, int], timeout: int) -> str:
+    """Ask for these levels, all of them or none; return in Kafka's words why it took none, nothing where it did."""
+    updates = [
+        UpdateFeaturesRequest.FeatureUpdateKey(
+            feature=name, max_version_level=level, allow_downgrade=False, upgrade_type=_UPGRADE
+        )
+        for name, level in wanted.items()
+    ]
+    answer = ask(admin, UpdateFeaturesRequest(timeout_ms=timeout * 1000, feature_updates=updates, validate_only=False))
+    for told in [answer, *(answer.get("results") or [])]:
+        error = for_code(told["error_code"])
+        if error in (FeatureUpdateFailedError, InvalidRequestError, InvalidUpdateVersionError):
+            return str(told["error_message"] or error.description).rstrip(".")
+        if error is not NoError:
+            raise error(told["error_message"])
+    return ""
+
+
+def main() -> None:
+    """Run the module."""
+    module = kafka_admin.make_module(SPEC)
+    release = module.params["release"]
+    first: dict[str, int] = {}
+
+    def work(admin: Any) -> dict[str, int]:
+        found = admin.describe_features()
+        now = {name: each["finalized"][1] for name, each in found.items() if "finalized" in each}
+        first.update({name: level for name, level in now.items() if name not in first})
+        wanted = raised(now, release)
+        if wanted and not module.check_mode:
+            words = refusal(admin, wanted, module.params["timeout"])
+            if words:
+                raise RefusedError(
+                    f"The controllers refuse the features of Kafka {release}, and nothing was changed: {words}."
+                )
+        return now | wanted
+
+    after = kafka_admin.persistently(module, f"the features of Kafka {release}", work)
+    module.exit_json(
+        changed=after != first,
+        features=after,
+        diff=kafka_admin.diff(
+            "features",
+            "".join(f"{name}: {level}\n" for name, level in sorted(first.items()) if after[name] != level),
+            "".join(f"{name}: {level}\n" for name, level in sorted(after.items()) if first.get(name) != level),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()
