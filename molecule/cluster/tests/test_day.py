@@ -7,7 +7,11 @@ import subprocess
 import time
 
 import boto3
-from conftest import (
+from kafka import KafkaAdminClient
+from tests.support.day.events import MOST_AT_A_KILL, MOST_AT_A_RESTART, told
+from tests.support.day.pauses import Pauses
+from tests.support.day.running import (
+    BROKERS,
     body,
     declared,
     eventually,
@@ -15,22 +19,18 @@ from conftest import (
     has_fired,
     host,
     instance,
+    kill,
     login,
     members,
     play,
     prometheus,
     query,
-    told,
     watched,
     well,
 )
-from kafka import KafkaAdminClient
-from pauses import Pauses
 
 CURL_TIMED_OUT = 28
 HIGHEST_EXPOSURE = 2.0
-BROKERS = ("kafka-1", "kafka-2", "kafka-3")
-MOST_AT_A_KILL, MOST_AT_A_RESTART = 12.0, 2.0
 MOST_AT_A_TAKEOVER = 15.0
 # In a host's own network: nothing in, nothing out, as if its cable were cut.
 CUT = """
@@ -51,10 +51,6 @@ def controller() -> str:
 def zookeepers_leader() -> str:
     said = r"grep -ohE 'LEADING|FOLLOWING' /var/log/zookeeper/zookeeper.log | tail -1"
     return next(name for name in BROKERS if host(name).check_output(said) == "LEADING")
-
-
-def kill(name: str, unit: str) -> None:
-    host(name).run_expect([0], f"systemctl kill --signal=KILL {unit}")
 
 
 def move(name: str) -> None:
