@@ -13,6 +13,7 @@ from tests.support.day.pauses import Pauses
 from tests.support.day.running import (
     BROKERS,
     body,
+    cut,
     declared,
     eventually,
     facts,
@@ -32,13 +33,6 @@ from tests.support.day.running import (
 CURL_TIMED_OUT = 28
 HIGHEST_EXPOSURE = 2.0
 MOST_AT_A_TAKEOVER = 15.0
-# In a host's own network: nothing in, nothing out, as if its cable were cut.
-CUT = """
-table inet cut {
-  chain in { type filter hook input priority -500; policy drop; iif lo accept; }
-  chain out { type filter hook output priority -500; policy drop; oif lo accept; }
-}
-"""
 
 
 def controller() -> str:
@@ -188,15 +182,9 @@ def test_3_zookeepers_leader_is_stood_in_for(pauses: Pauses) -> None:
 
 def test_3_a_host_without_network_is_stood_in_for(pauses: Pauses) -> None:
     """Its broker believes in itself for a while; what it takes alone is never acknowledged."""
-    inspect = ["podman", "inspect", "--format", "{{.State.Pid}}", body(next(n for n in BROKERS if n != controller()))]
-    pid = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
     began = time.monotonic()
-    inside = ["nsenter", "--target", pid, "--net", "nft"]
-    subprocess.run([*inside, "--file", "-"], input=CUT, text=True, check=True)
-    try:
+    with cut(next(n for n in BROKERS if n != controller())):
         time.sleep(60)
-    finally:
-        subprocess.run([*inside, "delete", "table", "inet", "cut"], check=True)
     for alert in ("InstanceDown", "UnderReplicated"):
         has_fired(alert, began)
     eventually(well, 120, "the host back in sync")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,10 +13,11 @@ import keeping
 import pytest
 from tests.support.day.events import MOST_AT_A_KILL, MOST_AT_A_RESTART, told
 from tests.support.day.pauses import Pauses
-from tests.support.day.running import BROKERS, attempt, eventually, has_fired, host, kill, make, play, well
+from tests.support.day.running import BROKERS, attempt, cut, eventually, has_fired, host, kill, make, play, well
 
 MOST_AT_THE_END = 5.0
-BEFORE_A_KILL_SECONDS = 45
+BEFORE_A_BLOW_SECONDS = 45
+CUT_SECONDS = 30
 LEADS = "kafka_controller_kafkacontroller_activecontrollercount"
 LIMITS = {"finalize": MOST_AT_THE_END}
 
@@ -60,13 +61,13 @@ def calm() -> None:
 
 
 @contextmanager
-def killed(name: str, unit: str) -> Iterator[None]:
-    """Kills a unit's process while the block runs."""
+def struck(blow: Callable[[], None]) -> Iterator[None]:
+    """Does something bad while the block runs."""
     end = threading.Event()
 
     def work() -> None:
-        if not end.wait(BEFORE_A_KILL_SECONDS):
-            kill(name, unit)
+        if not end.wait(BEFORE_A_BLOW_SECONDS):
+            blow()
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -75,6 +76,17 @@ def killed(name: str, unit: str) -> Iterator[None]:
     finally:
         end.set()
         thread.join()
+
+
+def kill_a_controller() -> None:
+    """Kills the one that leads the others."""
+    kill(leader(), "kafka-controller")
+
+
+def cut_a_host() -> None:
+    """Takes a host's network away for a while."""
+    with cut("kafka-3"):
+        time.sleep(CUT_SECONDS)
 
 
 def leader() -> str:
@@ -117,7 +129,7 @@ def test_2_controllers_come_and_go(pauses: Pauses) -> None:
 
 def test_3_brokers_write_to_both_while_a_controller_and_a_broker_are_killed(pauses: Pauses) -> None:
     take(pauses, "controllers")
-    with killed(leader(), "kafka-controller"):
+    with struck(kill_a_controller):
         take(pauses, "brokers")
     assert changed(migrate("brokers")) == {}
     assert "STEP=controllers is done" in refusal("controllers")
@@ -132,8 +144,14 @@ def test_3_brokers_write_to_both_while_a_controller_and_a_broker_are_killed(paus
 
 
 def test_4_brokers_in_kraft_mode_come_back(pauses: Pauses) -> None:
-    take(pauses, "controllers", "brokers")
-    with killed(leader(), "kafka-controller"):
+    take(pauses, "controllers")
+    with struck(cut_a_host):
+        done = attempt("migrate.yml", "-e", "migrate=brokers")
+    print(f"\nbrokers, while a host is cut off: exit code {done.returncode}")
+    eventually(well, 180, "the host is back")
+    migrate("brokers")
+    assert told(pauses, "a host cut off during the copy") <= MOST_AT_A_KILL
+    with struck(kill_a_controller):
         take(pauses, "kraft")
     assert changed(migrate("kraft")) == {}
     assert "step kraft" in make("status").stdout
@@ -143,7 +161,7 @@ def test_4_brokers_in_kraft_mode_come_back(pauses: Pauses) -> None:
 
 def test_5_the_cluster_leaves_zookeeper(pauses: Pauses) -> None:
     take(pauses, "controllers", "brokers", "kraft")
-    with killed(leader(), "kafka-controller"):
+    with struck(kill_a_controller):
         take(pauses, "finalize", most=MOST_AT_THE_END)
     assert changed(migrate("finalize")) == {}
     assert "there is no ZooKeeper to leave" in refusal("brokers")

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 STATE = ROOT / ".state" / os.environ["STOCK_MARKET_DEPLOYMENT"]
+# In a host's own network: nothing in, nothing out, as if its cable were cut.
+_CUT = """
+table inet cut {
+  chain in { type filter hook input priority -500; policy drop; iif lo accept; }
+  chain out { type filter hook output priority -500; policy drop; oif lo accept; }
+}
+"""
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 
 
@@ -63,6 +71,19 @@ def body(name: str) -> str:
     """The id of the container that is an instance's body: its power and its cable are the test's to cut."""
     command = ["podman", "ps", "--quiet", "--filter", f"name={instance(name)['InstanceId']}$"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@contextmanager
+def cut(name: str) -> Iterator[None]:
+    """Cuts a host's cable while the block runs."""
+    inspect = ["podman", "inspect", "--format", "{{.State.Pid}}", body(name)]
+    pid = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
+    inside = ["nsenter", "--target", pid, "--net", "nft"]
+    subprocess.run([*inside, "--file", "-"], input=_CUT, text=True, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*inside, "delete", "table", "inet", "cut"], check=True)
 
 
 def declared() -> list[dict[str, Any]]:
