@@ -273,7 +273,7 @@ def _by_all(admin: Any) -> dict[str, Any]:
     request = {"topics": None, "allow_auto_topic_creation": False}
     alive = _alive(admin)
     answers = [ask(admin, MetadataRequest(**request), broker) for broker in sorted(alive)]
-    if any({each["node_id"] for each in answer["brokers"]} != alive for answer in answers):
+    if not alive or any({each["node_id"] for each in answer["brokers"]} != alive for answer in answers):
         raise NodeNotReadyError("the brokers do not know the same brokers yet")
     topics: dict[str, dict[str, Any]] = {}
     for topic in (topic for answer in answers for topic in answer["topics"]):
