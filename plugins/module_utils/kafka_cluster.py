@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,14 @@ if TYPE_CHECKING:
 
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResourceType
-    from kafka.errors import KafkaError, NodeNotReadyError, NoError, UnknownTopicOrPartitionError, for_code
+    from kafka.errors import (
+        KafkaConnectionError,
+        KafkaError,
+        NodeNotReadyError,
+        NoError,
+        UnknownTopicOrPartitionError,
+        for_code,
+    )
     from kafka.protocol.admin import DescribeConfigsRequest, DescribeQuorumRequest
     from kafka.protocol.metadata import ApiVersionsRequest, MetadataRequest
 
@@ -187,8 +196,7 @@ def _quorum_by(admin: Any, broker: int) -> dict[str, Any]:
 
 
 def _alive(admin: Any) -> set[int]:
-    now = ask(admin, MetadataRequest(topics=[], allow_auto_topic_creation=False))
-    return {each["node_id"] for each in now["brokers"]}
+    return _ids(ask(admin, MetadataRequest(topics=[], allow_auto_topic_creation=False)))
 
 
 def _zookeepers_controller(admin: Any) -> int | None:
@@ -267,19 +275,39 @@ def metadata(admin: Any) -> dict[str, Any]:
 def _by_all(admin: Any) -> dict[str, Any]:
     """Return what all brokers know together.
 
+    They are not told of one that ended: where nobody listens any more, it is not alive, and its replicas not in sync.
+
     Raises:
-        NodeNotReadyError: they know different brokers.
+        NodeNotReadyError: they know different brokers, or one does not answer.
     """
     request = {"topics": None, "allow_auto_topic_creation": False}
-    alive = _alive(admin)
-    answers = [ask(admin, MetadataRequest(**request), broker) for broker in sorted(alive)]
-    if not alive or any({each["node_id"] for each in answer["brokers"]} != alive for answer in answers):
+    known = _alive(admin)
+    answers: dict[int, dict[str, Any]] = {}
+    for broker in sorted(known):
+        # It may have refused a connection just now, after which kafka-python pauses.
+        time.sleep(admin._manager.connection_delay(broker))
+        try:
+            answers[broker] = ask(admin, MetadataRequest(**request), broker)
+        except KafkaConnectionError as error:
+            if errno.errorcode[errno.ECONNREFUSED] not in str(error):
+                raise
+    ended = known - answers.keys()
+    if not answers or any(_ids(answer) - ended != answers.keys() for answer in answers.values()):
         raise NodeNotReadyError("the brokers do not know the same brokers yet")
     topics: dict[str, dict[str, Any]] = {}
-    for topic in (topic for answer in answers for topic in answer["topics"]):
-        known = topics.setdefault(topic["name"], topic | {"partitions": []})
-        known["partitions"] = agreed([*known["partitions"], *topic["partitions"]])
-    return answers[0] | {"topics": list(topics.values()), "controller_id": -1, "answered_by": min(alive)}
+    for topic in (topic for answer in answers.values() for topic in answer["topics"]):
+        together = topics.setdefault(topic["name"], topic | {"partitions": []})
+        together["partitions"] = agreed([*together["partitions"], *topic["partitions"]])
+    for each in (each for topic in topics.values() for each in topic["partitions"]):
+        each["isr_nodes"] = [broker for broker in each["isr_nodes"] if broker not in ended]
+        each["leader_id"] = -1 if each["leader_id"] in ended else each["leader_id"]
+    first = min(answers)
+    brokers = [each for each in answers[first]["brokers"] if each["node_id"] in answers]
+    return {"brokers": brokers, "topics": list(topics.values()), "controller_id": -1, "answered_by": first}
+
+
+def _ids(answer: dict[str, Any]) -> set[int]:
+    return {each["node_id"] for each in answer["brokers"]}
 
 
 def agreed(partitions: list[dict[str, Any]]) -> list[dict[str, Any]]:

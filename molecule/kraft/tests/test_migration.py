@@ -99,7 +99,7 @@ def leader() -> str:
 def before() -> dict[str, Any]:
     """What the cluster had before the first step."""
     keeping.prepare()
-    return keeping.kept()
+    return dict(keeping.kept())
 
 
 @pytest.fixture(autouse=True)
