@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-cluster test-debian-13 test-kraft test-kafka-4 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-cluster test-migration test-debian-13 test-kraft test-kafka-4 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -175,6 +175,9 @@ molecule-bad_input molecule-default: molecule-%: venv-test
 test-cluster: system venv-test  ## runs the scenario cluster, half an hour: three brokers and the events of a day under load
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to
 	$(BIN)/molecule test -s cluster
+
+test-migration: system venv-test  ## runs the scenario kraft, an hour: three brokers leave ZooKeeper under load, with each way back
+	$(BIN)/molecule test -s kraft
 
 test-debian-13: system venv-test  ## runs the scenario default with instances of Debian 13 and Java 21, a quarter of an hour
 	STOCK_MARKET_DEBIAN_RELEASE=13 $(BIN)/molecule test -s default

@@ -72,6 +72,7 @@ LONGEST = (
     "chaos/test_chaos.py",
     "soak/test_soak.py",
     *ASK_KAFKA,
+    "kafka/test_kafka_dual_write.py",
     "local_cloud/hosts/test_first_boot.py",
     "stock_market/consumer/test_group_member.py",
     "stock_market/consumer/test_consumer_cut_logs.py",

@@ -164,11 +164,9 @@ class _Found:
     def gap(self, step: int) -> str:
         """Return what the step has not done yet, or nothing."""
         if step == _CONTROLLERS:
-            idle = sorted(
-                name
-                for name, each in self.controllers.items()
-                if not (each.get("controller") and each.get("controller_active") and each.get("controller_formatted"))
-            )
+            # Each later step starts those that do not run.
+            needed = ("controller", "controller_formatted", *(["controller_active"] if self.begun == step else []))
+            idle = sorted(name for name, each in self.controllers.items() if not all(each.get(key) for key in needed))
             return f"{_and(idle)} {'have' if idle[1:] else 'has'} no running controller" if idle else ""
         if step == _BROKERS:
             old = sorted(name for name, mode in self.modes.items() if mode not in ("dual_write", "kraft"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,11 +16,20 @@ if TYPE_CHECKING:
 
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResourceType
-    from kafka.errors import NodeNotReadyError, NoError, UnknownTopicOrPartitionError, for_code
+    from kafka.errors import (
+        KafkaConnectionError,
+        KafkaError,
+        NodeNotReadyError,
+        NoError,
+        UnknownTopicOrPartitionError,
+        for_code,
+    )
     from kafka.protocol.admin import DescribeConfigsRequest, DescribeQuorumRequest
-    from kafka.protocol.metadata import MetadataRequest
+    from kafka.protocol.metadata import ApiVersionsRequest, MetadataRequest
 
 MOST_NAMED = 5
+# At most as many as kafka-python has under way at once.
+_TIMES_ASKED = 4
 
 
 @dataclass(frozen=True)
@@ -141,17 +152,86 @@ def ask(admin: Any, request: Any, node: int | None = None) -> dict[str, Any]:
 
 
 def quorum(admin: Any) -> dict[str, Any] | None:
-    """Return what the leader of KRaft's controllers knows of them and of the brokers that follow; None with ZooKeeper.
+    """Return what the leader of KRaft's controllers knows of them and of the brokers that follow.
+
+    None where no broker can ask them: with ZooKeeper, and in a migration before the first broker is in KRaft mode.
 
     Raises:
         NodeNotReadyError: no controller leads at the moment.
     """
-    if DescribeQuorumRequest.API_KEY not in admin._manager.broker_version_data.api_versions:
+    if not _offers_quorum(admin) and _zookeepers_controller(admin) is not None:
         return None
-    found: dict[str, Any] = admin.describe_metadata_quorum()["topics"][0]["partitions"][0]
+    for broker in sorted(_alive(admin)):
+        with contextlib.suppress(KafkaError):
+            if _in_kraft_mode(admin, broker):
+                return _quorum_by(admin, broker)
+    if _offers_quorum(admin):
+        raise NodeNotReadyError("no broker can ask the controllers")
+    return None
+
+
+def _in_kraft_mode(admin: Any, broker: int) -> bool:
+    """Whether a broker can ask the controllers, which is also whether it knows all from their log."""
+    versions = ask(admin, ApiVersionsRequest(version=0), broker)["api_keys"]
+    return any(each["api_key"] == DescribeQuorumRequest.API_KEY for each in versions)
+
+
+def _offers_quorum(admin: Any) -> bool:
+    """Whether the broker that took the client in knows the controllers; in a migration, another may not."""
+    return DescribeQuorumRequest.API_KEY in admin._manager.broker_version_data.api_versions
+
+
+def _quorum_by(admin: Any, broker: int) -> dict[str, Any]:
+    # With a version: kafka-python holds every broker for one of the kind that took the client in.
+    topic = DescribeQuorumRequest.TopicData
+    partition = topic.PartitionData(partition_index=0)
+    wanted = [topic(topic_name="__cluster_metadata", partitions=[partition])]
+    answer = ask(admin, DescribeQuorumRequest(version=1, topics=wanted), broker)
+    if answer["error_code"]:
+        raise for_code(answer["error_code"])("the controllers could not be asked")
+    found: dict[str, Any] = answer["topics"][0]["partitions"][0]
     if found["leader_id"] < 0:
         raise NodeNotReadyError("no controller leads")
     return found
+
+
+def _alive(admin: Any) -> set[int]:
+    return _ids(ask(admin, MetadataRequest(topics=[], allow_auto_topic_creation=False)))
+
+
+def _zookeepers_controller(admin: Any) -> int | None:
+    """Return the broker that is the controller; None where brokers follow KRaft's controllers.
+
+    Such brokers name one at random each time they are asked, also while they use ZooKeeper still. So the one that is
+    named is asked for it several times: a real one always names itself.
+
+    Raises:
+        NodeNotReadyError: the cluster has no controller at the moment.
+    """
+    request = {"topics": [], "allow_auto_topic_creation": False}
+    named: int = ask(admin, MetadataRequest(**request))["controller_id"]
+    for _ in range(2):
+        if named < 0:
+            break
+        answers = _each(admin, [MetadataRequest(**request) for _ in range(_TIMES_ASKED)], named)
+        others = [each["controller_id"] for each in answers if each["controller_id"] != named]
+        if not others:
+            return named
+        # Another became it meanwhile, perhaps.
+        named = others[-1]
+    if named < 0:
+        raise NodeNotReadyError("the cluster has no controller")
+    return None
+
+
+def _each(admin: Any, requests: list[Any], node: int) -> list[dict[str, Any]]:
+    """Send several requests to a broker at once; return its answers."""
+
+    async def send() -> list[Any]:
+        futures = [admin._manager.send(request, node) for request in requests]
+        return [await future for future in futures]
+
+    return [answer.to_dict() for answer in admin._manager.run(send)]
 
 
 def metadata(admin: Any) -> dict[str, Any]:
@@ -159,35 +239,88 @@ def metadata(admin: Any) -> dict[str, Any]:
 
     Another broker may be behind: one that has just started does not know the topics yet, and one that is cut off
     knows the past. Under KRaft clients can't ask the controllers, and Metadata names any broker as the controller: so
-    the broker is asked that has read most of the controllers' log, and `controller_id` is that of their leader.
+    the broker is asked that has read most of the controllers' log, and `controller_id` is that of their leader. In a
+    migration, while all brokers use ZooKeeper still and the controllers tell them what happens, nobody knows most: then
+    all are asked, and `controller_id` is -1.
 
     Raises:
-        NodeNotReadyError: the cluster has no controller at the moment.
+        NodeNotReadyError: the cluster has no controller at the moment, or brokers know different ones of them.
     """
     request = MetadataRequest(topics=None, allow_auto_topic_creation=False)
-    leading = quorum(admin)
-    if leading is not None:
-        now = ask(admin, MetadataRequest(topics=[], allow_auto_topic_creation=False))
-        alive = {each["node_id"] for each in now["brokers"]}
-        newest = max(
-            (each for each in leading["observers"] if each["replica_id"] in alive),
-            key=lambda each: (each["log_end_offset"], each["last_fetch_timestamp"]),
-            default=None,
-        )
-        if newest is None:
-            raise NodeNotReadyError("no broker follows the controllers")
-        return ask(admin, request, newest["replica_id"]) | {
-            "controller_id": leading["leader_id"],
-            "answered_by": newest["replica_id"],
-        }
     for _ in range(3):
-        controller = ask(admin, MetadataRequest(topics=[], allow_auto_topic_creation=False))["controller_id"]
-        if controller < 0:
+        controller = None if _offers_quorum(admin) else _zookeepers_controller(admin)
+        if controller is None:
             break
         answer = ask(admin, request, controller)
         if answer["controller_id"] == controller:
             return answer | {"answered_by": controller}
-    raise NodeNotReadyError("the cluster has no controller")
+    else:
+        raise NodeNotReadyError("the cluster has no controller")
+    leading = quorum(admin)
+    if leading is None:
+        return _by_all(admin)
+    alive = _alive(admin)
+    newest = sorted(
+        (each for each in leading["observers"] if each["replica_id"] in alive),
+        key=lambda each: (each["log_end_offset"], each["last_fetch_timestamp"]),
+        reverse=True,
+    )
+    # In a migration, brokers with ZooKeeper follow the log, too, and tell what they are told besides it.
+    for broker in (each["replica_id"] for each in newest):
+        if _in_kraft_mode(admin, broker):
+            return ask(admin, request, broker) | {"controller_id": leading["leader_id"], "answered_by": broker}
+    raise NodeNotReadyError("no broker follows the controllers")
+
+
+def _by_all(admin: Any) -> dict[str, Any]:
+    """Return what all brokers know together.
+
+    They are not told of one that ended: where nobody listens any more, it is not alive, and its replicas not in sync.
+
+    Raises:
+        NodeNotReadyError: they know different brokers, or one does not answer.
+    """
+    request = {"topics": None, "allow_auto_topic_creation": False}
+    known = _alive(admin)
+    answers: dict[int, dict[str, Any]] = {}
+    for broker in sorted(known):
+        # It may have refused a connection just now, after which kafka-python pauses.
+        time.sleep(admin._manager.connection_delay(broker))
+        try:
+            answers[broker] = ask(admin, MetadataRequest(**request), broker)
+        except KafkaConnectionError as error:
+            if errno.errorcode[errno.ECONNREFUSED] not in str(error):
+                raise
+    ended = known - answers.keys()
+    if not answers or any(_ids(answer) - ended != answers.keys() for answer in answers.values()):
+        raise NodeNotReadyError("the brokers do not know the same brokers yet")
+    topics: dict[str, dict[str, Any]] = {}
+    for topic in (topic for answer in answers.values() for topic in answer["topics"]):
+        together = topics.setdefault(topic["name"], topic | {"partitions": []})
+        together["partitions"] = agreed([*together["partitions"], *topic["partitions"]])
+    for each in (each for topic in topics.values() for each in topic["partitions"]):
+        each["isr_nodes"] = [broker for broker in each["isr_nodes"] if broker not in ended]
+        each["leader_id"] = -1 if each["leader_id"] in ended else each["leader_id"]
+    first = min(answers)
+    brokers = [each for each in answers[first]["brokers"] if each["node_id"] in answers]
+    return {"brokers": brokers, "topics": list(topics.values()), "controller_id": -1, "answered_by": first}
+
+
+def _ids(answer: dict[str, Any]) -> set[int]:
+    return {each["node_id"] for each in answer["brokers"]}
+
+
+def agreed(partitions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return of several answers each partition once: its newest leader, and the replicas in sync by all of them."""
+    found: dict[int, dict[str, Any]] = {}
+    for each in partitions:
+        other = found.setdefault(each["partition_index"], each)
+        if each["leader_epoch"] > other["leader_epoch"]:
+            found[each["partition_index"]] = each
+        elif each["leader_epoch"] == other["leader_epoch"]:
+            in_sync = [broker for broker in other["isr_nodes"] if broker in each["isr_nodes"]]
+            found[each["partition_index"]] = other | {"isr_nodes": in_sync}
+    return list(found.values())
 
 
 def read(admin: Any) -> Cluster:

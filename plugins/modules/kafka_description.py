@@ -38,7 +38,10 @@ brokers:
   type: list
   elements: dict
   returned: success
-controller: {description: The controller's id., type: int, returned: success}
+controller:
+  description: "The controller's id; -1 in a migration while all brokers use ZooKeeper still, and are not told of it."
+  type: int
+  returned: success
 config: {description: "What is set for all brokers, beside each one's own file.", type: dict, returned: success}
 topics: {description: "By topic, its partitions.", type: dict, returned: success}
 groups:
@@ -108,7 +111,6 @@ def groups_of(admin: Any, ends: dict[Any, int]) -> dict[str, dict[str, Any]]:
 def describe(admin: Any) -> dict[str, Any]:
     """All of it."""
     cluster = admin.describe_cluster()
-    leading = kafka_cluster.quorum(admin)
     topics = topics_of(admin)
     ends = ends_of(admin, topics)
     for name, several in topics.items():
@@ -116,7 +118,7 @@ def describe(admin: Any) -> dict[str, Any]:
             each["end"] = ends.get(TopicPartition(name, each["partition"]))
     return {
         "cluster_id": cluster["cluster_id"],
-        "controller": cluster["controller_id"] if leading is None else leading["leader_id"],
+        "controller": kafka_cluster.metadata(admin)["controller_id"],
         "brokers": [dict(broker) for broker in cluster["brokers"]],
         "config": declared(admin),
         "topics": topics,

@@ -105,6 +105,14 @@ def test_a_step_that_was_broken_off_goes_on_and_the_next_one_waits(hosts: Any, s
     assert refused.startswith(f"STEP={following} comes after STEP={stage}. STEP={stage} was broken off: {gap}.")
 
 
+@pytest.mark.parametrize(("stage", "following"), [("brokers", "kraft"), ("kraft", "finalize")])
+def test_a_controller_that_stands_still_is_started_by_the_next_step(stage: str, following: str) -> None:
+    hosts, groups = STAGES[stage]
+    stopped = {**hosts, "kafka-2": {**hosts["kafka-2"], "controller_active": False}}
+    for step in (stage, following):
+        assert kafka_migration(stopped, groups, step)["obstacle"] == ""
+
+
 def test_there_is_no_way_back_once_a_controller_has_left_zookeeper() -> None:
     half = pair(host("kraft", "migrating", **COPIED), host("kraft", "kraft", **COPIED))
     assert kafka_migration(half, BOTH, "finalize")["obstacle"] == ""

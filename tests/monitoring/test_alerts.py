@@ -49,6 +49,8 @@ def node(metric: str, instance: str = "kafka-1", **labels: str) -> str:
 
 
 CONTROLLER = "kafka_controller_kafkacontroller_activecontrollercount"
+ZOOKEEPER = 'up{job="zookeeper",service="zookeeper",instance="kafka-1"}'
+WAITING = {ZOOKEEPER: gauge(1, 1), kafka(CONTROLLER).replace('="kafka"', '="kafka_controller"'): gauge(1, 1)}
 DISK = node("node_filesystem_size_bytes", mountpoint="/"), gauge(20 * GIB, 20 * GIB)
 FREE = node("node_filesystem_avail_bytes", mountpoint="/")
 HEAP = kafka("jvm_memory_max_bytes", area="heap"), gauge(100, 100)
@@ -67,6 +69,9 @@ CASES: dict[str, list[dict[str, str]]] = {
         {kafka(CONTROLLER): gauge(1, 0), kafka(CONTROLLER, "kafka-2"): gauge(0, 0)},
         {kafka(CONTROLLER): gauge(1, 1), kafka(CONTROLLER, "kafka-2"): gauge(0, 1)},
         {kafka(CONTROLLER): gauge(1, "stale _")},
+        # In a migration a broker and the controllers' leader are both right, and more than one of a kind is not.
+        {**WAITING, kafka(CONTROLLER): gauge(1, 1), kafka(CONTROLLER, "kafka-2"): gauge(0, 1)},
+        {**WAITING, kafka(CONTROLLER): gauge(1, 1), ZOOKEEPER: gauge(1, "stale _")},
     ],
     "UncleanLeaderElection": [{kafka("kafka_controller_controllerstats_uncleanleaderelections_total"): counter()}],
     "OfflineLogDirectory": [{kafka("kafka_log_logmanager_offlinelogdirectorycount"): gauge(0, 1)}],

@@ -41,3 +41,10 @@ def test_the_screen_tells_the_stage_and_how_to_go_on() -> None:
     assert "controllers: kafka-1 migrating, kafka-2 migrating\n" in text
     assert "`make migrate STEP=plan` says how to go on\n" in text
     assert "migration" not in render(DEPLOYMENT, report(), [])
+
+
+def test_the_controller_that_brokers_name_at_random_while_they_write_to_both_is_not_told() -> None:
+    unknown = "the controller is not known to the brokers"
+    assert unknown in render(DEPLOYMENT, report(migration=parse({"a": DUAL + MIGRATING})), [])
+    for told in (report(), report(migration=parse({"a": ZOOKEEPER + MIGRATING}))):
+        assert "; controller 1, cluster" in render(DEPLOYMENT, told, [])

@@ -7,38 +7,32 @@ import subprocess
 import time
 
 import boto3
-from conftest import (
+from kafka import KafkaAdminClient
+from tests.support.day.events import MOST_AT_A_KILL, MOST_AT_A_RESTART, told
+from tests.support.day.pauses import Pauses
+from tests.support.day.running import (
+    BROKERS,
     body,
+    cut,
     declared,
     eventually,
     facts,
     has_fired,
     host,
     instance,
+    kill,
     login,
     members,
     play,
     prometheus,
     query,
-    told,
     watched,
     well,
 )
-from kafka import KafkaAdminClient
-from pauses import Pauses
 
 CURL_TIMED_OUT = 28
 HIGHEST_EXPOSURE = 2.0
-BROKERS = ("kafka-1", "kafka-2", "kafka-3")
-MOST_AT_A_KILL, MOST_AT_A_RESTART = 12.0, 2.0
 MOST_AT_A_TAKEOVER = 15.0
-# In a host's own network: nothing in, nothing out, as if its cable were cut.
-CUT = """
-table inet cut {
-  chain in { type filter hook input priority -500; policy drop; iif lo accept; }
-  chain out { type filter hook output priority -500; policy drop; oif lo accept; }
-}
-"""
 
 
 def controller() -> str:
@@ -51,10 +45,6 @@ def controller() -> str:
 def zookeepers_leader() -> str:
     said = r"grep -ohE 'LEADING|FOLLOWING' /var/log/zookeeper/zookeeper.log | tail -1"
     return next(name for name in BROKERS if host(name).check_output(said) == "LEADING")
-
-
-def kill(name: str, unit: str) -> None:
-    host(name).run_expect([0], f"systemctl kill --signal=KILL {unit}")
 
 
 def move(name: str) -> None:
@@ -192,15 +182,9 @@ def test_3_zookeepers_leader_is_stood_in_for(pauses: Pauses) -> None:
 
 def test_3_a_host_without_network_is_stood_in_for(pauses: Pauses) -> None:
     """Its broker believes in itself for a while; what it takes alone is never acknowledged."""
-    inspect = ["podman", "inspect", "--format", "{{.State.Pid}}", body(next(n for n in BROKERS if n != controller()))]
-    pid = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
     began = time.monotonic()
-    inside = ["nsenter", "--target", pid, "--net", "nft"]
-    subprocess.run([*inside, "--file", "-"], input=CUT, text=True, check=True)
-    try:
+    with cut(next(n for n in BROKERS if n != controller())):
         time.sleep(60)
-    finally:
-        subprocess.run([*inside, "delete", "table", "inet", "cut"], check=True)
     for alert in ("InstanceDown", "UnderReplicated"):
         has_fired(alert, began)
     eventually(well, 120, "the host back in sync")

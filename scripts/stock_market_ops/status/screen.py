@@ -41,7 +41,7 @@ def _lines(deployment: Deployment, report: Report, problems: list[str]) -> Itera
     if report.instances.value is None:
         yield _line("instance", "unknown")
     yield from _migration(report.migration.value)
-    yield from _kafka(deployment, report.kafka.value, report.storage.value)
+    yield from _kafka(deployment, report.kafka.value, report.storage.value, report.migration.value)
     yield from _disks(report)
     storage = report.storage.value
     if storage is None:
@@ -68,12 +68,17 @@ def _lines(deployment: Deployment, report: Report, problems: list[str]) -> Itera
         yield f"  - {problem}"
 
 
-def _kafka(deployment: Deployment, kafka: KafkaView | None, storage: StorageView | None) -> Iterator[str]:
+def _kafka(
+    deployment: Deployment, kafka: KafkaView | None, storage: StorageView | None, migration: MigrationView | None
+) -> Iterator[str]:
     if kafka is None:
         yield _line("brokers", "unknown")
         return
     addresses = ", ".join(f"{broker} at {address}" for broker, address in sorted(kafka.brokers.items()))
-    yield _line("brokers", f"{addresses}; controller {kafka.controller_id}, cluster {kafka.cluster_id}")
+    # Brokers that write to both name one of themselves at random.
+    known = kafka.controllers or migration is None or migration.stage == "controllers"
+    controller = f"controller {kafka.controller_id}" if known else "the controller is not known to the brokers"
+    yield _line("brokers", f"{addresses}; {controller}, cluster {kafka.cluster_id}")
     yield _line(
         "",
         f"{kafka.partitions} partitions, {len(kafka.under_replicated)} under-replicated, {len(kafka.offline)} offline",

@@ -1,0 +1,173 @@
+"""A cluster leaves ZooKeeper at 5,000 records/s, with each way back: nothing lost or doubled, writes pause briefly."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keeping
+import pytest
+from tests.support.day.events import MOST_AT_A_KILL, MOST_AT_A_RESTART, told
+from tests.support.day.pauses import Pauses
+from tests.support.day.running import BROKERS, attempt, cut, eventually, has_fired, host, kill, make, play, well
+
+MOST_AT_THE_END = 5.0
+BEFORE_A_BLOW_SECONDS = 45
+CUT_SECONDS = 30
+LEADS = "kafka_controller_kafkacontroller_activecontrollercount"
+LIMITS = {"finalize": MOST_AT_THE_END}
+
+
+def migrate(step: str) -> str:
+    return play("migrate.yml", "-e", f"migrate={step}")
+
+
+def changed(output: str) -> dict[str, int]:
+    """How many tasks changed something, by the host, of those with any."""
+    found = re.findall(r"(?m)^(\S+) +: ok=\d+ +changed=(\d+)", output)
+    assert found, output[-2000:]
+    return {name: int(number) for name, number in found if int(number)}
+
+
+def take(pauses: Pauses, *steps: str, twice: bool = False, most: float | None = None) -> None:
+    """Takes steps, and prints each one's longest pause; a second time they change nothing."""
+    for step in steps:
+        began, limit = time.monotonic(), most or LIMITS.get(step, MOST_AT_A_RESTART)
+        migrate(step)
+        found = told(pauses, f"{step}, {time.monotonic() - began:.0f} s, at most {limit:.0f} s allowed")
+        assert found <= limit, step
+        if twice:
+            assert changed(migrate(step)) == {}, f"{step} a second time"
+            assert told(pauses, f"{step} a second time") <= MOST_AT_A_RESTART
+
+
+def refusal(step: str) -> str:
+    """The sentence that refuses a step."""
+    done = attempt("migrate.yml", "-e", f"migrate={step}")
+    assert done.returncode != 0, step
+    assert changed(done.stdout) == {}, step
+    found = re.search(r"(?s)fatal: .*?\n +msg: ['\"]?(.*?)['\"]?\n", done.stdout)
+    assert found, done.stdout[-2000:]
+    return found[1]
+
+
+def calm() -> None:
+    """Waits until the alerts have ended that name what was removed: Prometheus remembers it for five minutes."""
+    eventually(well, 400, "no alert about what was removed")
+
+
+@contextmanager
+def struck(blow: Callable[[], None]) -> Iterator[None]:
+    """Does something bad while the block runs."""
+    end = threading.Event()
+
+    def work() -> None:
+        if not end.wait(BEFORE_A_BLOW_SECONDS):
+            blow()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def kill_a_controller() -> None:
+    """Kills the one that leads the others."""
+    kill(leader(), "kafka-controller")
+
+
+def cut_a_host() -> None:
+    """Takes a host's network away for a while."""
+    with cut("kafka-3"):
+        time.sleep(CUT_SECONDS)
+
+
+def leader() -> str:
+    """The host whose controller leads the quorum, by its own metrics."""
+    ask, leads = "curl -sS --fail http://127.0.0.1:9406/metrics", f"\n{LEADS} 1"
+    return next(name for name in BROKERS if leads in host(name).check_output(ask))
+
+
+@pytest.fixture(scope="session")
+def before() -> dict[str, Any]:
+    """What the cluster had before the first step."""
+    keeping.prepare()
+    return dict(keeping.kept())
+
+
+@pytest.fixture(autouse=True)
+def nothing_forgotten(before: dict[str, Any]) -> Iterator[None]:
+    """Ends each test with a comparison, item by item."""
+    yield
+    deadline = time.monotonic() + 30
+    while found := keeping.differences(before, keeping.kept()):
+        assert time.monotonic() < deadline, found
+        time.sleep(1)
+
+
+def test_1_the_plan_changes_nothing_and_steps_out_of_turn_are_refused(pauses: Pauses) -> None:
+    assert changed(migrate("plan")) == {}
+    for step in ("brokers", "kraft", "finalize"):
+        assert refusal(step).startswith(f"STEP={step} comes after STEP=controllers.")
+    told(pauses, "plan")
+
+
+def test_2_controllers_come_and_go(pauses: Pauses) -> None:
+    take(pauses, "controllers", twice=True)
+    assert "STEP=kraft comes after STEP=brokers" in refusal("kraft")
+    eventually(well, 120, "all is well while controllers wait")
+    take(pauses, "rollback", twice=True)
+    calm()
+
+
+def test_3_brokers_write_to_both_while_a_controller_and_a_broker_are_killed(pauses: Pauses) -> None:
+    take(pauses, "controllers")
+    with struck(kill_a_controller):
+        take(pauses, "brokers")
+    assert changed(migrate("brokers")) == {}
+    assert "STEP=controllers is done" in refusal("controllers")
+    for name, unit in (("kafka-2", "kafka"), (leader(), "kafka-controller")):
+        began = time.monotonic()
+        kill(name, unit)
+        has_fired("ServiceCrashed", began)
+        eventually(well, 120, f"all is well after {unit} was killed")
+        assert told(pauses, f"{unit} on {name} killed in dual write") <= MOST_AT_A_KILL
+    take(pauses, "rollback", twice=True)
+    calm()
+
+
+def test_4_brokers_in_kraft_mode_come_back(pauses: Pauses) -> None:
+    take(pauses, "controllers")
+    with struck(cut_a_host):
+        done = attempt("migrate.yml", "-e", "migrate=brokers")
+    print(f"\nbrokers, while a host is cut off: exit code {done.returncode}")
+    eventually(well, 180, "the host is back")
+    migrate("brokers")
+    assert told(pauses, "a host cut off during the copy") <= MOST_AT_A_KILL
+    with struck(kill_a_controller):
+        take(pauses, "kraft")
+    assert changed(migrate("kraft")) == {}
+    assert "step kraft" in make("status").stdout
+    take(pauses, "rollback")
+    calm()
+
+
+def test_5_the_cluster_leaves_zookeeper(pauses: Pauses) -> None:
+    take(pauses, "controllers", "brokers", "kraft")
+    with struck(kill_a_controller):
+        take(pauses, "finalize", most=MOST_AT_THE_END)
+    assert changed(migrate("finalize")) == {}
+    assert "there is no ZooKeeper to leave" in refusal("brokers")
+    for name in BROKERS:
+        assert not host(name).service("zookeeper").is_running
+        assert host(name).service("kafka-controller").is_running
+    calm()
+    play("restart.yml")
+    assert told(pauses, "rolling restart with controllers") <= MOST_AT_A_RESTART
