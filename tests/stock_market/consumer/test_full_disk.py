@@ -109,7 +109,7 @@ def test_the_stream_continues_by_itself_once_a_full_disk_has_room(
     def grows_as_it_is_sent() -> bool:
         # A producer that did not get its turn sends a second's records at once.
         looks.append(probe_kafka.look(deployment(bench)).log_dirs[0])
-        return 500 * 50 < looks[-1].growth_bytes_per_second < 500 * 400
+        return bool(500 * 50 < looks[-1].growth_bytes_per_second < 500 * 400)
 
     eventually(grows_as_it_is_sent, "a growth of 500 records a second")
     (directory,) = looks[-1:]
