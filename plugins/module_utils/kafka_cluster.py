@@ -30,6 +30,7 @@ with contextlib.suppress(ImportError):
 MOST_NAMED = 5
 # At most as many as kafka-python has under way at once.
 _TIMES_ASKED = 4
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -195,8 +196,19 @@ def _quorum_by(admin: Any, broker: int) -> dict[str, Any]:
     return found
 
 
+def _any(admin: Any) -> dict[str, Any]:
+    """Return what any broker says of the brokers. In a migration, one that ended may be among those to be asked."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return ask(admin, MetadataRequest(topics=[], allow_auto_topic_creation=False))
+        except KafkaConnectionError:
+            if not left:
+                raise
+    raise AssertionError("the last try has returned or raised")
+
+
 def _alive(admin: Any) -> set[int]:
-    return _ids(ask(admin, MetadataRequest(topics=[], allow_auto_topic_creation=False)))
+    return _ids(_any(admin))
 
 
 def _zookeepers_controller(admin: Any) -> int | None:
@@ -208,19 +220,23 @@ def _zookeepers_controller(admin: Any) -> int | None:
     Raises:
         NodeNotReadyError: the cluster has no controller at the moment.
     """
-    request = {"topics": [], "allow_auto_topic_creation": False}
-    named: int = ask(admin, MetadataRequest(**request))["controller_id"]
-    for _ in range(2):
+    seen: set[int] = set()
+    for left in reversed(range(_TRIES)):
+        named: int = _any(admin)["controller_id"]
         if named < 0:
-            break
-        answers = _each(admin, [MetadataRequest(**request) for _ in range(_TIMES_ASKED)], named)
-        others = [each["controller_id"] for each in answers if each["controller_id"] != named]
-        if not others:
+            raise NodeNotReadyError("the cluster has no controller")
+        seen.add(named)
+        requests = [MetadataRequest(topics=[], allow_auto_topic_creation=False) for _ in range(_TIMES_ASKED)]
+        try:
+            answers = _each(admin, requests, named)
+        except (KafkaConnectionError, NodeNotReadyError):
+            # The one that is named has ended, which only a random name survives.
+            if not left and len(seen) == 1:
+                raise
+            continue
+        if all(each["controller_id"] == named for each in answers):
             return named
-        # Another became it meanwhile, perhaps.
-        named = others[-1]
-    if named < 0:
-        raise NodeNotReadyError("the cluster has no controller")
+        seen |= {each["controller_id"] for each in answers}
     return None
 
 
