@@ -28,8 +28,8 @@ with contextlib.suppress(ImportError):
     from kafka.protocol.metadata import ApiVersionsRequest, MetadataRequest
 
 MOST_NAMED = 5
-# At most as many as kafka-python has under way at once.
-_TIMES_ASKED = 4
+# How often a controller is asked whether it is one; at most 5 requests are under way at once in kafka-python.
+_TIMES_ASKED, _AT_ONCE = 12, 4
 _TRIES = 3
 
 
@@ -226,28 +226,33 @@ def _zookeepers_controller(admin: Any) -> int | None:
         if named < 0:
             raise NodeNotReadyError("the cluster has no controller")
         seen.add(named)
-        requests = [MetadataRequest(topics=[], allow_auto_topic_creation=False) for _ in range(_TIMES_ASKED)]
         try:
-            answers = _each(admin, requests, named)
+            told = _named_by(admin, named)
         except (KafkaConnectionError, NodeNotReadyError):
             # The one that is named has ended, which only a random name survives.
             if not left and len(seen) == 1:
                 raise
             continue
-        if all(each["controller_id"] == named for each in answers):
+        if told == {named}:
             return named
-        seen |= {each["controller_id"] for each in answers}
+        seen |= told
     return None
 
 
-def _each(admin: Any, requests: list[Any], node: int) -> list[dict[str, Any]]:
-    """Send several requests to a broker at once; return its answers."""
+def _named_by(admin: Any, broker: int) -> set[int]:
+    """Return whom a broker names as the controller, asked until it is more than one, or often enough."""
+    named: set[int] = set()
 
-    async def send() -> list[Any]:
-        futures = [admin._manager.send(request, node) for request in requests]
-        return [await future for future in futures]
+    async def several() -> set[int]:
+        requests = [MetadataRequest(topics=[], allow_auto_topic_creation=False) for _ in range(_AT_ONCE)]
+        futures = [admin._manager.send(request, broker) for request in requests]
+        return {(await future).controller_id for future in futures}
 
-    return [answer.to_dict() for answer in admin._manager.run(send)]
+    for _ in range(_TIMES_ASKED // _AT_ONCE):
+        named |= admin._manager.run(several)
+        if len(named) > 1:
+            break
+    return named
 
 
 def metadata(admin: Any) -> dict[str, Any]:

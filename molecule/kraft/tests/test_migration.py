@@ -50,9 +50,9 @@ def refusal(step: str) -> str:
     done = attempt("migrate.yml", "-e", f"migrate={step}")
     assert done.returncode != 0, step
     assert changed(done.stdout) == {}, step
-    found = re.search(r"(?s)fatal: .*?\n +msg: ['\"]?(.*?)['\"]?\n", done.stdout)
+    found = re.search(r"(?s)fatal: .*?\n +msg: ['\"]?(.*?)['\"]?\n\n", done.stdout)
     assert found, done.stdout[-2000:]
-    return found[1]
+    return " ".join(found[1].split())
 
 
 def calm() -> None:
