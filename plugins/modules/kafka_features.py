@@ -62,22 +62,27 @@ def raised(now: dict[str, int], release: str) -> dict[str, int]:
     return dict(sorted(wanted.items(), key=lambda item: item[0] != METADATA))
 
 
-def refusal(admin: Any, wanted: dict[str, int], timeout: int) -> str:
-    """Ask for these levels, all of them or none; return in Kafka's words why it took none, nothing where it did."""
+def refusal(admin: Any, wanted: dict[str, int], timeout: int, *, validate_only: bool) -> str:
+    """Ask for these levels, or only whether they could be had; return in Kafka's words why not, or nothing."""
     updates = [
         UpdateFeaturesRequest.FeatureUpdateKey(
             feature=name, max_version_level=level, allow_downgrade=False, upgrade_type=_UPGRADE
         )
         for name, level in wanted.items()
     ]
-    answer = ask(admin, UpdateFeaturesRequest(timeout_ms=timeout * 1000, feature_updates=updates, validate_only=False))
+    request = UpdateFeaturesRequest(
+        timeout_ms=timeout * 1000, feature_updates=updates, validate_only=validate_only, min_version=1
+    )
+    answer = ask(admin, request)
+    said = []
+    # Before Kafka 4 each feature has an answer of its own.
     for told in [answer, *(answer.get("results") or [])]:
         error = for_code(told["error_code"])
         if error in (FeatureUpdateFailedError, InvalidRequestError, InvalidUpdateVersionError):
-            return str(told["error_message"] or error.description).rstrip(".")
-        if error is not NoError:
+            said.append(str(told["error_message"] or error.description).rstrip("."))
+        elif error is not NoError:
             raise error(told["error_message"])
-    return ""
+    return "; ".join(said)
 
 
 def main() -> None:
@@ -91,8 +96,11 @@ def main() -> None:
         now = {name: each["finalized"][1] for name, each in found.items() if "finalized" in each}
         first.update({name: level for name, level in now.items() if name not in first})
         wanted = raised(now, release)
-        if wanted and not module.check_mode:
-            words = refusal(admin, wanted, module.params["timeout"])
+        # First only the question, so that none is raised where another can't be.
+        for validate_only in (True, False) if wanted else ():
+            if module.check_mode and not validate_only:
+                break
+            words = refusal(admin, wanted, module.params["timeout"], validate_only=validate_only)
             if words:
                 raise RefusedError(
                     f"The controllers refuse the features of Kafka {release}, and nothing was changed: {words}."
