@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
@@ -45,6 +46,7 @@ RETURN = r"""
 features: {description: "The level of each feature in use, by its name.", type: dict, returned: success}
 """
 
+_POLL_SECONDS = 0.2
 # As Kafka numbers the ways of a change of levels.
 _UPGRADE = 1
 SPEC: dict[str, dict[str, Any]] = {"release": {"type": "str", "required": True}}
@@ -85,6 +87,28 @@ def refusal(admin: Any, wanted: dict[str, int], timeout: int, *, validate_only: 
     return "; ".join(said)
 
 
+def in_use(admin: Any) -> dict[str, int]:
+    """Return the level of each feature in use, as a broker knows it."""
+    found = admin.describe_features()
+    return {name: each["finalized"][1] for name, each in found.items() if "finalized" in each}
+
+
+def await_broker(admin: Any, release: str, timeout: int) -> None:
+    """Return when a broker knows what the controllers have decided, which they tell it a little later.
+
+    Raises:
+        RefusedError: it does not within `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while raised(in_use(admin), release):
+        if time.monotonic() > deadline:
+            raise RefusedError(
+                f"The controllers took the features of Kafka {release}, but after {timeout} s a broker does not know "
+                "them: see make status."
+            )
+        time.sleep(_POLL_SECONDS)
+
+
 def main() -> None:
     """Run the module."""
     module = kafka_admin.make_module(SPEC)
@@ -92,8 +116,7 @@ def main() -> None:
     first: dict[str, int] = {}
 
     def work(admin: Any) -> dict[str, int]:
-        found = admin.describe_features()
-        now = {name: each["finalized"][1] for name, each in found.items() if "finalized" in each}
+        now = in_use(admin)
         first.update({name: level for name, level in now.items() if name not in first})
         wanted = raised(now, release)
         # First only the question, so that none is raised where another can't be.
@@ -105,6 +128,8 @@ def main() -> None:
                 raise RefusedError(
                     f"The controllers refuse the features of Kafka {release}, and nothing was changed: {words}."
                 )
+        if not module.check_mode:
+            await_broker(admin, release, module.params["timeout"])
         return now | wanted
 
     after = kafka_admin.persistently(module, f"the features of Kafka {release}", work)

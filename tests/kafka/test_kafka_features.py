@@ -12,6 +12,7 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire 
 from plugins.modules import kafka_software_info
 from tests.kafka.conftest import Run
 from tests.support.stock_market.broker import KRAFT, Broker, distribution, format_directory
+from tests.support.stock_market.services import eventually
 
 OLD = {"metadata.version": 21, "kraft.version": 1}
 needs_kafka_4 = pytest.mark.skipif(not KRAFT, reason="STOCK_MARKET_TEST_KAFKA=4.3.1 has the features of 4.3")
@@ -92,6 +93,7 @@ def test_new_features_are_used_once_and_check_mode_changes_nothing(broker: Broke
     done = run("kafka_features", release="4.3", bootstrap_servers=[broker.address])
     assert done["changed"]
     assert levels(broker) == kafka_features.RELEASES["4.3"]
-    assert kafka_software_info.features([f"127.0.0.1:{broker.zookeeper_port}"], None, None) == "4.3"
+    controller = f"127.0.0.1:{broker.zookeeper_port}"
+    eventually(lambda: kafka_software_info.features([controller], None, None) == "4.3", "what the controller tells")
     again = run("kafka_features", release="4.3", bootstrap_servers=[broker.address])
     assert not again["changed"]
