@@ -192,7 +192,8 @@ test-kraft: system venv-test  ## runs the scenario default with controllers in Z
 test-kafka-4: system venv-test  ## runs the tests of services and modules on Kafka 4.3, ten minutes
 	STOCK_MARKET_TEST_KAFKA=4.3.1 $(BIN)/pytest --quiet --numprocesses 3 --dist loadfile tests/stock_market/producer tests/stock_market/kafka tests/stock_market/consumer \
 	  --ignore tests/stock_market/consumer/test_consumer_cut_logs.py --ignore tests/stock_market/consumer/test_unclean_election.py \
-	  $(addprefix tests/kafka/test_kafka_,$(addsuffix .py,features filters kraft ready restore topic))
+	  $(addprefix tests/kafka/test_kafka_,$(addsuffix .py,features filters kraft ready restore topic)) tests/kafka/kafka_4.py \
+  --deselect tests/kafka/test_kafka_features.py::test_features_that_the_software_does_not_know_are_refused_in_a_sentence
 
 test-linear: system venv-test  ## runs the pipeline under Ansible's own strategy, without Mitogen
 	tests/linear.sh

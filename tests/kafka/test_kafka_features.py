@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -11,11 +9,9 @@ from ansible_collections.stock_market.streaming.plugins.module_utils import kafk
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import Connection
 from plugins.modules import kafka_software_info
 from tests.kafka.conftest import Run
-from tests.support.stock_market.broker import KRAFT, Broker, distribution, format_directory
-from tests.support.stock_market.services import eventually
+from tests.support.stock_market.broker import Broker, distribution, format_directory
 
 OLD = {"metadata.version": 21, "kraft.version": 1}
-needs_kafka_4 = pytest.mark.skipif(not KRAFT, reason="STOCK_MARKET_TEST_KAFKA=4.3.1 has the features of 4.3")
 
 
 @pytest.fixture(scope="module")
@@ -67,33 +63,9 @@ def test_a_release_that_is_not_known_is_refused(broker: Broker, run: Run) -> Non
     assert refused["msg"].startswith("The features of Kafka 9.9 are not known here: 3.9, 4.0")
 
 
-@pytest.mark.skipif(KRAFT, reason="Kafka 4.3 knows them")
 def test_features_that_the_software_does_not_know_are_refused_in_a_sentence(broker: Broker, run: Run) -> None:
     refused = run("kafka_features", release="4.3", bootstrap_servers=[broker.address], timeout=20)
     assert refused["failed"]
     assert refused["msg"].startswith("The controllers refuse the features of Kafka 4.3, and nothing was changed: ")
     assert any(name in refused["msg"] for name in kafka_features.RELEASES["4.3"])
     assert levels(broker) == OLD
-
-
-@needs_kafka_4
-def test_the_levels_of_the_releases_are_those_that_kafkas_tool_prints() -> None:
-    command = [f"{distribution()}/bin/kafka-features.sh", "--bootstrap-server", "127.0.0.1:1", "version-mapping"]
-    for release, known in kafka_features.RELEASES.items():
-        done = subprocess.run([*command, "--release-version", release], capture_output=True, text=True, check=True)
-        told = {name: int(level) for name, level in re.findall(r"(?m)^([a-z.]+)=(\d+)", done.stdout)}
-        assert known == {name: level for name, level in told.items() if level}
-
-
-@needs_kafka_4
-def test_new_features_are_used_once_and_check_mode_changes_nothing(broker: Broker, run: Run) -> None:
-    would = run("kafka_features", release="4.3", bootstrap_servers=[broker.address], _check=True)
-    assert would["changed"]
-    assert levels(broker) == OLD
-    done = run("kafka_features", release="4.3", bootstrap_servers=[broker.address])
-    assert done["changed"]
-    assert levels(broker) == kafka_features.RELEASES["4.3"]
-    controller = f"127.0.0.1:{broker.zookeeper_port}"
-    eventually(lambda: kafka_software_info.features([controller], None, None) == "4.3", "what the controller tells")
-    again = run("kafka_features", release="4.3", bootstrap_servers=[broker.address])
-    assert not again["changed"]
