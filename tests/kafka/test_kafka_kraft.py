@@ -95,6 +95,9 @@ class Kraft:
         deadline = time.monotonic() + 240
         while self.registered() != set(self.ports):
             assert time.monotonic() < deadline, "the brokers have not come"
+            # One that could not register within a minute has ended; systemd would start it again, too.
+            for node in [node for node, process in self.running.items() if process.poll() is not None]:
+                self.run(node)
             time.sleep(0.2)
         for port in self.ports.values():
             wait_for_port(port)
