@@ -240,7 +240,7 @@ def _zookeepers_controller(admin: Any) -> int | None:
 
 
 def _named_by(admin: Any, broker: int) -> set[int]:
-    """Return whom a broker names as the controller, asked until it is more than one, or often enough."""
+    """Return the controllers that a broker names in up to _TIMES_ASKED answers; a second name ends the questions."""
     named: set[int] = set()
 
     async def several() -> set[int]:

@@ -85,7 +85,7 @@ def test_a_part_that_hangs_is_reported_and_does_not_delay_the_others(
     begin = time.monotonic()
     report = status.look(cloud.deployment, limit_seconds=6.0)
     ended.set()
-    assert time.monotonic() - begin < 60
+    assert time.monotonic() - begin < 10
     assert report.kafka.value is None
     assert report.kafka.failure is not None
     assert report.kafka.failure.startswith("No answer about the brokers in ")

@@ -204,7 +204,7 @@ def look_at_rows(session: boto3.Session, deployment: Deployment) -> RowsView:
 
 
 def newest_objects(objects: list[StoredObject], most_bytes: int, most: int) -> list[StoredObject]:
-    """Return the newest of these objects, as many as have at most so many bytes together, but at least one."""
+    """Return the newest objects: at most `most`, of at most `most_bytes` together, and at least one."""
     found: list[StoredObject] = []
     size = 0
     for stored in sorted(objects, key=lambda stored: (stored.modified, stored.key), reverse=True)[:most]:

@@ -123,7 +123,7 @@ def test_clients_that_say_nothing_or_trickle_hold_the_listener_for_a_bounded_tim
         slow.sendall(b"GET /metrics HTTP/1.0\r\n")
         began = time.monotonic()
         closed = False
-        while not closed and time.monotonic() - began < 30:
+        while not closed and time.monotonic() - began < 5:
             try:
                 slow.sendall(b"X: y\r\n")
                 slow.settimeout(0.2)
@@ -133,6 +133,7 @@ def test_clients_that_say_nothing_or_trickle_hold_the_listener_for_a_bounded_tim
             except OSError:
                 closed = True
         assert closed
+        assert time.monotonic() - began < 3
     assert scrape(port).has("try_records_total")
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
     assert scrape(port).has("try_records_total")

@@ -22,7 +22,7 @@ def test_who_listens_answers_and_who_does_not_is_told_at_once() -> None:
             killed: False,
             "no.such.host.invalid:1": False,
         }
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < 5
 
 
 def test_a_broker_that_says_nothing_is_given_up() -> None:
@@ -34,7 +34,7 @@ def test_a_broker_that_says_nothing_is_given_up() -> None:
         waiting = [socket.create_connection(deaf.getsockname()) for _ in range(1)]
         begun = time.monotonic()
         assert brokers.answering([address], 0.3) == {address: False}
-        assert 0.2 < time.monotonic() - begun < 30  # The kernel itself gives up after two minutes.
+        assert 0.2 < time.monotonic() - begun < 2
         for each in waiting:
             each.close()
 

@@ -54,7 +54,7 @@ def scrape(port: int) -> Scrape:
 
 
 def wait_until_held(consumer: Service, port: int, records: int) -> None:
-    """Waits until a consumer that listens on the port holds so many records, neither more nor fewer."""
+    """Waits until a consumer that listens on the port holds exactly `records` of them."""
     consumer.logged("metrics_listening")
     eventually(lambda: scrape(port).value("stock_consumer_held_records") == records, f"{records} records held")
 
