@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -25,13 +26,29 @@ AWS_ERRORS = (BotoCoreError, ClientError)
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
-def session(deployment: Deployment, profile: str = "") -> boto3.Session:
+class Session(boto3.Session):
+    """A session whose clients several threads may open; boto3's own is not safe for that, its clients are.
+
+    So threads share what it has read: the credentials, for which a process is started, and the services' models.
+    """
+
+    def __init__(self, core: botocore.session.Session) -> None:
+        super().__init__(botocore_session=core)
+        self._opening = threading.Lock()
+
+    def client(self, *arguments: Any, **options: Any) -> Any:
+        """As boto3's, one after the other."""
+        with self._opening:
+            return super().client(*arguments, **options)
+
+
+def session(deployment: Deployment, profile: str = "") -> Session:
     """Open a session with a profile of the deployment's own; the caller's AWS_PROFILE and keys play no part."""
     core = botocore.session.Session(profile=profile or deployment.aws_profile)
     core.set_config_variable("config_file", deployment.aws_config_file)
     core.set_config_variable("credentials_file", deployment.aws_credentials_file)
     core.set_config_variable("region", deployment.region)
-    return boto3.Session(botocore_session=core)
+    return Session(core)
 
 
 def config(connect_seconds: float = 5, read_seconds: float = 60, attempts: int = 3) -> Config:

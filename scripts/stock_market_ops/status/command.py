@@ -20,6 +20,7 @@ import msgspec
 from stock_market_ops.common import athena, aws, partitions
 from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
 from stock_market_ops.status import (
+    hosts,
     probe_alerts,
     probe_cloud,
     probe_disks,
@@ -36,8 +37,15 @@ T = TypeVar("T")
 EXIT_NOT_WELL, EXIT_NO_DEPLOYMENT = 1, 3
 # Ten seconds for the whole command, minus what Python takes to start and to print.
 LIMIT_SECONDS = 8.5
+
+
+class FailedLookError(Exception):
+    """The look that another one stands on has failed; the message is that one's explanation."""
+
+
 # What a part's look can end with where the deployment, not this program, is at fault.
 _EXPECTED = (
+    FailedLookError,
     probe_alerts.AlertsProbeError,
     probe_kafka.KafkaProbeError,
     probe_cloud.NothingStoredError,
@@ -69,6 +77,18 @@ class Look(Generic[T]):
             failure = self._explain(error)
         self._outcome = Outcome(value, failure, time.monotonic() - self._started)
 
+    def value(self) -> T:
+        """Return what it has seen, however long that takes, to a look that stands on it.
+
+        Raises:
+            FailedLookError: it has seen nothing; with its explanation.
+        """
+        self._thread.join()
+        assert self._outcome is not None, "a thread that has ended leaves an outcome"
+        if self._outcome.failure is not None or self._outcome.value is None:
+            raise FailedLookError(self._outcome.failure)
+        return self._outcome.value
+
     def outcome(self, deadline: float) -> Outcome[T]:
         """Return what came of it by `deadline` (of the monotonic clock)."""
         self._thread.join(max(0.0, deadline - time.monotonic()))
@@ -87,15 +107,17 @@ def look(deployment: Deployment, limit_seconds: float = LIMIT_SECONDS) -> Report
             return str(error)
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
-    # A session is not safe to share between threads; its clients are.
+    session = aws.session(deployment)
+    asked = [*probe_disks.questions(deployment), *probe_history.questions(deployment)]
+    ask = hosts.Together(deployment, [*asked, *probe_alerts.questions(deployment)])
     kafka = Look("brokers", lambda: probe_kafka.look(deployment), explain)
-    rows = Look("rows", lambda: probe_cloud.look_at_rows(aws.session(deployment), deployment), explain)
-    storage = Look("objects", lambda: probe_cloud.look_at_storage(aws.session(deployment), deployment), explain)
-    instances = Look("instances", lambda: probe_cloud.look_at_instances(aws.session(deployment), deployment), explain)
-    history = Look("history", lambda: probe_history.look(aws.session(deployment), deployment), explain)
-    disks = Look("disks", lambda: probe_disks.look(deployment), explain)
-    alerts = Look("alerts", lambda: probe_alerts.look(deployment), explain)
-    migration = Look("migration", lambda: probe_migration.look(aws.session(deployment), deployment), explain)
+    rows = Look("rows", lambda: probe_cloud.look_at_rows(session, deployment), explain)
+    storage = Look("objects", lambda: probe_cloud.look_at_storage(session, deployment), explain)
+    instances = Look("instances", lambda: probe_cloud.look_at_instances(session, deployment), explain)
+    history = Look("history", lambda: probe_history.look(session, deployment, ask), explain)
+    disks = Look("disks", lambda: probe_disks.look(deployment, ask), explain)
+    alerts = Look("alerts", lambda: probe_alerts.look(deployment, ask), explain)
+    migration = Look("migration", lambda: probe_migration.look(instances.value(), deployment), explain)
     return Report(
         instances=instances.outcome(deadline),
         kafka=kafka.outcome(deadline),

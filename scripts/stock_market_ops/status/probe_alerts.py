@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from stock_market_ops.common.deployment import Deployment
-from stock_market_ops.status.probe_disks import run
+from stock_market_ops.common.deployment import Deployment, Instance
+from stock_market_ops.status import hosts
 from stock_market_ops.status.report import AlertView
 
 _COMMAND = "curl --silent --show-error --max-time 3 http://127.0.0.1:9090/api/v1/alerts"
@@ -29,21 +29,25 @@ class _Answer(msgspec.Struct):
     data: _Alerts
 
 
-def look(deployment: Deployment) -> list[AlertView]:
+def questions(deployment: Deployment) -> list[tuple[Instance, str]]:
+    """Return what `look` asks of whom."""
+    return [(instance, _COMMAND) for instance in deployment.carrying("monitoring")]
+
+
+def look(deployment: Deployment, ask: hosts.Ask = hosts.run) -> list[AlertView]:
     """Return the alerts that fire, by severity and name; none where no instance carries monitoring.
 
     Raises:
         AlertsProbeError: an instance carries it, and it does not answer.
     """
     return sorted(
-        (alert for instance in deployment.carrying("monitoring") for alert in _ask(deployment, instance.name)),
+        (alert for question in questions(deployment) for alert in _ask(deployment, *question, ask)),
         key=lambda alert: (alert.severity, alert.name, alert.summary),
     )
 
 
-def _ask(deployment: Deployment, name: str) -> list[AlertView]:
-    instance = next(each for each in deployment.instances if each.name == name)
-    done = run(deployment, instance, _COMMAND)
+def _ask(deployment: Deployment, instance: Instance, command: str, ask: hosts.Ask) -> list[AlertView]:
+    done, name = ask(deployment, instance, command), instance.name
     if isinstance(done, str):
         raise AlertsProbeError(f"The alerts cannot be told, {name} gives {done}.")
     if done.returncode:

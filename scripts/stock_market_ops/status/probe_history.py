@@ -11,8 +11,8 @@ from stock_market.history import view
 from stock_market.history.naming import Hour
 from stock_market_ops.common import partitions
 from stock_market_ops.common.deployment import Deployment, Instance
+from stock_market_ops.status import hosts
 from stock_market_ops.status.probe_cloud import limits
-from stock_market_ops.status.probe_disks import run
 from stock_market_ops.status.report import HistoryUnitView, HistoryView
 
 if TYPE_CHECKING:
@@ -29,16 +29,21 @@ class HistoryProbeError(Exception):
     """It can't be told how the history is; the message is one sentence."""
 
 
-def look(session: boto3.Session, deployment: Deployment) -> HistoryView:
+def questions(deployment: Deployment) -> list[tuple[Instance, str]]:
+    """Return what `look` asks of whom over SSH."""
+    return [(instance, _COMMAND) for instance in deployment.carrying("stock_history")]
+
+
+def look(session: boto3.Session, deployment: Deployment, ask: hosts.Ask = hosts.run) -> HistoryView:
     """Return up to where the history goes, and how its timer is on each instance that carries stock_history.
 
     Raises:
         HistoryProbeError: the view is missing, or is none of the program's.
     """
     glue, s3 = session.client("glue", config=limits()), session.client("s3", config=limits())
-    carrying = deployment.carrying("stock_history")
-    with ThreadPoolExecutor(max(1, len(carrying))) as pool:
-        units = pool.map(lambda instance: _ask(deployment, instance), carrying)
+    asked = questions(deployment)
+    with ThreadPoolExecutor(max(1, len(asked))) as pool:
+        units = pool.map(lambda question: _ask(deployment, *question, ask), asked)
         names = view.Names(deployment.database, deployment.table, deployment.history_table, deployment.view)
         try:
             found = view.read(glue.get_table(DatabaseName=deployment.database, Name=deployment.view)["Table"], names)
@@ -67,8 +72,8 @@ def hours_behind(oldest: Hour | None, now: datetime) -> float:
     return 0.0 if oldest is None else max(0.0, (now - oldest.end).total_seconds() / 3600)
 
 
-def _ask(deployment: Deployment, instance: Instance) -> HistoryUnitView:
-    done = run(deployment, instance, _COMMAND)
+def _ask(deployment: Deployment, instance: Instance, command: str, ask: hosts.Ask) -> HistoryUnitView:
+    done = ask(deployment, instance, command)
     if isinstance(done, str):
         return HistoryUnitView(instance.name, failure=done)
     if done.returncode:

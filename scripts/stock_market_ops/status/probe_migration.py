@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from stock_market_ops.common.deployment import Deployment, Instance
-from stock_market_ops.status import probe_cloud
-from stock_market_ops.status.probe_disks import run
-from stock_market_ops.status.report import MigrationView
-
-if TYPE_CHECKING:
-    import boto3
+from stock_market_ops.status.hosts import run
+from stock_market_ops.status.report import InstanceView, MigrationView
 
 _BROKER, _CONTROLLER = "/run/kafka/server.properties", "/etc/kafka-controller/controller.properties"
 _NAMES = "process.roles|zookeeper.connect|zookeeper.metadata.migration.enable"
@@ -20,9 +15,8 @@ _COMMAND = f"sudo -n grep -HsE '^({_NAMES})=' {_BROKER} {_CONTROLLER}"
 _FLAG = "zookeeper.metadata.migration.enable=true"
 
 
-def look(session: boto3.Session, deployment: Deployment) -> MigrationView | None:
-    """Return how far it is; None where no migration is under way, which the instances' services tell."""
-    seen = probe_cloud.look_at_instances(session, deployment)
+def look(seen: list[InstanceView], deployment: Deployment) -> MigrationView | None:
+    """Return how far it is; None where no migration is under way, which the services of the instances tell."""
     services = {service for instance in seen if instance.state == "running" for service in instance.services}
     if not {"zookeeper", "kafka_controller"} <= services:
         return None
