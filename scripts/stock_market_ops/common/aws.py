@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import botocore.session
@@ -36,10 +36,12 @@ class Session(boto3.Session):
         super().__init__(botocore_session=core)
         self._opening = threading.Lock()
 
-    def client(self, *arguments: Any, **options: Any) -> Any:
-        """As boto3's, one after the other."""
-        with self._opening:
-            return super().client(*arguments, **options)
+    if not TYPE_CHECKING:  # its types are boto3's
+
+        def client(self, *arguments: object, **options: object) -> object:
+            """As boto3's, one after the other."""
+            with self._opening:
+                return super().client(*arguments, **options)
 
 
 def session(deployment: Deployment, profile: str = "") -> Session:

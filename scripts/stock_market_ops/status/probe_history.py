@@ -43,7 +43,7 @@ def look(session: boto3.Session, deployment: Deployment, ask: hosts.Ask = hosts.
     glue, s3 = session.client("glue", config=limits()), session.client("s3", config=limits())
     asked = questions(deployment)
     with ThreadPoolExecutor(max(1, len(asked))) as pool:
-        units = pool.map(lambda question: _ask(deployment, *question, ask), asked)
+        units = pool.map(lambda one: _ask(deployment, one[0], one[1], ask), asked)
         names = view.Names(deployment.database, deployment.table, deployment.history_table, deployment.view)
         try:
             found = view.read(glue.get_table(DatabaseName=deployment.database, Name=deployment.view)["Table"], names)
