@@ -23,7 +23,7 @@ def look(deployment: Deployment, ask: hosts.Ask = hosts.run) -> list[DiskView]:
     if not deployment.instances:
         return []
     with ThreadPoolExecutor(_MAX_AT_ONCE) as pool:
-        found = pool.map(lambda question: _ask(deployment, *question, ask), questions(deployment))
+        found = pool.map(lambda one: _ask(deployment, one[0], one[1], ask), questions(deployment))
         return [disk for disks in found for disk in disks]
 
 
