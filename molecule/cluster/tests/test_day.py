@@ -30,7 +30,7 @@ from tests.support.day.running import (
     well,
 )
 
-CURL_TIMED_OUT, CURL_CUT_OFF = 28, 56
+CURL_TIMED_OUT, CURL_CUT_OFF = 28, {55, 56}  # while it sends, while it receives
 HIGHEST_EXPOSURE = 2.0
 MOST_AT_A_TAKEOVER = 15.0
 
@@ -109,8 +109,8 @@ def test_0_metrics_leave_their_host_over_mutual_tls_only() -> None:
     ask = "curl -sS --fail --max-time 5"
     trusting, own = "--cacert /etc/prometheus-tls/ca.pem", "--cert /etc/prometheus-tls/client.pem"
     assert watching.run(f"{ask} http://{address}").rc != 0
-    # The alert that a certificate is missing, or the end of the connection, whichever curl sees first.
-    assert watching.run(f"{ask} {trusting} https://{address}").rc == CURL_CUT_OFF
+    # With TLS 1.3 a client may send before it is told that its certificate is missing.
+    assert watching.run(f"{ask} {trusting} https://{address}").rc in CURL_CUT_OFF
     assert "\nkafka_" in watching.check_output(f"{ask} {trusting} {own} https://{address}")
     # Another instance is not admitted, whatever it has.
     assert host("pipeline-1").run(f"{ask} --insecure https://{address}").rc == CURL_TIMED_OUT
