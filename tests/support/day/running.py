@@ -108,7 +108,7 @@ def standing_back(command: list[str]) -> list[str]:
 
     Linux shares processors out to sessions first (sched(7), autogroup), so it gets a session of its own.
     """
-    stand_back = 'echo 10 2>/dev/null >/proc/self/autogroup; exec nice -n 10 "$@"'
+    stand_back = 'echo 5 2>/dev/null >/proc/self/autogroup; exec nice -n 5 "$@"'
     return ["setsid", "--wait", "sh", "-c", stand_back, "sh", *command]
 
 
