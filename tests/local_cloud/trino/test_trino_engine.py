@@ -138,7 +138,7 @@ def test_trino_stands_back_behind_other_sessions(tmp_path: Path, monkeypatch: py
     trino = TrinoProcess(place, 5)
     trino.start()
     log = place.directory / "trino.log"
-    eventually(lambda: log.exists() and log.read_text().strip(), "Trino runs")
+    eventually(lambda: log.exists() and bool(log.read_text().strip()), "Trino runs")
     pid = int(log.read_text())
     assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + 5
     group = Path(f"/proc/{pid}/autogroup")
