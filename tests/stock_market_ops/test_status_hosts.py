@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.stock_market_ops.test_status_rules import DEPLOYMENT, NODE
 
+from stock_market_ops.common.deployment import ROOT
 from stock_market_ops.status import hosts
 
 OTHER = msgspec.structs.replace(NODE, name="node-2")
@@ -62,3 +65,26 @@ def test_an_instance_that_does_not_answer_says_so_to_all(monkeypatch: pytest.Mon
     monkeypatch.setattr(hosts, "_SSH_SECONDS", {"ssh": 0.3})
     ask = hosts.Together(DEPLOYMENT, [(NODE, "true"), (NODE, "exec sleep 5")])
     assert {ask(DEPLOYMENT, NODE, question) for question in ("true", "exec sleep 5")} == {"no answer over SSH in 0 s"}
+
+
+HANGS = """
+import pathlib, sys, time
+from tests.stock_market_ops.test_status_rules import DEPLOYMENT, NODE
+from stock_market_ops.status import hosts
+hosts._SSH_SECONDS = {"ssh": 600.0}
+hosts.Together(DEPLOYMENT, [(NODE, "exec sleep 90")])
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.01)
+"""
+
+
+def test_a_program_that_ends_waits_for_no_answer(logins: Path) -> None:
+    paths = os.pathsep.join([str(ROOT / "scripts"), str(ROOT)])
+    environment = os.environ | {"PYTHONPATH": paths, "PYTHONWARNINGS": "ignore"}
+    with subprocess.Popen(
+        [sys.executable, "-c", HANGS, str(logins)], env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as program:
+        try:
+            assert program.wait(60) == 0
+        finally:
+            os.killpg(program.pid, signal.SIGKILL)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeAlias
 
 from stock_market_ops.common.deployment import Deployment, Instance
@@ -51,11 +52,19 @@ class Together:
         for instance, command in questions:
             instances[instance.name] = instance
             commands.setdefault(instance.name, []).append(command)
-        pool = ThreadPoolExecutor(_MAX_AT_ONCE)
-        self._answers: dict[str, Future[dict[str, Answer]]] = {
-            name: pool.submit(_ask, deployment, instances[name], asked) for name, asked in commands.items()
-        }
-        pool.shutdown(wait=False)
+        self._answers: dict[str, Future[dict[str, Answer]]] = {name: Future() for name in commands}
+        at_once = threading.Semaphore(_MAX_AT_ONCE)
+
+        def work(name: str) -> None:
+            try:
+                with at_once:
+                    self._answers[name].set_result(_ask(deployment, instances[name], commands[name]))
+            except Exception as error:  # whoever asks gets it
+                self._answers[name].set_exception(error)
+
+        # No pool, whose threads a program that ends would wait for.
+        for name in commands:
+            threading.Thread(target=work, args=(name,), name=f"ssh {name}", daemon=True).start()
 
     def __call__(self, deployment: Deployment, instance: Instance, command: str) -> Answer:
         """Return the answer to one of the questions; any other is asked by itself."""

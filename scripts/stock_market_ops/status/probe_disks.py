@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from stock_market_ops.common.deployment import Deployment, Instance
 from stock_market_ops.status import hosts
 from stock_market_ops.status.report import DiskView
 
 PATHS = "/ /var/lib/kafka /var/lib/zookeeper /var/lib/kafka-controller"
-_MAX_AT_ONCE = 16
 
 
 def questions(deployment: Deployment) -> list[tuple[Instance, str]]:
@@ -19,12 +16,8 @@ def questions(deployment: Deployment) -> list[tuple[Instance, str]]:
 
 
 def look(deployment: Deployment, ask: hosts.Ask = hosts.run) -> list[DiskView]:
-    """Ask every instance for its file systems, side by side; one that does not answer says why in its `failure`."""
-    if not deployment.instances:
-        return []
-    with ThreadPoolExecutor(_MAX_AT_ONCE) as pool:
-        found = pool.map(lambda one: _ask(deployment, one[0], one[1], ask), questions(deployment))
-        return [disk for disks in found for disk in disks]
+    """Ask every instance for its file systems; one that does not answer says why in its `failure`."""
+    return [disk for instance, command in questions(deployment) for disk in _ask(deployment, instance, command, ask)]
 
 
 def _ask(deployment: Deployment, instance: Instance, command: str, ask: hosts.Ask) -> list[DiskView]:

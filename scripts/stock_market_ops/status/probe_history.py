@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -41,19 +40,17 @@ def look(session: boto3.Session, deployment: Deployment, ask: hosts.Ask = hosts.
         HistoryProbeError: the view is missing, or is none of the program's.
     """
     glue, s3 = session.client("glue", config=limits()), session.client("s3", config=limits())
-    asked = questions(deployment)
-    with ThreadPoolExecutor(max(1, len(asked))) as pool:
-        units = pool.map(lambda one: _ask(deployment, one[0], one[1], ask), asked)
-        names = view.Names(deployment.database, deployment.table, deployment.history_table, deployment.view)
-        try:
-            found = view.read(glue.get_table(DatabaseName=deployment.database, Name=deployment.view)["Table"], names)
-        except glue.exceptions.EntityNotFoundException:
-            reason = f"The view {deployment.database}.{deployment.view} is not in the catalog: run `make up`."
-            raise HistoryProbeError(reason) from None
-        except view.ViewError as error:
-            raise HistoryProbeError(f"The history can't be told: {error}.") from None
-        oldest = _first_raw(s3, deployment, found.watermark)
-        return HistoryView(found.watermark, hours_behind(oldest, datetime.now(UTC)), list(units))
+    names = view.Names(deployment.database, deployment.table, deployment.history_table, deployment.view)
+    try:
+        found = view.read(glue.get_table(DatabaseName=deployment.database, Name=deployment.view)["Table"], names)
+    except glue.exceptions.EntityNotFoundException:
+        reason = f"The view {deployment.database}.{deployment.view} is not in the catalog: run `make up`."
+        raise HistoryProbeError(reason) from None
+    except view.ViewError as error:
+        raise HistoryProbeError(f"The history can't be told: {error}.") from None
+    oldest = _first_raw(s3, deployment, found.watermark)
+    units = [_ask(deployment, instance, command, ask) for instance, command in questions(deployment)]
+    return HistoryView(found.watermark, hours_behind(oldest, datetime.now(UTC)), units)
 
 
 def _first_raw(s3: S3Client, deployment: Deployment, watermark: str) -> Hour | None:

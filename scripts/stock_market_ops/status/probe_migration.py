@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 
-from stock_market_ops.common.deployment import Deployment, Instance
-from stock_market_ops.status.hosts import run
+from stock_market_ops.common.deployment import Deployment
+from stock_market_ops.status import hosts
 from stock_market_ops.status.report import InstanceView, MigrationView
 
 _BROKER, _CONTROLLER = "/run/kafka/server.properties", "/etc/kafka-controller/controller.properties"
@@ -20,14 +19,9 @@ def look(seen: list[InstanceView], deployment: Deployment) -> MigrationView | No
     services = {service for instance in seen if instance.state == "running" for service in instance.services}
     if not {"zookeeper", "kafka_controller"} <= services:
         return None
-    with ThreadPoolExecutor(max(1, len(deployment.instances))) as pool:
-        outputs = pool.map(lambda instance: _ask(deployment, instance), deployment.instances)
-        return parse(dict(zip((instance.name for instance in deployment.instances), outputs, strict=True)))
-
-
-def _ask(deployment: Deployment, instance: Instance) -> str:
-    done = run(deployment, instance, _COMMAND)
-    return "" if isinstance(done, str) else done.stdout
+    ask = hosts.Together(deployment, [(instance, _COMMAND) for instance in deployment.instances])
+    done = {instance.name: ask(deployment, instance, _COMMAND) for instance in deployment.instances}
+    return parse({name: "" if isinstance(answer, str) else answer.stdout for name, answer in done.items()})
 
 
 def parse(outputs: dict[str, str]) -> MigrationView:
