@@ -1,18 +1,13 @@
-"""Kafka Connect's sinks for the benchmark: fetched by Maven, pinned, compiled, and their settings."""
+"""Kafka Connect's sinks for the benchmark, and their settings."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.java_program import compiled
 from benchmarks.stage import FLUSH_SECONDS, OBJECT_BYTES, Stage
-
-from kafka_distribution.build import BuildError, fetch
 
 _SOURCES: Final = Path(__file__).resolve().parent / "connect_sink"
 
@@ -67,12 +62,16 @@ consumer.receive.buffer.bytes=1048576
 
 
 def connect_settings(stage: Stage, name: str, topic: str, sink: Sink) -> tuple[Path, Path]:
-    """Writes the worker's and the connector's settings; the group will be `connect-` and the name."""
+    """Writes the worker's and the connector's settings; the group will be `connect-` and the name.
+
+    Raises:
+        BuildError: the sinks' jars can't be fetched, or not be compiled against the distribution's.
+    """
     worker = stage.folder / f"{name}-worker.properties"
     worker.write_text(
         _WORKER.format(
             address=stage.broker.address,
-            plugins=plugins(stage.broker.home),
+            plugins=compiled(_SOURCES, f"{stage.broker.home}/libs/*"),
             folder=stage.folder,
             name=name,
             flush_ms=FLUSH_SECONDS * 1000,
@@ -90,37 +89,3 @@ def connect_settings(stage: Stage, name: str, topic: str, sink: Sink) -> tuple[P
         )
     )
     return worker, connector
-
-
-def plugins(kafka: Path) -> Path:
-    """The folder of plugins in the machine's cache, made when its sources have changed.
-
-    Args:
-        kafka: the distribution, whose jars the sinks are compiled against.
-
-    Raises:
-        BuildError: Maven failed, a jar is not the pinned one, or javac refuses the sources.
-    """
-    key = hashlib.sha256()
-    for path in sorted(_SOURCES.iterdir()):
-        key.update(path.read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "stock-market"
-    made = cache / f"connect-sinks-{key.hexdigest()[:16]}"
-    if made.is_dir():
-        return made
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        libs = Path(scratch) / "plugins" / "sinks"
-        libs.parent.mkdir()
-        fetch(libs, _SOURCES)
-        classes = Path(scratch) / "classes"
-        _run("javac", "-d", str(classes), "-cp", f"{kafka}/libs/*:{libs}/*", *map(str, _SOURCES.glob("*.java")))
-        _run("jar", "--create", "--file", str(libs / "sinks.jar"), "-C", str(classes), ".")
-        libs.parent.rename(made)
-    return made
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BuildError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")

@@ -36,19 +36,45 @@ class Drain:
     object_bytes: float
 
 
-def _drain(stage: Stage, process: Measured, group: str, total: int, tally: Callable[[], tuple[int, int]]) -> Drain:
+def drain(
+    stage: Stage,
+    process: Measured,
+    topic: str,
+    done: Callable[[], bool],
+    tally: Callable[[], tuple[int, int]],
+) -> Drain:
+    """Waits until a process, which has begun to read, has stored the topic; ends it; counts what it has stored.
+
+    Args:
+        stage: where it runs.
+        process: the process.
+        topic: what it reads.
+        done: whether it has stored all.
+        tally: counts the lines and the bytes that it has stored.
+
+    Raises:
+        BenchmarkError: it ended, took more than ten minutes, or stored another number of records than the topic has.
+    """
+    total = stage.count(topic)
     before, writes = process.cpu_seconds(), stage.store.writes()
-    process.until(lambda: stage.broker.committed(group) >= total, "the topic's end to be committed", 600, 0.25)
+    process.until(done, "the topic's end to be stored", 600, 0.25)
     spent = process.cpu_seconds() - before
     process.finish(60, signal.SIGTERM)
     written = stage.store.writes() - writes
     lines, size = tally()
     if lines != total:
-        raise BenchmarkError(f"{group}: {total} records in the topic, {lines} lines at the other end")
+        raise BenchmarkError(f"{total} records are in the topic, {lines} lines at the other end")
     return Drain(total / spent, process.peak_megabytes(), written / total * 1e6, size / total)
 
 
-def _await(process: Measured, text: str) -> None:
+def committed(stage: Stage, topic: str, group: str) -> Callable[[], bool]:
+    """Whether a group has committed the topic's end, as a function that asks."""
+    total = stage.count(topic)
+    return lambda: stage.broker.committed(group) >= total
+
+
+def await_log(process: Measured, text: str) -> None:
+    """Waits up to two minutes until a process has logged a text."""
     process.until(lambda: text in process.log(), f"the log to say {text}", 120)
 
 
@@ -56,13 +82,12 @@ def consume(stage: Stage, topic: str, reader: str, *, secured: bool = False) -> 
     """The project's consumer, with the settings that it has by default."""
     group = stage.name(f"consumer-{reader}")
     process = stage.service("consumer", group, consumer_settings(stage, topic, group, reader, secured=secured))
-    tally = partial(_objects, stage, f"{group}/")
-    _await(process, "event=partitions_assigned")
-    return _drain(stage, process, group, stage.count(topic), tally)
+    await_log(process, "event=partitions_assigned")
+    return drain(stage, process, topic, committed(stage, topic, group), partial(objects, stage, f"{group}/"))
 
 
-def _objects(stage: Stage, prefix: str) -> tuple[int, int]:
-    """Counts lines and bytes under a prefix, which is empty afterwards."""
+def objects(stage: Stage, prefix: str) -> tuple[int, int]:
+    """Counts lines and bytes of the gzip objects under a prefix, which is empty afterwards."""
     found = stage.store.lines(prefix)
     stage.store.clear(prefix)
     return found
@@ -91,9 +116,9 @@ def connect(stage: Stage, topic: str, sink: Sink) -> Drain:
         KAFKA_HEAP_OPTS=sink.heap,
         KAFKA_JVM_PERFORMANCE_OPTS="-server -XX:+UseSerialGC -XX:MaxInlineLevel=15 -Djava.awt.headless=true",
     )
-    tally = partial(_file, stage.folder / f"{name}.out") if sink is FILE else partial(_objects, stage, f"{name}/")
-    _await(process, "Resetting offset for partition")
-    return _drain(stage, process, f"connect-{name}", stage.count(topic), tally)
+    tally = partial(_file, stage.folder / f"{name}.out") if sink is FILE else partial(objects, stage, f"{name}/")
+    await_log(process, "Resetting offset for partition")
+    return drain(stage, process, topic, committed(stage, topic, f"connect-{name}"), tally)
 
 
 def _file(path: Path) -> tuple[int, int]:
@@ -111,7 +136,7 @@ def tutorial(stage: Stage, topic: str, records: int) -> Drain:
     writes = stage.store.writes()
     arguments = [stage.broker.address, topic, str(records), stage.store.bucket, f"{name}/"]
     process = stage.measure(name, [sys.executable, "-m", "benchmarks.baselines.tutorial_consumer", *arguments])
-    _await(process, "reading")
+    await_log(process, "reading")
     before = process.cpu_seconds()
     process.finish(300)
     spent = process.cpu_seconds() - before

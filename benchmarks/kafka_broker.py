@@ -125,10 +125,13 @@ class BenchBroker:
         places = [TopicPartition(topic, number) for number in reader.partitions_for_topic(topic) or ()]
         return sum(reader.end_offsets(places).values()) if places else 0
 
+    def segments(self, topic: str) -> list[Path]:
+        """The files of a topic's record batches."""
+        return sorted((self._folder / "kafka-data").glob(f"{topic}-*/*.log"))
+
     def bytes_on_disk(self, topic: str) -> int:
         """What a topic's segments hold, compressed as they went over the wire."""
-        folders = (self._folder / "kafka-data").glob(f"{topic}-*")
-        return sum(path.stat().st_size for folder in folders for path in folder.glob("*.log"))
+        return sum(path.stat().st_size for path in self.segments(topic))
 
     def committed(self, group: str) -> int:
         """The sum of a group's committed offsets."""

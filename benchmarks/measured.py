@@ -34,6 +34,36 @@ class BenchmarkError(Exception):
     """A run that measured nothing; the message says why."""
 
 
+def _tree(pid: int) -> list[int]:
+    """A process and those below it that run; none where it has ended."""
+    found = [pid]
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text(encoding="utf-8").split():
+                found += _tree(int(child))
+    except OSError:
+        return []
+    return found
+
+
+def _ticks(pid: int) -> int:
+    """A process' user and system time, and that of its children that have ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    return sum(map(int, stat.rpartition(")")[2].split()[11:15]))
+
+
+def _peak_kilobytes(pid: int) -> int:
+    """VmHWM; 0 of a process that has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+
+
 class Measured:
     """A running process, pinned to one core.
 
@@ -69,12 +99,14 @@ class Measured:
         return self._ended_cpu is None
 
     def cpu_seconds(self) -> float:
-        """User and system time so far, of all its threads and of its children that have ended."""
+        """User and system time so far, of all its threads and of all processes below it.
+
+        Of a process that runs on after the first one's end nothing is known any more: ask before that end.
+        """
         self._look()
         if self._ended_cpu is not None:
             return self._ended_cpu
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return sum(map(int, fields[11:15])) / _TICKS
+        return sum(_ticks(pid) for pid in _tree(self._process.pid)) / _TICKS
 
     def peak_megabytes(self) -> float:
         """The most memory that it has had, as far as it has been looked at."""
@@ -84,34 +116,24 @@ class Measured:
     def _look(self) -> None:
         if self._ended_cpu is not None:
             return
-        self._look_at(self._process.pid)
+        for pid in _tree(self._process.pid):
+            self._peaks[pid] = max(self._peaks.get(pid, 0), _peak_kilobytes(pid))
         pid, code, usage = os.wait4(self._process.pid, os.WNOHANG)
         if pid:
             self._process.returncode = os.waitstatus_to_exitcode(code)
             self._ended_cpu = usage.ru_utime + usage.ru_stime
 
-    def _look_at(self, pid: int) -> None:
-        process = Path("/proc") / str(pid)
-        try:
-            status = (process / "status").read_text(encoding="utf-8").splitlines()
-            children = [(task / "children").read_text(encoding="utf-8") for task in (process / "task").iterdir()]
-        except OSError:
-            return
-        peaks = [int(line.split()[1]) for line in status if line.startswith("VmHWM:")]
-        self._peaks[pid] = max([self._peaks.get(pid, 0), *peaks])
-        for child in " ".join(children).split():
-            self._look_at(int(child))
-
     def until(self, condition: Callable[[], bool], what: str, seconds: float, nap: float = _NAP_SECONDS) -> None:
         """Waits until the condition holds; looks every `nap` seconds.
 
         Raises:
-            BenchmarkError: the process ended, or the time is over.
+            BenchmarkError: the process ended, or the time is over; then it is killed.
         """
         deadline = time.monotonic() + seconds
         while not condition():
             if not self.running or time.monotonic() > deadline:
                 why = "the process ended" if not self.running else f"{seconds:.0f} s were over"
+                self.kill()
                 raise BenchmarkError(f"Waited for {what}, but {why}:\n{self.log()[-3000:]}")
             time.sleep(nap)
 
@@ -119,13 +141,15 @@ class Measured:
         """Waits for its end, after a signal where one is given.
 
         Raises:
-            BenchmarkError: it goes on for longer, or ends with an exit code other than 0 (or 143, a JVM's for SIGTERM).
+            BenchmarkError: it goes on for longer and is killed, or ends with an exit code other than 0 (or 143, a
+                JVM's for SIGTERM).
         """
         if number is not None and self.running:
             self._process.send_signal(number)
         deadline = time.monotonic() + seconds
         while self.running:
             if time.monotonic() > deadline:
+                self.kill()
                 raise BenchmarkError(f"The process does not end within {seconds:.0f} s:\n{self.log()[-3000:]}")
             time.sleep(_NAP_SECONDS)
         if self._process.returncode not in (0, 128 + signal.SIGTERM):

@@ -60,9 +60,11 @@ class ObjectStore:
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def lines(self, prefix: str) -> tuple[int, int]:
-        """Lines in the gzip objects under a prefix, read and counted, and the objects' size in bytes."""
+        """Lines in the objects `*.gz` under a prefix, read and counted, and the objects' size in bytes."""
         lines = size = 0
         for key in self.keys(prefix):
+            if not key.endswith(".gz"):
+                continue
             body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
             size += len(body)
             unpack = isal_zlib.decompressobj(31)

@@ -35,7 +35,19 @@ class Fill:
     wire_bytes: float
 
 
-def _fill(stage: Stage, process: Measured, topic: str, records: int, end: Callable[[], None]) -> Fill:
+def fill(stage: Stage, process: Measured, topic: str, records: int, end: Callable[[], None]) -> Fill:
+    """Waits until a process that has been started has filled the topic, and counts what that cost.
+
+    Args:
+        stage: where it runs.
+        process: the process.
+        topic: what it fills.
+        records: how many records it is to hold at least.
+        end: ends the process, or waits for its end.
+
+    Raises:
+        BenchmarkError: it ended too early, or was too slow.
+    """
     process.until(lambda: stage.count(topic) >= records // 10, f"a tenth of {records} records", 300)
     before, already = process.cpu_seconds(), stage.count(topic)
     process.until(lambda: stage.count(topic) >= records or not process.running, f"{records} records", 600)
@@ -52,7 +64,7 @@ def produce(stage: Stage, topic: str, records: int, writer: str, *, secured: boo
     name = stage.name(f"producer-{writer}")
     settings = producer_settings(stage, topic, 10_000_000, writer, secured=secured)
     process = stage.service("producer", name, settings)
-    return _fill(stage, process, topic, records, lambda: process.finish(60, signal.SIGTERM))
+    return fill(stage, process, topic, records, lambda: process.finish(60, signal.SIGTERM))
 
 
 def producer_settings(stage: Stage, topic: str, rate: float, writer: str, *, secured: bool = False) -> str:
@@ -80,7 +92,7 @@ def send(stage: Stage, topic: str, records: int, quotes: Path) -> Fill:
     """kafka-python's `KafkaProducer.send()`, the quotes ready-made."""
     arguments = [stage.broker.address, topic, str(records), str(quotes)]
     process = stage.measure(stage.name("send"), [sys.executable, "-m", "benchmarks.baselines.send", *arguments])
-    return _fill(stage, process, topic, records, lambda: process.finish(120))
+    return fill(stage, process, topic, records, lambda: process.finish(120))
 
 
 def perf_test(stage: Stage, topic: str, records: int, quotes: Path) -> Fill:
@@ -99,4 +111,4 @@ def perf_test(stage: Stage, topic: str, records: int, quotes: Path) -> Fill:
         ],
         KAFKA_JVM_PERFORMANCE_OPTS="-server -XX:+UseSerialGC -XX:MaxInlineLevel=15 -Djava.awt.headless=true",
     )
-    return _fill(stage, process, topic, records, lambda: process.finish(120))
+    return fill(stage, process, topic, records, lambda: process.finish(120))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,15 @@ FLUSH_SECONDS = 10
 """How long an object may grow, the same for all that write to S3."""
 OBJECT_BYTES = 64 << 20
 """Uncompressed size at which an object is full, the same for all."""
+ROUNDS = 3
+"""How often each of those that are compared runs."""
+TOPIC_RECORDS = 4_000_000
+"""In the topic that they fill or drain, at a scale of 1."""
+
+
+def say(what: str, result: object) -> None:
+    """Prints a result as soon as it is there, to standard error."""
+    print(f"{time.strftime('%H:%M:%S')} {what}: {result}", file=sys.stderr, flush=True)
 
 
 class Stage:
@@ -45,6 +55,12 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def topic(self, partitions: int) -> str:
+        """Makes a topic, which is empty, and returns its name."""
+        name = self.name("quotes")
+        self.broker.create(name, partitions)
+        return name
 
     def count(self, topic: str) -> int:
         """Records in a topic."""

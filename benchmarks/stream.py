@@ -5,9 +5,7 @@ Runs that are compared take turns, round by round, on the same topics, so that a
 
 from __future__ import annotations
 
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks import connect, drains, producers
@@ -16,11 +14,9 @@ from benchmarks.figures import Figure, ratios
 from benchmarks.latency import RATE, produce_latency
 from benchmarks.outage import outage
 from benchmarks.producers import PARTITIONS, Fill
-from benchmarks.stage import Stage
+from benchmarks.stage import ROUNDS, TOPIC_RECORDS, Stage, say
 from benchmarks.verifier import backlog
 
-_ROUNDS = 3
-_RECORDS = 4_000_000
 _SENT_RECORDS = 400_000
 """For `KafkaProducer.send()`, which takes ten times as long for each."""
 _TUTORIAL_RECORDS = 3000
@@ -42,21 +38,11 @@ def figures(scale: float) -> list[Figure]:
         BenchmarkError: a run lost or doubled a record, or did not end.
     """
     with tempfile.TemporaryDirectory(prefix="stock-market-bench-") as folder, Stage(Path(folder)) as stage:
-        found, topic = _produce(stage, round(_RECORDS * scale), round(_SENT_RECORDS * scale))
+        found, topic = _produce(stage, round(TOPIC_RECORDS * scale), round(_SENT_RECORDS * scale))
         found += _latency(stage)
         found += _consume(stage, topic, round(_TUTORIAL_RECORDS * scale))
         found += _backlog(stage, round(_BACKLOG_RECORDS * scale))
     return found
-
-
-def _say(what: str, result: object) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what}: {result}", file=sys.stderr, flush=True)
-
-
-def _topic(stage: Stage, partitions: int = PARTITIONS) -> str:
-    name = stage.name("quotes")
-    stage.broker.create(name, partitions)
-    return name
 
 
 def _produce(stage: Stage, records: int, sent: int) -> tuple[list[Figure], str]:
@@ -67,23 +53,23 @@ def _produce(stage: Stage, records: int, sent: int) -> tuple[list[Figure], str]:
     plain: list[Fill] = []
     java: list[Fill] = []
     topic = ""
-    for _ in range(_ROUNDS):
-        topic = _topic(stage)
+    for _ in range(ROUNDS):
+        topic = stage.topic(PARTITIONS)
         ours.append(producers.produce(stage, topic, records, "batches"))
-        _say("producer", ours[-1])
+        say("producer", ours[-1])
         quotes = producers.sample(stage, topic)
-        other = _topic(stage)
+        other = stage.topic(PARTITIONS)
         secured.append(producers.produce(stage, other, records, "batches", secured=True))
-        _say("producer, secured", secured[-1])
-        other = _topic(stage)
+        say("producer, secured", secured[-1])
+        other = stage.topic(PARTITIONS)
         public.append(producers.produce(stage, other, sent, "records"))
-        _say("producer, public path", public[-1])
-        other = _topic(stage)
+        say("producer, public path", public[-1])
+        other = stage.topic(PARTITIONS)
         plain.append(producers.send(stage, other, sent, quotes))
-        _say("KafkaProducer.send()", plain[-1])
-        other = _topic(stage)
+        say("KafkaProducer.send()", plain[-1])
+        other = stage.topic(PARTITIONS)
         java.append(producers.perf_test(stage, other, records, quotes))
-        _say("kafka-producer-perf-test", java[-1])
+        say("kafka-producer-perf-test", java[-1])
     rate = [fill.rate for fill in ours]
     sends = [fill.rate for fill in plain]
     perf = [fill.rate for fill in java]
@@ -106,10 +92,10 @@ def _produce(stage: Stage, records: int, sent: int) -> tuple[list[Figure], str]:
 
 def _latency(stage: Stage) -> list[Figure]:
     runs = []
-    for _ in range(_ROUNDS):
-        topic = _topic(stage)
+    for _ in range(ROUNDS):
+        topic = stage.topic(PARTITIONS)
         runs.append(produce_latency(stage, topic))
-        _say("latency", runs[-1])
+        say("latency", runs[-1])
     what = f"produce to durable at {RATE:,}/s"
     return [
         Figure(f"{what}: p50", tuple(run.p50 for run in runs), "ms"),
@@ -123,19 +109,19 @@ def _consume(stage: Stage, topic: str, tutorial_records: int) -> list[Figure]:
     secured: list[Drain] = []
     public: list[Drain] = []
     sink: list[Drain] = []
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         ours.append(drains.consume(stage, topic, "batches"))
-        _say("consumer", ours[-1])
+        say("consumer", ours[-1])
         secured.append(drains.consume(stage, topic, "batches", secured=True))
-        _say("consumer, secured", secured[-1])
+        say("consumer, secured", secured[-1])
         sink.append(drains.connect(stage, topic, connect.S3_LINES))
-        _say("Connect, S3", sink[-1])
+        say("Connect, S3", sink[-1])
         public.append(drains.consume(stage, topic, "records"))
-        _say("consumer, public path", public[-1])
+        say("consumer, public path", public[-1])
     file = drains.connect(stage, topic, connect.FILE)
-    _say("Connect, file", file)
+    say("Connect, file", file)
     tutorial = drains.tutorial(stage, topic, tutorial_records)
-    _say("tutorials' consumer", tutorial)
+    say("tutorials' consumer", tutorial)
     rate = [drain.rate for drain in ours]
     by_tls = [drain.rate for drain in secured]
     by_records = [drain.rate for drain in public]
@@ -164,10 +150,10 @@ def _consume(stage: Stage, topic: str, tutorial_records: int) -> list[Figure]:
 
 
 def _backlog(stage: Stage, records: int) -> list[Figure]:
-    topic = _topic(stage, _BACKLOG_PARTITIONS)
-    _say("backlog, producer", producers.produce(stage, topic, records, "batches"))
+    topic = stage.topic(_BACKLOG_PARTITIONS)
+    say("backlog, producer", producers.produce(stage, topic, records, "batches"))
     run = backlog(stage, topic)
-    _say("backlog", run)
+    say("backlog", run)
     where = f"{records / 1e6:.3g} M records, {_BACKLOG_PARTITIONS} partitions"
     return [
         Figure(f"consumer: memory, {where}", (run.consumer_peak,), "MB", 256),
@@ -187,10 +173,10 @@ def outage_figures(scale: float) -> list[Figure]:
         BenchmarkError: a record is missing or doubled, or the consumer ended.
     """
     with tempfile.TemporaryDirectory(prefix="stock-market-bench-") as folder, Stage(Path(folder)) as stage:
-        topic = _topic(stage, _BACKLOG_PARTITIONS)
-        _say("producer", producers.produce(stage, topic, round(_BACKLOG_RECORDS * scale), "batches"))
+        topic = stage.topic(_BACKLOG_PARTITIONS)
+        say("producer", producers.produce(stage, topic, round(_BACKLOG_RECORDS * scale), "batches"))
         run = outage(stage, topic, _OUTAGE_SECONDS * scale)
-        _say("outage", run)
+        say("outage", run)
     where = f"{_BACKLOG_RECORDS * scale / 1e6:.3g} M records, {_BACKLOG_PARTITIONS} partitions"
     return [
         Figure(f"consumer: memory, S3 away for {_OUTAGE_SECONDS * scale:.0f} s, {where}", (run.peak,), "MB", 256),
