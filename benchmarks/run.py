@@ -1,8 +1,9 @@
-"""The benchmarks: `make bench PART=...` with deployment, history, stream, replay, live, outage, profile or all.
+"""The benchmarks: `make bench PART=...` with deployment, history, stream, replay, peers, live, outage, profile or all.
 
-Prints a table for each part and writes JSON under benchmarks/results/. Not among `all` are the part `live`, which needs
-Chromium, the part `outage`, which takes S3 away for ten minutes, and the part `profile`, which prints where producer
-and consumer spend their time. Exit code 0 where everything could be measured, whether the goals were met or not.
+Prints a table for each part and writes JSON under benchmarks/results/. Not among `all` are the part `peers`, which
+fetches other people's programs, the part `live`, which needs Chromium, the part `outage`, which takes S3 away for ten
+minutes, and the part `profile`, which prints where producer and consumer spend their time. Exit code 0 where everything
+could be measured, whether the goals were met or not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import partial
 from benchmarks import deployment, history, history_hour, history_queries, live, replay, stream
 from benchmarks.figures import ROOT, Figure, machine, table, write
 from benchmarks.measured import BenchmarkError
+from benchmarks.peers import part as peers
 from benchmarks.profiles import profiles
 from moto.moto_api._internal.models import moto_api_backend
 
@@ -25,7 +27,7 @@ from kafka_distribution.build import BuildError
 def main() -> int:
     """The program; returns the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__)
-    parts = ("deployment", "history", "stream", "replay", "live", "outage", "profile", "all")
+    parts = ("deployment", "history", "stream", "replay", "peers", "live", "outage", "profile", "all")
     parser.add_argument("--part", choices=parts, default="all", help="default: %(default)s")
     parser.add_argument(
         "--scale",
@@ -53,6 +55,8 @@ def _run(part: str, scale: float) -> None:
         _show("stream", partial(stream.figures, scale))
     if part in ("replay", "all"):
         _show("replay", partial(replay.figures, scale))
+    if part == "peers":
+        _show_peers(scale)
     if part == "live":
         _show("live", partial(live.figures, scale))
     if part == "outage":
@@ -69,6 +73,19 @@ def _history(scale: float) -> list[Figure]:
         found += measure(scale)
     moto_api_backend.reset()
     return found
+
+
+def _show_peers(scale: float) -> None:
+    """The figures, and what each program guarantees, which is part of the comparison."""
+    said: list[str] = []
+
+    def measure() -> list[Figure]:
+        found, about = peers.figures(scale)
+        said.append(about)
+        return found
+
+    _show("peers", measure)
+    print(f"\n{said[0]}")
 
 
 def _show(part: str, measure: Callable[[], list[Figure]]) -> None:

@@ -1,14 +1,15 @@
 """Writes every requirements/*.txt from its *.in, with hashes.
 
-Each file is held to the versions of those before it, but for `clients` and `web`, which have environments of their own.
+Each file is held to the versions of those before it, but for those that have environments of their own: `clients`,
+`web`, `peers` and `quix`.
 """
 
 import subprocess
 import sys
 from pathlib import Path
 
-ORDER = ("bootstrap", "services", "operator", "local_cloud", "test", "notebook", "clients", "web")
-ALONE = ("bootstrap", "clients", "web")
+ORDER = ("bootstrap", "services", "operator", "local_cloud", "test", "notebook", "clients", "web", "peers", "quix")
+ALONE = ("bootstrap", "clients", "web", "peers", "quix")
 # One version for every Python from 3.11 on; a package that only some of them need has a marker.
 EVERY_PYTHON = ("--universal", "--python-version", "3.11", "--fork-strategy", "fewest")
 HERE = Path(__file__).parent

@@ -34,11 +34,9 @@ def sources() -> dict[str, Callable[[], set[Pin]]]:
         "chart libraries of pages, web/package-lock.json": lambda: npm_pins(ROOT / "web" / "package-lock.json"),
         **{
             f"Java's jars, {path.parent.relative_to(ROOT)}": partial(maven_pins, path)
-            for path in sorted(ROOT.glob("scripts/kafka_distribution/**/libs.sha512"))
+            for place in ("scripts/kafka_distribution", "benchmarks")
+            for path in sorted(ROOT.glob(f"{place}/**/libs.sha512"))
         },
-        "jars of a benchmark, benchmarks/connect_sink": lambda: maven_pins(
-            ROOT / "benchmarks/connect_sink/libs.sha512"
-        ),
         "Trino, scripts/local_cloud/trino": lambda: maven_pins(distribution.PINS),
         **{
             f"packages of the local hosts, Debian {release}": partial(_host_packages, release)
