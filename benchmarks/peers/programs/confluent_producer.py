@@ -20,7 +20,7 @@ _ROOM_SECONDS = 0.05
 
 
 def main(*, address: str, topic: str, records: int, quotes: str, way: str) -> None:
-    """Sends so many records, the file's lines over and over, and returns when the broker has acknowledged them.
+    """Sends that many records, the file's lines over and over, and returns when the broker has acknowledged them.
 
     Args:
         address: the broker's.

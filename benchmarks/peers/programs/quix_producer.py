@@ -11,7 +11,7 @@ from quixstreams import Application
 
 
 def main(*, address: str, topic: str, records: int, quotes: str) -> None:
-    """Sends so many records, the file's lines over and over, and returns when the broker has acknowledged them.
+    """Sends that many records, the file's lines over and over, and returns when the broker has acknowledged them.
 
     Args:
         address: the broker's.

@@ -30,7 +30,7 @@ class _Answer(msgspec.Struct):
 
 
 def questions(deployment: Deployment) -> list[tuple[Instance, str]]:
-    """Return what `look` asks of whom."""
+    """Return the instances that `look` asks, each with its command."""
     return [(instance, _COMMAND) for instance in deployment.carrying("monitoring")]
 
 

@@ -29,7 +29,7 @@ class HistoryProbeError(Exception):
 
 
 def questions(deployment: Deployment) -> list[tuple[Instance, str]]:
-    """Return what `look` asks of whom over SSH."""
+    """Return the instances that `look` asks over SSH, each with its command."""
     return [(instance, _COMMAND) for instance in deployment.carrying("stock_history")]
 
 
