@@ -10,7 +10,8 @@ PATHS = "/ /var/lib/kafka /var/lib/zookeeper /var/lib/kafka-controller"
 
 
 def questions(deployment: Deployment) -> list[tuple[Instance, str]]:
-    """Return the instances that `look` asks, each with its command; a path that a host does not have is no fault, and df then ends with 1."""
+    """Return the instances that `look` asks, each with its command."""
+    # A path that a host does not have is no fault, and df then ends with 1.
     command = f"df --block-size=1 --output=target,size,avail {PATHS} 2>/dev/null || true"
     return [(instance, command) for instance in deployment.instances]
 
