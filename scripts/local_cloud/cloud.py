@@ -37,7 +37,7 @@ from local_cloud.trino.engine import TrinoEngine
 
 LOG = logging.getLogger(__name__)
 
-# AWS' Athena takes no processor time from instances; here, with this, a third of what the instances take at most.
+# AWS' Athena takes no processor time from instances; here they come first.
 ENGINE_NICENESS = 5
 
 
