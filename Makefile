@@ -140,7 +140,7 @@ topics: venv  ## applies the declared topics, and shows each difference
 	$(PLAYBOOK) playbooks/topics.yml
 
 test: system venv-test  ## runs molecule default beside bad_input and lint, then the unit tests, as CI does
-	@$(MAKE) --jobs 2 --output-sync=line molecule-default lint-after-bad_input
+	@rm -f .state/failed-*; $(MAKE) --jobs 2 --output-sync=line molecule-default lint-after-bad_input || { tail -v -n 40 .state/failed-* 2>/dev/null; exit 1; }
 	@$(MAKE) unit
 
 lint: venv-test  ## runs ansible-lint, yamllint, ruff, nbstripout, import-linter, mypy
@@ -170,7 +170,8 @@ molecule: venv-test  ## runs the scenarios bad_input and default, beside each ot
 	@$(MAKE) --jobs 2 --output-sync=line molecule-bad_input molecule-default
 
 molecule-bad_input molecule-default: molecule-%: venv-test
-	$(BIN)/molecule test -s $*
+	@mkdir -p .state
+	STOCK_MARKET_FAILURES="$(CURDIR)/.state/failed-$*" $(BIN)/molecule test -s $*
 
 test-cluster: system venv-test  ## runs the scenario cluster, half an hour: three brokers and the events of a day under load
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to

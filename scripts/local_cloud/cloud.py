@@ -37,9 +37,6 @@ from local_cloud.trino.engine import TrinoEngine
 
 LOG = logging.getLogger(__name__)
 
-# AWS' Athena takes no processor time from instances; here they come first.
-ENGINE_NICENESS = 5
-
 
 class QuietRequestHandler(MotoRequestHandler):
     """Logs the requests that failed for a reason of ours; what AWS would answer with 4xx is no event here."""
@@ -76,9 +73,7 @@ class Cloud:
         self._settings = settings
         self._machines = Machines(settings, ami.releases(settings))
         install(self._machines, settings.block)
-        self._trino = TrinoEngine(
-            settings.directory / "trino", settings.machine_address, ENGINE_PORT, niceness=ENGINE_NICENESS
-        )
+        self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         # It takes 10 s of CPU time and 0.6 GB, so it runs only once a deployment has what Athena is asked in.
         if settings.engine:
             self._trino.start(run=False)

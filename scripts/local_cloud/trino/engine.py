@@ -19,10 +19,9 @@ class TrinoEngine(TrinoProcess):
         work_dir: a directory of its own; whatever a killed process left there is removed.
         address: the loopback address on which it and what it asks listen.
         port: Trino's port; 0 takes a free one.
-        niceness: how much Trino stands back behind other processes, as TrinoProcess takes it.
     """
 
-    def __init__(self, work_dir: Path, address: str = "127.0.0.1", port: int = 0, niceness: int = 0) -> None:
+    def __init__(self, work_dir: Path, address: str = "127.0.0.1", port: int = 0) -> None:
         if work_dir.exists():
             shutil.rmtree(work_dir)
         work_dir.mkdir(parents=True)
@@ -37,7 +36,7 @@ class TrinoEngine(TrinoProcess):
             access_key_id=keys.access_key_id,
             secret_key=keys.secret,
         )
-        super().__init__(place, niceness)
+        super().__init__(place)
 
     @property
     def accesses(self) -> Accesses:

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from local_cloud.errors import LocalCloudError
@@ -27,16 +26,10 @@ _POLL_SECONDS = 0.1
 
 
 class TrinoProcess:
-    """One Trino. `start` and `run` return at once; `address` waits until it answers.
+    """One Trino. `start` and `run` return at once; `address` waits until it answers."""
 
-    Args:
-        place: where its files and ports are.
-        niceness: how much it stands back behind other processes; 0 is not at all, 19 most.
-    """
-
-    def __init__(self, place: Place, niceness: int = 0) -> None:
+    def __init__(self, place: Place) -> None:
         self._place = place
-        self._niceness = niceness
         self._key = secrets.token_bytes(48)
         self._wanted = threading.Event()
         self._closing = threading.Event()
@@ -106,15 +99,13 @@ class TrinoProcess:
             log = self._place.directory / "trino.log"
             with log.open("wb") as output:
                 self._process = subprocess.Popen(
-                    ending_with_this_process(["nice", "-n", str(self._niceness), *files.command(self._place, home)]),
+                    ending_with_this_process(files.command(self._place, home)),
                     cwd=self._place.directory,
                     env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,
                 )
-            self._stand_back(self._process.pid)
             begin = time.monotonic()
             self._wait_until_ready(self._process)
             if self._ready.is_set():
@@ -123,13 +114,6 @@ class TrinoProcess:
             self._ready.clear()
             if not self._closing.wait(_RESTART_SECONDS):
                 LOG.error("Trino has ended with code %d and is started again; its log: %s", code, _tail(log))
-
-    def _stand_back(self, pid: int) -> None:
-        """Sets the niceness of Trino's session, too: Linux shares processors out to sessions first (sched(7))."""
-        group = Path(f"/proc/{pid}/autogroup")
-        if self._niceness and group.exists():
-            with suppress(OSError):  # a Trino that could not start is seen by whoever waits for it
-                group.write_text(str(self._niceness))
 
     def _find(self) -> Path | None:
         """Where Trino lies, fetched if need be; again and again while it can't be had. None once this is closing."""

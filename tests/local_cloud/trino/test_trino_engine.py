@@ -28,8 +28,7 @@ from local_cloud.settings import ADMINISTRATOR
 from local_cloud.trino import client, distribution, files
 from local_cloud.trino.access import Access
 from local_cloud.trino.engine import TrinoEngine
-from local_cloud.trino.files import HIVE, ROLE_PREFIX, Place
-from local_cloud.trino.process import TrinoProcess
+from local_cloud.trino.files import HIVE, ROLE_PREFIX
 
 SCRIPTS = Path(athena.__file__).resolve().parents[2]
 ONE_ROW = "SELECT 1"
@@ -129,22 +128,6 @@ def test_trino_runs_once_a_deployment_has_a_workgroup_and_not_before(
     waiting.close()
     executor.close()
     assert not directory.exists()
-
-
-def test_trino_stands_back_behind_other_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = Place(tmp_path / "trino", "127.0.0.1", 1, "", "", "", "")
-    monkeypatch.setattr(distribution, "ensure", lambda _say: tmp_path)
-    monkeypatch.setattr(files, "command", lambda _place, _home: ["sh", "-c", "echo $$; exec sleep 60"])
-    trino = TrinoProcess(place, 5)
-    trino.start()
-    log = place.directory / "trino.log"
-    eventually(lambda: log.exists() and bool(log.read_text().strip()), "Trino runs")
-    pid = int(log.read_text())
-    assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + 5
-    group = Path(f"/proc/{pid}/autogroup")
-    if group.exists():
-        eventually(lambda: group.read_text().endswith("nice 5\n"), "its session stands back, too")
-    trino.close()
 
 
 STARTER = """
