@@ -120,7 +120,9 @@ class LogBounds:
             partition=where.partition, current_leader_epoch=-1, leader_epoch=leader_epoch
         )
         request = OffsetForLeaderEpochRequest(replica_id=-1, topics=[(where.topic, [asked])])
-        answer = self._consumer._net.run(manager.wait_for, manager.send(request, node_id=leader), _KAFKA_MS)
+        # Sent by the client's own thread: a connection's buffer takes no writes of two at once.
+        future = manager.call_soon(manager.send, request, leader)
+        answer = manager.run(manager.wait_for, future, _KAFKA_MS)
         (found,) = answer.topics[0].partitions
         if found.error_code:
             manager.cluster.request_update()
