@@ -28,7 +28,7 @@ _DEPLOYMENT = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
 
 @dataclass(frozen=True)
 class FaultSettings:
-    """What goes wrong, by counting, so that a run can be repeated; 0 is never.
+    """What goes wrong, by counting, so that a run can be repeated; 0 is never. A client's third try passes.
 
     Attributes:
         throttle_every: one of this number of requests of each action is throttled.

@@ -7,6 +7,7 @@ retries/standard.py for the codes of the others, which clients repeat.
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections import Counter
@@ -14,6 +15,10 @@ from collections import Counter
 from local_cloud.api.errors import JSON_SERVICES, Refusal, RefusedError, bad_key
 from local_cloud.api.request import ApiRequest
 from local_cloud.settings import ADMINISTRATOR_SESSION, FaultSettings
+
+_ATTEMPT = re.compile(r"\battempt=(\d+)")
+# Two clients at once may take each other's turns for as long as they repeat.
+_MOST_REFUSED = 2
 
 
 def throttled(service: str) -> Refusal:
@@ -53,10 +58,18 @@ class Faults:
             used, turn = self._requests[key], self._requests[f"{request.service}:{action}"]
         if key == ADMINISTRATOR_SESSION and 0 < settings.expire_after < used:
             raise RefusedError(bad_key(request.service, "expired"))
+        if _try(request) > _MOST_REFUSED:
+            return
         if settings.drop_every and turn % settings.drop_every == 0:
             _drop(request)
         if settings.throttle_every and turn % settings.throttle_every == 0:
             raise RefusedError(throttled(request.service))
+
+
+def _try(request: ApiRequest) -> int:
+    """Which try this is, as AWS' clients tell it: `amz-sdk-request: attempt=2; max=5`."""
+    found = _ATTEMPT.search(str(request.environ.get("HTTP_AMZ_SDK_REQUEST", "")))
+    return int(found[1]) if found else 1
 
 
 def _drop(request: ApiRequest) -> None:

@@ -96,6 +96,15 @@ def test_every_second_connection_is_lost_before_anything_is_done(tmp_path: Path,
         assert [refusal(again) for _ in range(3)] == ["", "", ""]
 
 
+@pytest.mark.parametrize("faults", [{"drop_every": 1}, {"throttle_every": 1}])
+def test_a_third_try_passes_whoever_else_asks(tmp_path: Path, faults: dict[str, int]) -> None:
+    """Two deployments at once took each other's turns, until one of them had asked as often as it may."""
+    with cloud(tmp_path, **faults) as endpoint:
+        with pytest.raises((ClientError, ConnectionClosedError)):
+            client(endpoint, "ec2", attempts=2).describe_vpcs()
+        assert client(endpoint, "ec2", attempts=3).describe_vpcs()["Vpcs"] is not None
+
+
 def test_a_lost_request_has_made_nothing(tmp_path: Path) -> None:
     with cloud(tmp_path, drop_every=1) as endpoint:
         with pytest.raises(ConnectionClosedError):
