@@ -82,12 +82,16 @@ def test_growth_of_memory_files_or_threads_is_found_and_a_single_step_is_none() 
         "threads": life(flat, Sample(50_000, 10, 5), Sample(50_000, 10, 7)),
         "leap": life(flat, flat, Sample(66_500, 10, 3)),
         "short": [flat] * 9,
+        "early-0": life(flat, Sample(62_000, 17, 9), Sample(62_000, 17, 9)),
+        "early-1": life(flat, Sample(53_000, 13, 6), Sample(62_000, 17, 9)),
+        "both-0": life(flat, Sample(50_000, 13, 3), Sample(50_000, 16, 3)),
+        "both-1": life(flat, Sample(50_000, 13, 3), Sample(50_000, 16, 3)),
     }
     grown, lines = vitals.judge(growth_mib=2)
-    assert [re.findall(r"(\w+)(?::| was)", line)[-1] for line in grown] == [
-        *("memory", "files", "threads", "leap", "short"),
+    assert sorted(re.findall(r"([\w-]+)(?::| was)", line)[-1] for line in grown) == [
+        *("both-0", "both-1", "files", "leap", "memory", "short", "threads"),
     ]
-    assert len(lines) == 6
+    assert len(lines) == 10
 
 
 _LEAKING = """

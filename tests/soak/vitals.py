@@ -82,12 +82,14 @@ class Vitals:
         """What grows over the last three quarters of a process's life, and one line for each process.
 
         The quarters' medians are compared. What rises in each of two quarters grows; a single step does only where it
-        is eight times as large, for a process that waits for others takes more once, and keeps it.
+        is eight times as large, for a process that waits for others takes more once, and keeps it. No growth is what
+        another of the same program (`consumer-0`, `consumer-1`) held a quarter before: it got its work earlier.
 
         Args:
             growth_mib: by how many MiB its memory may rise in each of two quarters.
         """
         grown, lines = [], []
+        found: dict[str, list[Sample]] = {}
         allowed = Sample(growth_mib << 10, _STEADY_FILES, _STEADY_THREADS)
         for name, samples in self._samples.items():
             quarter = len(samples) // 4
@@ -96,14 +98,24 @@ class Vitals:
                 continue
             parts = (samples[first * quarter : (first + 1) * quarter] for first in (1, 2, 3))
             medians = [Sample(*map(median_high, zip(*part, strict=True))) for part in parts]
+            found[name] = medians
+        for name, medians in found.items():
             memory = [f"{each.memory / 1024:.1f}" for each in medians]
             files, threads = ([str(each[number]) for each in medians] for number in (1, 2))
             words = f"{name}: {', '.join(memory)} MiB, {', '.join(files)} files, {', '.join(threads)} threads"
             lines.append(words)
-            if any(map(_grows, *medians, allowed)):
+            before = [other[1] for peer, other in found.items() if peer != name and _program(peer) == _program(name)]
+            reached = [max(held) for held in zip(Sample(0, 0, 0), *before, strict=True)]
+            if any(map(_grows, *medians, allowed, reached)):
                 grown.append(f"grown: {words}")
         return grown, lines
 
 
-def _grows(second: int, third: int, last: int, allowed: int) -> bool:
+def _program(name: str) -> str:
+    return name.rstrip("0123456789").rstrip("-")
+
+
+def _grows(second: int, third: int, last: int, allowed: int, reached: int) -> bool:
+    if last <= reached + allowed:
+        return False
     return min(third - second, last - third) > allowed or last - second > allowed * _STEP
