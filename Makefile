@@ -51,12 +51,12 @@ PACKAGES_aws := ca-certificates git openssh-client python3-venv
 PACKAGES_local := $(PACKAGES_aws) default-jdk-headless iproute2 junit4 libmaven-dependency-plugin-java maven mmdebstrap nftables podman procps runc uidmap
 PACKAGES := $(PACKAGES_$(filter local aws,$(ENV)))
 # The fault trials compile a library that shifts clocks.
-test chaos soak: PACKAGES += gcc libc6-dev
+test test-long chaos soak: PACKAGES += gcc libc6-dev
 # A test signs a package as AWS does.
-test: PACKAGES += gpg gpg-agent
+test test-long: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-cluster test-migration test-debian-13 test-kraft test-kafka-4 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients venv-peers check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-long test-cluster test-migration test-debian-13 test-kraft test-kafka-4 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit unit-long molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients venv-peers check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -143,6 +143,10 @@ test: system venv-test  ## runs molecule default beside bad_input and lint, then
 	@rm -f .state/failed-*; $(MAKE) --jobs 2 --output-sync=line molecule-default lint-after-bad_input || { tail -v -n 40 .state/failed-* 2>/dev/null; exit 1; }
 	@$(MAKE) unit
 
+test-long: system venv-test  ## runs the tests that make test leaves out, an hour: more of the scenario default, and trials of minutes each
+	STOCK_MARKET_TESTS='long or not long' $(BIN)/molecule test -s default
+	@$(MAKE) unit-long
+
 lint: venv-test  ## runs ansible-lint, yamllint, ruff, nbstripout, import-linter, mypy
 	@$(MAKE) --jobs 2 --output-sync=target lint-python lint-ansible
 
@@ -162,8 +166,14 @@ lint-ansible: venv-test
 	$(BIN)/ansible-lint --offline
 
 # Tests wait half of their time for a broker or a process, hence one worker more than CI has cores.
-unit: venv-test venv-clients .venv/prometheus/usr/bin/amtool .venv/stunnel/usr/bin/stunnel4  ## runs the unit tests
-	$(BIN)/pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder
+UNIT := $(BIN)/pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder
+unit unit-long: venv-test venv-clients .venv/prometheus/usr/bin/amtool .venv/stunnel/usr/bin/stunnel4
+
+unit:  ## runs the unit tests, but those that take minutes
+	$(UNIT) -m 'not long'
+
+unit-long:
+	$(UNIT) -m long
 
 # bad_input computes for two minutes, and default waits for hosts and packages half of its first four.
 molecule: venv-test  ## runs the scenarios bad_input and default, beside each other

@@ -87,6 +87,22 @@ LONGEST = (
     "stock_market/consumer/test_consumer_logs.py",
 )
 """Beneath `tests`; xdist hands the files out in the order of collection (`--no-loadscope-reorder`)."""
+LONG = (
+    "chaos/test_chaos.py",
+    "cloud/test_kafka_metadata.py",
+    "cloud/test_migrating_services.py",
+    "cloud/test_private_subnets.py",
+    "kafka/test_kafka_dual_write.py",
+    "local_cloud/athena/test_outside_clients.py",
+    "local_cloud/ec2/test_session_manager.py",
+    "local_cloud/hosts/test_first_boot.py",
+    "soak/test_soak.py",
+    "stock_market/history/test_history_adoption.py",
+    "stock_market/history/test_history_faults.py",
+    "stock_market/history/test_history_iceberg.py",
+    "stock_market/history/test_history_pyiceberg.py",
+)
+"""Beneath `tests`: trials that take minutes each. The marker `long` keeps them for `make test-long`."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -104,8 +120,13 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sorts the tests by file; within a file, and among all other files, the order stays."""
+    """Marks the long tests, and sorts all by file; within a file, and among all other files, the order stays."""
+    long = {_TESTS / name for name in LONG}
+    for item in items:
+        if item.path in long:
+            item.add_marker("long")
     place = {_TESTS / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
 

@@ -52,6 +52,7 @@ def test_zookeeper_starts_again_after_a_full_disk_left_an_empty_log(host: Any) -
     assert_the_stream_goes_on()
 
 
+@pytest.mark.long
 def test_check_mode_shows_what_would_start_and_does_not_wait_for_it(host: Any, deployment: Deployment) -> None:
     host.run_expect([0], f"systemctl stop kafka {KEEPER}")
     first = "kafka_controller : Start and enable the controller" if KRAFT else "zookeeper : Start and enable ZooKeeper"
@@ -74,6 +75,7 @@ def test_a_rebooted_instance_streams_again_by_itself(host: Any, deployment: Depl
     assert_the_stream_goes_on()
 
 
+@pytest.mark.long
 def test_a_changed_public_address_is_one_changed_file_and_one_restart(deployment: Deployment) -> None:
     ec2 = deployment.client("ec2")
     node = deployment.node
@@ -95,6 +97,7 @@ def test_a_changed_public_address_is_one_changed_file_and_one_restart(deployment
     eventually(lambda: make("status").returncode == 0, seconds=180, what="make status with exit code 0")
 
 
+@pytest.mark.long
 def test_a_change_that_needs_no_restart_causes_none(host: Any) -> None:
     def main_pid() -> str:
         return str(host.check_output("systemctl show --property MainPID --value kafka"))

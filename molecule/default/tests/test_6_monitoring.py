@@ -287,6 +287,7 @@ def over_tls(deployment: Deployment) -> str:
     return json.dumps({"stock_market_metrics_remote": True, "monitoring_targets": targets})
 
 
+@pytest.mark.long
 def test_from_a_second_host_only_the_documented_ports_are_open(host: Any, deployment: Deployment) -> None:
     """Metrics stay on loopback, also for a host that carries monitoring; where one needs them, TLS offers them."""
     private, everyone, metrics = deployment.node["private_address"], ports_of("every instance"), ports_of("monitoring")

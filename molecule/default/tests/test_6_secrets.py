@@ -20,6 +20,7 @@ def rotation() -> tuple[dict[str, str], dict[str, Any], str]:
     return before, old_login, printed("rotate.yml", "-vvv", "--diff", "-e", "rotate=all")
 
 
+@pytest.mark.long
 def test_every_secret_is_replaced_while_the_stream_continues(
     host: Any, deployment: Deployment, rotation: tuple[dict[str, str], dict[str, Any], str]
 ) -> None:
@@ -43,11 +44,13 @@ def next_run(rotation: tuple[dict[str, str], dict[str, Any], str]) -> str:
     return str(printed("site.yml", "-vvv", "--diff", "-e", '{"analyses_names": ["freshness"]}'))
 
 
+@pytest.mark.long
 def test_after_all_faults_and_rotations_the_next_run_changes_nothing(next_run: str) -> None:
     assert re.search(r"^node-1 .*changed=0 .*failed=0", next_run, re.MULTILINE)
     assert re.search(r"^localhost .*changed=0 .*failed=0", next_run, re.MULTILINE)
 
 
+@pytest.mark.long
 def test_no_secret_is_printed(
     deployment: Deployment, rotation: tuple[dict[str, str], dict[str, Any], str], next_run: str
 ) -> None:
