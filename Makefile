@@ -140,7 +140,7 @@ topics: venv  ## applies the declared topics, and shows each difference
 	$(PLAYBOOK) playbooks/topics.yml
 
 test: system venv-test  ## runs molecule default beside bad_input and lint, then the unit tests, as CI does
-	@rm -f .state/failed-*; $(MAKE) --jobs 2 --output-sync=line molecule-default lint-after-bad_input || { tail -v -n 40 .state/failed-* 2>/dev/null; exit 1; }
+	@rm -f .state/failed-*; $(MAKE) --jobs 2 --output-sync=line molecule-default lint-after-bad_input || { head -v -n 40 .state/failed-* 2>/dev/null; exit 1; }
 	@$(MAKE) unit
 
 test-long: system venv-test  ## runs the tests that make test leaves out, an hour: more of the scenario default, and trials of minutes each
