@@ -15,6 +15,8 @@ that takes other parameters, stays as it is, and one warning names it. docs/upst
 - The socket of a failed attempt stays open until Python's garbage collector finds it: while a broker is away, an idle
   client holds more and more of them.
 - Metadata is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
+- A producer's thread asks itself over and over, with a whole core, whether a broker takes requests that is being
+  connected to, or has as many as it may have: it takes seconds for milliseconds, and a missing pause for none.
 
 `test_upstream` fails when a later version of kafka-python no longer needs a patch, and `test_connections` when one no
 longer fits.
@@ -45,6 +47,8 @@ _TCP_SECONDS = 3.0
 # The time limit that kafka-python has for the other steps of a connection.
 _HANDSHAKE_SECONDS = 10.0
 _UNKNOWN_SECONDS = 10.0
+# An answer or a connection ends the wait at once.
+_NEWS_SECONDS = 0.1
 
 
 class Failure(NamedTuple):
@@ -227,6 +231,19 @@ def _write(plain: Any) -> Any:
     return write
 
 
+def _sender(plain: Any) -> Any:
+    """Has the thread wait for news of a broker that takes no request now."""
+
+    @wraps(plain)
+    def init(sender: Any, client: Any, metadata: Any, accumulator: Any, **configs: Any) -> None:
+        plain(sender, client, metadata, accumulator, **configs)
+        # The client of this thread alone; the methods that it shares with a consumer's mean seconds.
+        seconds = client.connection_delay
+        client.connection_delay = lambda node: (seconds(node) or _NEWS_SECONDS) * 1000
+
+    return init
+
+
 class _Patch(NamedTuple):
     """A method of kafka-python that is replaced if it takes these parameters."""
 
@@ -255,6 +272,7 @@ class _Patch(NamedTuple):
 
 _MANAGER, _TRANSPORT, _SOCKET = "kafka.net.manager", "kafka.net.transport", "kafka.net.inet"
 _ATTEMPT = ("self", "node", "conn", "reset_backoff_on_connect", "timeout_at")
+_THREAD = ("self", "client", "metadata", "accumulator", "configs")
 _PATCHES = (
     _Patch(_MANAGER, "KafkaConnectionManager", "_connect", _ATTEMPT, _connect),
     _Patch(_MANAGER, "KafkaConnectionManager", "_build_transport", ("self", "node", "timeout_at"), _build_transport),
@@ -264,6 +282,7 @@ _PATCHES = (
     _Patch(_TRANSPORT, "KafkaSSLTransport", "write", ("self", "data"), _write),
     _Patch(_TRANSPORT, "KafkaSSLTransport", "_sock_recv", ("self",), _sock_recv),
     _Patch(_TRANSPORT, "KafkaTCPTransport", "_sock_recv", ("self",), _sock_recv),
+    _Patch("kafka.producer.sender", "Sender", "__init__", _THREAD, _sender),
 )
 _CONNECT = _PATCHES[0].name
 

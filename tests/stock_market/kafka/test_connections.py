@@ -16,14 +16,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from kafka.errors import KafkaConnectionError, KafkaError
+from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
+from kafka.producer.sender import Sender
 from tests.support.stock_market.broker import free_port
 
 from stock_market.kafka import connections
@@ -304,6 +307,34 @@ def test_an_attempt_that_fails_leaves_no_socket_open(
     assert sockets_left_open(address, **options) <= 1, "more than an attempt that may be under way"
     monkeypatch.setattr(kind, method, left_alone(getattr(kind, method)))
     assert sockets_left_open(address, **options) >= 4, "kafka-python closes it; this part of `connections` can go"
+
+
+def times_asked() -> int:
+    """How often in 0.3 s a producer's thread looks whether a broker that has enough requests takes more."""
+    client = KafkaNetClient(bootstrap_servers="127.0.0.1:1")
+    client._manager._conns[1] = SimpleNamespace(connected=True, paused={"max_in_flight"})
+    accumulator = SimpleNamespace(
+        ready=lambda *_, **__: ({1}, 9999.0, False),
+        drain=lambda *_, **__: {},
+        reset_next_batch_expiry_time=lambda: None,
+        expired_batches=lambda **__: [],
+        next_expiry_time_ms=float("inf"),
+    )
+    sender = Sender(client, None, accumulator)
+    times, end = 0, time.monotonic() + 0.3
+    while time.monotonic() < end:
+        sender.run_once()
+        times += 1
+    assert client.connection_delay(1) == 100
+    client._manager.update_backoff(1)
+    assert client.connection_delay(1) == pytest.approx(client._manager.connection_delay(1) * 1000, rel=0.1)
+    del client._manager._conns[1]
+    client.close()
+    return times
+
+
+def test_a_producers_thread_waits_for_news_of_a_broker_that_takes_no_request() -> None:
+    assert times_asked() <= 6
 
 
 class Broker:
