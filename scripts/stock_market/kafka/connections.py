@@ -15,6 +15,8 @@ that takes other parameters, stays as it is, and one warning names it. docs/upst
 - The socket of a failed attempt stays open until Python's garbage collector finds it: while a broker is away, an idle
   client holds more and more of them.
 - Metadata is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
+- A consumer or admin client that finds no broker when it is made leaves its thread and four files open: a service that
+  waited some hours for Kafka had no file left.
 - A producer's thread asks itself over and over, with a whole core, whether a broker takes requests that is being
   connected to, or has as many as it may have: it takes seconds for milliseconds, and a missing pause for none.
 
@@ -244,6 +246,19 @@ def _sender(plain: Any) -> Any:
     return init
 
 
+def _closed_if_it_fails(plain: Any) -> Any:
+    @wraps(plain)
+    def init(client: Any, *topics: Any, **configs: Any) -> None:
+        try:
+            plain(client, *topics, **configs)
+        except BaseException:
+            if hasattr(client, "_net"):
+                client._net.close()
+            raise
+
+    return init
+
+
 class _Patch(NamedTuple):
     """A method of kafka-python that is replaced if it takes these parameters."""
 
@@ -282,6 +297,8 @@ _PATCHES = (
     _Patch(_TRANSPORT, "KafkaSSLTransport", "write", ("self", "data"), _write),
     _Patch(_TRANSPORT, "KafkaSSLTransport", "_sock_recv", ("self",), _sock_recv),
     _Patch(_TRANSPORT, "KafkaTCPTransport", "_sock_recv", ("self",), _sock_recv),
+    _Patch("kafka.consumer.group", "KafkaConsumer", "__init__", ("self", "topics", "configs"), _closed_if_it_fails),
+    _Patch("kafka.admin.client", "KafkaAdminClient", "__init__", ("self", "configs"), _closed_if_it_fails),
     _Patch("kafka.producer.sender", "Sender", "__init__", _THREAD, _sender),
 )
 _CONNECT = _PATCHES[0].name

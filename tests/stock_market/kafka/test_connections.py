@@ -16,10 +16,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaConnectionError, KafkaError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
@@ -307,6 +309,24 @@ def test_an_attempt_that_fails_leaves_no_socket_open(
     assert sockets_left_open(address, **options) <= 1, "more than an attempt that may be under way"
     monkeypatch.setattr(kind, method, left_alone(getattr(kind, method)))
     assert sockets_left_open(address, **options) >= 4, "kafka-python closes it; this part of `connections` can go"
+
+
+@pytest.mark.parametrize("kind", [KafkaConsumer, KafkaAdminClient])
+def test_a_client_that_finds_no_broker_leaves_no_thread_and_no_file(kind: Any) -> None:
+    def held() -> tuple[int, int]:
+        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    def attempt() -> None:
+        with pytest.raises(KafkaError):
+            kind(bootstrap_servers=f"127.0.0.1:{free_port()}", bootstrap_timeout_ms=300)
+
+    attempt()
+    gc.collect()
+    before = held()
+    for _ in range(3):
+        attempt()
+    gc.collect()
+    assert held() == before
 
 
 def times_asked() -> int:
