@@ -1,4 +1,4 @@
-"""kafka-python 3.0.12: a consumer that finds no broker when it is made leaves its thread and four files open."""
+"""kafka-python 3.0.12: a consumer that finds no broker when it is made leaves its thread and three files open."""
 
 import threading
 from pathlib import Path

@@ -15,7 +15,7 @@ that takes other parameters, stays as it is, and one warning names it. docs/upst
 - The socket of a failed attempt stays open until Python's garbage collector finds it: while a broker is away, an idle
   client holds more and more of them.
 - Metadata is asked of a broker that has not answered yet, and may be cut off, while others would answer at once.
-- A consumer or admin client that finds no broker when it is made leaves its thread and four files open: a service that
+- A consumer or admin client that finds no broker when it is made leaves its thread and three files open: a service that
   waited some hours for Kafka had no file left.
 - A producer's thread asks itself over and over, with a whole core, whether a broker takes requests that is being
   connected to, or has as many as it may have: it takes seconds for milliseconds, and a missing pause for none.
