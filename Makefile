@@ -56,7 +56,7 @@ test test-long chaos soak: PACKAGES += gcc libc6-dev
 test test-long: PACKAGES += gpg gpg-agent
 test-pages: PACKAGES += chromium chromium-driver
 
-.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-long test-cluster test-migration test-debian-13 test-kraft test-kafka-4 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-after-bad_input lint-python lint-ansible unit unit-long molecule molecule-bad_input molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients venv-peers check-env words moved
+.PHONY: help plan policies up down status query report live compact verify replay-quarantine notebook ssh client rotate restart upgrade migrate scale replace topics logs backup restore test test-long test-cluster test-migration test-debian-13 test-kraft test-kafka-4 test-linear test-operator test-collection test-notebooks test-newest test-shells test-pages lint lint-python lint-ansible unit unit-long molecule molecule-bad_input molecule-bad_input-lint-unit molecule-default audit chaos soak bench lock ipynb readmes metrics-doc dashboards screenshots system venv venv-test venv-notebook venv-clients venv-peers check-env words moved
 
 help:  ## prints this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -139,9 +139,8 @@ replace: venv  ## replaces an instance that is gone by a new one: INSTANCE=kafka
 topics: venv  ## applies the declared topics, and shows each difference
 	$(PLAYBOOK) playbooks/topics.yml
 
-test: system venv-test  ## runs molecule default beside bad_input and lint, then the unit tests, as CI does
-	@rm -f .state/failed-*; $(MAKE) --jobs 2 --output-sync=line molecule-default lint-after-bad_input || { head -v -n 40 .state/failed-* 2>/dev/null; exit 1; }
-	@$(MAKE) unit
+test: system venv-test  ## runs molecule default beside bad_input, lint and the unit tests, as CI does
+	@rm -f .state/failed-*; $(MAKE) --jobs 2 --output-sync=line molecule-default molecule-bad_input-lint-unit || { head -v -n 40 .state/failed-* 2>/dev/null; exit 1; }
 
 test-long: system venv-test  ## runs the tests that make test leaves out, an hour: more of the scenario default, and trials of minutes each
 	STOCK_MARKET_TESTS='long or not long' $(BIN)/molecule test -s default
@@ -150,9 +149,10 @@ test-long: system venv-test  ## runs the tests that make test leaves out, an hou
 lint: venv-test  ## runs ansible-lint, yamllint, ruff, nbstripout, import-linter, mypy
 	@$(MAKE) --jobs 2 --output-sync=target lint-python lint-ansible
 
-# Both compute, and the scenario default waits for its host half of its time.
-lint-after-bad_input: molecule-bad_input
+# They compute, and the scenario default waits for its host half of its time. The linters say soonest what they find.
+molecule-bad_input-lint-unit: molecule-bad_input
 	@nice -n 19 $(MAKE) lint-python lint-ansible
+	@$(MAKE) unit
 
 lint-python: venv-test
 	$(BIN)/ruff check scripts tests plugins molecule benchmarks docs notebooks
