@@ -131,6 +131,12 @@ def _server(place: Place, etc: Path) -> dict[str, str]:
         "query.max-memory": "400MB",
         "query.max-memory-per-node": "400MB",
         "memory.heap-headroom-per-node": "250MB",
+        # A window over a week's rows does not fit there; Athena has a cluster for it.
+        "spill-enabled": "true",
+        "spiller-spill-path": f"{place.directory}/spill",
+        "spill-compression-codec": "LZ4",
+        "query-max-spill-per-node": "20GB",
+        "max-spill-per-node": "20GB",
         "query.max-history": "20",
         "query.min-expire-age": "1m",
         # Trino looks through every task that it still remembers, several times a second; its default is 15 minutes.

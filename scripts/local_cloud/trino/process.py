@@ -131,7 +131,7 @@ class TrinoProcess:
 
     def _prepare(self, home: Path) -> None:
         directory = self._place.directory
-        for name in ("etc", "plugin", "data", "tmp", "unload"):
+        for name in ("etc", "plugin", "data", "tmp", "unload", "spill"):
             if (directory / name).exists():
                 shutil.rmtree(directory / name)
         (directory / "tmp").mkdir(parents=True)

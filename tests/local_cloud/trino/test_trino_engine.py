@@ -88,6 +88,22 @@ def test_not_even_the_administrator_reaches_what_athena_does_not_have(operation:
     assert not access.allows({"operation": operation, "resource": resource})
 
 
+@pytest.mark.long
+def test_a_window_over_more_than_a_query_may_hold_in_memory_goes_by_disk() -> None:
+    rows = """
+        SELECT 2000 * a + b AS number, lpad(cast(b AS varchar), 100, '0') AS text
+        FROM UNNEST(sequence(0, 1999)) AS t (a) CROSS JOIN UNNEST(sequence(1, 2000)) AS u (b)
+    """
+    before = "lag(text) OVER (PARTITION BY number % 50 ORDER BY number)"
+    executor = athena.install(engine())
+    with mock_aws():
+        lake = Lake()
+        lake.build()
+        asked = f"SELECT count(*), count(before) FROM (SELECT number, {before} AS before FROM ({rows}))"
+        assert lake.rows(asked) == [["4000000", "3999950"]]
+    executor.close()
+
+
 def test_trino_is_started_again_when_it_dies() -> None:
     executor = athena.install(engine())
     with mock_aws():
