@@ -13,7 +13,7 @@ import keeping
 import pytest
 from tests.support.day.events import MOST_AT_A_KILL, MOST_AT_A_RESTART, told
 from tests.support.day.pauses import Pauses
-from tests.support.day.running import BROKERS, attempt, cut, eventually, has_fired, host, kill, make, play, well
+from tests.support.day.running import BROKERS, attempt, cut, has_fired, host, kill, make, play, well_within
 
 MOST_AT_THE_END = 5.0
 BEFORE_A_BLOW_SECONDS = 45
@@ -56,8 +56,8 @@ def refusal(step: str) -> str:
 
 
 def calm() -> None:
-    """Waits until the alerts have ended that name what was removed: Prometheus remembers it for five minutes."""
-    eventually(well, 400, "no alert about what was removed")
+    """Waits until the alerts have ended that name what was removed or cut off: they look back five minutes."""
+    well_within(400, "no alert about what was removed or cut off")
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def test_1_the_plan_changes_nothing_and_steps_out_of_turn_are_refused(pauses: Pa
 def test_2_controllers_come_and_go(pauses: Pauses) -> None:
     take(pauses, "controllers", twice=True)
     assert "STEP=kraft comes after STEP=brokers" in refusal("kraft")
-    eventually(well, 120, "all is well while controllers wait")
+    well_within(120, "all is well while controllers wait")
     take(pauses, "rollback", twice=True)
     calm()
 
@@ -137,7 +137,7 @@ def test_3_brokers_write_to_both_while_a_controller_and_a_broker_are_killed(paus
         began = time.monotonic()
         kill(name, unit)
         has_fired("ServiceCrashed", began)
-        eventually(well, 120, f"all is well after {unit} was killed")
+        well_within(120, f"all is well after {unit} was killed")
         assert told(pauses, f"{unit} on {name} killed in dual write") <= MOST_AT_A_KILL
     take(pauses, "rollback", twice=True)
     calm()
@@ -148,7 +148,7 @@ def test_4_brokers_in_kraft_mode_come_back(pauses: Pauses) -> None:
     with struck(cut_a_host):
         done = attempt("migrate.yml", "-e", "migrate=brokers")
     print(f"\nbrokers, while a host is cut off: exit code {done.returncode}")
-    eventually(well, 180, "the host is back")
+    calm()
     migrate("brokers")
     assert told(pauses, "a host cut off during the copy") <= MOST_AT_A_KILL
     with struck(kill_a_controller):

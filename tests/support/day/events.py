@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.day.pauses import Pauses
-from tests.support.day.running import eventually, login, make, well
+from tests.support.day.running import login, make, well_within
 
 MOST_AT_A_KILL, MOST_AT_A_RESTART = 12.0, 2.0
 """The longest pauses in acknowledged writes that are allowed, in seconds."""
@@ -25,10 +25,10 @@ def pauses() -> Iterator[Pauses]:
 @pytest.fixture(autouse=True)
 def nothing_lost(pauses: Pauses, request: pytest.FixtureRequest) -> Iterator[None]:
     """Begins each event when all is well, and ends it with a look at S3: nothing lost so far, nothing doubled."""
-    eventually(well, 120, "all is well before the event")
+    well_within(120, "all is well before the event")
     pauses.longest()
     yield
-    eventually(well, 180, f"all is well after {request.node.name}")
+    well_within(180, f"all is well after {request.node.name}")
     done = make("verify")
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -186,13 +186,13 @@ def fired(began: float) -> set[str]:
 
 
 def has_fired(alert: str, began: float) -> None:
-    """Waits for an alert; that it clears is part of `well`."""
+    """Waits for an alert; that it clears is part of `well_within`."""
     eventually(lambda: alert in fired(began), 90, f"the alert {alert}")
 
 
-def well() -> bool:
-    """Whether `make status` finds every part well, and no alert fires."""
-    found = make("status").returncode == 0
-    if not found:
+def well_within(seconds: float, what: str) -> None:
+    """Waits until `make status` finds every part well, and no alert fires; says what it finds at the end."""
+    deadline = time.monotonic() + seconds
+    while (found := make("status")).returncode:
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}\n{found.stdout}{found.stderr}"
         time.sleep(4)  # One after the other, they would take the time in which the hosts become well.
-    return found
