@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,8 @@ from tests.support.local_cloud.workers import Refused
 from tests.support.stock_market.history import lines
 from tests.support.stock_market.lake import NOON, Lake
 
+from local_cloud.iam.callers import WATCHERS, Caller
+from local_cloud.iam.policy import Decision, Request, decide, statements_of
 from stock_market.history.compactor.athena import Athena
 from stock_market.history.compactor.catalog import Catalog
 from stock_market.history.compactor.clients import AWS_ERRORS, Clients
@@ -171,30 +173,62 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield Deployment(cloud)
 
 
-def test_the_policy_is_enough_for_the_compactor(deployment: Deployment) -> None:
-    deployment.give(POLICY)
-    deployment.work()
+def rights_of(deployment: Deployment, policy: Policy, life: Callable[[], None]) -> list[Request]:
+    """What the role has to be allowed for a life under a policy, as the cloud notes it; the policy allows all of it."""
+    asked: list[Request] = []
+
+    def watch(caller: Caller, one: Request) -> None:
+        if f"/{NAME}-history/" in caller.arn:
+            asked.append(one)
+
+    deployment.give(policy)
+    WATCHERS.append(watch)
+    try:
+        life()
+    finally:
+        WATCHERS.remove(watch)
+    assert asked
+    assert refused(policy, asked) == []
+    return asked
+
+
+def refused(policy: Policy, asked: Iterable[Request]) -> list[Request]:
+    """What a policy does not allow of it."""
+    statements = statements_of(json.dumps(policy))
+    return [one for one in asked if decide(statements, one) is not Decision.ALLOW]
+
+
+@pytest.fixture(scope="module")
+def needed(deployment: Deployment) -> list[Request]:
+    """What the compactor has to be allowed; its policy is enough."""
+    return rights_of(deployment, POLICY, deployment.work)
+
+
+@pytest.fixture(scope="module")
+def needed_with_iceberg(deployment: Deployment) -> list[Request]:
+    """The same with an Iceberg table."""
+    return rights_of(deployment, WITH_ICEBERG, deployment.keep_iceberg)
 
 
 @pytest.mark.parametrize("less", [pytest.param(less, id=name) for name, less in without_one(POLICY)])
-def test_without_any_one_action_or_resource_the_compactor_is_refused(deployment: Deployment, less: Policy) -> None:
-    deployment.give(less)
-    with pytest.raises(Refused):
-        deployment.work()
-
-
-def test_the_policy_with_an_iceberg_table_is_enough_for_it(deployment: Deployment) -> None:
-    deployment.give(WITH_ICEBERG)
-    deployment.keep_iceberg()
+def test_the_compactor_needs_each_action_and_resource(needed: list[Request], less: Policy) -> None:
+    assert refused(less, needed)
 
 
 @pytest.mark.parametrize("less", [pytest.param(less, id=name) for name, less in MORE])
-def test_without_any_right_that_the_iceberg_table_needs_the_compactor_is_refused(
-    deployment: Deployment, less: Policy
-) -> None:
-    deployment.give(less)
+def test_the_iceberg_table_needs_each_further_right(needed_with_iceberg: list[Request], less: Policy) -> None:
+    assert refused(less, needed_with_iceberg)
+
+
+# The verdicts above come from what the cloud has noted; these few are asked of the cloud itself.
+@pytest.mark.parametrize(
+    "case",
+    ["QueryInTheWorkgroup-athena:StartQueryExecution", "WriteHistory-s3:PutObject", "PublishTheView-glue:UpdateTable"],
+)
+def test_without_the_action_the_compactor_is_refused(deployment: Deployment, case: str) -> None:
+    deployment.give(dict(without_one(POLICY))[case])
     with pytest.raises(Refused):
-        deployment.keep_iceberg()
+        deployment.work()
 
 
 MAY_NOT: list[tuple[str, str, dict[str, Any]]] = [
