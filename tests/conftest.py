@@ -89,6 +89,8 @@ LONGEST = (
 """Beneath `tests`; xdist hands the files out in the order of collection (`--no-loadscope-reorder`)."""
 LONG = (
     "chaos/test_chaos.py",
+    "cloud/test_access.py",
+    "cloud/test_deployments.py",
     "cloud/test_kafka_metadata.py",
     "cloud/test_migrating_services.py",
     "cloud/test_private_subnets.py",

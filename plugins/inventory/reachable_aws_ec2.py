@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleError
 from ansible.plugins.inventory import BaseInventoryPlugin
@@ -28,6 +30,7 @@ options: {}
 """
 
 SUFFIX = ".aws_ec2.yml"
+CONNECT_SECONDS = 5
 # How aws_ec2 begins its message when it was the API that failed, and not its configuration.
 API_FAILED = "Failed to describe instances"
 
@@ -43,6 +46,10 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible shi
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Add the instances, or say in a line why none is known. Raises AnsibleError for a wrong configuration."""
+        super().parse(inventory, loader, path, cache=cache)
+        if unheard := self._unheard(path):
+            Display().warning(f"No instance is known: {unheard}")
+            return
         plugin = inventory_loader.get("amazon.aws.aws_ec2")
         try:
             plugin.parse(inventory, loader, path, cache=cache)
@@ -51,3 +58,19 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible shi
             if not reason.startswith(API_FAILED):
                 raise
             Display().warning(f"No instance is known: {reason.removeprefix(API_FAILED).lstrip(': ')}")
+
+    def _unheard(self, path: str) -> str:
+        """Why a cloud on this machine is not there, found out without boto3; another may lie behind a proxy."""
+        config = self.loader.load_from_file(path, cache="none", trusted_as_template=True)
+        url = self.templar.template(config.get("endpoint_url") or "") or ""
+        try:
+            host, port = urlsplit(url).hostname, urlsplit(url).port
+        except ValueError:
+            return ""  # boto3 has a sentence for it
+        if not host or not port or not host.startswith("127."):
+            return ""
+        try:
+            socket.create_connection((host, port), CONNECT_SECONDS).close()
+        except OSError as error:
+            return f'Could not connect to the endpoint URL: "{url}": {error}'
+        return ""

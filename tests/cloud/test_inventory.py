@@ -41,7 +41,8 @@ def read(inventory: str, **environment: str) -> tuple[dict[str, Any], str]:
     ("inventory", "environment", "reason"),
     [
         ("local", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect to the endpoint URL"),
-        ("aws", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Unable to locate credentials"),
+        ("aws", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect to the endpoint URL"),
+        ("aws", {}, "Unable to locate credentials"),
     ],
 )
 def test_a_cloud_that_does_not_answer_has_no_hosts_and_one_warning_says_why(

@@ -161,7 +161,7 @@ def test_the_endpoint_of_a_stand_in_is_said_once() -> None:
     )
     line = "This shell's AWS_ENDPOINT_URL is used: inventory and modules ask the AWS API at http://127.0.0.1:9."
     assert done.stderr.count(line) == 1
-    assert 'Could not connect to the endpoint URL: "http://127.0.0.1:9/"' in done.stderr
+    assert 'Could not connect to the endpoint URL: "http://127.0.0.1:9"' in done.stderr
 
 
 def test_a_sourced_deployment_gives_back_the_operators_own_profile(tmp_path: Path) -> None:
