@@ -183,7 +183,7 @@ molecule-bad_input molecule-default: molecule-%: venv-test
 	@mkdir -p .state
 	STOCK_MARKET_FAILURES="$(CURDIR)/.state/failed-$*" $(BIN)/molecule test -s $*
 
-test-cluster: system venv-test  ## runs the scenario cluster, half an hour: three brokers and the events of a day under load
+test-cluster: system venv-test  ## runs the scenario cluster, 80 minutes: three brokers and the events of a day under load
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to
 	$(BIN)/molecule test -s cluster
 
