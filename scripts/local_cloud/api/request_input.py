@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ from local_cloud.api.request import ApiRequest
 
 # Where the name in a signature is not the model's.
 _MODELS = {"tagging": "resourcegroupstaggingapi", "servicequotas": "service-quotas"}
+# moto's model keeps an operation for a moment as botocore's class of that name, and hands it to whoever asks meanwhile.
+_OPERATIONS = threading.Lock()
 
 
 class UnreadableError(Exception):
@@ -68,10 +71,11 @@ def read(request: ApiRequest) -> OperationInput | None:
     protocol = str(model.resolved_protocol)
     labels: Mapping[str, str] = {}
     try:
-        if protocol.startswith("rest"):
-            operation, labels = get_service_router(model.service_name).match(Request(request.environ))
-        else:
-            operation = model.operation_model(request.action)
+        with _OPERATIONS:
+            if protocol.startswith("rest"):
+                operation, labels = get_service_router(model.service_name).match(Request(request.environ))
+            else:
+                operation = model.operation_model(request.action)
     except HTTPException as error:
         raise UnreadableError(protocol, f"{request.method} {request.environ.get('PATH_INFO')}") from error
     except OperationNotFoundError as error:

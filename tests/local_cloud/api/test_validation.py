@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
 from botocore.session import Session
+from moto.core.routing import get_service_router
+from moto.core.utils import get_service_model
 from tests.support.local_cloud.sent import environ_of, refusal
 
 from local_cloud.api.errors import RefusedError
@@ -241,3 +246,24 @@ def test_every_pattern_of_the_services_can_be_judged() -> None:
                 _compiled(pattern)
                 count += 1
     assert count > 300
+
+
+def test_a_services_first_requests_may_come_at_once() -> None:
+    environ, before = environ_of("GET", "http://127.0.0.1/quotes/a", {}, b""), sys.getswitchinterval()
+
+    def read_first(together: Barrier) -> None:
+        together.wait()
+        require_valid(ApiRequest(dict(environ)))
+
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            get_service_model.cache_clear()
+            get_service_router.cache_clear()
+            get_service_model("s3")
+            together = Barrier(4)
+            with ThreadPoolExecutor(4) as pool:
+                for done in [pool.submit(read_first, together) for _ in range(4)]:
+                    done.result()
+    finally:
+        sys.setswitchinterval(before)
