@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.shells import GATHERED, ROOT, SHELLS, Shell
 
 import operator_aws
@@ -29,6 +30,7 @@ SETTINGS = [
     *("DEFAULT_STDOUT_CALLBACK", "DEFAULT_STRATEGY", "DEFAULT_STRATEGY_PLUGIN_PATH", "DEFAULT_TEST_PLUGIN_PATH"),
     *("DEFAULT_TRANSPORT", "DEFAULT_VAULT_PASSWORD_FILE", "VARIABLE_PLUGINS_ENABLED"),
 ]
+SCENARIOS = [file for file in sorted(ROOT.glob("molecule/*/molecule.yml")) if "AWS_ENDPOINT_URL" in file.read_text()]
 # Keeps what a module on this machine sees, with Ansible's settings.
 SEEN = [
     {
@@ -117,6 +119,14 @@ def test_the_deployments_addresses_go_past_a_proxy_and_everything_else_through_i
     assert environment["https_proxy"] == "http://p:3128"
     # As inventory/local and its plugin derive them.
     assert "127.77.78.1" in operator_shell.addresses({})
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.parent.name)
+def test_a_scenario_asks_the_local_cloud_of_its_own_deployment(file: Path) -> None:
+    environment = yaml.safe_load(file.read_text(encoding="utf-8"))["ansible"]["env"]
+    cloud, operator = operator_shell.addresses(environment)
+    assert environment["AWS_ENDPOINT_URL"] == f"http://{cloud}:4566"
+    assert environment["STOCK_MARKET_OPERATOR_CIDR"] == f"{operator}/32"
 
 
 @pytest.mark.parametrize(
