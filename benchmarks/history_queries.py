@@ -1,13 +1,16 @@
-"""What the history saves: bytes and requests of each named analysis over a week, against the raw objects, and time.
+"""What the history saves: bytes and requests of each named analysis over a day, against the raw objects, and time.
 
-The local cloud's S3, Glue and Athena in this process. A week of raw objects at 50 records/s is made history by the
-compactor itself; three weeks before it are copies of that week.
+The local cloud's S3, Glue and Athena in this process. A day of raw objects at 50 records/s is made history by the
+compactor itself, and each analysis is asked of both: bytes and requests grow with the days on either side. The week's
+other days are that day's quotes, at times and with numbers of their own; the three weeks before it, which nothing
+reads, are copies.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import random
 import re
 import sys
@@ -21,6 +24,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from benchmarks.figures import Figure, at_most
 from benchmarks.history_hour import IDENTITY, PARTITIONS, SYMBOLS, body, compact
 from benchmarks.measured import BenchmarkError
@@ -33,7 +38,7 @@ from stock_market.chain.naming import ObjectInfo, ObjectName, object_key
 from stock_market.history import tables, view
 from stock_market.history.naming import Hour, TryFolder, parse_hour, parse_try
 from stock_market.hours import HOUR_MS
-from stock_market_ops.common import analyses
+from stock_market_ops.common import analyses, partitions
 from stock_market_ops.query import command as query
 
 _DAYS, _LONGER_DAYS = 7, 28
@@ -83,8 +88,8 @@ def _store() -> S3Backend:
     return found
 
 
-class Week:
-    """A deployment with a week of quotes up to the hour that has just ended.
+class Kept:
+    """A deployment with a day of quotes up to the hour that has just ended, and then with days before it.
 
     Args:
         cloud: an empty deployment.
@@ -97,12 +102,15 @@ class Week:
         self._folder = folder
         self._objects = objects_an_hour
         self._ends = [0] * PARTITIONS
-        self._sequence = 0
         self._draw = random.Random(7)
         self._prices = [self._draw.uniform(50, 40_000) for _ in range(SYMBOLS)]
         now = Hour.at(datetime.now(UTC) - timedelta(minutes=5))
-        first = Hour(f"{now.start - timedelta(days=_DAYS - 1):%Y-%m-%d}", "00")
+        first = Hour.at(now.start - timedelta(days=1))
         self.hours = list(_from_to(first, now))
+        self._first = first
+        # The week's hours before the day have the numbers from 0 on.
+        earlier = len(list(_from_to(_midnight(now, _DAYS - 1), first)))
+        self._sequence = earlier * objects_an_hour * _ROWS
         self.raw_bytes = 0
         self._names = view.Names(cloud.deployment.database)
 
@@ -137,7 +145,7 @@ class Week:
         return len(packed)
 
     def compact(self) -> float:
-        """Makes history of the week; returns the seconds that it took.
+        """Makes history of the day; returns the seconds that it took.
 
         Raises:
             BenchmarkError: an hour did not become history.
@@ -162,43 +170,69 @@ class Week:
             if key.startswith("history/") and not key.endswith(".json")
         }
 
-    def add_days_before(self, days: int) -> None:
-        """Puts copies of the week's hours before it, raw and as history; their raw objects hold one record each."""
+    def keep(self, days: int, *, read: bool) -> None:
+        """Adds the hours before until these days are kept, raw and as history; their raw objects hold one record each.
+
+        Args:
+            days: today and those before it.
+            read: whether a query will read them: each then has times and numbers of its own.
+        """
         deployment, glue = self.cloud.deployment, self.cloud.glue
         bucket = _store().buckets[deployment.data_bucket]
-        whole = [hour for hour in self.hours if hour.dt == self.hours[0].dt]
-        files: dict[Hour, list[str]] = {hour: [] for hour in whole}
+        models = {hour.hour: hour for hour in self.hours}
+        files: dict[Hour, list[str]] = {hour: [] for hour in self.hours}
         for key in self.history_sizes():
             hour = parse_hour(key, "history/")
             if hour in files:
                 files[hour].append(key)
-        small = gzip.compress(body(0, 1, whole[0], pace=1, draw=self._draw, prices=self._prices), 1)
-        partitions: list[Any] = []
-        first = Hour(f"{self.hours[0].start - timedelta(days=days):%Y-%m-%d}", "00")
-        for hour in _from_to(first, self.hours[0]):
-            model = whole[int(hour.hour)]
+        small = gzip.compress(body(0, 1, self.hours[0], pace=1, draw=self._draw, prices=self._prices), 1)
+        added: list[Any] = []
+        first = _midnight(self.hours[-1].next, days - 1)
+        for hour in _from_to(first, self._first):
+            model = models[hour.hour]
             folder = parse_try(files[model][0], "history/")
             assert folder is not None
             copy = TryFolder(hour, folder.attempt)
             for key in files[model]:
+                content = bucket.keys[key].value
                 name = key.rpartition("/")[2]
-                _store().put_object(bucket.name, copy.prefix("history/") + name, bucket.keys[key].value)
+                placed = self._earlier(content, model, hour) if read else content
+                _store().put_object(bucket.name, copy.prefix("history/") + name, placed)
             for number in range(self._objects):
                 main = ObjectName(deployment.topic, "BBBBBBBBBBBBBBBBBBBBBB", number % PARTITIONS, number)
                 _store().put_object(bucket.name, object_key("quotes/", main, hour.end_ms - HOUR_MS), small)
-            partitions.append(tables.history_partition(copy, view.FIRST_REVISION, bucket.name, "history/"))
-        for at in range(0, len(partitions), 100):
+            added.append(tables.history_partition(copy, view.FIRST_REVISION, bucket.name, "history/"))
+        for at in range(0, len(added), 100):
             glue.batch_create_partition(
                 DatabaseName=self._names.database,
                 TableName=self._names.history,
-                PartitionInputList=partitions[at : at + 100],
+                PartitionInputList=added[at : at + 100],
             )
         longer = view.History(self._history().watermark, {}, (("", first.before.text),))
         replaced: Any = view.table_input(self._names, longer)
         glue.update_table(DatabaseName=self._names.database, TableInput=replaced)
+        partitions.synchronize(self.cloud.s3, glue, deployment)
+        self._first = first
+
+    def _earlier(self, content: bytes, model: Hour, hour: Hour) -> bytes:
+        """A Parquet file of an hour, as that of the same hour some days before."""
+        file = pq.ParquetFile(io.BytesIO(content))
+        table = file.read()
+        before = (model.start - hour.start) // timedelta(hours=1) * self._objects * _ROWS
+        changed = {
+            "event_time": pc.replace_substring(table["event_time"], model.dt, hour.dt, max_replacements=1),
+            "sequence": pc.subtract(table["sequence"], before),
+        }
+        for name, values in changed.items():
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, table.schema.field(name), values.cast(table.schema.field(name).type))
+        written = io.BytesIO()
+        rows = file.metadata.row_group(0).num_rows
+        pq.write_table(table, written, compression="zstd", row_group_size=rows)
+        return written.getvalue()
 
     def ask(self, analysis: analyses.Analysis, table: str, requests: _Requests) -> Asked:
-        """Runs an analysis over the week, on the raw table or on the view."""
+        """Runs an analysis over the day, on the raw table or on the view."""
         athena, deployment = self.cloud.athena, self.cloud.deployment
         before, began = requests.count, time.monotonic()
         started = athena.start_query_execution(
@@ -234,36 +268,44 @@ def _from_to(first: Hour, end: Hour) -> Iterator[Hour]:
         hour = hour.next
 
 
-def _measure(week: Week) -> list[Figure]:
+def _midnight(hour: Hour, days: int) -> Hour:
+    return Hour(f"{hour.start - timedelta(days=days):%Y-%m-%d}", "00")
+
+
+def _measure(kept: Kept) -> list[Figure]:
     named = analyses.load_all()
     requests = _Requests()
-    say = f"{len(week.hours)} hours, {len(week.hours) * week._objects:,} raw objects of {_ROWS} records"
+    say = f"{len(kept.hours)} hours, {len(kept.hours) * kept._objects:,} raw objects of {_ROWS} records"
     print(say, file=sys.stderr)
-    week.fill()
-    compacting = week.compact()
+    kept.fill()
+    compacting = kept.compact()
     print(f"history in {compacting:.0f} s", file=sys.stderr)
+    asked: dict[str, dict[str, Asked]] = {"quotes": {}, "quotes_all": {}}
     with requests.counting():
-        raw = {name: week.ask(one, "quotes", requests) for name, one in named.items()}
-        history = {name: week.ask(one, "quotes_all", requests) for name, one in named.items()}
-    found = [Figure(f"a week made history: {say}", (compacting,), "s")]
+        for table, answers in asked.items():
+            for name, one in named.items():
+                answers[name] = kept.ask(one, table, requests)
+                print(f"{name} of {table} in {answers[name].seconds:.1f} s", file=sys.stderr)
+    raw, history = asked.values()
+    found = [Figure(f"a day made history: {say}", (compacting,), "s")]
     for name in named:
         ratio = history[name].scanned / max(raw[name].scanned, 1)
         goal = _QUALITY_BYTES if name == "quality" else _BYTES
-        found.append(at_most(f"bytes scanned by {name} over 7 days, history/raw", ratio, goal, "ratio"))
-    gets = [sum(one.requests for one in asked.values()) for asked in (history, raw)]
-    found.append(Figure("GETs of all named analyses over 7 days, raw", (float(gets[1]),), "requests"))
+        found.append(at_most(f"bytes scanned by {name} over a day, history/raw", ratio, goal, "ratio"))
+    gets = [sum(one.requests for one in answers.values()) for answers in (history, raw)]
+    found.append(Figure("GETs of all named analyses over a day, raw", (float(gets[1]),), "requests"))
     found.append(Figure("the same, history", (float(gets[0]),), "requests"))
     found.append(at_most("the same, history/raw", gets[0] / max(gets[1], 1), _REQUESTS, "ratio"))
-    size = sum(week.history_sizes().values())
-    found.append(at_most("size in S3, history/raw", size / week.raw_bytes, _SIZE, "ratio"))
-    for side, asked in (("raw", raw), ("history", history)):
-        seconds = sum(one.seconds for one in asked.values())
-        found.append(Figure(f"all named analyses over 7 days, one after the other, {side}", (seconds,), "s"))
-    week.make_query()  # The first one adds the hours to the catalog.
-    short = week.make_query()
-    week.add_days_before(_LONGER_DAYS - _DAYS)
-    week.make_query()
-    longer = week.make_query()
+    size = sum(kept.history_sizes().values())
+    found.append(at_most("size in S3, history/raw", size / kept.raw_bytes, _SIZE, "ratio"))
+    for side, answers in (("raw", raw), ("history", history)):
+        seconds = sum(one.seconds for one in answers.values())
+        found.append(Figure(f"all named analyses over a day, one after the other, {side}", (seconds,), "s"))
+    kept.keep(_DAYS, read=True)
+    short = kept.make_query()
+    print(f"make query DAYS={_DAYS} in {short:.1f} s", file=sys.stderr)
+    kept.keep(_LONGER_DAYS, read=False)
+    longer = kept.make_query()
     found.append(at_most(f"make query DAYS={_DAYS}, {_DAYS} days kept", short, _QUERY_SECONDS, "s"))
     found.append(Figure(f"make query DAYS={_DAYS}, {_LONGER_DAYS} days kept", (longer,), "s"))
     found.append(at_most(f"the same, {_LONGER_DAYS} days/{_DAYS} days kept", longer / short, _LONGER, "ratio"))
@@ -278,6 +320,6 @@ def figures(scale: float) -> list[Figure]:
         cloud = SmallCloud(folder / "cloud")
         try:
             cloud.make_table()
-            return _measure(Week(cloud, folder, max(PARTITIONS, round(_OBJECTS_AN_HOUR * scale))))
+            return _measure(Kept(cloud, folder, max(PARTITIONS, round(_OBJECTS_AN_HOUR * scale))))
         finally:
             cloud.close()
