@@ -235,11 +235,12 @@ class Kept:
         """Runs an analysis over the day, on the raw table or on the view."""
         athena, deployment = self.cloud.athena, self.cloud.deployment
         before, began = requests.count, time.monotonic()
+        sql, literals = analyses.bounded(analysis.sql, self.hours[0].dt)
         started = athena.start_query_execution(
-            QueryString=_TABLE.sub(f"FROM {table}", analysis.sql),
+            QueryString=_TABLE.sub(f"FROM {table}", sql),
             QueryExecutionContext={"Database": deployment.database},
             WorkGroup=deployment.workgroup,
-            ExecutionParameters=analyses.since(self.hours[0].dt),
+            ExecutionParameters=literals,
         )["QueryExecutionId"]
         while True:
             found = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]

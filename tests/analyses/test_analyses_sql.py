@@ -71,11 +71,12 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     cloud.make_table()
     cloud.store(QUOTES)
     partitions.synchronize(cloud.s3, cloud.glue, cloud.deployment)
-    yield (
-        lambda name, since="": (
-            athena.run(cloud.athena, cloud.deployment, ALL[name].sql, parameters=analyses.since(since)).rows
-        )
-    )
+
+    def run(name: str, since: str = "") -> list[athena.Row]:
+        sql, literals = analyses.bounded(ALL[name].sql, since)
+        return athena.run(cloud.athena, cloud.deployment, sql, parameters=literals).rows
+
+    yield run
     cloud.close()
 
 
@@ -108,6 +109,7 @@ def test_the_role_runs_every_analysis_in_the_order_in_which_query_shows_them() -
 def test_each_file_looks_from_a_day_and_an_hour_on(name: str) -> None:
     words = [token.word for token in tokenize(ALL[name].sql)]
     assert words.count("?") == len(analyses.since(""))
+    assert ALL[name].sql.count(f"WHERE dt >= ?{analyses.HOURS}") == 1
     conditions = [" ".join(words[at : at + 3]) for at, word in enumerate(words) if word == "WHERE"]
     assert conditions[0].startswith("WHERE DT >")
 

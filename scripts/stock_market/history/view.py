@@ -23,10 +23,11 @@ from stock_market.history.tables import COLUMNS, RAW_KEYS, columns
 
 FIRST_REVISION = "1"
 """The partition of an hour that was written only once; other revisions have their try's id."""
-FORMAT = "1"
+FORMAT = "2"
+"""Of the text that `sql` returns. A text of format 1 (`_former_sql`) is read, too, and replaced with the next hour."""
+_FORMER_FORMAT = "1"
 _FORMAT_KEY, _WATERMARK_KEY = "history-format", "history-watermark"
 _REVISIONS_KEY, _ABSENT_KEY = "history-revisions", "history-absent"
-_MOMENT = "concat(dt, ' ', hour)"
 _PRESTO_VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
 _TYPES = {"string": "varchar"}
 
@@ -106,26 +107,55 @@ class History:
 
 
 def sql(names: Names, history: History) -> str:
-    """The view's SELECT. Each half begins with a comparison of `dt` alone, by which Glue leaves out partitions."""
+    """The view's SELECT.
+
+    Each half begins with a comparison of `dt` alone, by which Glue leaves out partitions, and compares `dt` and `hour`
+    with constants only: Athena judges that once a page of a file, and an expression of both once a row.
+    """
     listed = ", ".join(f'"{name}"' for name in (*(name for name, _ in COLUMNS), *RAW_KEYS))
-    day, moment = history.watermark[:10], history.watermark
+    day, hour = history.watermark[:10], history.watermark[11:]
     return (
         f'SELECT {listed}\nFROM "{names.history}"\n'
-        f"WHERE dt <= '{day}' AND {_MOMENT} < '{moment}' AND revision = {_revision(history)}\n"
+        f"WHERE dt <= '{day}' AND (dt < '{day}' OR hour < '{hour}') AND {_revision(history)}\n"
         f'UNION ALL\nSELECT {listed}\nFROM "{names.raw}"\n'
-        f"WHERE dt >= '{day}' AND {_MOMENT} >= '{moment}'"
+        f"WHERE dt >= '{day}' AND (dt > '{day}' OR hour >= '{hour}')"
     )
 
 
 def _revision(history: History) -> str:
+    outside = []
+    for first, last in history.absent:
+        before = f"{_beyond(first, '<')} OR " if first else ""
+        outside.append(f"({before}{_beyond(last, '>')})")
+    named = [(hour[:10], hour[11:], name) for hour, name in sorted(history.revisions.items())]
+    outside += [f"(dt <> '{day}' OR hour <> '{hour}')" for day, hour, _ in named]
+    found = " AND ".join((f"revision = '{FIRST_REVISION}'", *outside))
+    others = [f"(dt = '{day}' AND hour = '{hour}' AND revision = '{name}')" for day, hour, name in named]
+    return f"({' OR '.join((f'({found})', *others))})" if others else found
+
+
+def _beyond(moment: str, direction: str) -> str:
+    day, hour = moment[:10], moment[11:]
+    return f"dt {direction} '{day}' OR (dt = '{day}' AND hour {direction} '{hour}')"
+
+
+def _former_sql(names: Names, history: History) -> str:
+    """The text of format 1, which compared the two keys as one text."""
+    listed = ", ".join(f'"{name}"' for name in (*(name for name, _ in COLUMNS), *RAW_KEYS))
+    day, moment, key = history.watermark[:10], history.watermark, "concat(dt, ' ', hour)"
     found = f"'{FIRST_REVISION}'"
     if history.absent:
-        runs = " ".join(f"WHEN {_MOMENT} BETWEEN '{first}' AND '{last}' THEN ''" for first, last in history.absent)
+        runs = " ".join(f"WHEN {key} BETWEEN '{first}' AND '{last}' THEN ''" for first, last in history.absent)
         found = f"CASE {runs} ELSE {found} END"
     if history.revisions:
         named = " ".join(f"WHEN '{hour}' THEN '{name}'" for hour, name in sorted(history.revisions.items()))
-        found = f"CASE {_MOMENT} {named} ELSE {found} END"
-    return found
+        found = f"CASE {key} {named} ELSE {found} END"
+    return (
+        f'SELECT {listed}\nFROM "{names.history}"\n'
+        f"WHERE dt <= '{day}' AND {key} < '{moment}' AND revision = {found}\n"
+        f'UNION ALL\nSELECT {listed}\nFROM "{names.raw}"\n'
+        f"WHERE dt >= '{day}' AND {key} >= '{moment}'"
+    )
 
 
 def table_input(names: Names, history: History) -> dict[str, Any]:
@@ -175,7 +205,8 @@ def read(table: Mapping[str, Any], names: Names) -> History:
     """
     text = original_sql(table)
     history = _of_parameters(table, names)
-    if text != sql(names, history):
+    former = table["Parameters"][_FORMAT_KEY] == _FORMER_FORMAT
+    if text != (_former_sql if former else sql)(names, history):
         raise ViewError(
             f"the view {names.database}.{names.view} does not read what its parameters say (history up to"
             f" {history.watermark or 'nothing'!r}): somebody has replaced its text; nothing is published until both"
@@ -187,7 +218,7 @@ def read(table: Mapping[str, Any], names: Names) -> History:
 def _of_parameters(table: Mapping[str, Any], names: Names) -> History:
     parameters = table.get("Parameters") or {}
     where = f"the view {names.database}.{names.view}"
-    if parameters.get(_FORMAT_KEY) != FORMAT:
+    if parameters.get(_FORMAT_KEY) not in {FORMAT, _FORMER_FORMAT}:
         raise ViewError(
             f"{where} has {_FORMAT_KEY} {parameters.get(_FORMAT_KEY)!r} among its parameters instead of {FORMAT!r}: it"
             " was declared by another version, or by hand"

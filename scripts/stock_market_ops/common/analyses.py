@@ -7,6 +7,8 @@ from pathlib import Path
 
 from stock_market_ops.common.deployment import ROOT
 
+HOURS = " AND concat(dt, ' ', hour) >= ?"
+"""How an analysis looks from an hour on."""
 DIRECTORY = ROOT / "roles" / "analyses" / "files"
 # The order in which a person reads them; a file that is not named here comes after these.
 _ORDER = (
@@ -43,6 +45,19 @@ def since(first_hour: str) -> list[str]:
         first_hour: `YYYY-MM-DD HH`, or `YYYY-MM-DD` for all of that day; empty for the whole history.
     """
     return [f"'{first_hour[:10]}'", f"'{first_hour}'"]
+
+
+def bounded(sql: str, first_hour: str) -> tuple[str, list[str]]:
+    """Return SQL that is bounded as an analysis is, and the literals for its `?`.
+
+    Whole days are bounded by the day alone: Athena would judge the hour once for each row.
+
+    Args:
+        sql: with `HOURS` after the comparison of the day.
+        first_hour: as for `since`.
+    """
+    literals = since(first_hour)
+    return (sql, literals) if first_hour[10:] else (sql.replace(HOURS, ""), literals[:1])
 
 
 def load_all(directory: Path = DIRECTORY) -> dict[str, Analysis]:

@@ -67,13 +67,8 @@ class AthenaHistory:
         since = query.visible_since(glue, s3, self._deployment, days, 0)
         client: AthenaClient = session.client("athena", config=aws.config())
         literal = "'" + symbol.replace("'", "''") + "'"
-        rows = athena.run(
-            client,
-            self._deployment,
-            statement(self._deployment.view, width),
-            _SECONDS,
-            [*analyses.since(since), literal],
-        ).rows
+        sql, bounds = analyses.bounded(statement(self._deployment.view, width), since)
+        rows = athena.run(client, self._deployment, sql, _SECONDS, [*bounds, literal]).rows
         found = [[row[name] for name in candles.NAMES] for row in reversed(rows) if None not in row.values()]
         return {"symbol": symbol, "width": width, "candles": found, "since": since, "problem": ""}
 
@@ -84,7 +79,7 @@ def statement(table: str, width: int) -> str:
 SELECT
 {candles.columns(width)}
 FROM {table}
-WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol = ?
+WHERE dt >= ?{analyses.HOURS} AND symbol = ?
 GROUP BY 1
 ORDER BY 1 DESC
 LIMIT {MOST_CANDLES}"""

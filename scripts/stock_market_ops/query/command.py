@@ -146,7 +146,8 @@ def ask(
 
     def answer(analysis: analyses.Analysis) -> Result:
         try:
-            return Result(athena.run(client, deployment, analysis.sql, timeout, analyses.since(first)), analysis)
+            bounded, literals = analyses.bounded(analysis.sql, first)
+            return Result(athena.run(client, deployment, bounded, timeout, literals), analysis)
         except athena.QueryError as error:
             raise athena.QueryError(f"{analysis.name}: {error}") from None
 

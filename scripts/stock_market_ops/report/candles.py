@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from stock_market_ops.common.analyses import HOURS
 from stock_market_ops.common.athena import Row
 from stock_market_ops.common.candles import columns
 
@@ -53,7 +54,7 @@ WITH candles AS (
         symbol,
 {columns(width)}
     FROM {table}
-    WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
+    WHERE dt >= ?{HOURS}
     GROUP BY 1, 2
 ),
 

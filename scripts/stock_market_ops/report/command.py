@@ -97,8 +97,8 @@ def _candles(
     span = [datetime.fromisoformat(moment).timestamp() for moment in (oldest, newest)]
     width = candles.interval(*span)
     client: AthenaClient = aws.session(deployment).client("athena", config=aws.config())
-    sql = candles.sql(deployment.view, width)
-    return width, candles.read(athena.run(client, deployment, sql, timeout, analyses.since(since)).rows)
+    sql, bounds = analyses.bounded(candles.sql(deployment.view, width), since)
+    return width, candles.read(athena.run(client, deployment, sql, timeout, bounds).rows)
 
 
 def _state(deployment: Deployment, seen: status_report.Report) -> Verdict:

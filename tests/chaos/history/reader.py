@@ -17,9 +17,14 @@ from tests.chaos.lake import Lake
 from tests.support.stock_market.bucket import Bucket
 
 _HISTORY = re.compile(r"FROM \"quotes_history\"\s+WHERE (.*?)\s+UNION ALL", re.DOTALL)
-_BELOW, _FROM = re.compile(r"concat\(dt, ' ', hour\) < '([^']*)'"), re.compile(r"concat\(dt, ' ', hour\) >= '([^']*)'")
-_NAMED = re.compile(r"WHEN '(\d{4}-\d\d-\d\d \d\d)' THEN '([^']+)'")
-_ABSENT = re.compile(r"BETWEEN '([^']*)' AND '([^']*)' THEN ''")
+_BELOW = re.compile(r"WHERE dt <= '([^']*)' AND \(dt < '\1' OR hour < '([^']*)'\)")
+_FROM = re.compile(r"WHERE dt >= '([^']*)' AND \(dt > '\1' OR hour >= '([^']*)'\)$")
+_NAMED = re.compile(r"\(dt = '([^']+)' AND hour = '([^']+)' AND revision = '([^']+)'\)")
+_NOT_THE_FIRST = re.compile(r"\(dt <> '([^']+)' OR hour <> '([^']+)'\)")
+_ABSENT = re.compile(
+    r"\((?:dt < '([^']+)' OR \(dt = '\1' AND hour < '([^']+)'\) OR )?"
+    r"dt > '([^']+)' OR \(dt = '\3' AND hour > '([^']+)'\)\)"
+)
 _MOST = 5
 
 
@@ -42,7 +47,7 @@ def shown(view: Mapping[str, Any]) -> Shown:
     """Reads the view's text.
 
     Raises:
-        ValueError: its two halves do not meet.
+        ValueError: its two halves do not meet, or an hour is read from two revisions.
     """
     packed = view["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
     sql = json.loads(base64.b64decode(packed))["originalSql"]
@@ -50,7 +55,15 @@ def shown(view: Mapping[str, Any]) -> Shown:
     below, begins = _BELOW.findall(sql), _FROM.findall(sql)
     if history is None or len(below) != 1 or begins != below:
         raise ValueError(f"the view does not read each hour from one side: {sql}")
-    return Shown(below[0], dict(_NAMED.findall(history[1])), _ABSENT.findall(history[1]))
+    named = _NAMED.findall(history[1])
+    if [one[:2] for one in named] != _NOT_THE_FIRST.findall(history[1]):
+        raise ValueError(f"the view does not read each hour from one revision: {sql}")
+    absent = _ABSENT.findall(history[1])
+    return Shown(
+        " ".join(below[0]).strip(),
+        {f"{day} {hour}": name for day, hour, name in named},
+        [(f"{first} {hour}".strip(), f"{last} {end}") for first, hour, last, end in absent],
+    )
 
 
 def _quotes(bucket: Bucket, prefix: str) -> Iterator[dict[str, Any]]:
