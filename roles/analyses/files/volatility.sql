@@ -15,12 +15,12 @@ WITH steps AS (
 windows AS (
     SELECT
         symbol,
+        row(event_time, producer_id, sequence) AS place,
         1e2 * stddev_samp(ln(close / close_before)) OVER (
             PARTITION BY symbol
             ORDER BY event_time, producer_id, sequence
             ROWS BETWEEN 19 PRECEDING AND CURRENT ROW
-        ) AS swing,
-        row_number() OVER (PARTITION BY symbol ORDER BY event_time DESC, producer_id DESC, sequence DESC) AS age
+        ) AS swing
     FROM steps
     WHERE close > 0 AND close_before > 0
 )
@@ -28,7 +28,7 @@ windows AS (
 SELECT
     symbol,
     count(*) AS returns,
-    round(max(CASE WHEN age = 1 THEN swing END), 4) AS now_percent,
+    round(max_by(swing, place), 4) AS now_percent,
     round(avg(swing), 4) AS mean_percent,
     round(max(swing), 4) AS wildest_percent
 FROM windows
