@@ -26,7 +26,8 @@ from local_cloud.errors import LocalCloudError
 from local_cloud.trino import distribution
 
 OPTIONS: Final = (
-    *("-Xmx1200M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"),
+    # The heap stays at a third of that but for windows over millions of rows.
+    *("-Xmx2400M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"),
     *("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"),
     # Java's own sizes are reached several times during a start and the first queries, each time with a full collection.
     *("-XX:MetaspaceSize=192M", "-XX:ReservedCodeCacheSize=128M"),
