@@ -29,22 +29,13 @@ _ORDER = (
 class Analysis:
     """A question to the data: its name on the command line, its title on the screen, its SQL.
 
-    The SQL has two `?`, for which `since` gives the values: the first day, by which Glue leaves out partitions, and
+    The SQL has two `?`, for which `bounded` gives the values: the first day, by which Glue leaves out partitions, and
     the first hour.
     """
 
     name: str
     title: str
     sql: str
-
-
-def since(first_hour: str) -> list[str]:
-    """Return the SQL literals for an analysis' two `?`: from which day and hour of arrival on it looks.
-
-    Args:
-        first_hour: `YYYY-MM-DD HH`, or `YYYY-MM-DD` for all of that day; empty for the whole history.
-    """
-    return [f"'{first_hour[:10]}'", f"'{first_hour}'"]
 
 
 def bounded(sql: str, first_hour: str) -> tuple[str, list[str]]:
@@ -54,10 +45,10 @@ def bounded(sql: str, first_hour: str) -> tuple[str, list[str]]:
 
     Args:
         sql: with `HOURS` after the comparison of the day.
-        first_hour: as for `since`.
+        first_hour: of arrival, `YYYY-MM-DD HH`, or `YYYY-MM-DD` for all of that day; empty for the whole history.
     """
-    literals = since(first_hour)
-    return (sql, literals) if first_hour[10:] else (sql.replace(HOURS, ""), literals[:1])
+    day = f"'{first_hour[:10]}'"
+    return (sql, [day, f"'{first_hour}'"]) if first_hour[10:] else (sql.replace(HOURS, ""), [day])
 
 
 def load_all(directory: Path = DIRECTORY) -> dict[str, Analysis]:
