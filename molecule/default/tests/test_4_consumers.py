@@ -7,14 +7,34 @@ import re
 from typing import Any
 
 import pytest
-from conftest import changes, eventually, make, play, stream
+from conftest import changes, eventually, login, play, read_deployment, stream
+from kafka import KafkaAdminClient
 
+GROUP = "stock-consumer"
 TWO = ("stock-consumer@1", "stock-consumer@2")
 
 
-def members() -> int:
-    """How many consumers the brokers know."""
-    return int(json.loads(make("status", "FORMAT=json").stdout)["parts"]["kafka"]["value"]["group"]["members"])
+def shares() -> dict[str, set[int]]:
+    """The partitions of each member by its client id, as the group's coordinator tells; none during a rebalance."""
+    with KafkaAdminClient(**login(read_deployment())) as admin:
+        group = admin.describe_groups([GROUP])[GROUP]
+    if group["group_state"] != "Stable":
+        return {}
+    return {
+        member["client_id"]: {
+            partition
+            for topic in member["member_assignment"]["assigned_partitions"]
+            for partition in topic["partitions"]
+        }
+        for member in group["members"]
+    }
+
+
+def complete(count: int) -> dict[str, set[int]]:
+    """The shares, once so many members have all partitions, each member some."""
+    found = shares()
+    whole = set(range(3)) == set().union(*found.values())
+    return found if whole and all(found.values()) and len(found) == count else {}
 
 
 def assigned(host: Any, unit: str, since: str = "") -> list[list[int]]:
@@ -43,39 +63,47 @@ def two_processes() -> None:
 
 
 @pytest.fixture
-def both_have_partitions(host: Any) -> None:
-    """A member that joins is given its share in a second round, when the others have let go of it."""
+def both(host: Any) -> dict[str, set[int]]:
+    """The shares of both once nothing moves any more: who joins gets its own in a second round, from the others."""
     eventually(lambda: all(assigned(host, unit) for unit in TWO), seconds=120, what="two consumers with partitions")
+    settled: dict[str, set[int]] = eventually(
+        lambda: complete(2), seconds=120, what="all partitions with two consumers"
+    )
+    return settled
 
 
-@pytest.mark.usefixtures("two_processes", "both_have_partitions")
+@pytest.mark.usefixtures("two_processes", "both")
 def test_two_consumers_share_the_partitions(host: Any) -> None:
     assert all(host.service(unit).is_running and host.service(unit).is_enabled for unit in TWO)
     assert not host.service("stock-consumer").is_running
-    assert members() == 2
     assert watched(host) == {"1", "2"}
     assert changes(play("pipeline.yml", "-e", "stock_consumer_processes=2")) == []
 
 
-@pytest.mark.usefixtures("two_processes", "both_have_partitions")
+@pytest.mark.usefixtures("two_processes")
 @pytest.mark.parametrize("end", ["systemctl restart {0}", "systemctl kill --signal=KILL {0}"])
-def test_a_restart_moves_no_partitions(host: Any, end: str) -> None:
+def test_a_restart_moves_no_partitions(host: Any, both: dict[str, set[int]], end: str) -> None:
     one, two = TWO
-    now = assigned(host, two)[-1]
+    (now,) = (sorted(share) for client, share in both.items() if client.endswith("-2"))
     since = cursor(host)
     host.run_expect([0], end.format(two))
     back = eventually(lambda: assigned(host, two, since), seconds=180, what=f"{two} with its partitions again")
     assert back == [now]
     assert assigned(host, one, since) == []
+    assert eventually(lambda: complete(2), seconds=120, what="all partitions with two consumers") == both
     eventually(lambda: stream().faults() == [], seconds=120, what="a stream without faults")
 
 
 def test_one_consumer_again_has_all_partitions_at_once(host: Any) -> None:
+    since = cursor(host)
     play("pipeline.yml")
     assert host.service("stock-consumer").is_running
     assert not any(host.service(unit).is_enabled for unit in TWO)
     assert host.run("ls /etc/systemd/system/stock-consumer@.service /etc/stock-market/consumer-1.toml").rc != 0
-    # Nobody waits for the session of the one that has left, 10 s.
-    eventually(lambda: members() == 1, seconds=9, what="a group of one member")
+    eventually(lambda: complete(1), seconds=120, what="one member with all partitions")
+    # Nobody waited for the end of the session of the one that has left.
+    told = host.check_output(f"journalctl --unit=kafka --output=cat --no-pager --after-cursor='{since}'")
+    assert f"rebalance group {GROUP} " in told
+    assert "on heartbeat expiration" not in told
     assert watched(host) == {""}
     # A killed consumer is an alert for a minute: test_6_monitoring.py begins by asking for the status.
