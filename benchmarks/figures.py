@@ -28,6 +28,7 @@ class Figure:
         unit: of the values and of the goal.
         goal: what the median is to reach; None where it is only reported.
         at_least: whether more is better.
+        unanswered: whether what was measured failed after these values; it has missed its goal then.
     """
 
     what: str
@@ -35,10 +36,13 @@ class Figure:
     unit: str
     goal: float | None = None
     at_least: bool = False
+    unanswered: bool = False
 
     @property
     def verdict(self) -> str:
-        """`met`, `missed`, or nothing where there is no goal."""
+        """`met`, `missed`, `no answer`, or nothing where there is no goal."""
+        if self.unanswered:
+            return "no answer"
         if self.goal is None:
             return ""
         middle = median(self.values)

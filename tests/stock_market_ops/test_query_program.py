@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -203,6 +204,25 @@ def test_a_failed_query_is_one_sentence_with_athenas_reason(run: Run, capsys: py
     assert err.count("\n") == 1
     assert "COLUMN_NOT_FOUND" in err
     assert "'nope'" in err
+
+
+def test_the_analyses_that_answer_are_shown_when_others_fail(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = analyses.load_all()
+    asks = "SELECT no_{} FROM quotes_all WHERE dt >= ? AND concat(dt, ' ', hour) >= ?"
+    wrong = {name: replace(known[name], sql=asks.format(name)) for name in ("freshness", "trend")}
+    monkeypatch.setattr(analyses, "load_all", lambda: known | wrong)
+    assert run() == 1
+    out, err = capsys.readouterr()
+    assert [name for name in known if f"[{name}]" not in out] == ["freshness", "trend"]
+    assert [line.partition(":")[0] for line in err.splitlines()[-2:]] == ["freshness", "trend"]
+    assert "'no_trend'" in err
+    for form in (["--format", "json"], ["--format", "csv", "trend"]):
+        assert run(*form) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "'no_trend'" in err
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """`make query`: SQL, or the named analyses, in the deployment's Athena.
 
 Rows go to standard output and nothing else does; after a table, standard error says what was scanned and what that
-costs on AWS. Exit codes: 0 answered; 1 the query or the deployment failed, with
-the reason as one sentence on standard error; 2 the command line is wrong; 3 there is no deployment.
+costs on AWS. Where some of several analyses fail, the tables of the others are still printed; JSON, in which nobody
+would notice that one is missing, is not. Exit codes: 0 answered; 1 a query or the deployment failed, with each reason
+as a sentence on standard error; 2 the command line is wrong; 3 there is no deployment.
 """
 
 from __future__ import annotations
@@ -37,6 +38,20 @@ class Result:
 
     answer: athena.Answer
     analysis: analyses.Analysis | None = None
+
+
+class SomeFailedError(athena.QueryError):
+    """Some analyses failed; the message has a line for each.
+
+    Attributes:
+        results: the answers of the others.
+        since: the first day or hour that the analyses looked at.
+    """
+
+    def __init__(self, failures: list[str], results: list[Result], since: str) -> None:
+        super().__init__("\n".join(failures))
+        self.results = results
+        self.since = since
 
 
 def days_or_all(text: str) -> int:
@@ -130,6 +145,7 @@ def ask(
         The answers, and the first day or hour that the analyses looked at; empty where they looked at all.
 
     Raises:
+        SomeFailedError: analyses failed.
         athena.QueryError, partitions.MissingTableError, partitions.PartitionError, botocore's errors.
     """
     session = aws.session(deployment)
@@ -144,17 +160,22 @@ def ask(
     if sql is not None:
         return [Result(athena.run(client, deployment, sql, timeout))], ""
 
-    def answer(analysis: analyses.Analysis) -> Result:
+    def answer(analysis: analyses.Analysis) -> Result | str:
         try:
             bounded, literals = analyses.bounded(analysis.sql, first)
             return Result(athena.run(client, deployment, bounded, timeout, literals), analysis)
         except athena.QueryError as error:
-            raise athena.QueryError(f"{analysis.name}: {error}") from None
+            return f"{analysis.name}: {error}"
 
     with ThreadPoolExecutor(_QUERIES_AT_ONCE) as pool:
         # The longest statements take the longest: begun last, one of them would end alone.
         begun = {each.name: pool.submit(answer, each) for each in sorted(chosen, key=lambda each: -len(each.sql))}
-        return [begun[each.name].result() for each in chosen], first
+        ended = [begun[each.name].result() for each in chosen]
+    results = [each for each in ended if isinstance(each, Result)]
+    failures = [each for each in ended if isinstance(each, str)]
+    if failures:
+        raise SomeFailedError(failures, results, first)
+    return results, first
 
 
 def count(deployment: Deployment) -> dict[str, int]:
@@ -210,11 +231,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DeploymentError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_NO_DEPLOYMENT
+    failed = ""
     try:
         if options.stored:
             sys.stdout.write(json.dumps(count(deployment)) + "\n")
             return 0
         results, since = ask(deployment, options.sql, chosen, options.timeout, options.days, hours=options.hours)
+    except SomeFailedError as error:
+        failed, since = str(error), error.since
+        results = error.results if options.format == "table" else []
     except (athena.QueryError, partitions.MissingTableError, partitions.PartitionError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
@@ -225,11 +250,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("Stopped.\n")
         return EXIT_INTERRUPTED
     try:
-        write(results, options.format, sys.stdout, since, options.rows)
-        sys.stdout.flush()
-        if options.format == "table":
+        if results:
+            write(results, options.format, sys.stdout, since, options.rows)
+            sys.stdout.flush()
+        if results and options.format == "table":
             sys.stderr.write(f"\n{scanned.told(deployment, [result.answer for result in results])}\n")
+        if failed:
+            sys.stderr.write(f"{failed}\n")
     except BrokenPipeError:
         # The reader (head, less) has seen enough; the interpreter must not complain again when it closes the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return EXIT_FAILED if failed else 0
