@@ -26,6 +26,7 @@ from tests.support.day.running import (
     play,
     prometheus,
     query,
+    versions,
     watched,
     well_within,
 )
@@ -60,12 +61,6 @@ def move(name: str) -> None:
 
 def processes() -> dict[str, str]:
     return {name: host(name).check_output("systemctl show -p MainPID --value kafka") for name in BROKERS}
-
-
-def versions() -> set[str]:
-    """The versions of the software that the brokers run."""
-    said = "systemctl show -p ExecStart --value kafka | grep -oE 'kafka_2.13-[0-9.]+[0-9]' | head -1"
-    return {host(name).check_output(said).rpartition("-")[2] for name in BROKERS}
 
 
 def replicas(broker: int) -> int:

@@ -56,6 +56,12 @@ def host(name: str) -> Any:
     return testinfra.get_host(f"ssh://{name}", ssh_config=str(STATE / "ssh_config"), sudo=True)
 
 
+def versions() -> set[str]:
+    """The versions of the software that the brokers run."""
+    said = "systemctl show -p ExecStart --value kafka | grep -oE 'kafka_2.13-[0-9.]+[0-9]' | head -1"
+    return {host(name).check_output(said).rpartition("-")[2] for name in BROKERS}
+
+
 def instance(name: str) -> dict[str, Any]:
     """What the cloud says of a running instance."""
     ec2 = boto3.client("ec2", region_name=facts()["region"])
