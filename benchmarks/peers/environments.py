@@ -16,9 +16,9 @@ _OPENED = (
     *("java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action"),
     "sun.util.calendar",
 )
-"""Java's packages that Spark looks into, as its own launcher opens them."""
+"""Java's packages that Spark and Flink look into, as their own launchers open them."""
 _HEAP = "1g"
-"""Of a Java virtual machine, the default of Spark's driver."""
+"""Of a Java virtual machine, the default of Spark's driver; Flink's needs no more."""
 
 
 def command(environment: str, program: str, **arguments: str | float) -> list[str]:
@@ -42,7 +42,7 @@ def java_command(sources: str, *arguments: str) -> list[str]:
     """The command of one of the programs in Java, compiled where it is not yet.
 
     Args:
-        sources: a folder here, such as `spark`, whose main class is `SparkSink`.
+        sources: a folder here, `flink` or `spark`, whose main class is `FlinkSink` or `SparkSink`.
         arguments: the program's.
 
     Raises:

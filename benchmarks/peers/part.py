@@ -12,7 +12,7 @@ from benchmarks.figures import Figure
 from benchmarks.peers import verdicts
 from benchmarks.peers.fills import FILLS, PRODUCER
 from benchmarks.peers.limit import limit
-from benchmarks.peers.sinks import ABSENT, CONSUMER, SINKS, Peer
+from benchmarks.peers.sinks import CONSUMER, SINKS, Peer
 from benchmarks.peers.turns import Turns
 from benchmarks.producers import PARTITIONS, Fill
 from benchmarks.stage import ROUNDS, TOPIC_RECORDS, Stage, say
@@ -31,7 +31,7 @@ def figures(scale: float) -> tuple[list[Figure], str]:
         BenchmarkError: the project's own producer or consumer lost or doubled a record, or did not end.
     """
     records = round(TOPIC_RECORDS * scale)
-    reasons = dict(ABSENT)
+    reasons: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="stock-market-bench-") as folder, Stage(Path(folder)) as stage:
         found, topic = _produce(stage, records, reasons)
         found += _consume(stage, topic, reasons)

@@ -86,6 +86,16 @@ def spark(stage: Stage, topic: str) -> Drain:
     return drain(stage, process, topic, lambda: "stored\n" in process.log(), partial(objects, stage, f"{name}/"))
 
 
+def flink(stage: Stage, topic: str) -> Drain:
+    """Flink's file sink, in a program that says when it begins and when the topic's last file is complete."""
+    name = stage.name("flink")
+    path, checkpoints = f"s3://{stage.store.bucket}/{name}", f"file://{stage.folder}/{name}-checkpoints"
+    arguments = (stage.broker.address, topic, path, checkpoints, stage.store.endpoint, str(FLUSH_SECONDS))
+    process = stage.measure(name, java_command("flink", *arguments))
+    await_log(process, "reading\n")
+    return drain(stage, process, topic, lambda: "stored\n" in process.log(), partial(objects, stage, f"{name}/"))
+
+
 Run = Callable[[Stage, str], Drain]
 
 SINKS: dict[Peer, Run] = {
@@ -111,6 +121,13 @@ SINKS: dict[Peer, Run] = {
         jvm=True,
     ): spark,
     Peer(
+        "Flink, file sink",
+        "parallelism 1, a checkpoint each 10 s, gzip at zlib's fastest level, flink-s3-fs-hadoop, checkpoints on disk; "
+        "looks at no value",
+        "exactly once: a file is there as soon as the checkpoint with its records is",
+        jvm=True,
+    ): flink,
+    Peer(
         "Kafka Connect",
         "its runtime with benchmarks/connect_sink, gzip level 1; looks at no value",
         "at least once, and the same names after a repetition",
@@ -118,9 +135,3 @@ SINKS: dict[Peer, Run] = {
     ): lambda stage, topic: drains.connect(stage, topic, connect.S3_LINES),
 }
 """The peers in the order in which each round runs them."""
-
-ABSENT = {
-    "Flink, file sink": "its file system for S3, org.apache.flink:flink-s3-fs-hadoop, was in no registry that could be "
-    "reached (2.2.1: not found); without it the sink writes to HDFS and to disks only"
-}
-"""Peers that could not be had when this was written, each with the reason."""
