@@ -43,6 +43,7 @@ public final class FlinkSink {
 
     /** Arguments: the broker's address, the topic, the path in S3, a folder for checkpoints, S3's URL, and the seconds between checkpoints. */
     public static void main(String[] arguments) throws Exception {
+        System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "error");
         Configuration settings = new Configuration();
         settings.setString("s3.endpoint", arguments[4]);
         settings.setString("s3.path.style.access", "true");
@@ -52,7 +53,7 @@ public final class FlinkSink {
         settings.set(TaskManagerOptions.NETWORK_MEMORY_MAX, MemorySize.ofMebiBytes(64));
         FileSystem.initialize(settings, null);
         run(settings, arguments, arguments[2] + "-warm-up", new FirstOffsets(WARM_UP_OFFSET));
-        System.out.println("reading");
+        Bytes.isFirst = true;
         run(settings, arguments, arguments[2], OffsetsInitializer.latest());
         System.out.println("stored");
         Thread.sleep(Long.MAX_VALUE);
@@ -82,12 +83,17 @@ public final class FlinkSink {
         flink.execute();
     }
 
-    /** The value as it is. */
+    /** The value as it is; says when the first one comes, for a job's start does not count. */
     private static final class Bytes implements DeserializationSchema<byte[]> {
         private static final long serialVersionUID = 1;
+        private static volatile boolean isFirst;
 
         @Override
         public byte[] deserialize(byte[] message) {
+            if (isFirst) {
+                isFirst = false;
+                System.out.println("reading");
+            }
             return message;
         }
 
