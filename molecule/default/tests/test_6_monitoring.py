@@ -106,6 +106,11 @@ def shown(sentences: list[str]) -> bool:
     return bool(done.returncode)
 
 
+def sent(host: Any) -> set[str]:
+    """The alerts that Prometheus has sent to Alertmanager."""
+    return {alert["labels"]["alertname"] for alert in asked(host, "/api/v2/alerts", 9093)}
+
+
 def ports_of(admitted: str) -> set[int]:
     """The documented ports to which these are admitted."""
     return {port for port, (_, who) in documented().items() if who == admitted}
@@ -131,8 +136,8 @@ def test_every_target_is_up_and_no_alert_fires(host: Any) -> None:
     ]
     eventually(lambda: targets() == dict.fromkeys(wanted, "up"), seconds=180, what="every target up")
     eventually(lambda: quiet(host), seconds=120, what="no alert")
-    sent = asked(host, "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
-    assert [each["url"] for each in sent] == ["http://127.0.0.1:9093/api/v2/alerts"]
+    known = asked(host, "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
+    assert [each["url"] for each in known] == ["http://127.0.0.1:9093/api/v2/alerts"]
 
 
 def test_every_metric_that_an_alert_asks_for_is_there(host: Any) -> None:
@@ -206,8 +211,7 @@ def test_a_stopped_service_fires_its_alert_which_status_shows_and_the_webhook_ge
         eventually(lambda: both <= down(host), seconds=90, what="the alert of each stopped service")
         said = [f"Alert ServiceDown: {service} on node-1 does not answer" for service in both]
         eventually(lambda: shown(said), seconds=90, what="make status with both alerts")
-        sent = asked(host, "/api/v2/alerts", 9093)
-        assert "ServiceDown" in {alert["labels"]["alertname"] for alert in sent}
+        eventually(lambda: "ServiceDown" in sent(host), seconds=90, what="the alert at Alertmanager")
         eventually(
             lambda: "ServiceDown" in host.run("cat /tmp/sent").stdout, seconds=120, what="the alert at the webhook"
         )
