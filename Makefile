@@ -187,7 +187,7 @@ test-cluster: system venv-test  ## runs the scenario cluster, 80 minutes: three 
 	$(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the day's first event upgrades to
 	$(BIN)/molecule test -s cluster
 
-test-migration: system venv-test  ## runs the scenario kraft, 80 minutes: three brokers leave ZooKeeper under load, with each way back, and reach Kafka 4
+test-migration: system venv-test  ## runs the scenario kraft, 90 minutes: three brokers leave ZooKeeper under load, with each way back, and reach Kafka 4
 	STOCK_MARKET_KAFKA_VERSION=4.3.1 $(BIN)/ansible-playbook playbooks/local_cloud_kafka.yml  # the version that the last test upgrades to
 	$(BIN)/molecule test -s kraft
 
