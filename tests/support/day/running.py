@@ -79,6 +79,11 @@ def body(name: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def power_off(name: str) -> None:
+    """Ends a host as a loss of power would."""
+    subprocess.run(["podman", "kill", "--signal", "KILL", body(name)], check=True, stdout=subprocess.DEVNULL)
+
+
 @contextmanager
 def cut(name: str) -> Iterator[None]:
     """Cuts a host's cable while the block runs."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Sequence
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encoding import array, string
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import API_PRODUCE, Connection
 from tests.support.stock_market.fetched import batch
+
+# In KRaft a broker may have told of a topic before it leads its partitions.
+_NOT_LEADER = 6
+_PATIENCE_SECONDS = 60.0
 
 
 def send(address: str, topic: str, batches: Sequence[tuple[int, bytes]]) -> None:
@@ -17,13 +22,20 @@ def send(address: str, topic: str, batches: Sequence[tuple[int, bytes]]) -> None
         for partition, data in batches:
             entry = struct.pack(">ii", partition, len(data)) + data
             body = string(None) + struct.pack(">hi", -1, 30_000) + array([string(topic) + array([entry])])
-            answer = connection.request(API_PRODUCE, 7, body)
-            answer.count()
-            answer.string()
-            answer.count()
-            answer.number("i")
-            error = answer.number("h")
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            while (error := _sent(connection, body)) == _NOT_LEADER and time.monotonic() < deadline:
+                time.sleep(0.1)
             assert error == 0, f"the broker answered a batch with error {error}"
+
+
+def _sent(connection: Connection, body: bytes) -> int:
+    """Sends a request with one batch; returns Kafka's error code."""
+    answer = connection.request(API_PRODUCE, 7, body)
+    answer.count()
+    answer.string()
+    answer.count()
+    answer.number("i")
+    return answer.number("h")
 
 
 def compressed(
