@@ -29,13 +29,12 @@ Said = Callable[[str], list[str]]
 
 @pytest.fixture
 def said(host: Any) -> Said:
-    """What the broker's log says since the test began, of a pattern."""
+    """What the broker's log says since the test began, of a pattern. KRaft writes operations in capitals."""
     begin = int(host.check_output(f"stat -c %s {LOG}"))
 
     def lines(pattern: str) -> list[str]:
-        return [
-            line for line in host.check_output(f"tail -c +{begin + 1} {LOG}").splitlines() if re.search(pattern, line)
-        ]
+        written = host.check_output(f"tail -c +{begin + 1} {LOG}").splitlines()
+        return [line for line in written if re.search(pattern, line, re.IGNORECASE)]
 
     return lines
 
