@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 
 import boto3
@@ -12,7 +11,6 @@ from tests.support.day.events import MOST_AT_A_KILL, MOST_AT_A_RESTART, told
 from tests.support.day.pauses import Pauses
 from tests.support.day.running import (
     BROKERS,
-    body,
     cut,
     declared,
     eventually,
@@ -24,6 +22,7 @@ from tests.support.day.running import (
     login,
     members,
     play,
+    power_off,
     prometheus,
     query,
     versions,
@@ -190,7 +189,7 @@ def test_3_a_host_without_network_is_stood_in_for(pauses: Pauses) -> None:
 
 def test_4_a_broker_whose_host_is_gone_is_replaced(pauses: Pauses) -> None:
     began, old = time.monotonic(), instance("kafka-2")["InstanceId"]
-    subprocess.run(["podman", "kill", "--signal", "KILL", body("kafka-2")], check=True, stdout=subprocess.DEVNULL)
+    power_off("kafka-2")
     time.sleep(20)
     assert told(pauses, "a host powered off") <= MOST_AT_A_KILL
     has_fired("InstanceDown", began)
@@ -205,7 +204,7 @@ def test_4_a_lost_pipeline_host_is_taken_over(pauses: Pauses) -> None:
     lost = instance("pipeline-1")["PrivateIpAddress"]
     everything = sum(members().values())
     assert members()[lost] > 0
-    subprocess.run(["podman", "kill", "--signal", "KILL", body("pipeline-1")], check=True, stdout=subprocess.DEVNULL)
+    power_off("pipeline-1")
     began = time.monotonic()
     eventually(lambda: sum(n for host, n in members().items() if host != lost) == everything, 60, "all taken over")
     took = time.monotonic() - began

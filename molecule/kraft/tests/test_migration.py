@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -11,9 +12,27 @@ from typing import Any
 
 import keeping
 import pytest
+from kafka import KafkaAdminClient
 from tests.support.day.events import MOST_AT_A_KILL, MOST_AT_A_RESTART, told
 from tests.support.day.pauses import Pauses
-from tests.support.day.running import BROKERS, attempt, cut, has_fired, host, kill, make, play, versions, well_within
+from tests.support.day.running import (
+    BROKERS,
+    attempt,
+    cut,
+    declared,
+    has_fired,
+    host,
+    instance,
+    kill,
+    login,
+    make,
+    play,
+    power_off,
+    versions,
+    well_within,
+)
+
+from stock_market_ops.common import quorum
 
 KAFKA_3, KAFKA_4 = "3.9.2", "4.3.1"
 MOST_AT_THE_END = 5.0
@@ -204,3 +223,37 @@ def test_6_the_cluster_reaches_kafka_4(pauses: Pauses, before: dict[str, Any]) -
     judge(pauses, "kafka-controller killed in Kafka 4", MOST_AT_A_KILL)
     play("restart.yml", "-e", f"kafka_version={KAFKA_4}")
     judge(pauses, "rolling restart of Kafka 4", MOST_AT_A_RESTART)
+
+
+def voters() -> set[int]:
+    """The ids of the controllers that vote."""
+    with KafkaAdminClient(**login()) as admin:
+        found = quorum.look(admin)
+    assert found is not None
+    return {voter["replica_id"] for voter in found["current_voters"]}
+
+
+def test_7_controllers_are_lost_replaced_added_and_removed(pauses: Pauses) -> None:
+    (version,) = versions()
+    name, began, before = leader(), time.monotonic(), voters()
+    old = instance(name)["InstanceId"]
+    power_off(name)
+    time.sleep(20)
+    judge(pauses, "the leading controller and its broker powered off", MOST_AT_A_KILL)
+    has_fired("InstanceDown", began)
+    play("replace.yml", "-e", f"instance={name}", "-e", f"kafka_version={version}")
+    assert instance(name)["InstanceId"] != old
+    assert voters() == before
+    judge(pauses, "both replaced", MOST_AT_A_RESTART)
+    calm()
+    added = {number: f"controller-{number}" for number in (4, 5)}
+    more = [
+        declared()[0] | {"name": each, "id": number, "services": ["kafka_controller"]} for number, each in added.items()
+    ]
+    play("scale.yml", "-e", json.dumps({"stock_market_instances": declared() + more, "kafka_version": version}))
+    assert voters() == before | {1000 + number for number in added}
+    judge(pauses, "two controllers added", MOST_AT_A_RESTART)
+    well_within(120, "all is well with five controllers")
+    play("scale.yml", "-e", json.dumps({"scale_remove": list(added.values()), "kafka_version": version}))
+    assert voters() == before
+    judge(pauses, "two controllers removed", MOST_AT_A_RESTART)
