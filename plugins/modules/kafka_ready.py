@@ -26,10 +26,12 @@ short_description: Wait until a Kafka broker takes a record and gives it back
 description:
   - Writes one record to a small topic of the broker's own (C(__readiness-<broker id>), one replica, an hour's
     retention), acknowledged by the broker, and reads it back. An open port proves nothing; this does.
+  - A topic that has no leader for ten seconds, although the broker is there, is created again. With KRaft that
+    happens to a broker that has lost its disk, for minutes.
   - Runs on the broker's host and needs no Kafka client there.
   - With C(security_protocol=SASL_SSL) the record goes through TLS, with the broker's certificate and the address in it
-    checked, and the user logs in by SCRAM-SHA-512. The user has to be allowed to create the topic, and to write and
-    read it.
+    checked, and the user logs in by SCRAM-SHA-512. The user has to be allowed to create and delete the topic,
+    and to write and read it.
   - In check mode it only asks the broker for its metadata, and writes nothing.
 options:
   host: {description: Address of the listener., type: str, required: true}
@@ -107,6 +109,11 @@ def round_trip(
             deadline = time.monotonic() + REQUEST_SECONDS
             while (metadata := broker.metadata(topic)).leader < 0 and time.monotonic() < deadline:
                 time.sleep(0.05)
+            if metadata.leader < 0 and not created:
+                # Where the broker has lost its disk, KRaft may elect no leader on the new one for minutes.
+                with Connection(*metadata.brokers[metadata.controller], REQUEST_SECONDS, security) as controller:
+                    controller.delete_topic(topic, int(REQUEST_SECONDS * 500))
+                raise NotReadyError(f"the topic {topic} had no leader, and was deleted to be created again")
         if metadata.leader != broker_id:
             raise NotReadyError(f"the topic {topic} is led by {metadata.leader}, not by broker {broker_id}")
         value = uuid.uuid4().bytes

@@ -80,6 +80,14 @@ class Kraft:
         text = (self.folder / f"data-{node}" / "meta.properties").read_text(encoding="utf-8")
         return text.partition("directory.id=")[2].splitlines()[0]
 
+    def empty(self, broker: int) -> None:
+        """Kills a broker, whose disk is lost, and starts it with an empty one."""
+        self.kill(broker)
+        shutil.rmtree(self.folder / f"data-{broker}")
+        self._format(broker, _BROKER, self.ports[broker])
+        self.run(broker)
+        wait_for_port(self.ports[broker])
+
     def _format(self, node: int, settings: str, port: int, *options: str) -> None:
         controllers = ",".join(self.controllers.values())
         names = {"id": node, "port": port, "controllers": controllers, "folder": self.folder}
@@ -154,6 +162,14 @@ def test_the_module_waits_for_the_controllers(kraft: Kraft, run: Run) -> None:
     late = run("kafka_quorum_ready", node_id=1004, servers=servers, timeout=1)
     assert late["failed"]
     assert "controller 1004 is no member of the quorum [1001, 1002, 1003]" in late["msg"]
+
+
+def test_a_broker_that_lost_its_disk_gives_a_record_back(kraft: Kraft, run: Run) -> None:
+    names = {"host": "127.0.0.1", "port": kraft.ports[2], "broker_id": 2}
+    assert run("kafka_ready", **names)["changed"]
+    kraft.empty(2)
+    again = run("kafka_ready", **names)
+    assert (again.get("msg"), again["offset"]) == (None, 0)
 
 
 def test_a_killed_leader_is_replaced_and_missed_until_it_is_back(kraft: Kraft, run: Run) -> None:

@@ -6,6 +6,7 @@ import importlib
 import socket
 import struct
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import crc32c
@@ -60,6 +61,28 @@ def test_a_record_goes_round_and_others_can_read_it(kafka: Broker, probe: Any) -
     consumer.close()
     assert [record.offset for record in seen][:1] == [first]
     assert len(seen[0].value) == 16
+
+
+def test_a_topic_that_has_no_leader_is_created_again(
+    kafka: Broker, probe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe.round_trip("127.0.0.1", kafka.port, 1, write=True)
+    known, delete = probe.Connection.metadata, probe.Connection.delete_topic
+    deleted: list[str] = []
+
+    def metadata(self: Any, topic: str) -> Any:
+        return known(self, topic) if deleted else replace(known(self, topic), leader=-1)
+
+    def delete_topic(self: Any, topic: str, timeout_ms: int) -> None:
+        delete(self, topic, timeout_ms)
+        deleted.append(topic)
+
+    monkeypatch.setattr(probe.Connection, "metadata", metadata)
+    monkeypatch.setattr(probe.Connection, "delete_topic", delete_topic)
+    with pytest.raises(probe.NotReadyError, match="had no leader"):
+        probe.round_trip("127.0.0.1", kafka.port, 1, write=True)
+    assert deleted == ["__readiness-1"]
+    assert probe.wait_until(lambda: probe.round_trip("127.0.0.1", kafka.port, 1, write=True), 90)[1] == 0
 
 
 def test_check_mode_writes_nothing(kafka: Broker, probe: Any) -> None:
