@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 API_PRODUCE, API_FETCH, API_METADATA, API_SASL_HANDSHAKE, API_CREATE_TOPICS, API_SASL_AUTHENTICATE = 0, 1, 3, 17, 19, 36
 API_DELETE_TOPICS, API_DESCRIBE_QUORUM = 20, 55
-ERROR_NOT_LEADER = 6
+ERROR_UNKNOWN_TOPIC, ERROR_NOT_LEADER = 3, 6
 ERROR_NONE, ERROR_UNSUPPORTED_SASL_MECHANISM, ERROR_TOPIC_ALREADY_EXISTS, ERROR_SASL_AUTHENTICATION_FAILED = (
     0,
     33,
@@ -348,12 +348,13 @@ class Connection:
         return error == ERROR_NONE
 
     def delete_topic(self, topic: str, timeout_ms: int) -> None:
-        """Delete `topic`."""
+        """Delete `topic`, if it is there."""
         answer = self.request(API_DELETE_TOPICS, 1, array([string(topic)]) + struct.pack(">i", timeout_ms))
         answer.number("i")
         answer.count()
         answer.string()
-        if error := answer.number("h"):
+        error = answer.number("h")
+        if error not in (ERROR_NONE, ERROR_UNKNOWN_TOPIC):
             raise KafkaError(f"deleting the topic {topic} gave error {error}")
 
     def produce(self, topic: str, value: bytes, timestamp_ms: int, timeout_ms: int) -> int:
