@@ -339,10 +339,7 @@ class Connection:
         configs = array([string(name) + string(value) for name, value in configuration.items()])
         body = string(topic) + struct.pack(">ih", -1, -1) + assignment + configs
         answer = self.request(API_CREATE_TOPICS, 2, array([body]) + struct.pack(">ib", timeout_ms, 0))
-        answer.number("i")
-        answer.count()
-        answer.string()
-        error = answer.number("h")
+        error = _topic_error(answer)
         if error not in (ERROR_NONE, ERROR_TOPIC_ALREADY_EXISTS):
             raise KafkaError(f"creating the topic {topic} gave error {error}: {answer.string()}")
         return error == ERROR_NONE
@@ -350,10 +347,7 @@ class Connection:
     def delete_topic(self, topic: str, timeout_ms: int) -> None:
         """Delete `topic`, if it is there."""
         answer = self.request(API_DELETE_TOPICS, 1, array([string(topic)]) + struct.pack(">i", timeout_ms))
-        answer.number("i")
-        answer.count()
-        answer.string()
-        error = answer.number("h")
+        error = _topic_error(answer)
         if error not in (ERROR_NONE, ERROR_UNKNOWN_TOPIC):
             raise KafkaError(f"deleting the topic {topic} gave error {error}")
 
@@ -390,3 +384,11 @@ class Connection:
         for _ in range(answer.count()):
             answer.take(16)
         return decode_value(answer.data(), offset)
+
+
+def _topic_error(answer: Reader) -> int:
+    """Read the error code of the only topic in an answer that begins with the time of a throttle."""
+    answer.number("i")
+    answer.count()
+    answer.string()
+    return answer.number("h")

@@ -106,14 +106,13 @@ def round_trip(
                 raise NotReadyError("the cluster has no controller")
             with Connection(*metadata.brokers[metadata.controller], REQUEST_SECONDS, security) as controller:
                 created = controller.create_topic(topic, broker_id, TOPIC_CONFIGURATION, int(REQUEST_SECONDS * 500))
-            deadline = time.monotonic() + REQUEST_SECONDS
-            while (metadata := broker.metadata(topic)).leader < 0 and time.monotonic() < deadline:
-                time.sleep(0.05)
-            if metadata.leader < 0 and not created:
-                # Where the broker has lost its disk, KRaft may elect no leader on the new one for minutes.
-                with Connection(*metadata.brokers[metadata.controller], REQUEST_SECONDS, security) as controller:
+                deadline = time.monotonic() + REQUEST_SECONDS
+                while (metadata := broker.metadata(topic)).leader < 0 and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                if metadata.leader < 0 and not created:
+                    # Where the broker has lost its disk, KRaft may elect no leader on the new one for minutes.
                     controller.delete_topic(topic, int(REQUEST_SECONDS * 500))
-                raise NotReadyError(f"the topic {topic} had no leader, and was deleted to be created again")
+                    raise NotReadyError(f"the topic {topic} had no leader, and was deleted to be created again")
         if metadata.leader != broker_id:
             raise NotReadyError(f"the topic {topic} is led by {metadata.leader}, not by broker {broker_id}")
         value = uuid.uuid4().bytes

@@ -108,7 +108,7 @@ public final class FlinkSink {
         }
     }
 
-    /** So many of each partition, or all that it has. */
+    /** The first records of each partition, this number or all that it has. */
     private static final class FirstOffsets implements OffsetsInitializer {
         private static final long serialVersionUID = 1;
         private final long count;

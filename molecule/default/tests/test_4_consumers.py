@@ -32,7 +32,7 @@ def shares() -> dict[str, set[int]]:
 
 
 def complete(count: int) -> dict[str, set[int]]:
-    """The shares, once so many members have all partitions, each member some."""
+    """The shares, once this number of members has all partitions, and each member at least one."""
     found = shares()
     whole = set(range(3)) == set().union(*found.values())
     return found if whole and all(found.values()) and len(found) == count else {}

@@ -7,11 +7,14 @@ import time
 from collections.abc import Sequence
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encoding import array, string
-from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import API_PRODUCE, Connection
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import (
+    API_PRODUCE,
+    ERROR_NOT_LEADER,
+    Connection,
+)
 from tests.support.stock_market.fetched import batch
 
 # In KRaft a broker may have told of a topic before it leads its partitions.
-_NOT_LEADER = 6
 _PATIENCE_SECONDS = 60.0
 
 
@@ -23,7 +26,7 @@ def send(address: str, topic: str, batches: Sequence[tuple[int, bytes]]) -> None
             entry = struct.pack(">ii", partition, len(data)) + data
             body = string(None) + struct.pack(">hi", -1, 30_000) + array([string(topic) + array([entry])])
             deadline = time.monotonic() + _PATIENCE_SECONDS
-            while (error := _sent(connection, body)) == _NOT_LEADER and time.monotonic() < deadline:
+            while (error := _sent(connection, body)) == ERROR_NOT_LEADER and time.monotonic() < deadline:
                 time.sleep(0.1)
             assert error == 0, f"the broker answered a batch with error {error}"
 
