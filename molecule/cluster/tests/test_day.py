@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import boto3
@@ -30,6 +31,10 @@ from tests.support.day.running import (
     well_within,
 )
 
+from stock_market_ops.common import quorum
+
+KRAFT = os.environ.get("STOCK_MARKET_METADATA") == "kraft"
+YESTERDAY, TODAY, LAST_STEP = ("3.9.2", "4.3.1", "features") if KRAFT else ("3.8.1", "3.9.2", "protocol")
 CURL_TIMED_OUT, CURL_CUT_OFF = 28, {55, 56}  # while it sends, while it receives
 HIGHEST_EXPOSURE = 2.0
 MOST_AT_A_TAKEOVER = 15.0
@@ -37,15 +42,19 @@ SESSION_ALERT_SECONDS = 300  # the alert about a lost session fires this long
 
 
 def controller() -> str:
-    """The name of the instance whose broker controls."""
+    """The name of the instance whose broker controls, or whose controller leads the others."""
     with KafkaAdminClient(**login()) as admin:
-        found = admin.describe_cluster()["controller_id"]
-    return str(next(each["name"] for each in declared() if each["id"] == found))
+        found = quorum.look(admin)
+        number = found["leader_id"] - 1000 if found else admin.describe_cluster()["controller_id"]
+    return str(next(each["name"] for each in declared() if each["id"] == number))
 
 
-def zookeepers_leader() -> str:
+def metadatas_leader() -> tuple[str, str]:
+    """The name of the instance whose server leads those that keep the metadata, and its unit."""
+    if KRAFT:
+        return controller(), "kafka-controller"
     said = r"grep -ohE 'LEADING|FOLLOWING' /var/log/zookeeper/zookeeper.log | tail -1"
-    return next(name for name in BROKERS if host(name).check_output(said) == "LEADING")
+    return next(name for name in BROKERS if host(name).check_output(said) == "LEADING"), "zookeeper"
 
 
 def move(name: str) -> None:
@@ -81,15 +90,17 @@ def test_0_prometheus_reads_every_service_and_no_alert_fires() -> None:
     def counted(of: str) -> dict[str, int]:
         return {each["metric"].get("service", ""): int(each["value"][1]) for each in prometheus(of)}
 
-    wanted = {"node": 5, "kafka": 3, "zookeeper": 3, "stock_producer": 2, "stock_consumer": 2}
+    keeper = "kafka_controller" if KRAFT else "zookeeper"
+    wanted = {"node": 5, "kafka": 3, keeper: 3, "stock_producer": 2, "stock_consumer": 2}
     wanted |= {"prometheus": 1, "alertmanager": 1}
     eventually(lambda: counted("count by (service) (up == 1)") == wanted, 60, "every target up")
     # A server of an ensemble has other beans than a single one.
-    for metric in (
-        "zookeeper_quorumsize == 3",
-        "zookeeper_outstandingrequests",
-        "zookeeper_inmemorydatatree_nodecount",
-    ):
+    ensemble = ("zookeeper_quorumsize == 3", "zookeeper_outstandingrequests", "zookeeper_inmemorydatatree_nodecount")
+    controllers = (
+        "kafka_server_raftmetrics_currentleader > 1000",
+        "kafka_controller_kafkacontroller_activebrokercount",
+    )
+    for metric in controllers if KRAFT else ensemble:
         assert counted(f"count({metric})") == {"": 3}, metric
     well_within(120, "all is well")
 
@@ -115,17 +126,17 @@ def test_0_metrics_leave_their_host_over_mutual_tls_only() -> None:
 
 def test_1_an_upgrade_does_not_pause_the_stream_and_can_be_rolled_back(pauses: Pauses) -> None:
     """Comes early: the scenario sets up yesterday's version. Judges last, so that the day goes on with today's."""
-    assert versions() == {"3.8.1"}
+    assert versions() == {YESTERDAY}
     play("upgrade.yml", "-e", "upgrade=software")
-    assert versions() == {"3.9.2"}
+    assert versions() == {TODAY}
     found = [told(pauses, "new software")]
-    play("upgrade.yml", "-e", "upgrade=rollback", "-e", "kafka_version=3.8.1")
-    assert versions() == {"3.8.1"}
+    play("upgrade.yml", "-e", "upgrade=rollback", "-e", f"kafka_version={YESTERDAY}")
+    assert versions() == {YESTERDAY}
     found.append(told(pauses, "the old software again"))
     play("upgrade.yml", "-e", "upgrade=software")
-    play("upgrade.yml", "-e", "upgrade=protocol")
-    assert versions() == {"3.9.2"}
-    found.append(told(pauses, "new software and its protocol"))
+    play("upgrade.yml", "-e", f"upgrade={LAST_STEP}")
+    assert versions() == {TODAY}
+    found.append(told(pauses, f"new software and its {LAST_STEP}"))
     assert max(found) <= MOST_AT_A_RESTART
 
 
@@ -163,17 +174,20 @@ def test_3_a_killed_broker_is_stood_in_for(pauses: Pauses) -> None:
 
 def test_3_a_killed_controller_is_stood_in_for(pauses: Pauses) -> None:
     began = time.monotonic()
-    kill(controller(), "kafka")
+    name = controller()
+    for unit in ("kafka-controller", "kafka") if KRAFT else ("kafka",):
+        kill(name, unit)
     has_fired("ServiceCrashed", began)
     well_within(120, "the killed controller back in sync")
     assert told(pauses, "the controller killed with -9") <= MOST_AT_A_KILL
 
 
-def test_3_zookeepers_leader_is_stood_in_for(pauses: Pauses) -> None:
+def test_3_the_leader_of_those_that_keep_the_metadata_is_stood_in_for(pauses: Pauses) -> None:
     began = time.monotonic()
-    kill(zookeepers_leader(), "zookeeper")
+    name, unit = metadatas_leader()
+    kill(name, unit)
     has_fired("ServiceCrashed", began)
-    assert told(pauses, "ZooKeeper's leader killed with -9") <= MOST_AT_A_KILL
+    assert told(pauses, f"the leading {unit} killed with -9") <= MOST_AT_A_KILL
 
 
 def test_3_a_host_without_network_is_stood_in_for(pauses: Pauses) -> None:
@@ -181,7 +195,7 @@ def test_3_a_host_without_network_is_stood_in_for(pauses: Pauses) -> None:
     began = time.monotonic()
     with cut(next(n for n in BROKERS if n != controller())):
         time.sleep(60)
-    for alert in ("InstanceDown", "UnderReplicated", "ZooKeeperSessionsExpire"):
+    for alert in ("InstanceDown", "UnderReplicated", *(() if KRAFT else ("ZooKeeperSessionsExpire",))):
         has_fired(alert, began)
     well_within(SESSION_ALERT_SECONDS + 120, "the host back in sync")
     assert told(pauses, "a host without network for a minute") <= MOST_AT_A_KILL

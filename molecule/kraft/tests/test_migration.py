@@ -1,4 +1,4 @@
-"""A cluster leaves ZooKeeper at 5,000 records/s, with each way back, and reaches Kafka 4: writes pause only briefly."""
+"""A cluster goes from Kafka 3.8 with ZooKeeper to Kafka 4 under load, with each way back: writes pause only briefly."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.day.running import (
 
 from stock_market_ops.common import quorum
 
-KAFKA_3, KAFKA_4 = "3.9.2", "4.3.1"
+YESTERDAY, KAFKA_3, KAFKA_4 = "3.8.1", "3.9.2", "4.3.1"
 MOST_AT_THE_END = 5.0
 BEFORE_A_BLOW_SECONDS = 45
 CUT_SECONDS = 30
@@ -44,6 +44,10 @@ LIMITS = {"finalize": MOST_AT_THE_END}
 
 def migrate(step: str) -> str:
     return play("migrate.yml", "-e", f"migrate={step}")
+
+
+def upgrade(step: str, version: str) -> str:
+    return play("upgrade.yml", "-e", f"upgrade={step}", "-e", f"kafka_version={version}")
 
 
 def changed(output: str) -> dict[str, int]:
@@ -144,6 +148,17 @@ def nothing_forgotten(before: dict[str, Any]) -> Iterator[None]:
     assert not TOO_LONG
 
 
+def test_0_only_kafka_3_9_leaves_zookeeper(pauses: Pauses) -> None:
+    """The scenario sets up yesterday's version."""
+    assert versions() == {YESTERDAY}
+    assert f"kafka-1 runs Kafka {YESTERDAY}, and only 3.9 migrates" in refusal("controllers")
+    upgrade("software", KAFKA_3)
+    assert "and only 3.9 migrates: say make upgrade STEP=protocol" in refusal("controllers")
+    upgrade("protocol", KAFKA_3)
+    assert versions() == {KAFKA_3}
+    judge(pauses, f"from {YESTERDAY} to {KAFKA_3}", MOST_AT_A_RESTART)
+
+
 def test_1_the_plan_changes_nothing_and_steps_out_of_turn_are_refused(pauses: Pauses) -> None:
     assert changed(migrate("plan")) == {}
     for step in ("brokers", "kraft", "finalize"):
@@ -203,10 +218,6 @@ def test_5_the_cluster_leaves_zookeeper(pauses: Pauses) -> None:
     calm()
     play("restart.yml")
     judge(pauses, "rolling restart with controllers", MOST_AT_A_RESTART)
-
-
-def upgrade(step: str, version: str) -> str:
-    return play("upgrade.yml", "-e", f"upgrade={step}", "-e", f"kafka_version={version}")
 
 
 def test_6_the_cluster_reaches_kafka_4(pauses: Pauses, before: dict[str, Any]) -> None:
