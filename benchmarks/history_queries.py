@@ -43,9 +43,10 @@ from stock_market_ops.query import command as query
 
 _DAYS, _LONGER_DAYS = 7, 28
 _OBJECTS_AN_HOUR, _ROWS = 360, 500  # one every 10 s, at 50 records/s
+_FEW_ROWS = 10  # at a record a second, as the tutorials have it
 _BYTES, _QUALITY_BYTES, _REQUESTS, _SIZE = 1 / 10, 1 / 4, 1 / 100, 1 / 2
 _QUERY_SECONDS, _LONGER = 15.0, 2.0
-_TIMEOUT_SECONDS = 600.0
+_TIMEOUT_SECONDS = 300.0
 _SORTING = ("largest_moves", "volatility")  # every quote, by symbol and time
 _TABLE = re.compile(r"\bFROM quotes(_all)?\b")
 
@@ -96,12 +97,14 @@ class Kept:
         cloud: an empty deployment.
         folder: for the compactor's settings.
         objects_an_hour: of how many raw objects.
+        rows: the records of each.
     """
 
-    def __init__(self, cloud: SmallCloud, folder: Path, objects_an_hour: int) -> None:
+    def __init__(self, cloud: SmallCloud, folder: Path, objects_an_hour: int, rows: int) -> None:
         self.cloud = cloud
         self._folder = folder
         self._objects = objects_an_hour
+        self.rows = rows
         self._ends = [0] * PARTITIONS
         self._draw = random.Random(7)
         self._prices = [self._draw.uniform(50, 40_000) for _ in range(SYMBOLS)]
@@ -111,7 +114,7 @@ class Kept:
         self._first = first
         # The week's hours before the day have the numbers from 0 on.
         earlier = len(list(_from_to(_midnight(now, _DAYS - 1), first)))
-        self._sequence = earlier * objects_an_hour * _ROWS
+        self._sequence = earlier * objects_an_hour * rows
         self.raw_bytes = 0
         self._names = view.Names(cloud.deployment.database)
 
@@ -119,12 +122,12 @@ class Kept:
         """Puts the raw objects into the store itself, and one of the hour after them for each partition."""
         for hour in self.hours:
             for number in range(self._objects):
-                self.raw_bytes += self._put(hour, number % PARTITIONS, _ROWS)
+                self.raw_bytes += self._put(hour, number % PARTITIONS, self.rows)
         for partition in range(PARTITIONS):
             self._put(self.hours[-1].next, partition, 1)
 
     def _put(self, hour: Hour, partition: int, count: int) -> int:
-        pace = 3_600_000 / (self._objects * _ROWS)
+        pace = 3_600_000 / (self._objects * self.rows)
         lines = body(self._sequence, count, hour, pace=pace, draw=self._draw, prices=self._prices)
         packed, start, time_ms = gzip.compress(lines, 1), self._ends[partition], hour.end_ms - HOUR_MS
         name = ObjectName(self.cloud.deployment.topic, IDENTITY.topic_id, partition, start)
@@ -219,7 +222,7 @@ class Kept:
         """A Parquet file of an hour, as that of the same hour some days before."""
         file = pq.ParquetFile(io.BytesIO(content))
         table = file.read()
-        before = (model.start - hour.start) // timedelta(hours=1) * self._objects * _ROWS
+        before = (model.start - hour.start) // timedelta(hours=1) * self._objects * self.rows
         changed = {
             "event_time": pc.replace_substring(table["event_time"], model.dt, hour.dt, max_replacements=1),
             "sequence": pc.subtract(table["sequence"], before),
@@ -278,7 +281,7 @@ def _midnight(hour: Hour, days: int) -> Hour:
 def _measure(kept: Kept) -> list[Figure]:
     named = analyses.load_all()
     requests = _Requests()
-    say = f"{len(kept.hours)} hours, {len(kept.hours) * kept._objects:,} raw objects of {_ROWS} records"
+    say = f"{len(kept.hours)} hours, {len(kept.hours) * kept._objects:,} raw objects of {kept.rows} records"
     print(say, file=sys.stderr)
     kept.fill()
     compacting = kept.compact()
@@ -316,14 +319,26 @@ def _measure(kept: Kept) -> list[Figure]:
     return found
 
 
+def _small(kept: Kept) -> list[Figure]:
+    """`make query DAYS=7` where few records come."""
+    kept.fill()
+    kept.compact()
+    kept.keep(_DAYS, read=True)
+    a_second = kept.rows * kept._objects / 3600
+    return [kept.make_query(f"DAYS={_DAYS}, {_DAYS} days kept, {a_second:g} records/s")]
+
+
 def figures(scale: float) -> list[Figure]:
     """Measures all of it; `scale` below 1 keeps fewer objects an hour, of which fewer are read for each file."""
     s3_keys.install()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        cloud = SmallCloud(folder / "cloud")
-        try:
-            cloud.make_table()
-            return _measure(Kept(cloud, folder, max(PARTITIONS, round(_OBJECTS_AN_HOUR * scale))))
-        finally:
-            cloud.close()
+    found = []
+    for measure, rows in ((_measure, _ROWS), (_small, _FEW_ROWS)):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            cloud = SmallCloud(folder / "cloud")
+            try:
+                cloud.make_table()
+                found += measure(Kept(cloud, folder, max(PARTITIONS, round(_OBJECTS_AN_HOUR * scale)), rows))
+            finally:
+                cloud.close()
+    return found

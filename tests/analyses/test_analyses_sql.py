@@ -72,8 +72,8 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     cloud.store(QUOTES)
     partitions.synchronize(cloud.s3, cloud.glue, cloud.deployment)
 
-    def run(name: str, since: str = "") -> list[athena.Row]:
-        sql, literals = analyses.bounded(ALL[name].sql, since)
+    def run(name: str, since: str = "", table: str = "quotes_all") -> list[athena.Row]:
+        sql, literals = analyses.bounded(ALL[name].sql.replace("quotes_all", table), since)
         return athena.run(cloud.athena, cloud.deployment, sql, parameters=literals).rows
 
     yield run
@@ -231,6 +231,18 @@ def test_trend_counts_risers_and_fallers_minute_by_minute(ask: Ask) -> None:
     assert (by_minute["23:59"]["records"], by_minute["23:59"]["volume"]) == (3, 70)
     # AAA 99 -> 102 and BBB 45 -> 48.
     assert by_minute["00:01"]["mean_change_percent"] == pytest.approx((3 / 99 + 3 / 45) * 50, abs=5e-4)
+
+
+def test_trend_shows_the_newest_ten_minutes_that_have_quotes(ask: Ask) -> None:
+    """Each of AAA's and BBB's minutes, the even ones of an hour, opens at 2 and closes at 1."""
+    table = """(
+        SELECT '2026-03-03T07:' || lpad(cast(minute AS varchar), 2, '0') || ':30.000Z' AS event_time,
+            symbol, 2e0 AS open, 1e0 AS close, 5 AS volume, '2026-03-03' AS dt, '07' AS hour
+        FROM unnest(sequence(0, 58, 2)) AS minutes (minute) CROSS JOIN (VALUES 'AAA', 'BBB') AS symbols (symbol)
+    )"""
+    rows = ask("trend", table=table)
+    assert [row["minute"] for row in rows] == [f"2026-03-03T07:{minute}" for minute in range(58, 38, -2)]
+    assert {(row["records"], row["rising"], row["falling"], row["volume"]) for row in rows} == {(2, 0, 2, 10)}
 
 
 def test_volatility_is_the_deviation_of_log_returns_in_the_window(ask: Ask) -> None:

@@ -1,5 +1,25 @@
 -- Trend by interval: minute for minute, how many symbols rose and fell, and by how much on average
-WITH intervals AS (
+-- Only the quotes of the newest ten minutes that have any are grouped by symbol.
+WITH recent AS (
+    SELECT
+        event_time,
+        symbol,
+        open,
+        close,
+        volume
+    FROM quotes_all
+    WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
+),
+
+newest AS (
+    SELECT substr(event_time, 1, 16) AS minute
+    FROM recent
+    GROUP BY substr(event_time, 1, 16)
+    ORDER BY minute DESC
+    LIMIT 10
+),
+
+intervals AS (
     SELECT
         substr(event_time, 1, 16) AS minute,
         symbol,
@@ -7,8 +27,8 @@ WITH intervals AS (
         sum(volume) AS volume,
         min_by(open, event_time) AS first_open,
         max_by(close, event_time) AS last_close
-    FROM quotes_all
-    WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
+    FROM recent
+    WHERE event_time >= (SELECT min(minute) FROM newest)
     GROUP BY substr(event_time, 1, 16), symbol
 )
 
