@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 Text = Callable[[Any], str | None]
@@ -95,19 +96,8 @@ def _text_of_double(value: float) -> str:
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0 or 1e-3 <= abs(value) < 1e7:
-        text = repr(value)
-        if "e" not in text:
-            return text
-    digits = f"{value!r}"
-    mantissa, _, exponent = digits.partition("e")
-    if not exponent:
-        sign = "-" if mantissa.startswith("-") else ""
-        whole, _, fraction = mantissa.lstrip("-").partition(".")
-        fraction = fraction if fraction != "0" else ""
-        significant = (whole + fraction).lstrip("0")
-        power = len(whole) - 1 if whole != "0" else -(len(fraction) - len(fraction.lstrip("0")) + 1)
-        significant = significant.rstrip("0") or "0"
-        return f"{sign}{significant[0]}.{significant[1:] or '0'}E{power}"
-    if "." not in mantissa:
-        mantissa += ".0"
-    return f"{mantissa}E{int(exponent)}"
+        return repr(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    first, *others = map(str, digits)
+    power = len(others) + int(exponent)
+    return f"{'-' if sign else ''}{first}.{''.join(others) or '0'}E{power}"
