@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local_cloud.athena.catalog import SERVICE
+from local_cloud.athena.lexer import quoted
 from local_cloud.athena.values import Signature, athena_type, precision_and_scale
 from local_cloud.glue.objects import ObjectStore, split_s3_url
 from local_cloud.iam.callers import Caller
@@ -52,7 +53,7 @@ class Result:
 
     def _write(self, row: Row) -> None:
         if self.is_query:
-            self._text.write(",".join("" if value is None else _quote(value) for value in row) + "\n")
+            self._text.write(",".join("" if value is None else quoted(value) for value in row) + "\n")
         else:
             self._text.write("\t".join(value or "" for value in row) + "\n")
 
@@ -82,10 +83,6 @@ class Result:
     def body(self) -> bytes:
         """The file in the output location."""
         return self._text.getvalue().encode()
-
-
-def _quote(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"'
 
 
 def manifest_of(output: str) -> str:

@@ -19,6 +19,7 @@ from local_cloud.athena.hive.formats import (
     StorageClauses,
 )
 from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
+from local_cloud.athena.lexer import quoted
 
 _TRANSFORMS = frozenset({"year", "month", "day", "hour", "bucket", "truncate"})
 
@@ -119,7 +120,7 @@ def _transform(cursor: Cursor) -> str:
 def _key(name: str) -> str:
     """A column in Trino's partitioning: quoted only where it must be."""
     plain = name.isidentifier() and name.isascii() and name.islower()
-    return name if plain else '"' + name.replace('"', '""') + '"'
+    return name if plain else quoted(name)
 
 
 def _storage(cursor: Cursor, clauses: TableDefinition) -> None:
