@@ -5,14 +5,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import ICEBERG_UNSUPPORTED, DdlError, execution_error, semantic_error
 from local_cloud.athena.ddl.iceberg import default_properties, definition, engine_properties, map_of
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
 from local_cloud.athena.ddl.partitions import in_order, partition_input, partitioned
-from local_cloud.athena.ddl.statement import ColumnDefinition, EngineSql, GlueTable, TableName, iceberg_name, nothing
+from local_cloud.athena.ddl.statement import (
+    ColumnDefinition,
+    Ddl,
+    EngineSql,
+    GlueTable,
+    TableName,
+    iceberg_name,
+    nothing,
+)
 from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.errors import UnsupportedError
 from local_cloud.athena.lexer import literal, quoted
@@ -20,17 +28,15 @@ from local_cloud.athena.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class AddColumns:
-    """ALTER TABLE t [PARTITION (...)] ADD COLUMNS (...)."""
+class AddColumns(Ddl):
+    """ALTER TABLE t [PARTITION (...)] ADD COLUMNS (...): after those that there are."""
 
     table: TableName
     columns: tuple[ColumnDefinition, ...]
     partition: dict[str, str] | None = None
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_ADD_COLUMN"
+    substatement_type = "ALTER_TABLE_ADD_COLUMN"
 
     def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Adds the columns after those that there are."""
         table = _base_table(catalog, database, self.table)
         if table.is_iceberg:
             table.authorize("glue:UpdateTable")
@@ -43,17 +49,15 @@ class AddColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplaceColumns:
-    """ALTER TABLE t [PARTITION (...)] REPLACE COLUMNS (...)."""
+class ReplaceColumns(Ddl):
+    """ALTER TABLE t [PARTITION (...)] REPLACE COLUMNS (...): these columns instead of those that there are."""
 
     table: TableName
     columns: tuple[ColumnDefinition, ...]
     partition: dict[str, str] | None = None
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_REPLACE_COLUMN"
+    substatement_type = "ALTER_TABLE_REPLACE_COLUMN"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Declares these columns instead of those that there are."""
         table = _hive_table(catalog, database, self.table)
         target = _Target(table, self.partition)
         _check(self.columns, table.key_names)
@@ -62,7 +66,7 @@ class ReplaceColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeColumn:
+class ChangeColumn(Ddl):
     """ALTER TABLE t CHANGE [COLUMN] old new type [COMMENT 'text'] [FIRST | AFTER column]."""
 
     table: TableName
@@ -70,11 +74,9 @@ class ChangeColumn:
     new: ColumnDefinition
     first: bool = False
     after: str | None = None
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_CHANGE_COLUMN"
+    substatement_type = "ALTER_TABLE_CHANGE_COLUMN"
 
     def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Changes a column's name, type, comment and place."""
         table = _base_table(catalog, database, self.table)
         names = _names(table.columns)
         for name in [self.old, *([self.after] if self.after else [])]:
@@ -112,17 +114,15 @@ class ChangeColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class DropColumn:
+class DropColumn(Ddl):
     """ALTER TABLE t DROP COLUMN name, of Iceberg's tables only. `place` is the line and column of COLUMN."""
 
     table: TableName
     column: str
     place: tuple[int, int] = (1, 0)
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_DROP_COLUMN"
+    substatement_type = "ALTER_TABLE_DROP_COLUMN"
 
     def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino drops the column."""
         table = GlueTable(catalog, database, self.table)
         if not table.is_iceberg:
             line, column = self.place
@@ -135,33 +135,29 @@ class DropColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class SetLocation:
-    """ALTER TABLE t [PARTITION (...)] SET LOCATION 's3://...'."""
+class SetLocation(Ddl):
+    """ALTER TABLE t [PARTITION (...)] SET LOCATION 's3://...': declares another folder; no object moves."""
 
     table: TableName
     location: str
     partition: dict[str, str] | None = None
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_SET_LOCATION"
+    substatement_type = "ALTER_TABLE_SET_LOCATION"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Declares another folder; no object moves."""
         target = _Target(_hive_table(catalog, database, self.table), self.partition)
         target.storage["Location"] = normal_location(self.location)
         return target.write()
 
 
 @dataclass(frozen=True, slots=True)
-class SetProperties:
-    """ALTER TABLE t SET TBLPROPERTIES (...)."""
+class SetProperties(Ddl):
+    """ALTER TABLE t SET TBLPROPERTIES (...): adds to the table's own; those of the same names change."""
 
     table: TableName
     properties: dict[str, str]
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_PROPERTIES"
+    substatement_type = "ALTER_TABLE_PROPERTIES"
 
     def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Adds the properties to the table's own; those of the same names change."""
         table = _base_table(catalog, database, self.table)
         if not table.is_iceberg:
             table.parameters.update(self.properties)
@@ -171,17 +167,15 @@ class SetProperties:
 
 
 @dataclass(frozen=True, slots=True)
-class UnsetProperties:
-    """ALTER TABLE t UNSET TBLPROPERTIES [IF EXISTS] ('name', ...)."""
+class UnsetProperties(Ddl):
+    """ALTER TABLE t UNSET TBLPROPERTIES [IF EXISTS] ('name', ...): those of Iceberg's tables get their defaults."""
 
     table: TableName
     names: tuple[str, ...]
     if_exists: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_PROPERTIES"
+    substatement_type = "ALTER_TABLE_PROPERTIES"
 
     def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Takes the properties away; those of Iceberg's tables are as nobody had set them."""
         table = _base_table(catalog, database, self.table)
         if table.is_iceberg:
             return _set_properties(table, default_properties(self.names))
@@ -194,16 +188,14 @@ class UnsetProperties:
 
 
 @dataclass(frozen=True, slots=True)
-class RenameTable:
+class RenameTable(Ddl):
     """ALTER TABLE t RENAME TO new, of Iceberg's tables only."""
 
     table: TableName
     new: TableName
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_RENAME"
+    substatement_type = "ALTER_TABLE_RENAME"
 
     def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino renames the table."""
         table = _base_table(catalog, database, self.table)
         if not table.is_iceberg:
             raise execution_error(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import execution_error
 from local_cloud.athena.ddl.iceberg import athena_properties
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata, PartitionField
-from local_cloud.athena.ddl.statement import GlueTable, TableName, result_of
+from local_cloud.athena.ddl.statement import Ddl, GlueTable, TableName, result_of
 from local_cloud.athena.hive.formats import TEXT_FILE
 from local_cloud.athena.results import Result
 
@@ -22,15 +21,14 @@ _HIDDEN = frozenset({"EXTERNAL", "comment"})
 
 
 @dataclass(frozen=True, slots=True)
-class ShowCreateTable:
-    """SHOW CREATE TABLE t."""
+class ShowCreateTable(Ddl):
+    """SHOW CREATE TABLE t: the statement, one row a line."""
 
     table: TableName
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_CREATE_TABLE"
+    statement_type = "UTILITY"
+    substatement_type = "SHOW_CREATE_TABLE"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Tells the statement, one row a line."""
         table = GlueTable(catalog, database, self.table)
         if table.is_view:
             raise execution_error(f"{table.name} is a view: use SHOW CREATE VIEW")

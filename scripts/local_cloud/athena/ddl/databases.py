@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import database_not_found, execution_error
-from local_cloud.athena.ddl.statement import find_database, nothing, result_of
+from local_cloud.athena.ddl.statement import Ddl, find_database, nothing, result_of
 from local_cloud.athena.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class CreateDatabase:
+class CreateDatabase(Ddl):
     """CREATE DATABASE | SCHEMA [IF NOT EXISTS] name [COMMENT] [LOCATION] [WITH DBPROPERTIES]."""
 
     name: str
@@ -21,11 +21,9 @@ class CreateDatabase:
     comment: str | None = None
     location: str | None = None
     properties: dict[str, str] = field(default_factory=dict)
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "CREATE_DATABASE"
+    substatement_type = "CREATE_DATABASE"
 
     def run(self, catalog: Catalog, _database: str) -> Result:
-        """Creates the database."""
         catalog.authorize_database("glue:GetDatabase", self.name)
         if self.name in catalog.backend.databases:
             if not self.if_not_exists:
@@ -44,17 +42,15 @@ class CreateDatabase:
 
 
 @dataclass(frozen=True, slots=True)
-class DropDatabase:
-    """DROP DATABASE | SCHEMA [IF EXISTS] name [RESTRICT | CASCADE]."""
+class DropDatabase(Ddl):
+    """DROP DATABASE | SCHEMA [IF EXISTS] name [RESTRICT | CASCADE]: CASCADE deletes its tables; all objects stay."""
 
     name: str
     if_exists: bool = False
     cascade: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "DROP_DATABASE"
+    substatement_type = "DROP_DATABASE"
 
     def run(self, catalog: Catalog, _database: str) -> Result:
-        """Deletes the database and, with CASCADE, its tables; all objects stay."""
         catalog.authorize_database("glue:GetDatabase", self.name)
         if self.name not in catalog.backend.databases:
             if not self.if_exists:
@@ -74,16 +70,14 @@ class DropDatabase:
 
 
 @dataclass(frozen=True, slots=True)
-class AlterDatabase:
-    """ALTER DATABASE | SCHEMA name SET DBPROPERTIES (...)."""
+class AlterDatabase(Ddl):
+    """ALTER DATABASE | SCHEMA name SET DBPROPERTIES (...): adds to its own; those of the same names change."""
 
     name: str
     properties: dict[str, str]
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_DATABASE_PROPERTIES"
+    substatement_type = "ALTER_DATABASE_PROPERTIES"
 
     def run(self, catalog: Catalog, _database: str) -> Result:
-        """Adds the properties to the database's own; those of the same names change."""
         description = find_database(catalog, self.name)
         catalog.authorize_database("glue:UpdateDatabase", self.name)
         parameters = {**(description.get("Parameters") or {}), **self.properties}
@@ -92,15 +86,14 @@ class AlterDatabase:
 
 
 @dataclass(frozen=True, slots=True)
-class ShowDatabases:
+class ShowDatabases(Ddl):
     """SHOW DATABASES | SCHEMAS [LIKE 'pattern']."""
 
     pattern: str | None = None
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_DATABASES"
+    statement_type = "UTILITY"
+    substatement_type = "SHOW_DATABASES"
 
     def run(self, catalog: Catalog, _database: str) -> Result:
-        """Lists the databases."""
         return result_of(["database_name"], [[name] for name in matching(catalog.databases(), self.pattern)])
 
 

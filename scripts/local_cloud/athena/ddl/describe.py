@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import DdlError, execution_error
 from local_cloud.athena.ddl.iceberg import athena_properties
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
 from local_cloud.athena.ddl.partitions import in_order, partition_input, partitioned
-from local_cloud.athena.ddl.statement import GlueTable, TableName, result_of
+from local_cloud.athena.ddl.statement import Ddl, GlueTable, TableName, result_of
 from local_cloud.athena.hive.formats import LAZY_SIMPLE_SERDE
 from local_cloud.athena.hive.tokens import Cursor
 from local_cloud.athena.hive.types import parse_type
@@ -38,7 +38,7 @@ _SERDES_OF_THE_CATALOG = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Describe:
+class Describe(Ddl):
     """DESCRIBE [EXTENDED | FORMATTED] t [PARTITION (...)] [column]. `path` is the column and what is inside it.
 
     https://docs.aws.amazon.com/athena/latest/ug/describe-table.html
@@ -48,11 +48,10 @@ class Describe:
     style: str = ""
     partition: dict[str, str] | None = None
     path: tuple[str, ...] = ()
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "DESCRIBE_TABLE"
+    statement_type = "UTILITY"
+    substatement_type = "DESCRIBE_TABLE"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Tells the columns and, with a style, the rest of the description."""
         table = GlueTable(catalog, database, self.table)
         if table.is_iceberg:
             return self._of_iceberg(table)

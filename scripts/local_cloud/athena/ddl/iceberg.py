@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.ht
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import DdlError
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
 from local_cloud.athena.ddl.statement import (
     ColumnDefinition,
+    Ddl,
     EngineSql,
     GlueTable,
     TableName,
@@ -58,16 +58,14 @@ _ALWAYS_TOLD = ("format", "write_compression", "compression_level")
 
 
 @dataclass(frozen=True, slots=True)
-class CreateIcebergTable:
+class CreateIcebergTable(Ddl):
     """CREATE TABLE ... TBLPROPERTIES ('table_type' = 'ICEBERG'). `problem` is why Athena fails it once it runs."""
 
     definition: TableDefinition
     problem: str = ""
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "CREATE_TABLE"
+    substatement_type = "CREATE_TABLE"
 
     def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino creates the table."""
         if self.problem:
             raise DdlError(self.problem)
         defined = self.definition
@@ -96,16 +94,15 @@ class CreateIcebergTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Optimize:
-    """OPTIMIZE t REWRITE DATA USING BIN_PACK [WHERE condition]."""
+class Optimize(Ddl):
+    """OPTIMIZE t REWRITE DATA USING BIN_PACK [WHERE condition]: makes larger files of small ones."""
 
     table: TableName
     condition: str | None = None
-    statement_type: ClassVar[str] = "DML"
-    substatement_type: ClassVar[str] = "OPTIMIZE"
+    statement_type = "DML"
+    substatement_type = "OPTIMIZE"
 
     def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino rewrites small files into larger ones."""
         table = _iceberg_table(catalog, database, self.table, "OPTIMIZE")
         table.authorize("glue:UpdateTable")
         condition = f" WHERE {self.condition}" if self.condition else ""
@@ -113,18 +110,16 @@ class Optimize:
 
 
 @dataclass(frozen=True, slots=True)
-class Vacuum:
-    """VACUUM t: removes old snapshots, and files that no snapshot needs."""
+class Vacuum(Ddl):
+    """VACUUM t: removes snapshots older than the table's property says, and files that no snapshot needs.
+
+    https://docs.aws.amazon.com/athena/latest/ug/vacuum-statement.html
+    """
 
     table: TableName
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "VACUUM"
+    substatement_type = "VACUUM"
 
     def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino does it, with the age that the table's property tells.
-
-        https://docs.aws.amazon.com/athena/latest/ug/vacuum-statement.html
-        """
         table = _iceberg_table(catalog, database, self.table, "VACUUM")
         properties = IcebergMetadata.of(table).properties
         seconds = int(properties.get(SNAPSHOT_AGE, int(_DEFAULTS["vacuum_max_snapshot_age_seconds"]) * 1000)) // 1000

@@ -6,7 +6,7 @@ import copy
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import (
@@ -16,7 +16,7 @@ from local_cloud.athena.ddl.errors import (
     partition_not_found,
     semantic_error,
 )
-from local_cloud.athena.ddl.statement import GlueTable, TableName, nothing, result_of
+from local_cloud.athena.ddl.statement import Ddl, GlueTable, TableName, nothing, result_of
 from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.results import Result
 from local_cloud.glue.expressions import COMPARISONS
@@ -44,17 +44,15 @@ class NewPartition:
 
 
 @dataclass(frozen=True, slots=True)
-class AddPartitions:
-    """ALTER TABLE t ADD [IF NOT EXISTS] PARTITION (...) [LOCATION '...'] ..."""
+class AddPartitions(Ddl):
+    """ALTER TABLE t ADD [IF NOT EXISTS] PARTITION (...) [LOCATION '...'] ...: all of them, or none."""
 
     table: TableName
     partitions: tuple[NewPartition, ...]
     if_not_exists: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_ADD_PARTITION"
+    substatement_type = "ALTER_TABLE_ADD_PARTITION"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Adds the partitions, or none of them."""
         table = partitioned(catalog, database, self.table)
         every = [(in_order(table, new.values), new.location) for new in self.partitions]
         for _, location in every:
@@ -71,17 +69,15 @@ class AddPartitions:
 
 
 @dataclass(frozen=True, slots=True)
-class DropPartitions:
-    """ALTER TABLE t DROP [IF EXISTS] PARTITION (key <operator> value, ...), PARTITION (...)."""
+class DropPartitions(Ddl):
+    """ALTER TABLE t DROP [IF EXISTS] PARTITION (key <operator> value, ...), PARTITION (...); their objects stay."""
 
     table: TableName
     conditions: tuple[tuple[Condition, ...], ...]
     if_exists: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_DROP_PARTITION"
+    substatement_type = "ALTER_TABLE_DROP_PARTITION"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Deletes the partitions that fit; their objects stay."""
         table = partitioned(catalog, database, self.table)
         table.authorize("glue:GetPartitions")
         found: list[list[str]] = []
@@ -97,17 +93,15 @@ class DropPartitions:
 
 
 @dataclass(frozen=True, slots=True)
-class RenamePartition:
-    """ALTER TABLE t PARTITION (...) RENAME TO PARTITION (...)."""
+class RenamePartition(Ddl):
+    """ALTER TABLE t PARTITION (...) RENAME TO PARTITION (...); its folder stays where it is."""
 
     table: TableName
     old: dict[str, str]
     new: dict[str, str]
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_RENAME_PARTITION"
+    substatement_type = "ALTER_TABLE_RENAME_PARTITION"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Gives the partition other values; its folder stays where it is."""
         table = partitioned(catalog, database, self.table)
         old, new = in_order(table, self.old), in_order(table, self.new)
         partition = partition_input(table, old)
@@ -119,15 +113,14 @@ class RenamePartition:
 
 
 @dataclass(frozen=True, slots=True)
-class ShowPartitions:
-    """SHOW PARTITIONS t."""
+class ShowPartitions(Ddl):
+    """SHOW PARTITIONS t: as their folders' names."""
 
     table: TableName
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_PARTITIONS"
+    statement_type = "UTILITY"
+    substatement_type = "SHOW_PARTITIONS"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Lists the partitions as their folders' names."""
         table = GlueTable(catalog, database, self.table)
         if not table.keys:
             raise execution_error(f"Table {table.name} is not a partitioned table")
@@ -136,19 +129,17 @@ class ShowPartitions:
 
 
 @dataclass(frozen=True, slots=True)
-class RepairTable:
-    """MSCK REPAIR TABLE t: adds the partitions whose folders are in S3 and that the catalog does not know."""
+class RepairTable(Ddl):
+    """MSCK REPAIR TABLE t: adds the partitions whose folders are in S3, tells of those without folders, removes none.
+
+    Folders count whose keys are spelt as the table's, in lower case:
+    https://docs.aws.amazon.com/athena/latest/ug/msck-repair-table.html
+    """
 
     table: TableName
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "MSCK_REPAIR"
+    substatement_type = "MSCK_REPAIR"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Adds partitions, removes none, and tells of both.
-
-        Folders count whose keys are spelt as the table's, in lower case:
-        https://docs.aws.amazon.com/athena/latest/ug/msck-repair-table.html
-        """
         table = GlueTable(catalog, database, self.table)
         if table.is_iceberg:
             raise DdlError(ICEBERG_UNSUPPORTED)

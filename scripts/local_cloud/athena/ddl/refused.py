@@ -14,7 +14,7 @@ from local_cloud.athena.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class WithReservedName:
+class WithReservedName(Ddl):
     """A statement in which a reserved word stands for a name, without backticks.
 
     Hive's parser refuses it. Statements about Iceberg's tables never come to it.
@@ -35,7 +35,6 @@ class WithReservedName:
         return self.statement.substatement_type
 
     def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Runs the statement if it is about a table of Iceberg's."""
         if self._is_of_iceberg(catalog, database):
             return self.statement.run(catalog, database)
         raise DdlError(

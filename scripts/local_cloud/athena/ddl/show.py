@@ -3,55 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.databases import matching
-from local_cloud.athena.ddl.statement import GlueTable, TableName, context_database, find_database, result_of
+from local_cloud.athena.ddl.statement import Ddl, GlueTable, TableName, context_database, find_database, result_of
 from local_cloud.athena.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class ShowTables:
+class ShowTables(Ddl):
     """SHOW TABLES [IN database] ['pattern'], views among them."""
 
     database: str | None = None
     pattern: str | None = None
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_TABLES"
+    statement_type = "UTILITY"
+    substatement_type = "SHOW_TABLES"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Lists the tables."""
         names = list(_tables(catalog, self.database or context_database(database)))
         return result_of(["tab_name"], [[name] for name in matching(sorted(names), self.pattern)])
 
 
 @dataclass(frozen=True, slots=True)
-class ShowViews:
+class ShowViews(Ddl):
     """SHOW VIEWS [IN database] [LIKE 'pattern']."""
 
     database: str | None = None
     pattern: str | None = None
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_VIEWS"
+    statement_type = "UTILITY"
+    substatement_type = "SHOW_VIEWS"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Lists the views."""
         described = _tables(catalog, self.database or context_database(database))
         names = [name for name, found in described.items() if found.get("TableType") == "VIRTUAL_VIEW"]
         return result_of(["views"], [[name] for name in matching(sorted(names), self.pattern)])
 
 
 @dataclass(frozen=True, slots=True)
-class ShowColumns:
-    """SHOW COLUMNS {FROM | IN} t [{FROM | IN} database]."""
+class ShowColumns(Ddl):
+    """SHOW COLUMNS {FROM | IN} t [{FROM | IN} database]: partition keys last, names of Hive's tables padded."""
 
     table: TableName
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_COLUMNS"
+    statement_type = "UTILITY"
+    substatement_type = "SHOW_COLUMNS"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Lists the names of the columns, the partition keys last: those of Hive's tables padded."""
         table = GlueTable(catalog, database, self.table)
         names = [column["Name"].lower() for column in (*table.columns, *table.keys)]
         padded = not (table.is_iceberg or table.is_view)
@@ -59,16 +56,15 @@ class ShowColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class ShowTableProperties:
-    """SHOW TBLPROPERTIES t [('name')]."""
+class ShowTableProperties(Ddl):
+    """SHOW TBLPROPERTIES t [('name')]: all properties, or the value of one."""
 
     table: TableName
     property: str | None = None
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_TABLE_PROPERTIES"
+    statement_type = "UTILITY"
+    substatement_type = "SHOW_TABLE_PROPERTIES"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Lists all properties, or tells the value of one."""
         table = GlueTable(catalog, database, self.table)
         names = ["prpt_name", "prpt_value"]
         if self.property is None:

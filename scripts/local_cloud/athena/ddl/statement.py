@@ -31,7 +31,7 @@ class Ddl(Protocol):
     @property
     def statement_type(self) -> str:
         """StatementType as GetQueryExecution tells it."""
-        ...
+        return "DDL"
 
     @property
     def substatement_type(self) -> str:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import execution_error, semantic_error, table_not_found
-from local_cloud.athena.ddl.statement import ColumnDefinition, EngineSql, GlueTable, TableName, find_database, nothing
+from local_cloud.athena.ddl.statement import (
+    ColumnDefinition,
+    Ddl,
+    EngineSql,
+    GlueTable,
+    TableName,
+    find_database,
+    nothing,
+)
 from local_cloud.athena.hive.formats import StorageClauses
 from local_cloud.athena.results import Result
 
@@ -31,15 +39,13 @@ class TableDefinition:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateTable:
+class CreateTable(Ddl):
     """CREATE EXTERNAL TABLE: a description of objects that are in S3 already, or will be."""
 
     definition: TableDefinition
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "CREATE_TABLE"
+    substatement_type = "CREATE_TABLE"
 
     def run(self, catalog: Catalog, database: str) -> Result:
-        """Creates the table."""
         table = self.definition.table
         schema, name = table.in_database(database), table.name
         catalog.authorize_table("glue:GetTable", schema, name)
@@ -101,16 +107,14 @@ def _check(defined: TableDefinition) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class DropTable:
-    """DROP TABLE [IF EXISTS] t [PURGE]."""
+class DropTable(Ddl):
+    """DROP TABLE [IF EXISTS] t [PURGE]: the objects of Hive's tables stay, those of Iceberg's go."""
 
     table: TableName
     if_exists: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "DROP_TABLE"
+    substatement_type = "DROP_TABLE"
 
     def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Deletes a table of Hive's from the catalog, its objects stay; Iceberg's loses its objects too."""
         schema, name = self.table.in_database(database), self.table.name
         catalog.authorize_table("glue:GetTable", schema, name)
         if self.if_exists and not _exists(catalog, schema, name):
