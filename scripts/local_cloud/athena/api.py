@@ -171,7 +171,7 @@ def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
         if statement.name == "EXECUTE":
             name, values = statements.executed(statement.text)
             parameters = [*values, *(parameters or [])] or None
-            statement = statements.parse(prepared_statements.find(backend, group.name, name))
+            statement = statements.parse(prepared_statements.find(backend, group.name, name).query)
     except MalformedQueryError as error:
         raise _malformed(str(error)) from error
     except StatementNotFoundError as error:

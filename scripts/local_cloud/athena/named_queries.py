@@ -65,7 +65,6 @@ def create_named_query(self: AthenaResponse) -> str:
 
 
 def get_named_query(self: AthenaResponse) -> str:
-    """GetNamedQuery."""
     request = requests.read(self)
     return json.dumps({"NamedQuery": _find(self.athena_backend, request["NamedQueryId"]).as_dict()})
 
@@ -99,7 +98,6 @@ def update_named_query(self: AthenaResponse) -> str:
 
 
 def delete_named_query(self: AthenaResponse) -> str:
-    """DeleteNamedQuery."""
     request = requests.read(self)
     del self.athena_backend.named_queries[_find(self.athena_backend, request["NamedQueryId"]).id]
     return "{}"

@@ -56,20 +56,16 @@ def _all(backend: AthenaBackend) -> dict[tuple[str, str], Any]:
     return statements  # type: ignore[no-any-return]  # moto's records are untyped
 
 
-def _get(backend: AthenaBackend, workgroup: str, name: str) -> Statement:
-    found = _all(backend).get((workgroup, name))
-    if not isinstance(found, Statement):
-        raise StatementNotFoundError(workgroup, name)
-    return found
-
-
-def find(backend: AthenaBackend, workgroup: str, name: str) -> str:
-    """Return the text of a prepared statement.
+def find(backend: AthenaBackend, workgroup: str, name: str) -> Statement:
+    """A prepared statement.
 
     Raises:
         StatementNotFoundError: the workgroup has none of that name.
     """
-    return _get(backend, workgroup, name).query
+    found = _all(backend).get((workgroup, name))
+    if not isinstance(found, Statement):
+        raise StatementNotFoundError(workgroup, name)
+    return found
 
 
 def save(backend: AthenaBackend, workgroup: str, name: str, query: str, description: str = "") -> None:
@@ -83,7 +79,7 @@ def remove(backend: AthenaBackend, workgroup: str, name: str) -> None:
     Raises:
         StatementNotFoundError: the workgroup has none of that name.
     """
-    _get(backend, workgroup, name)
+    find(backend, workgroup, name)
     del _all(backend)[(workgroup, name)]
 
 
@@ -111,17 +107,16 @@ def create_prepared_statement(self: AthenaResponse) -> str:
 
 
 def get_prepared_statement(self: AthenaResponse) -> str:
-    """GetPreparedStatement."""
     backend, request, workgroup = _read(self)
-    return json.dumps({"PreparedStatement": _get(backend, workgroup, request["StatementName"]).as_dict()})
+    return json.dumps({"PreparedStatement": find(backend, workgroup, request["StatementName"]).as_dict()})
 
 
 def batch_get_prepared_statement(self: AthenaResponse) -> str:
     """BatchGetPreparedStatement: names that are unknown are listed, the others answered."""
     backend, request, workgroup = _read(self)
     names = request["PreparedStatementNames"]
-    find = functools.partial(_get, backend, workgroup)
-    found, missing = requests.batch(names, find, "StatementName", "RESOURCE_NOT_FOUND")
+    of_name = functools.partial(find, backend, workgroup)
+    found, missing = requests.batch(names, of_name, "StatementName", "RESOURCE_NOT_FOUND")
     return json.dumps({"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing})
 
 
@@ -136,14 +131,13 @@ def list_prepared_statements(self: AthenaResponse) -> str:
 def update_prepared_statement(self: AthenaResponse) -> str:
     """UpdatePreparedStatement: the text, and the description if one is given."""
     backend, request, workgroup = _read(self)
-    known = _get(backend, workgroup, request["StatementName"])
+    known = find(backend, workgroup, request["StatementName"])
     description = request.get("Description") or known.description
     save(backend, workgroup, known.name, request["QueryStatement"], description)
     return "{}"
 
 
 def delete_prepared_statement(self: AthenaResponse) -> str:
-    """DeletePreparedStatement."""
     backend, request, workgroup = _read(self)
     remove(backend, workgroup, request["StatementName"])
     return "{}"

@@ -131,7 +131,7 @@ def test_the_statements_of_sql_and_of_the_api_are_the_same(lake: Lake) -> None:
     prepared_statements.save(backend(), "market", "by_symbol", SQL)
     assert text(lake) == SQL
     prepared_statements.save(backend(), "market", "by_symbol", "SELECT ?")
-    assert prepared_statements.find(backend(), "market", "by_symbol") == text(lake) == "SELECT ?"
+    assert prepared_statements.find(backend(), "market", "by_symbol").query == text(lake) == "SELECT ?"
     prepared_statements.remove(backend(), "market", "by_symbol")
     assert refusal(lake.athena.get_prepared_statement, **NAMED)[0] == "ResourceNotFoundException"
     for call in (prepared_statements.find, prepared_statements.remove):
