@@ -8,7 +8,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from moto.athena.models import AthenaBackend, WorkGroup
 from moto.athena.responses import AthenaResponse
@@ -38,7 +38,7 @@ from local_cloud.moto_patch import calls
 from local_cloud.trino.client import UnavailableError
 from local_cloud.trino.engine import TrinoEngine
 
-MAX_PAGE = 1000
+Item = TypeVar("Item")
 MAX_QUERY_BYTES = 262_144
 # What is read here and not by the engine.
 _OWN: Final = frozenset({"PREPARE", "DEALLOCATE"})
@@ -250,12 +250,7 @@ def list_query_executions(self: AthenaResponse) -> str:
     request = requests.read(self)
     group = workgroups.find(self.athena_backend, request.get("WorkGroup") or "primary")
     ids = [execution.id for execution in _executions(self.athena_backend, group.name)]
-    limit = int(request.get("MaxResults") or 50)
-    start = _offset(request.get("NextToken"))
-    answer: dict[str, Any] = {"QueryExecutionIds": ids[start : start + limit]}
-    if start + limit < len(ids):
-        answer["NextToken"] = str(start + limit)
-    return json.dumps(answer)
+    return requests.answer("QueryExecutionIds", *_page(ids, request, 50))
 
 
 def stop_query_execution(self: AthenaResponse) -> str:
@@ -278,26 +273,20 @@ def get_query_results(self: AthenaResponse) -> str:
         raise JsonRESTError("AccessDeniedException", str(error)) from error
     except FileNotFoundError as error:
         raise invalid_request(f"Could not find results: {error} does not exist in S3") from error
-    limit = int(request.get("MaxResults") or MAX_PAGE)
-    if not 1 <= limit <= MAX_PAGE:
-        raise invalid_request(f"MaxResults is more than maximum allowed length {MAX_PAGE}")
-    start = _offset(request.get("NextToken"))
-    answer: dict[str, Any] = {
-        "UpdateCount": update_count,
-        "ResultSet": {
-            "Rows": [_datum(row) for row in rows[start : start + limit]],
-            "ResultSetMetadata": {"ColumnInfo": columns},
-        },
-    }
-    if start + limit < len(rows):
-        answer["NextToken"] = str(start + limit)
-    return json.dumps(answer)
+    page, token = _page(rows, request, 1000)
+    told = {"Rows": [_datum(row) for row in page], "ResultSetMetadata": {"ColumnInfo": columns}}
+    answer = {"UpdateCount": update_count, "ResultSet": told}
+    return json.dumps(answer if token is None else answer | {"NextToken": token})
 
 
-def _offset(token: str | None) -> int:
-    if token and not token.isdigit():
+def _page(items: list[Item], request: dict[str, Any], most: int) -> tuple[list[Item], str | None]:
+    """A page of a list that keeps its order, and the token of the next page, None after the last: where it begins."""
+    token = request.get("NextToken") or "0"
+    if not token.isdigit():
         raise invalid_request(f"Invalid pagination token: {token}")
-    return int(token or 0)
+    start, limit = int(token), int(request.get("MaxResults") or most)
+    end = start + limit
+    return items[start:end], str(end) if end < len(items) else None
 
 
 def _datum(row: Row) -> dict[str, Any]:
