@@ -44,7 +44,6 @@ def _name_of(given: Function) -> str:
 
 
 def create_user_defined_function(self: GlueResponse) -> EmptyResult:
-    """CreateUserDefinedFunction."""
     request = self.parameters
     database = self.glue_backend.get_database(request["DatabaseName"])
     given = request["FunctionInput"]
@@ -69,15 +68,12 @@ def update_user_defined_function(self: GlueResponse) -> EmptyResult:
 
 
 def delete_user_defined_function(self: GlueResponse) -> EmptyResult:
-    """DeleteUserDefinedFunction."""
-    request = self.parameters
-    database, _ = _find(self, request)
-    del _of(database)[request["FunctionName"]]
+    database, known = _find(self, self.parameters)
+    del _of(database)[known["FunctionName"]]
     return EmptyResult()
 
 
 def get_user_defined_function(self: GlueResponse) -> ActionResult:
-    """GetUserDefinedFunction."""
     return ActionResult({"UserDefinedFunction": _find(self, self.parameters)[1]})
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.glue.models import FakePartition
 from moto.glue.responses import GlueResponse
@@ -65,42 +64,30 @@ def batch_get_partition(self: GlueResponse) -> ActionResult:
     return ActionResult({"Partitions": found, "UnprocessedKeys": []})
 
 
-def _batch(items: Iterable[Any], act: Callable[[Any], None], name: str, values: Callable[[Any], Any]) -> ActionResult:
-    """Does something for each; what is refused is told among the errors under its values, and the others are done."""
-    errors = []
-    for item in items:
-        try:
-            act(item)
-        except JsonRESTError as error:
-            detail = {"ErrorCode": error.error_type, "ErrorMessage": error.message}
-            errors.append({name: values(item), "ErrorDetail": detail})
-    return ActionResult({"Errors": errors})
-
-
 def batch_create_partition(self: GlueResponse) -> ActionResult:
-    """BatchCreatePartition."""
     request = self.parameters
-    given = request["PartitionInputList"]
-    return _batch(given, find(self, request).create_partition, "PartitionValues", lambda one: one.get("Values") or [])
+    return requests.batch(
+        request["PartitionInputList"],
+        find(self, request).create_partition,
+        lambda given: {"PartitionValues": given.get("Values") or []},
+    )
 
 
 def batch_update_partition(self: GlueResponse) -> ActionResult:
-    """BatchUpdatePartition."""
     request = self.parameters
     table = find(self, request)
-    return _batch(
+    return requests.batch(
         request["Entries"],
         lambda entry: table.update_partition(entry["PartitionValueList"], entry["PartitionInput"]),
-        "PartitionValueList",
-        lambda entry: entry["PartitionValueList"],
+        lambda entry: {"PartitionValueList": entry["PartitionValueList"]},
     )
 
 
 def batch_delete_partition(self: GlueResponse) -> ActionResult:
-    """BatchDeletePartition."""
     request = self.parameters
     table = find(self, request)
-    given = request["PartitionsToDelete"]
-    return _batch(
-        given, lambda one: table.delete_partition(one["Values"]), "PartitionValues", lambda one: one["Values"]
+    return requests.batch(
+        request["PartitionsToDelete"],
+        lambda given: table.delete_partition(given["Values"]),
+        lambda given: {"PartitionValues": given["Values"]},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
@@ -40,7 +40,7 @@ def invalid_input(message: str) -> JsonRESTError:
     return JsonRESTError("InvalidInputException", message)
 
 
-def read(response: GlueResponse, operation: str, unserved: Iterable[str] = ()) -> dict[str, Any]:
+def read(response: GlueResponse, operation: str, unserved: Iterable[str]) -> dict[str, Any]:
     """Return a call's parameters.
 
     Args:
@@ -65,3 +65,15 @@ page = functools.partial(pages.page, most=100, refuse=invalid_input)
 def answer(name: str, items: list[Any], token: str | None) -> ActionResult:
     """Return a page as the answer of a call."""
     return ActionResult({name: items} if token is None else {name: items, "NextToken": token})
+
+
+def batch(items: Iterable[Any], act: Callable[[Any], None], name: Callable[[Any], dict[str, Any]]) -> ActionResult:
+    """Do something for each item; what is refused is told among the errors with its name, and the others are done."""
+    errors = []
+    for item in items:
+        try:
+            act(item)
+        except JsonRESTError as error:
+            detail = {"ErrorCode": error.error_type, "ErrorMessage": error.message}
+            errors.append(name(item) | {"ErrorDetail": detail})
+    return ActionResult({"Errors": errors})

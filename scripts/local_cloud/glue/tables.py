@@ -132,7 +132,6 @@ class Table(FakeTable):
 
 
 def create_table(self: GlueResponse) -> EmptyResult:
-    """CreateTable."""
     request = requests.read(self, "CreateTable", _UNSERVED_IN_CREATE)
     description = _description(request)
     self.glue_backend.create_table(request["DatabaseName"], description["Name"], description)
@@ -212,14 +211,10 @@ def get_table_version(self: GlueResponse) -> ActionResult:
 
 
 def batch_delete_table_version(self: GlueResponse) -> ActionResult:
-    """BatchDeleteTableVersion: what can't be deleted is told among the errors."""
     request = self.parameters
     table = find(self, request)
-    errors = []
-    for version in request["VersionIds"]:
-        try:
-            table.delete_version(version)
-        except JsonRESTError as error:
-            detail = {"ErrorCode": error.error_type, "ErrorMessage": error.message}
-            errors.append({"TableName": table.name, "VersionId": version, "ErrorDetail": detail})
-    return ActionResult({"Errors": errors})
+    return requests.batch(
+        request["VersionIds"],
+        table.delete_version,
+        lambda version: {"TableName": table.name, "VersionId": version},
+    )
