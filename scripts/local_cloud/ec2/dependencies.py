@@ -105,6 +105,8 @@ def install() -> None:
         own = [group for group in list(self.groups.get(vpc_id, {}).values()) if group.name != "default"]
         gateways = [gateway for gateway in list(self.internet_gateways.values()) if gateway.vpc is not None]
         attached = any(gateway.vpc.id == vpc_id for gateway in gateways)
-        if own or attached or any(use.vpc == vpc_id for use in _uses(self)):
+        # gruntwork-io/cloud-nuke#252 shows the refusal of a VPC with nothing in it but endpoints.
+        endpoints = any(endpoint.vpc_id == vpc_id for endpoint in self.vpc_end_points.values())
+        if own or attached or endpoints or any(use.vpc == vpc_id for use in _uses(self)):
             raise _violation(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
         return of_moto(vpc_id)
