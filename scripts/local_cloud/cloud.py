@@ -76,7 +76,7 @@ class Cloud:
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         # It takes 10 s of CPU time and 0.6 GB, so it runs only once a deployment has what Athena is asked in.
         if settings.engine:
-            self._trino.start(run=False)
+            self._trino.start()
         self._athena = athena.install(self._trino, work_group_made=self._trino.run)
         backend = s3_backends[ACCOUNT_ID]["aws"]
         self._lifecycle = s3_lifecycle.Lifecycle(backend, settings.lifecycle_days_ahead)

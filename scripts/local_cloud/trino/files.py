@@ -21,6 +21,7 @@ ICEBERG: Final = "awsdatacatalog_iceberg"
 # UNLOAD writes the files of a table that only this catalog knows, and that is dropped afterwards.
 UNLOAD: Final = "unload"
 UNLOAD_SCHEMA: Final = "files"
+_REGION: Final = "us-east-1"
 PLUGINS: Final = ("hive", "iceberg", "opa", "geospatial")
 # The role in which Trino asks S3, one for each caller; only the engine's own key can assume them.
 ROLE_PREFIX: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/athena-engine/"
@@ -40,7 +41,6 @@ class Place:
         access_url: the address that says what a caller may do.
         access_key_id: the key with which it signs its own requests.
         secret_key: its secret.
-        region: AWS's region.
     """
 
     directory: Path
@@ -50,7 +50,6 @@ class Place:
     access_url: str
     access_key_id: str
     secret_key: str
-    region: str = "us-east-1"
 
     @property
     def url(self) -> str:
@@ -152,12 +151,12 @@ def _catalogs(place: Place) -> dict[str, dict[str, str]]:
     storage = {
         "fs.native-s3.enabled": "true",
         "s3.endpoint": place.api_url,
-        "s3.region": place.region,
+        "s3.region": _REGION,
         "s3.path-style-access": "true",
         "s3.aws-access-key": place.access_key_id,
         "s3.aws-secret-key": place.secret_key,
         "s3.sts.endpoint": place.api_url,
-        "s3.sts.region": place.region,
+        "s3.sts.region": _REGION,
         "s3.security-mapping.enabled": "true",
         "s3.security-mapping.config-file": f"{roles_file(place.directory, HIVE)}",
         # Read again whenever it is asked, for it names the callers of this moment.
@@ -166,7 +165,7 @@ def _catalogs(place: Place) -> dict[str, dict[str, str]]:
     }
     glue = {
         "hive.metastore.glue.endpoint-url": place.api_url,
-        "hive.metastore.glue.region": place.region,
+        "hive.metastore.glue.region": _REGION,
         "hive.metastore.glue.aws-access-key": place.access_key_id,
         "hive.metastore.glue.aws-secret-key": place.secret_key,
     }
