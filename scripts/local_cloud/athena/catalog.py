@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from moto.glue.models import GlueBackend, glue_backends
 
 from local_cloud.athena.errors import QueryError
-from local_cloud.glue.objects import NoSuchBucketError, ObjectStore, folder_of, is_hidden, split_s3_url
+from local_cloud.glue.objects import NoSuchBucketError, ObjectStore, StoredObject, folder_of, is_hidden, split_s3_url
 from local_cloud.iam.actions import glue_database_arns, glue_database_deletion_arns, glue_table_arns
 from local_cloud.iam.callers import Caller, administrator
 
@@ -56,14 +58,20 @@ class Catalog:
             QueryError: if the bucket is gone.
         """
         bucket, prefix = folder_of(location)
+        _, prefix = folder_of(location)
+        names = [stored.key[len(prefix) :] for stored in self.files(location) if not is_hidden(stored.key)]
+        return {folder for name in names if (folder := name.rpartition("/")[0])}
+
+    def files(self, location: str) -> Iterator[StoredObject]:
+        """The objects under a folder, without its empty ones.
+
+        Raises:
+            ValueError: if `location` is no address in S3.
+            QueryError: if the bucket is gone.
+        """
         self._caller.authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (prefix,)})
         try:
-            return {
-                folder
-                for stored in self._store.list(bucket, prefix)
-                if stored.size and not is_hidden(stored.key)
-                if (folder := stored.key[len(prefix) :].rpartition("/")[0])
-            }
+            yield from (stored for stored in self._store.list(bucket, prefix) if stored.size)
         except NoSuchBucketError as error:
             raise QueryError(
                 "HIVE_FILESYSTEM_ERROR",
