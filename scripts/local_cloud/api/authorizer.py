@@ -15,6 +15,7 @@ shut everybody out; on AWS, where the endpoints speak TLS, the same policies tur
 from __future__ import annotations
 
 import datetime
+import functools
 import hmac
 from collections.abc import Callable
 
@@ -218,16 +219,18 @@ class Authorizer:
 
 def _checks_of(request: ApiRequest) -> list[Check] | None:
     """All that has to be allowed for a call of others than S3 and STS; None if that is not known here."""
-    service, action, region = request.service, request.action, request.region
-    if service == "ec2":
-        return iam_ec2_actions.checks_of(action, request.form, region)
-    parameters = request.parameters if service in JSON_SERVICES else request.form
-    if service in {"glue", "athena"}:
-        place = iam_actions.Place(region, ACCOUNT_ID, lambda query: _workgroup_of(region, query))
-        pairs = iam_actions.actions_of(service, action, parameters, place)
-        if pairs is not None:
-            return [Check(*pair) for pair in pairs]
-    return iam_control_actions.checks_of(service, action, parameters, region)
+    action, region = request.action, request.region
+    match request.service:
+        case "ec2":
+            return iam_ec2_actions.checks_of(action, request.form, region)
+        case "glue":
+            return iam_actions.glue_checks(action, request.parameters, region)
+        case "athena":
+            find = functools.partial(_workgroup_of, region)
+            return iam_actions.athena_checks(action, request.parameters, region, find)
+        case service:
+            parameters = request.parameters if service in JSON_SERVICES else request.form
+            return iam_control_actions.checks_of(service, action, parameters, region)
 
 
 def _workgroup_of(region: str, query: str) -> str | None:

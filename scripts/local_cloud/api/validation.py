@@ -25,7 +25,6 @@ _ERROR_CODES = {
     "athena": "InvalidRequestException",
     "iam": "ValidationError",
     "lakeformation": "InvalidInputException",
-    "logs": "InvalidParameterException",
     "sts": "ValidationError",
     "tagging": "InvalidParameterException",
 }

@@ -35,6 +35,7 @@ from local_cloud.athena.workgroups import invalid_request
 from local_cloud.glue.objects import split_s3_url
 from local_cloud.iam.callers import AccessDeniedError, Caller, current_caller
 from local_cloud.moto_patch import calls
+from local_cloud.settings import ACCOUNT_ID
 from local_cloud.trino.client import UnavailableError
 from local_cloud.trino.engine import TrinoEngine
 
@@ -164,7 +165,7 @@ def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
         raise invalid_request(f"Catalog {catalog_name} is not supported by the local cloud.")
     configuration = _result_configuration(group.configuration, request.get("ResultConfiguration") or {})
     caller = current_caller()
-    _check_bucket(backend, configuration["OutputLocation"], caller)
+    _check_bucket(configuration["OutputLocation"], caller)
     parameters = request.get("ExecutionParameters")
     try:
         statement = statements.parse(query)
@@ -181,7 +182,6 @@ def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
     task = Task(
         id=query_id,
         caller=caller,
-        account_id=backend.account_id,
         region=backend.region_name,
         database=plain_name(context.get("Database") or ""),
         output_folder=configuration["OutputLocation"].rstrip("/"),
@@ -222,12 +222,12 @@ def _result_configuration(group: dict[str, Any], asked: dict[str, Any]) -> dict[
     return configuration
 
 
-def _check_bucket(backend: AthenaBackend, location: str, caller: Caller) -> None:
+def _check_bucket(location: str, caller: Caller) -> None:
     try:
         bucket, _ = split_s3_url(location)
     except ValueError as error:
         raise invalid_request(f"outputLocation is not a valid S3 path: {location}") from error
-    if bucket not in s3_backends[backend.account_id]["aws"].buckets:
+    if bucket not in s3_backends[ACCOUNT_ID]["aws"].buckets:
         raise invalid_request(f"Unable to verify/create output bucket {bucket}")
     try:
         caller.through(SERVICE).authorize("s3:GetBucketLocation", f"arn:aws:s3:::{bucket}")
@@ -267,7 +267,7 @@ def get_query_results(self: AthenaResponse) -> str:
             raise invalid_request(f"Query has not yet finished. Current state: {execution.state}")
         raise invalid_request(f"Query did not finish successfully. Final query state: {execution.state}")
     try:
-        stored = StoredResult(self.athena_backend.account_id, execution.output_location, current_caller())
+        stored = StoredResult(execution.output_location, current_caller())
         columns, rows, update_count = stored.read()
     except AccessDeniedError as error:
         raise JsonRESTError("AccessDeniedException", str(error)) from error

@@ -21,6 +21,7 @@ from local_cloud.athena import requests, workgroups
 from local_cloud.athena.catalog import CATALOG, Catalog
 from local_cloud.athena.workgroups import invalid_request
 from local_cloud.iam.callers import AccessDeniedError, current_caller
+from local_cloud.settings import ACCOUNT_ID
 
 CATALOG_NAME = "AwsDataCatalog"
 _STATUS = "CREATE_COMPLETE"
@@ -47,7 +48,7 @@ def get_data_catalog(self: AthenaResponse) -> str:
     """GetDataCatalog: Glue's, which is this account's."""
     request = requests.read(self)
     catalog = _catalog(self, request, "Name")
-    parameters = {"catalog-id": catalog.backend.account_id}
+    parameters = {"catalog-id": ACCOUNT_ID}
     return json.dumps(
         {"DataCatalog": {"Name": CATALOG_NAME, "Type": "GLUE", "Parameters": parameters, "Status": _STATUS}}
     )
@@ -111,8 +112,7 @@ def _catalog(response: AthenaResponse, request: dict[str, Any], parameter: str =
     name = request[parameter]
     if name.lower() != CATALOG:
         raise invalid_request(f"DataCatalog {name} was not found")
-    backend = response.athena_backend
-    return Catalog(backend.account_id, backend.region_name, current_caller())
+    return Catalog(response.athena_backend.region_name, current_caller())
 
 
 def _check_workgroup(response: AthenaResponse, request: dict[str, Any]) -> None:

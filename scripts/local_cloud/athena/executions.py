@@ -196,7 +196,7 @@ class Executor:
         try:
             result = self._runner.run(execution.statement, execution.task)
             execution.task.checkpoint()
-            StoredResult(execution.task.account_id, execution.output_location, execution.task.caller).write(result)
+            StoredResult(execution.output_location, execution.task.caller).write(result)
             self._finish(execution, "SUCCEEDED", "")
         except QueryError as error:
             self._finish(execution, "FAILED", str(error))

@@ -96,10 +96,9 @@ class StoredResult:
     Athena writes and reads it in the name of `caller`; what that one may not do raises AccessDeniedError.
     """
 
-    def __init__(self, account_id: str, url: str, caller: Caller) -> None:
+    def __init__(self, url: str, caller: Caller) -> None:
         self.url = url
         self._bucket, self._key = split_s3_url(url)
-        self._account_id = account_id
         self._caller = caller.through(SERVICE)
 
     def write(self, result: Result) -> None:
@@ -116,7 +115,7 @@ class StoredResult:
             bodies[manifest_of(self._key)] = ("".join(f"{url}\n" for url in result.files).encode(), "text/csv")
         for key in bodies:
             self._caller.authorize("s3:PutObject", f"arn:aws:s3:::{self._bucket}/{key}")
-        store = ObjectStore(self._account_id)
+        store = ObjectStore()
         for key, (body, kind) in bodies.items():
             store.write(self._bucket, key, body, content_type=kind)
 
@@ -139,7 +138,7 @@ class StoredResult:
         self._caller.authorize("s3:GetObject", f"arn:aws:s3:::{self._bucket}/{key}")
         url = f"s3://{self._bucket}/{key}"
         try:
-            return ObjectStore(self._account_id).read_url(url)
+            return ObjectStore().read_url(url)
         except LookupError as error:
             raise FileNotFoundError(url) from error
 

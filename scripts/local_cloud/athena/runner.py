@@ -22,6 +22,7 @@ from local_cloud.athena.statements import Statement
 from local_cloud.athena.values import text_of
 from local_cloud.athena.writing import Written
 from local_cloud.iam.callers import AccessDeniedError, Caller
+from local_cloud.settings import ACCOUNT_ID
 from local_cloud.trino import client
 from local_cloud.trino.access import Access
 from local_cloud.trino.client import Failure, UnavailableError
@@ -42,7 +43,6 @@ class Task:
 
     id: str
     caller: Caller
-    account_id: str
     region: str
     database: str
     output_folder: str
@@ -130,7 +130,7 @@ class Runner:
 
     def _run_ddl(self, statement: Statement, task: Task) -> Result:
         assert statement.ddl is not None
-        done = statement.ddl.run(Catalog(task.account_id, task.region, task.caller), task.database)
+        done = statement.ddl.run(Catalog(task.region, task.caller), task.database)
         if not isinstance(done, EngineSql):
             return done
         with self._access(task) as access:
@@ -163,7 +163,7 @@ class Runner:
             raise QueryError("INVALID_TABLE_PROPERTY", str(error)) from error
 
     def _access(self, task: Task, *, unloads: bool = False) -> contextlib.AbstractContextManager[Access]:
-        return self._engine.accesses.open(task.id, Access(task.caller, task.account_id, task.region, unloads=unloads))
+        return self._engine.accesses.open(task.id, Access(task.caller, task.region, unloads=unloads))
 
     def _statement(self, sql: str, task: Task, properties: dict[str, str]) -> client.Statement:
         role = self._engine.accesses.role_of(task.caller)
@@ -222,7 +222,7 @@ class Runner:
 
 
 def _backend(task: Task) -> AthenaBackend:
-    return athena_backends[task.account_id][task.region]
+    return athena_backends[ACCOUNT_ID][task.region]
 
 
 def _begin(statement: client.Statement, *, is_query: bool) -> tuple[Result, list[Callable[[Any], str | None]]]:

@@ -12,11 +12,11 @@ from typing import Any
 
 from moto.glue.models import FakeCrawler, FakeTable
 
+from local_cloud.glue import role as glue_role
 from local_cloud.glue.crawled_tables import Folder, FoundTable, combine, statistics, storage
 from local_cloud.glue.folders import PARTITION, is_excluded, table_roots
 from local_cloud.glue.inference import Schema, infer
 from local_cloud.glue.objects import ObjectStore, StoredObject, folder_of, is_hidden
-from local_cloud.glue.role import CrawlerRole
 from local_cloud.iam.callers import AccessDeniedError
 from local_cloud.iam.policy import UnsupportedPolicyError
 
@@ -61,11 +61,11 @@ class Crawl:
         self._table_prefix = crawler.table_prefix or ""
         self._policy = crawler.schema_change_policy
         self._inherits = inherits_from_table(crawler.configuration)
-        self._role = CrawlerRole(crawler.role)
-        self._rights = self._role.rights(backend.region_name, backend.account_id, self._database)
+        self._role = crawler.role
+        self._rights = glue_role.rights(crawler.role, backend.region_name, self._database)
         self._schemas = schemas
         self._checkpoint = checkpoint
-        self._store = ObjectStore(backend.account_id)
+        self._store = ObjectStore()
         self.counts = CrawlCounts()
 
     def run(self) -> CrawlCounts:
@@ -75,7 +75,7 @@ class Crawl:
             CrawlError: if the database or a bucket is missing, or the role may not do what a crawl does.
             CrawlStoppedError: from `checkpoint`.
         """
-        problem = self._role.problem()
+        problem = glue_role.problem(self._role)
         if problem:
             raise CrawlError(problem)
         try:
@@ -250,7 +250,7 @@ class Crawl:
             changed = True
         if self._policy["DeleteBehavior"] == "DELETE_FROM_DATABASE":
             present = {str(list(folder.values)) for folder in found.partitions}
-            fresh = ObjectStore(self._backend.account_id)
+            fresh = ObjectStore()
             for key, partition in list(table.partitions.items()):
                 location = (partition.partition_input.get("StorageDescriptor") or {}).get("Location")
                 # What was added while the crawl ran has objects by now, though the crawl's listing has none.

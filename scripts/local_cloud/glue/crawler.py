@@ -21,6 +21,7 @@ from moto.glue.exceptions import (
     EntityNotFoundException,
 )
 
+from local_cloud.glue import role as glue_role
 from local_cloud.glue.crawl import (
     Crawl,
     CrawlCounts,
@@ -32,7 +33,6 @@ from local_cloud.glue.crawl import (
 )
 from local_cloud.glue.objects import split_s3_url
 from local_cloud.glue.requests import invalid_input
-from local_cloud.glue.role import CrawlerRole
 
 STOPPING_SECONDS = 0.2
 _DEFAULT_POLICY = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DEPRECATE_IN_DATABASE"}
@@ -215,7 +215,7 @@ def _check(definition: dict[str, Any]) -> None:
     if merges:
         raise invalid_input("MergeNewColumns is not supported by the local cloud.")
     if definition.get("role") is not None:
-        problem = CrawlerRole(definition["role"]).problem(definition.get("database_name") or "")
+        problem = glue_role.problem(definition["role"], definition.get("database_name") or "")
         if problem:
             raise invalid_input(problem)
 

@@ -13,7 +13,7 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 
-from local_cloud.iam.check import Check, form_tags, tag_conditions
+from local_cloud.iam.check import Check, form_tags, passed_role, tag_conditions
 from local_cloud.settings import ACCOUNT_ID
 
 Form = Mapping[str, str]
@@ -193,4 +193,4 @@ def _passed_role(action: str, form: Form) -> Iterator[Check]:
     profiles = [one for one in iam_backends[ACCOUNT_ID]["aws"].instance_profiles.values() if one.name == name]
     for profile in profiles:
         for role in profile.roles:
-            yield Check("iam:PassRole", role.arn, {"iam:passedtoservice": ("ec2.amazonaws.com",)})
+            yield passed_role(role.arn, "ec2.amazonaws.com")

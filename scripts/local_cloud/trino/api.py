@@ -26,7 +26,7 @@ from local_cloud.api.dispatcher import Dispatcher
 from local_cloud.api.errors import RefusedError, answer, refuse
 from local_cloud.api.request import ApiRequest
 from local_cloud.iam.callers import AccessDeniedError, Caller, Key, Keys, administrator
-from local_cloud.settings import ACCOUNT_ID, Settings
+from local_cloud.settings import Settings
 from local_cloud.trino import catalog_columns, objects
 from local_cloud.trino.access import Accesses
 from local_cloud.trino.files import ROLE_PREFIX
@@ -112,7 +112,7 @@ class EngineApi:
         if request.service == "glue":
             action, parameters = request.action, request.parameters
             answered = self._application(environ, start_response)
-            catalog_columns.describe(action, parameters, ACCOUNT_ID, request.region)
+            catalog_columns.describe(action, parameters, request.region)
             return answered
         if request.service == "s3":
             return self._serve_s3(environ, start_response, request)

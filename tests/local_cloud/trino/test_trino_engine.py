@@ -84,7 +84,7 @@ def test_the_port_that_answers_trino_knows_no_other_key() -> None:
     ],
 )
 def test_not_even_the_administrator_reaches_what_athena_does_not_have(operation: str, resource: dict[str, Any]) -> None:
-    access = Access(administrator(), "123456789012", "us-east-1", unloads=False)
+    access = Access(administrator(), "us-east-1", unloads=False)
     assert not access.allows({"operation": operation, "resource": resource})
 
 
