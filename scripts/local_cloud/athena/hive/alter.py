@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from local_cloud.athena.ddl.alter import (
-    AddColumns,
-    ChangeColumn,
-    DropColumn,
-    RenameTable,
-    ReplaceColumns,
-    SetLocation,
-    SetProperties,
-    UnsetProperties,
+    add_columns,
+    change_column,
+    drop_column,
+    rename_table,
+    replace_columns,
+    set_location,
+    set_properties,
+    unset_properties,
 )
-from local_cloud.athena.ddl.partitions import AddPartitions, DropPartitions, NewPartition, RenamePartition
+from local_cloud.athena.ddl.partitions import add_partitions, drop_partitions, NewPartition, rename_partition
 from local_cloud.athena.ddl.statement import Ddl, TableName
 from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.hive.clauses import (
@@ -52,13 +52,13 @@ def _of_partition(cursor: Cursor, table: TableName) -> Ddl:
     partition = partition_values(cursor)
     if cursor.accept("RENAME"):
         cursor.expect("TO", "PARTITION")
-        return RenamePartition(table, partition, partition_values(cursor))
+        return rename_partition(table, partition, partition_values(cursor))
     if cursor.accept("SET", "LOCATION"):
-        return SetLocation(table, cursor.string(), partition)
+        return set_location(table, cursor.string(), partition)
     if cursor.accept("ADD", "COLUMNS"):
-        return AddColumns(table, columns(cursor), partition)
+        return add_columns(table, columns(cursor), partition)
     if cursor.accept("REPLACE", "COLUMNS"):
-        return ReplaceColumns(table, columns(cursor), partition)
+        return replace_columns(table, columns(cursor), partition)
     if cursor.at("CHANGE"):
         raise MalformedQueryError(NOT_SUPPORTED_TYPE)
     raise _refusal(cursor)
@@ -71,27 +71,27 @@ def _of_table(cursor: Cursor, table: TableName) -> Ddl:
         return _drop(cursor, table)
     if cursor.accept("REPLACE"):
         cursor.expect("COLUMNS")
-        return ReplaceColumns(table, columns(cursor))
+        return replace_columns(table, columns(cursor))
     if cursor.accept("CHANGE"):
         return _change(cursor, table)
     if cursor.accept("RENAME"):
         if not cursor.accept("TO"):
             raise cursor.missing("TO")
-        return RenameTable(table, table_name(cursor))
+        return rename_table(table, table_name(cursor))
     if cursor.accept("SET", "LOCATION"):
-        return SetLocation(table, cursor.string())
+        return set_location(table, cursor.string())
     if cursor.accept("SET", "TBLPROPERTIES"):
-        return SetProperties(table, properties(cursor))
+        return set_properties(table, properties(cursor))
     if cursor.accept("UNSET"):
         cursor.expect("TBLPROPERTIES")
         missing_ok = if_exists(cursor)
-        return UnsetProperties(table, property_names(cursor), missing_ok)
+        return unset_properties(table, property_names(cursor), missing_ok)
     raise _refusal(cursor)
 
 
 def _add(cursor: Cursor, table: TableName) -> Ddl:
     if cursor.accept("COLUMNS"):
-        return AddColumns(table, columns(cursor))
+        return add_columns(table, columns(cursor))
     exists_ok = if_not_exists(cursor)
     partitions: list[NewPartition] = []
     while cursor.accept("PARTITION"):
@@ -100,7 +100,7 @@ def _add(cursor: Cursor, table: TableName) -> Ddl:
         cursor.accept(",")
     if not partitions:
         raise cursor.no_viable()
-    return AddPartitions(table, tuple(partitions), exists_ok)
+    return add_partitions(table, tuple(partitions), exists_ok)
 
 
 def _drop(cursor: Cursor, table: TableName) -> Ddl:
@@ -109,7 +109,7 @@ def _drop(cursor: Cursor, table: TableName) -> Ddl:
         if cursor.at("IF"):
             cursor.advance()
             raise cursor.mismatched("<EOF>", ".")
-        return DropColumn(table, cursor.name(), place)
+        return drop_column(table, cursor.name(), place)
     if cursor.at("COLUMNS"):
         raise cursor.mismatched("PARTITION", "COLUMN")
     missing_ok = if_exists(cursor)
@@ -119,7 +119,7 @@ def _drop(cursor: Cursor, table: TableName) -> Ddl:
         cursor.expect("PARTITION")
         every.append(conditions(cursor))
     cursor.accept("PURGE")
-    return DropPartitions(table, tuple(every), missing_ok)
+    return drop_partitions(table, tuple(every), missing_ok)
 
 
 def _change(cursor: Cursor, table: TableName) -> Ddl:
@@ -127,8 +127,8 @@ def _change(cursor: Cursor, table: TableName) -> Ddl:
     old = cursor.name()
     new = column(cursor, inside_brackets=False)
     if cursor.accept("FIRST"):
-        return ChangeColumn(table, old, new, first=True)
-    return ChangeColumn(table, old, new, after=cursor.name() if cursor.accept("AFTER") else None)
+        return change_column(table, old, new, first=True)
+    return change_column(table, old, new, after=cursor.name() if cursor.accept("AFTER") else None)
 
 
 def _refusal(cursor: Cursor) -> MalformedQueryError:

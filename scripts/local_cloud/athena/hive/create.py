@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from local_cloud.athena.ddl.iceberg import CreateIcebergTable
+from local_cloud.athena.ddl import tables
+from local_cloud.athena.ddl.iceberg import create_iceberg_table
 from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl
-from local_cloud.athena.ddl.tables import CreateTable, TableDefinition
+from local_cloud.athena.ddl.tables import TableDefinition
 from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.hive.clauses import column, columns, if_not_exists, names_in_brackets, properties, table_name
 from local_cloud.athena.hive.formats import (
@@ -40,7 +41,10 @@ def create_table(cursor: Cursor, *, external: bool) -> Ddl | None:
         raise MalformedQueryError("No location was specified for table. An S3 location must be specified")
     if not external and not iceberg:
         raise MalformedQueryError("External keyword required for table type HIVE")
-    return _iceberg(clauses) if iceberg else CreateTable(clauses)
+    if not iceberg:
+        return tables.create_table(clauses)
+    cursor.reserved = None  # Hive's parser does not read it
+    return _iceberg(clauses)
 
 
 def _is_select(cursor: Cursor) -> bool:
@@ -163,7 +167,7 @@ def _delimiters(cursor: Cursor) -> dict[str, str]:
     return found
 
 
-def _iceberg(clauses: TableDefinition) -> CreateIcebergTable:
+def _iceberg(clauses: TableDefinition) -> Ddl:
     clauses.properties = {name: value for name, value in clauses.properties.items() if name.lower() != "table_type"}
     names = {name.lower() for name in clauses.properties}
     if "compression_level" in names and "write_compression" not in names:
@@ -179,4 +183,4 @@ def _iceberg(clauses: TableDefinition) -> CreateIcebergTable:
         problem = "Invalid PARTITIONED BY clause in Iceberg create table statement"
     elif not clauses.columns:
         problem = "At least one column is required for Iceberg create table statement"
-    return CreateIcebergTable(clauses, problem)
+    return create_iceberg_table(clauses, problem)
