@@ -18,7 +18,7 @@ from local_cloud.athena import api as athena
 from local_cloud.ec2 import ami, identities, ssm_instances
 from local_cloud.ec2 import endpoints as ec2_endpoints
 from local_cloud.ec2 import hooks as ec2_hooks
-from local_cloud.ec2.address_pool import AddressPool
+from local_cloud.ec2.addresses import AddressPool
 from local_cloud.ec2.machines import Machines
 from local_cloud.ec2.metadata import MetadataService
 from local_cloud.glue import api as glue_api
