@@ -16,7 +16,7 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.glue.models import FakeDatabase, FakeTable
 
-from local_cloud.api.names import matching
+from local_cloud.api.lists import matching
 from local_cloud.athena import requests, workgroups
 from local_cloud.athena.catalog import CATALOG, Catalog
 from local_cloud.athena.workgroups import invalid_request

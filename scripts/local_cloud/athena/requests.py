@@ -10,7 +10,7 @@ from typing import Any
 from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 
-from local_cloud.api import pages
+from local_cloud.api import lists
 from local_cloud.athena.workgroups import invalid_request
 
 
@@ -20,7 +20,7 @@ def read(response: AthenaResponse) -> dict[str, Any]:
     return request
 
 
-page = functools.partial(pages.page, most=50, refuse=invalid_request)
+page = functools.partial(lists.page, most=50, refuse=invalid_request)
 """A page of a list, 50 entries, and the token of the next page, None after the last."""
 
 

@@ -11,7 +11,7 @@ from moto.glue.exceptions import AlreadyExistsException, EntityNotFoundException
 from moto.glue.models import FakeDatabase
 from moto.glue.responses import GlueResponse
 
-from local_cloud.api.names import matching
+from local_cloud.api.lists import matching
 from local_cloud.glue import requests
 
 Function = dict[str, Any]

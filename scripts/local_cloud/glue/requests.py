@@ -11,7 +11,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.glue.responses import GlueResponse
 
-from local_cloud.api import pages
+from local_cloud.api import lists
 
 _NAMED = frozenset({"GetDatabase", "UpdateDatabase", "DeleteDatabase", "GetTable", "DeleteTable"})
 """The calls whose Name is that of a database or a table."""
@@ -58,7 +58,7 @@ def read(response: GlueResponse, operation: str, unserved: Iterable[str]) -> dic
     return request
 
 
-page = functools.partial(pages.page, most=100, refuse=invalid_input)
+page = functools.partial(lists.page, most=100, refuse=invalid_input)
 """A page of a list, 100 entries, and the token of the next page, None after the last."""
 
 

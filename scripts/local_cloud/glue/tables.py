@@ -15,7 +15,7 @@ from moto.glue.exceptions import (
 from moto.glue.models import FakePartition, FakeTable
 from moto.glue.responses import GlueResponse
 
-from local_cloud.api.names import matching
+from local_cloud.api.lists import matching
 from local_cloud.glue import requests
 from local_cloud.settings import ACCOUNT_ID
 
