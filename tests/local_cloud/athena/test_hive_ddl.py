@@ -6,7 +6,7 @@ import pytest
 
 from local_cloud.athena.ddl.databases import alter_database, create_database, drop_database, show_databases
 from local_cloud.athena.ddl.describe import describe
-from local_cloud.athena.ddl.partitions import Condition, NewPartition, add_partitions, drop_partitions, repair_table
+from local_cloud.athena.ddl.partitions import Condition, add_partitions, drop_partitions, repair_table
 from local_cloud.athena.ddl.show import show_columns, show_table_properties, show_tables, show_views
 from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl, TableName
 from local_cloud.athena.ddl.tables import TableDefinition, create_table, drop_table
@@ -64,8 +64,8 @@ STRING, DOUBLE = HiveType("string"), HiveType("double")
             add_partitions(
                 QUOTES,
                 (
-                    NewPartition({"dt": "x", "hour": "9"}),
-                    NewPartition({"dt": "y", "hour": "1"}, "z"),
+                    ({"dt": "x", "hour": "9"}, None),
+                    ({"dt": "y", "hour": "1"}, "z"),
                 ),
                 if_not_exists=True,
             ),

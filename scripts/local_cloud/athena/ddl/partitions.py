@@ -35,25 +35,20 @@ class Condition:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewPartition:
-    """A partition that ADD PARTITION names, and its folder where the statement says it."""
-
-    values: Values
-    location: str | None = None
-
-
 @statement("ALTER_TABLE_ADD_PARTITION")
 def add_partitions(
     catalog: Catalog,
     database: str,
     named: TableName,
-    partitions: tuple[NewPartition, ...],
+    partitions: tuple[tuple[Values, str | None], ...],
     if_not_exists: bool = False,
 ) -> Result:
-    """ALTER TABLE t ADD [IF NOT EXISTS] PARTITION (...) [LOCATION '...'] ...: all of them, or none."""
+    """ALTER TABLE t ADD [IF NOT EXISTS] PARTITION (...) [LOCATION '...'] ...: all of them, or none.
+
+    Each of the partitions has its folder beside it, None where the statement says none.
+    """
     table = partitioned(catalog, database, named)
-    every = [(in_order(table, new.values), new.location) for new in partitions]
+    every = [(in_order(table, values), location) for values, location in partitions]
     for _, location in every:
         if location is not None:
             normal_location(location)

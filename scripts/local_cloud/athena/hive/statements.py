@@ -15,15 +15,8 @@ from local_cloud.athena.ddl.show import show_columns, show_table_properties, sho
 from local_cloud.athena.ddl.statement import Ddl, TableName
 from local_cloud.athena.ddl.tables import drop_table
 from local_cloud.athena.errors import MalformedQueryError
+from local_cloud.athena.hive import clauses
 from local_cloud.athena.hive.alter import alter_table
-from local_cloud.athena.hive.clauses import (
-    database_name,
-    if_exists,
-    if_not_exists,
-    partition_values,
-    properties,
-    table_name,
-)
 from local_cloud.athena.hive.create import create_table
 from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
 
@@ -47,18 +40,18 @@ def parse_ddl(text: str) -> Ddl | None:
 
 
 def _create_database(cursor: Cursor) -> Ddl:
-    exists_ok = if_not_exists(cursor)
-    name = database_name(cursor)
+    exists_ok = clauses.if_not_exists(cursor)
+    name = clauses.database_name(cursor)
     comment = cursor.string() if cursor.accept("COMMENT") else None
     location = cursor.string() if cursor.accept("LOCATION") else None
-    given = properties(cursor) if cursor.accept("WITH", "DBPROPERTIES") else None
+    given = clauses.properties(cursor) if cursor.accept("WITH", "DBPROPERTIES") else None
     cursor.finish()
     return create_database(name, exists_ok, comment, location, given)
 
 
 def _drop_database(cursor: Cursor) -> Ddl:
-    missing_ok = if_exists(cursor)
-    name = database_name(cursor)
+    missing_ok = clauses.if_exists(cursor)
+    name = clauses.database_name(cursor)
     cascade = cursor.accept("CASCADE")
     if not cascade:
         cursor.accept("RESTRICT")
@@ -67,9 +60,9 @@ def _drop_database(cursor: Cursor) -> Ddl:
 
 
 def _alter_database(cursor: Cursor) -> Ddl:
-    name = database_name(cursor)
+    name = clauses.database_name(cursor)
     cursor.expect("SET", "DBPROPERTIES")
-    statement = alter_database(name, properties(cursor))
+    statement = alter_database(name, clauses.properties(cursor))
     cursor.finish()
     return statement
 
@@ -84,7 +77,7 @@ def _in_database(statement: Callable[[str | None, str | None], Ddl]) -> Callable
     """Reads a list of what a database has."""
 
     def read(cursor: Cursor) -> Ddl:
-        database = database_name(cursor) if cursor.accept("IN") or cursor.accept("FROM") else None
+        database = clauses.database_name(cursor) if cursor.accept("IN") or cursor.accept("FROM") else None
         made = statement(database, _like(cursor))
         cursor.finish("LIKE", "STRING")
         return made
@@ -96,7 +89,7 @@ def _about_table(statement: Callable[[TableName], Ddl]) -> Callable[[Cursor], Dd
     """Reads a statement that has nothing but a table's name."""
 
     def read(cursor: Cursor) -> Ddl:
-        made = statement(table_name(cursor))
+        made = statement(clauses.table_name(cursor))
         cursor.finish()
         return made
 
@@ -113,15 +106,15 @@ def _like(cursor: Cursor) -> str | None:
 def _show_columns(cursor: Cursor) -> Ddl:
     if not cursor.accept("IN"):
         cursor.expect("FROM")
-    table = table_name(cursor)
+    table = clauses.table_name(cursor)
     if cursor.accept("IN") or cursor.accept("FROM"):
-        table = TableName(table.name, database_name(cursor))
+        table = TableName(table.name, clauses.database_name(cursor))
     cursor.finish("FROM", "IN")
     return show_columns(table)
 
 
 def _show_properties(cursor: Cursor) -> Ddl:
-    table = table_name(cursor)
+    table = clauses.table_name(cursor)
     name = None
     if cursor.accept("("):
         name = cursor.string()
@@ -136,8 +129,8 @@ def _describe(cursor: Cursor) -> Ddl | None:
     style = ""
     if cursor.ahead(1).kind is not Kind.END and (cursor.at("EXTENDED") or cursor.at("FORMATTED")):
         style = cursor.advance().text.upper()
-    table = table_name(cursor)
-    partition = partition_values(cursor) if cursor.accept("PARTITION") else None
+    table = clauses.table_name(cursor)
+    partition = clauses.partition_values(cursor) if cursor.accept("PARTITION") else None
     path: list[str] = []
     if cursor.at_kind(Kind.WORD, Kind.QUOTED):
         path.append(cursor.name())
@@ -148,15 +141,15 @@ def _describe(cursor: Cursor) -> Ddl | None:
 
 
 def _drop_table(cursor: Cursor) -> Ddl:
-    missing_ok = if_exists(cursor)
-    table = table_name(cursor, "PURGE")
+    missing_ok = clauses.if_exists(cursor)
+    table = clauses.table_name(cursor, "PURGE")
     cursor.accept("PURGE")
     cursor.finish("PURGE")
     return drop_table(table, missing_ok)
 
 
 def _optimize(cursor: Cursor) -> Ddl:
-    table = table_name(cursor)
+    table = clauses.table_name(cursor)
     cursor.expect("REWRITE", "DATA", "USING", "BIN_PACK")
     condition = None
     if cursor.accept("WHERE"):
