@@ -15,14 +15,7 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
 
-from local_cloud.athena import (
-    catalog_api,
-    named_queries,
-    prepared_statements,
-    requests,
-    statements,
-    workgroups,
-)
+from local_cloud.athena import catalog_api, named_queries, prepared_statements, requests, statements, workgroups
 from local_cloud.athena.catalog import CATALOG, SERVICE
 from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.errors import MalformedQueryError

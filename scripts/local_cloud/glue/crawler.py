@@ -15,11 +15,7 @@ from moto.core.resource_tagging import TaggedResource
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import camelcase_to_underscores, utcnow
 from moto.glue import models, responses
-from moto.glue.exceptions import (
-    CrawlerNotRunningException,
-    CrawlerRunningException,
-    EntityNotFoundException,
-)
+from moto.glue.exceptions import CrawlerNotRunningException, CrawlerRunningException, EntityNotFoundException
 
 from local_cloud.glue import role as glue_role
 from local_cloud.glue.crawl import (

@@ -7,11 +7,7 @@ from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
-from moto.glue.exceptions import (
-    EntityNotFoundException,
-    PartitionAlreadyExistsException,
-    PartitionNotFoundException,
-)
+from moto.glue.exceptions import EntityNotFoundException, PartitionAlreadyExistsException, PartitionNotFoundException
 from moto.glue.models import FakePartition, FakeTable
 from moto.glue.responses import GlueResponse
 

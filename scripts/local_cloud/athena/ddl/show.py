@@ -6,14 +6,7 @@ from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.databases import matching
-from local_cloud.athena.ddl.statement import (
-    GlueTable,
-    TableName,
-    context_database,
-    find_database,
-    result_of,
-    statement,
-)
+from local_cloud.athena.ddl.statement import GlueTable, TableName, context_database, find_database, result_of, statement
 from local_cloud.athena.results import Result
 
 

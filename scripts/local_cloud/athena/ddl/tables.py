@@ -8,15 +8,7 @@ from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import execution_error, semantic_error, table_not_found
-from local_cloud.athena.ddl.statement import (
-    Columns,
-    EngineSql,
-    GlueTable,
-    TableName,
-    find_database,
-    nothing,
-    statement,
-)
+from local_cloud.athena.ddl.statement import Columns, EngineSql, GlueTable, TableName, find_database, nothing, statement
 from local_cloud.athena.hive.formats import StorageClauses
 from local_cloud.athena.results import Result
 
