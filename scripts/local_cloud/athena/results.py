@@ -97,7 +97,6 @@ class StoredResult:
     """
 
     def __init__(self, url: str, caller: Caller) -> None:
-        self.url = url
         self._bucket, self._key = split_s3_url(url)
         self._caller = caller.through(SERVICE)
 

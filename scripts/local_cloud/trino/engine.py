@@ -49,8 +49,7 @@ class TrinoEngine:
         self.accesses, self.api_url = self._api.accesses, self._api.url
         self._place = Place(
             directory=work_dir,
-            address=address,
-            port=port or aot.free_port(address),
+            url=f"http://{address}:{port or aot.free_port(address)}",
             api_url=self._api.url,
             access_url=self._api.access_url,
             access_key_id=self._api.keys.access_key_id,
