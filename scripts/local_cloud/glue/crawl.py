@@ -229,7 +229,7 @@ class Crawl:
             schema = folder.schema or found.schema
             wanted: dict[str, Any] = {
                 "Values": list(folder.values),
-                "StorageDescriptor": storage(folder, schema, schema.glue_columns),
+                "StorageDescriptor": storage(folder, schema),
                 "Parameters": statistics(folder, schema),
             }
             if self._inherits:
@@ -297,7 +297,7 @@ class Crawl:
             "Name": name,
             "Owner": "owner",
             "Retention": 0,
-            "StorageDescriptor": storage(found.folder, found.schema, found.schema.glue_columns),
+            "StorageDescriptor": storage(found.folder, found.schema),
             "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
             "TableType": "EXTERNAL_TABLE",
             "Parameters": parameters,
