@@ -43,27 +43,21 @@ _UNJUDGED = {
 }
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
 class Authorizer:
     """Identifies callers and judges what they ask for.
 
-    `now` is the clock, in UTC; `secure_transport` is what the condition key aws:SecureTransport says;
+    `secure_transport` is what the condition key aws:SecureTransport says;
     `endpoint_policy` tells the policy of the VPC endpoint by which the requests of an address come to S3.
     """
 
     def __init__(
         self,
         keys: Keys | None = None,
-        now: Callable[[], datetime.datetime] = _now,
         *,
         secure_transport: bool = True,
         endpoint_policy: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._keys = keys or Keys()
-        self._now = now
         self._secure = str(secure_transport).lower()
         self._endpoint_policy = endpoint_policy
 
@@ -91,7 +85,7 @@ class Authorizer:
         key = self._keys.find(signed.access_key_id)
         if key is None:
             raise RefusedError(bad_key(request.service, "unknown"))
-        now = self._now()
+        now = datetime.datetime.now(datetime.UTC)
         if not hmac.compare_digest(signed.token.encode(), key.token.encode()):
             raise RefusedError(bad_key(request.service, "token"))
         if key.expiration is not None and key.expiration <= now:

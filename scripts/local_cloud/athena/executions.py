@@ -141,13 +141,7 @@ class Execution:
 class Executor:
     """Runs queries, a few at a time; the others wait in the state QUEUED."""
 
-    def __init__(
-        self,
-        runner: Runner,
-        *,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        concurrent_queries: int = CONCURRENT_QUERIES,
-    ) -> None:
+    def __init__(self, runner: Runner, *, timeout_seconds: float, concurrent_queries: int) -> None:
         self._runner = runner
         self._timeout = timeout_seconds
         self._pool = ThreadPoolExecutor(concurrent_queries, thread_name_prefix="athena")
