@@ -13,6 +13,7 @@ from moto.glue.responses import GlueResponse
 
 from local_cloud.glue import requests
 from local_cloud.glue.expressions import compile_expression
+from local_cloud.glue.requests import Request
 from local_cloud.glue.tables import find
 
 _PAGE = 1000
@@ -26,7 +27,7 @@ def _without_columns(partition: dict[str, Any]) -> dict[str, Any]:
     return partition | {"StorageDescriptor": {name: value for name, value in storage.items() if name != "Columns"}}
 
 
-def _segment(request: dict[str, Any]) -> Callable[[FakePartition], bool]:
+def _segment(request: Request) -> Callable[[FakePartition], bool]:
     """Whether a partition is in the segment that is asked for; each is in exactly one."""
     segment = request.get("Segment")
     if segment is None:
@@ -37,9 +38,9 @@ def _segment(request: dict[str, Any]) -> Callable[[FakePartition], bool]:
     return lambda partition: zlib.crc32(json.dumps(partition.values).encode()) % total == number
 
 
-def get_partitions(self: GlueResponse) -> ActionResult:
+def get_partitions(self: GlueResponse, request: Request) -> ActionResult:
     """GetPartitions: in the order of their values."""
-    request = requests.read(self, "GetPartitions", _UNSERVED)
+    requests.refuse_unserved(request, "GetPartitions", _UNSERVED)
     table = find(self, request)
     is_wanted = compile_expression(request.get("Expression"), table.current.get("PartitionKeys") or ())
     is_in_segment = _segment(request)
@@ -55,17 +56,15 @@ def get_partitions(self: GlueResponse) -> ActionResult:
     return requests.answer("Partitions", described, token)
 
 
-def batch_get_partition(self: GlueResponse) -> ActionResult:
+def batch_get_partition(self: GlueResponse, request: Request) -> ActionResult:
     """BatchGetPartition: those that exist; none is ever left for later."""
-    request = self.parameters
     table = find(self, request)
     asked = (table.partitions.get(str(wanted["Values"])) for wanted in request["PartitionsToGet"])
     found = [partition.as_dict() for partition in asked if partition is not None]
     return ActionResult({"Partitions": found, "UnprocessedKeys": []})
 
 
-def batch_create_partition(self: GlueResponse) -> ActionResult:
-    request = self.parameters
+def batch_create_partition(self: GlueResponse, request: Request) -> ActionResult:
     return requests.batch(
         request["PartitionInputList"],
         find(self, request).create_partition,
@@ -73,8 +72,7 @@ def batch_create_partition(self: GlueResponse) -> ActionResult:
     )
 
 
-def batch_update_partition(self: GlueResponse) -> ActionResult:
-    request = self.parameters
+def batch_update_partition(self: GlueResponse, request: Request) -> ActionResult:
     table = find(self, request)
     return requests.batch(
         request["Entries"],
@@ -83,8 +81,7 @@ def batch_update_partition(self: GlueResponse) -> ActionResult:
     )
 
 
-def batch_delete_partition(self: GlueResponse) -> ActionResult:
-    request = self.parameters
+def batch_delete_partition(self: GlueResponse, request: Request) -> ActionResult:
     table = find(self, request)
     return requests.batch(
         request["PartitionsToDelete"],

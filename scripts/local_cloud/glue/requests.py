@@ -13,6 +13,9 @@ from moto.glue.responses import GlueResponse
 
 from local_cloud.api import lists
 
+Request = dict[str, Any]
+"""A call's parameters."""
+
 _NAMED = frozenset({"GetDatabase", "UpdateDatabase", "DeleteDatabase", "GetTable", "DeleteTable"})
 """The calls whose Name is that of a database or a table."""
 
@@ -40,22 +43,20 @@ def invalid_input(message: str) -> JsonRESTError:
     return JsonRESTError("InvalidInputException", message)
 
 
-def read(response: GlueResponse, operation: str, unserved: Iterable[str]) -> dict[str, Any]:
-    """Return a call's parameters.
-
-    Args:
-        response: moto's.
-        operation: the call's name.
-        unserved: parameters that the local cloud does not act on, so that it refuses them.
+def refuse_unserved(request: Request, operation: str, unserved: Iterable[str]) -> None:
+    """Refuse parameters that the local cloud does not act on.
 
     Raises:
-        JsonRESTError: InvalidInputException for an unserved one.
+        JsonRESTError: InvalidInputException for one that is there.
     """
-    request: dict[str, Any] = response.parameters
     for name in unserved:
         if request.get(name):
             raise invalid_input(f"The local cloud does not serve {operation} with {name}.")
-    return request
+
+
+def method(call: Callable[[GlueResponse, Request], Any]) -> Callable[[GlueResponse], Any]:
+    """Return the method of moto's GlueResponse that hands a call its parameters."""
+    return lambda self: call(self, self.parameters)
 
 
 page = functools.partial(lists.page, most=100, refuse=invalid_input)

@@ -8,10 +8,11 @@ from typing import Any
 from moto.glue.exceptions import EntityNotFoundException
 from moto.glue.responses import GlueResponse
 
+from local_cloud.glue.requests import Request
 from local_cloud.glue.tables import Table, find
 
 
-def _find(response: GlueResponse, request: dict[str, Any]) -> tuple[Table, dict[str, dict[str, Any]]]:
+def _find(response: GlueResponse, request: Request) -> tuple[Table, dict[str, dict[str, Any]]]:
     """The table, and the statistics by column of what the request names: a partition of it, or the table itself.
 
     Raises:
@@ -28,9 +29,8 @@ def _not_found(message: str) -> dict[str, str]:
     return {"ErrorCode": "EntityNotFoundException", "ErrorMessage": message}
 
 
-def _get(self: GlueResponse) -> str:
+def _get(self: GlueResponse, request: Request) -> str:
     """A column without statistics is told among the errors, as Glue does."""
-    request = self.parameters
     _, known = _find(self, request)
     found = [known[column] for column in request["ColumnNames"] if column in known]
     error = _not_found("Statistics do not exist for this column")
@@ -38,8 +38,7 @@ def _get(self: GlueResponse) -> str:
     return json.dumps({"ColumnStatisticsList": found, "Errors": errors})
 
 
-def _update(self: GlueResponse) -> str:
-    request = self.parameters
+def _update(self: GlueResponse, request: Request) -> str:
     table, known = _find(self, request)
     columns = table.column_names()
     errors = []
@@ -53,9 +52,8 @@ def _update(self: GlueResponse) -> str:
     return json.dumps({"Errors": errors})
 
 
-def _delete(self: GlueResponse) -> str:
+def _delete(self: GlueResponse, request: Request) -> str:
     """Statistics that do not exist are deleted without an error, as in Glue."""
-    request = self.parameters
     _, known = _find(self, request)
     known.pop(request["ColumnName"], None)
     return "{}"
