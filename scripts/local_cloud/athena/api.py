@@ -21,13 +21,13 @@ from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.executions import CONCURRENT_QUERIES, ENGINE, TIMEOUT_SECONDS, Execution, Executor
 from local_cloud.athena.prepared_statements import StatementNotFoundError
+from local_cloud.athena.requests import Answer, Request
 from local_cloud.athena.results import Row, StoredResult
 from local_cloud.athena.runner import Runner, Task
 from local_cloud.athena.statements import Statement
 from local_cloud.athena.workgroups import invalid_request
 from local_cloud.glue.objects import split_s3_url
 from local_cloud.iam.callers import AccessDeniedError, Caller, current_caller
-from local_cloud.moto_patch import calls
 from local_cloud.settings import ACCOUNT_ID
 from local_cloud.trino.client import UnavailableError
 from local_cloud.trino.engine import TrinoEngine
@@ -122,8 +122,7 @@ def _executions(backend: AthenaBackend, workgroup: str) -> list[Execution]:
     return [e for e in reversed(every) if isinstance(e, Execution) and e.task.workgroup == workgroup]
 
 
-def start_query_execution(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def start_query_execution(self: AthenaResponse, request: Request) -> Answer:
     token = request.get("ClientRequestToken")
     if not token:
         return _start(self.athena_backend, request)
@@ -139,7 +138,7 @@ def start_query_execution(self: AthenaResponse) -> str:
             _State.started.notify_all()
 
 
-def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
+def _start(backend: AthenaBackend, request: Request) -> Answer:
     group = workgroups.find(backend, request.get("WorkGroup") or "primary")
     if group.state != "ENABLED":
         raise invalid_request(f"WorkGroup {group.name} is disabled.")
@@ -148,7 +147,7 @@ def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
         if known.task.token == token:
             if known.query != request["QueryString"]:
                 raise invalid_request("Idempotent parameters do not match")
-            return json.dumps({"QueryExecutionId": known.id})
+            return {"QueryExecutionId": known.id}
     query = request["QueryString"]
     if len(query.encode()) > MAX_QUERY_BYTES:
         raise invalid_request(f"The query string is longer than {MAX_QUERY_BYTES} bytes.")
@@ -199,7 +198,7 @@ def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
     backend.executions[execution.id] = execution  # type: ignore[assignment]  # moto's own is replaced, or has no types
     if not execution.is_reused:
         _executor().submit(execution)
-    return json.dumps({"QueryExecutionId": execution.id})
+    return {"QueryExecutionId": execution.id}
 
 
 def _result_configuration(group: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
@@ -228,32 +227,30 @@ def _check_bucket(location: str, caller: Caller) -> None:
         raise invalid_request(f"Unable to verify/create output bucket {bucket}. {error}") from error
 
 
-def get_query_execution(self: AthenaResponse) -> str:
-    return json.dumps({"QueryExecution": _find(self, requests.read(self)["QueryExecutionId"]).as_dict()})
+def get_query_execution(self: AthenaResponse, request: Request) -> Answer:
+    return {"QueryExecution": _find(self, request["QueryExecutionId"]).as_dict()}
 
 
-def batch_get_query_execution(self: AthenaResponse) -> str:
-    ids = requests.read(self)["QueryExecutionIds"]
+def batch_get_query_execution(self: AthenaResponse, request: Request) -> Answer:
     find = functools.partial(_find, self)
+    ids = request["QueryExecutionIds"]
     found, missing = requests.batch(ids, find, "QueryExecutionId", "INVALID_QUERY_EXECUTION_ID")
-    return json.dumps({"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing})
+    return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing}
 
 
-def list_query_executions(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def list_query_executions(self: AthenaResponse, request: Request) -> Answer:
     group = workgroups.find(self.athena_backend, request.get("WorkGroup") or "primary")
     ids = [execution.id for execution in _executions(self.athena_backend, group.name)]
     return requests.answer("QueryExecutionIds", *_page(ids, request, 50))
 
 
-def stop_query_execution(self: AthenaResponse) -> str:
-    _executor().stop(_find(self, requests.read(self)["QueryExecutionId"]))
-    return "{}"
+def stop_query_execution(self: AthenaResponse, request: Request) -> Answer:
+    _executor().stop(_find(self, request["QueryExecutionId"]))
+    return {}
 
 
-def get_query_results(self: AthenaResponse) -> str:
+def get_query_results(self: AthenaResponse, request: Request) -> Answer:
     """Rows come back from the output location, as Athena's do: the header is a SELECT's first row."""
-    request = requests.read(self)
     execution = _find(self, request["QueryExecutionId"])
     if execution.state != "SUCCEEDED":
         if execution.state in {"QUEUED", "RUNNING"}:
@@ -269,7 +266,7 @@ def get_query_results(self: AthenaResponse) -> str:
     page, token = _page(rows, request, 1000)
     told = {"Rows": [_datum(row) for row in page], "ResultSetMetadata": {"ColumnInfo": columns}}
     answer = {"UpdateCount": update_count, "ResultSet": told}
-    return json.dumps(answer if token is None else answer | {"NextToken": token})
+    return answer if token is None else answer | {"NextToken": token}
 
 
 def _page(items: list[Item], request: dict[str, Any], most: int) -> tuple[list[Item], str | None]:
@@ -286,16 +283,15 @@ def _datum(row: Row) -> dict[str, Any]:
     return {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}
 
 
-def get_query_runtime_statistics(self: AthenaResponse) -> str:
-    execution = _find(self, requests.read(self)["QueryExecutionId"])
+def get_query_runtime_statistics(self: AthenaResponse, request: Request) -> Answer:
+    execution = _find(self, request["QueryExecutionId"])
     statistics = execution.statistics()
     timeline = {key: value for key, value in statistics.items() if key.endswith("InMillis")}
     rows = {"InputBytes": statistics["DataScannedInBytes"], "OutputRows": execution.task.output_rows}
-    return json.dumps({"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}})
+    return {"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}}
 
 
-def create_work_group(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def create_work_group(self: AthenaResponse, request: Request) -> Answer:
     configuration = request.get("Configuration") or {}
     workgroups.check(configuration)
     created = self.athena_backend.create_work_group(
@@ -305,18 +301,17 @@ def create_work_group(self: AthenaResponse) -> str:
         raise invalid_request("WorkGroup already exists")
     workgroups.created(created)
     _State.work_group_made()
-    return "{}"
+    return {}
 
 
-def get_work_group(self: AthenaResponse) -> str:
-    group = workgroups.find(self.athena_backend, requests.read(self)["WorkGroup"])
+def get_work_group(self: AthenaResponse, request: Request) -> Answer:
+    group = workgroups.find(self.athena_backend, request["WorkGroup"])
     described = self.athena_backend.get_work_group(group.name) or {}
-    return json.dumps({"WorkGroup": {**described, "CreationTime": workgroups.created(group)}})
+    return {"WorkGroup": {**described, "CreationTime": workgroups.created(group)}}
 
 
-def list_work_groups(self: AthenaResponse) -> str:
+def list_work_groups(self: AthenaResponse, request: Request) -> Answer:
     """ListWorkGroups: by name."""
-    request = requests.read(self)
     groups = list(self.athena_backend.work_groups.values())
     found, token = requests.page(groups, lambda group: group.name, request)
     return requests.answer("WorkGroups", [_workgroup_summary(group) for group in found], token)
@@ -333,23 +328,20 @@ def _workgroup_summary(group: WorkGroup) -> dict[str, Any]:
     return summary | ({"Description": group.description} if group.description else {})
 
 
-def list_engine_versions(self: AthenaResponse) -> str:
+def list_engine_versions(self: AthenaResponse, request: Request) -> Answer:
     """ListEngineVersions: there is one, and AUTO is that one."""
-    request = requests.read(self)
     versions = [{"SelectedEngineVersion": name, "EffectiveEngineVersion": ENGINE} for name in ("AUTO", ENGINE)]
     return requests.answer(
         "EngineVersions", *requests.page(versions, lambda one: one["SelectedEngineVersion"], request)
     )
 
 
-def update_work_group(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def update_work_group(self: AthenaResponse, request: Request) -> Answer:
     workgroups.update(workgroups.find(self.athena_backend, request["WorkGroup"]), request)
-    return "{}"
+    return {}
 
 
-def delete_work_group(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def delete_work_group(self: AthenaResponse, request: Request) -> Answer:
     name = request["WorkGroup"]
     executions = _executions(self.athena_backend, name)
     workgroups.find(self.athena_backend, name)
@@ -360,17 +352,17 @@ def delete_work_group(self: AthenaResponse) -> str:
     workgroups.delete(
         self.athena_backend, name, recursive=recursive, executions=[execution.id for execution in executions]
     )
-    return "{}"
+    return {}
 
 
-def list_tags_for_resource(self: AthenaResponse) -> str:
-    arn = requests.read(self)["ResourceARN"]
+def list_tags_for_resource(self: AthenaResponse, request: Request) -> Answer:
+    arn = request["ResourceARN"]
     kind, _, name = arn.rpartition(":")[2].partition("/")
     if kind == "workgroup":
         workgroups.find(self.athena_backend, name)
     tags = self.athena_backend.tagger.list_tags_for_resource(arn)
-    return json.dumps(tags)
+    return tags
 
 
 _MODULES = (sys.modules[__name__], catalog_api, named_queries, prepared_statements)
-HANDLERS = {name: call for module in _MODULES for name, call in calls(module).items()}
+HANDLERS = {name: call for module in _MODULES for name, call in requests.handlers(module).items()}

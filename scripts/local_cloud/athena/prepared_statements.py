@@ -6,7 +6,6 @@ PREPARE, EXECUTE and DEALLOCATE PREPARE use `save`, `find` and `remove`.
 from __future__ import annotations
 
 import functools
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 
 from local_cloud.athena import requests, workgroups
+from local_cloud.athena.requests import Answer, Request
 from local_cloud.athena.workgroups import invalid_request
 
 
@@ -89,55 +89,54 @@ def _of_workgroup(backend: AthenaBackend, workgroup: str) -> Iterator[Statement]
             yield statement
 
 
-def _read(response: AthenaResponse) -> tuple[AthenaBackend, dict[str, Any], str]:
-    """The backend, the parameters of a call and its workgroup, which has to exist."""
-    request = requests.read(response)
+def _place(response: AthenaResponse, request: Request) -> tuple[AthenaBackend, str]:
+    """The backend of a call and its workgroup, which has to exist."""
     backend = response.athena_backend
-    return backend, request, workgroups.find(backend, request["WorkGroup"]).name
+    return backend, workgroups.find(backend, request["WorkGroup"]).name
 
 
-def create_prepared_statement(self: AthenaResponse) -> str:
+def create_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
     """CreatePreparedStatement: a name that is taken is refused."""
-    backend, request, workgroup = _read(self)
+    backend, workgroup = _place(self, request)
     name = request["StatementName"]
     if (workgroup, name) in _all(backend):
         raise invalid_request(f"PreparedStatement {name} already exists in workGroup {workgroup}")
     save(backend, workgroup, name, request["QueryStatement"], request.get("Description") or "")
-    return "{}"
+    return {}
 
 
-def get_prepared_statement(self: AthenaResponse) -> str:
-    backend, request, workgroup = _read(self)
-    return json.dumps({"PreparedStatement": find(backend, workgroup, request["StatementName"]).as_dict()})
+def get_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
+    backend, workgroup = _place(self, request)
+    return {"PreparedStatement": find(backend, workgroup, request["StatementName"]).as_dict()}
 
 
-def batch_get_prepared_statement(self: AthenaResponse) -> str:
+def batch_get_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
     """BatchGetPreparedStatement: names that are unknown are listed, the others answered."""
-    backend, request, workgroup = _read(self)
+    backend, workgroup = _place(self, request)
     names = request["PreparedStatementNames"]
     of_name = functools.partial(find, backend, workgroup)
     found, missing = requests.batch(names, of_name, "StatementName", "RESOURCE_NOT_FOUND")
-    return json.dumps({"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing})
+    return {"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing}
 
 
-def list_prepared_statements(self: AthenaResponse) -> str:
+def list_prepared_statements(self: AthenaResponse, request: Request) -> Answer:
     """ListPreparedStatements: a workgroup's statements by name."""
-    backend, request, workgroup = _read(self)
+    backend, workgroup = _place(self, request)
     found, token = requests.page(_of_workgroup(backend, workgroup), lambda statement: statement.name, request)
     summaries = [{"StatementName": one.name, "LastModifiedTime": one.modified} for one in found]
     return requests.answer("PreparedStatements", summaries, token)
 
 
-def update_prepared_statement(self: AthenaResponse) -> str:
+def update_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
     """UpdatePreparedStatement: the text, and the description if one is given."""
-    backend, request, workgroup = _read(self)
+    backend, workgroup = _place(self, request)
     known = find(backend, workgroup, request["StatementName"])
     description = request.get("Description") or known.description
     save(backend, workgroup, known.name, request["QueryStatement"], description)
-    return "{}"
+    return {}
 
 
-def delete_prepared_statement(self: AthenaResponse) -> str:
-    backend, request, workgroup = _read(self)
+def delete_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
+    backend, workgroup = _place(self, request)
     remove(backend, workgroup, request["StatementName"])
-    return "{}"
+    return {}
