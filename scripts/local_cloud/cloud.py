@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.s3.models import s3_backends
@@ -101,11 +102,8 @@ class Cloud:
     def close(self, limit: float) -> None:
         """Power the hosts off, save what the buckets hold, and remove the hosts."""
         self._machines.close(limit)
-        ends = [threading.Thread(target=server.shutdown) for server in self._servers]
-        for end in ends:
-            end.start()
-        for end in ends:
-            end.join()
+        with ThreadPoolExecutor() as pool:
+            pool.map(BaseWSGIServer.shutdown, self._servers)
         self._lifecycle.close()
         self._athena.close()
         self._trino.close()
