@@ -234,9 +234,6 @@ def _check_targets(targets: dict[str, Any], policy: dict[str, Any]) -> None:
     if tables and behavior != "LOG":
         # https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html, "Deleted objects"
         raise invalid_input("Only the delete behavior LOG is allowed with catalog targets.")
-    for table in tables:
-        if not table.get("DatabaseName") or not table.get("Tables"):
-            raise invalid_input("A catalog target needs a database and its tables.")
     for target in folders:
         try:
             split_s3_url(target.get("Path", ""))
