@@ -161,13 +161,9 @@ def _function_arns(parameters: Parameters, region: str) -> list[str]:
 def athena_checks(
     action: str, parameters: Parameters, region: str, workgroup_of: Callable[[str], str | None]
 ) -> list[Check] | None:
-    """All that has to be allowed for a call of Athena; None if that is not known here.
+    """All that has to be allowed for a call of Athena, given as in `glue_checks`; None if that is not known here.
 
-    Args:
-        action: the call's name.
-        parameters: the call's parameters, read from its JSON.
-        region: where it is made.
-        workgroup_of: the workgroup of a query or a named query by its id, None if there is none of that id.
+    `workgroup_of` finds the workgroup of a query or a named query by its id, None if there is none of that id.
     """
     asked = tag_conditions({}, listed_tags(parameters.get("Tags")))
     if action in _ATHENA_TAGS:

@@ -27,12 +27,9 @@ _WITH_NUMBERS: Final = frozenset({"decimal", "char", "varchar"})
 
 
 def describe(action: str, request: Mapping[str, Any], region: str) -> None:
-    """Describes the columns of the table or view that a call of the engine's has written.
+    """Describes the columns of the table or view that a call of the engine's to Glue, with its parameters, has written.
 
-    Args:
-        action: the call to Glue, which has been answered.
-        request: its parameters.
-        region: the catalog's region.
+    A call that writes neither changes nothing.
     """
     if action not in _CALLS:
         return
