@@ -22,7 +22,7 @@ from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.executions import CONCURRENT_QUERIES, ENGINE, TIMEOUT_SECONDS, Execution, Executor
 from local_cloud.athena.prepared_statements import StatementNotFoundError
 from local_cloud.athena.requests import Answer, Request
-from local_cloud.athena.results import Row, StoredResult
+from local_cloud.athena.results import StoredResult
 from local_cloud.athena.runner import Runner, Task
 from local_cloud.athena.statements import Statement
 from local_cloud.athena.workgroups import invalid_request
@@ -264,7 +264,8 @@ def get_query_results(self: AthenaResponse, request: Request) -> Answer:
     except FileNotFoundError as error:
         raise invalid_request(f"Could not find results: {error} does not exist in S3") from error
     page, token = _page(rows, request, 1000)
-    told = {"Rows": [_datum(row) for row in page], "ResultSetMetadata": {"ColumnInfo": columns}}
+    data = [{"Data": [{} if value is None else {"VarCharValue": value} for value in row]} for row in page]
+    told = {"Rows": data, "ResultSetMetadata": {"ColumnInfo": columns}}
     answer = {"UpdateCount": update_count, "ResultSet": told}
     return answer if token is None else answer | {"NextToken": token}
 
@@ -277,10 +278,6 @@ def _page(items: list[Item], request: dict[str, Any], most: int) -> tuple[list[I
     start, limit = int(token), int(request.get("MaxResults") or most)
     end = start + limit
     return items[start:end], str(end) if end < len(items) else None
-
-
-def _datum(row: Row) -> dict[str, Any]:
-    return {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}
 
 
 def get_query_runtime_statistics(self: AthenaResponse, request: Request) -> Answer:

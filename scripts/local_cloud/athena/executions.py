@@ -184,7 +184,8 @@ class Executor:
             return
         execution.started = time.time()
         execution.state = "RUNNING"
-        timer = threading.Timer(self._timeout, self._time_out, args=(execution,))
+        too_long = f"Query timeout: it took longer than {self._timeout:.0f} seconds"
+        timer = threading.Timer(self._timeout, self.stop, args=(execution, too_long))
         timer.daemon = True
         timer.start()
         try:
@@ -208,9 +209,6 @@ class Executor:
             self._finish(execution, "FAILED", f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}")
         finally:
             timer.cancel()
-
-    def _time_out(self, execution: Execution) -> None:
-        self.stop(execution, f"Query timeout: it took longer than {self._timeout:.0f} seconds")
 
     def _finish(self, execution: Execution, state: str, reason: str) -> None:
         with self._lock:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,12 +82,6 @@ def remove(backend: AthenaBackend, workgroup: str, name: str) -> None:
     del _all(backend)[(workgroup, name)]
 
 
-def _of_workgroup(backend: AthenaBackend, workgroup: str) -> Iterator[Statement]:
-    for statement in list(_all(backend).values()):
-        if isinstance(statement, Statement) and statement.workgroup == workgroup:
-            yield statement
-
-
 def _place(response: AthenaResponse, request: Request) -> tuple[AthenaBackend, str]:
     """The backend of a call and its workgroup, which has to exist."""
     backend = response.athena_backend
@@ -122,7 +115,8 @@ def batch_get_prepared_statement(self: AthenaResponse, request: Request) -> Answ
 def list_prepared_statements(self: AthenaResponse, request: Request) -> Answer:
     """ListPreparedStatements: a workgroup's statements by name."""
     backend, workgroup = _place(self, request)
-    found, token = requests.page(_of_workgroup(backend, workgroup), lambda statement: statement.name, request)
+    every = [one for one in list(_all(backend).values()) if isinstance(one, Statement) and one.workgroup == workgroup]
+    found, token = requests.page(every, lambda statement: statement.name, request)
     summaries = [{"StatementName": one.name, "LastModifiedTime": one.modified} for one in found]
     return requests.answer("PreparedStatements", summaries, token)
 

@@ -126,8 +126,9 @@ class StoredResult:
         """
         description = json.loads(self._read(f"{self._key}.metadata"))
         body = self._read(self._key).decode() if self._has_rows else ""
-        rows = _rows_of_csv(body) if self._key.endswith(".csv") else _rows_of_text(body)
-        return description["columns"], list(rows), description["update_count"] or 0
+        of_text: list[Row] = [[*line.split("\t")] for line in body.splitlines()]
+        rows = list(_rows_of_csv(body)) if self._key.endswith(".csv") else of_text
+        return description["columns"], rows, description["update_count"] or 0
 
     @property
     def _has_rows(self) -> bool:
@@ -154,8 +155,3 @@ def _rows_of_csv(text: str) -> Iterator[Row]:
         if end == "\n":
             yield row
             row = []
-
-
-def _rows_of_text(text: str) -> Iterator[Row]:
-    for line in text.splitlines():
-        yield [*line.split("\t")]

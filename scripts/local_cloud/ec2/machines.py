@@ -191,7 +191,7 @@ class Machines:
     def _boot(self, machine: Machine) -> None:
         instance = machine.instance
         pid = hosts.prepare(self._settings, instance.id)
-        prefix = _vpc_prefix(instance)
+        _, prefix = str(instance.ec2_backend.get_vpc(instance.vpc_id).cidr_block).split("/")
         private = f"{instance.private_ip_address}/{prefix}"
         network.plug(self._settings, pid, instance.id, instance.nics[0].mac_address, private)
         network.set_public_address(self._settings, pid, instance.public_ip_address)
@@ -283,8 +283,3 @@ class Machines:
         for interface in instance.nics.values():
             interface.stop()
         set_state(instance, "stopped", code, f"{code}: Instance initiated shutdown")
-
-
-def _vpc_prefix(instance: Instance) -> str:
-    vpc = instance.ec2_backend.get_vpc(instance.vpc_id)
-    return str(vpc.cidr_block).split("/")[1]

@@ -60,7 +60,7 @@ class Crawl:
         self._targets = crawler.targets["S3Targets"] + crawler.targets["CatalogTargets"]
         self._table_prefix = crawler.table_prefix or ""
         self._policy = crawler.schema_change_policy
-        self._inherits = inherits_from_table(crawler.configuration)
+        self._inherits = add_or_update_behaviors(crawler.configuration).get("Partitions") == "InheritFromTable"
         self._role = crawler.role
         self._rights = glue_role.rights(crawler.role, backend.region_name, self._database)
         self._schemas = schemas
@@ -304,27 +304,14 @@ class Crawl:
         }
 
 
-def inherits_from_table(configuration: str | None) -> bool:
-    """Whether a crawler's configuration lets partitions take the table's columns instead of their own.
+def add_or_update_behaviors(configuration: str | None) -> dict[str, str]:
+    """The AddOrUpdateBehavior of `Partitions` and of `Tables` in a crawler's configuration, where it says any.
 
     Raises:
         ValueError: if the configuration is no JSON object.
     """
-    behavior = _output(configuration).get("Partitions", {}).get("AddOrUpdateBehavior")
-    return bool(behavior == "InheritFromTable")
-
-
-def merges_columns(configuration: str | None) -> bool:
-    """Whether a crawler's configuration lets it add columns to a table and change none (MergeNewColumns).
-
-    Raises:
-        ValueError: if the configuration is no JSON object.
-    """
-    return bool(_output(configuration).get("Tables", {}).get("AddOrUpdateBehavior") == "MergeNewColumns")
-
-
-def _output(configuration: str | None) -> dict[str, Any]:
-    return dict(json.loads(configuration or "{}").get("CrawlerOutput", {}))
+    output = json.loads(configuration or "{}").get("CrawlerOutput", {})
+    return {what: output.get(what, {}).get("AddOrUpdateBehavior") for what in ("Partitions", "Tables")}
 
 
 def _has_objects(store: ObjectStore, location: str) -> bool:

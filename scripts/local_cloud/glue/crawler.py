@@ -24,8 +24,7 @@ from local_cloud.glue.crawl import (
     CrawlError,
     CrawlStoppedError,
     SchemaCache,
-    inherits_from_table,
-    merges_columns,
+    add_or_update_behaviors,
 )
 from local_cloud.glue.objects import split_s3_url
 from local_cloud.glue.requests import invalid_input
@@ -204,11 +203,10 @@ def _check(definition: dict[str, Any]) -> None:
     if definition.get("classifiers"):
         raise invalid_input("Custom classifiers are not supported by the local cloud.")
     try:
-        inherits_from_table(definition.get("configuration"))
-        merges = merges_columns(definition.get("configuration"))
+        behaviors = add_or_update_behaviors(definition.get("configuration"))
     except (ValueError, AttributeError, TypeError) as error:
         raise invalid_input("Crawler configuration is no JSON object.") from error
-    if merges:
+    if behaviors.get("Tables") == "MergeNewColumns":
         raise invalid_input("MergeNewColumns is not supported by the local cloud.")
     if definition.get("role") is not None:
         problem = glue_role.problem(definition["role"], definition.get("database_name") or "")
@@ -315,11 +313,8 @@ def _delete_crawler(self: models.GlueBackend, name: str) -> None:
 def _delete_database(self: models.GlueBackend, database_name: str) -> None:
     self.get_database(database_name)
     del self.databases[database_name]
-    self.tagger.delete_all_tags_for_resource(_database_arn(self, database_name))
-
-
-def _database_arn(backend: models.GlueBackend, name: str) -> str:
-    return f"arn:aws:glue:{backend.region_name}:{backend.account_id}:database/{name}"
+    arn = f"arn:aws:glue:{self.region_name}:{self.account_id}:database/{database_name}"
+    self.tagger.delete_all_tags_for_resource(arn)
 
 
 def _exists(backend: models.GlueBackend, kind: str, name: str) -> bool:

@@ -60,17 +60,12 @@ def down(settings: Settings) -> list[str]:
     if run(["nft", "list", "table", "ip", settings.bridge], check=False).returncode == 0:
         run(["nft", "delete", "table", "ip", settings.bridge])
         removed.append(f"nft table {settings.bridge}")
-    for link in _links():
+    for link in json.loads(run(["ip", "-json", "link", "show"]).stdout):
         name = str(link["ifname"])
         if name == settings.bridge or name.startswith(f"{settings.bridge}-"):
             run(["ip", "link", "delete", name], check=False)
             removed.append(f"link {name}")
     return removed
-
-
-def _links() -> list[dict[str, object]]:
-    links: list[dict[str, object]] = json.loads(run(["ip", "-json", "link", "show"]).stdout)
-    return links
 
 
 def cable_name(settings: Settings, instance_id: str) -> str:

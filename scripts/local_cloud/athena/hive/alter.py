@@ -66,7 +66,7 @@ def _of_table(cursor: Cursor, table: TableName) -> Ddl:
     if cursor.accept("UNSET"):
         cursor.expect("TBLPROPERTIES")
         missing_ok = clauses.if_exists(cursor)
-        return alter.unset_properties(table, clauses.property_names(cursor), missing_ok)
+        return alter.unset_properties(table, tuple(cursor.bracketed(cursor.string)), missing_ok)
     raise _refusal(cursor)
 
 

@@ -7,7 +7,7 @@ from local_cloud.athena.ddl.iceberg import create_iceberg_table
 from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl
 from local_cloud.athena.ddl.tables import TableDefinition
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.hive.clauses import column, columns, if_not_exists, names_in_brackets, properties, table_name
+from local_cloud.athena.hive.clauses import column, columns, if_not_exists, properties, table_name
 from local_cloud.athena.hive.formats import (
     COLLECTION_DELIMITER,
     ESCAPE,
@@ -76,7 +76,7 @@ def _parse(cursor: Cursor, *, external: bool) -> TableDefinition:
     if cursor.accept("PARTITIONED", "BY"):
         _partitioned_by(cursor, clauses, external=external)
     if cursor.accept("CLUSTERED", "BY"):
-        clauses.bucket_columns = names_in_brackets(cursor)
+        clauses.bucket_columns = tuple(cursor.bracketed(cursor.name))
         cursor.expect("INTO")
         clauses.buckets = cursor.integer()
         cursor.expect("BUCKETS")
@@ -175,9 +175,9 @@ def _iceberg(clauses: TableDefinition) -> Ddl:
     problem = ""
     if clauses.bucket_columns:
         problem = "Iceberg create table statement does not allow CLUSTERED BY"
-    elif clauses.storage.has_row_format:
+    elif clauses.storage.serde is not None or clauses.storage.delimiters is not None:
         problem = "Iceberg create table statement does not allow ROW FORMAT"
-    elif clauses.storage.has_stored_as:
+    elif clauses.storage.file_format is not None or clauses.storage.classes is not None:
         problem = "Iceberg create table statement does not allow STORED AS/BY"
     elif clauses.keys:
         problem = "Invalid PARTITIONED BY clause in Iceberg create table statement"
