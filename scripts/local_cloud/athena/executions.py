@@ -23,7 +23,6 @@ ENGINE = "Athena engine version 3"
 CONCURRENT_QUERIES = 4
 TIMEOUT_SECONDS = 1800.0  # Athena's own limit for DML: 30 minutes
 _DONE = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
-_FOLDERS = {"CREATE_TABLE_AS_SELECT": "tables/"}
 _WRITES = frozenset({"CREATE_TABLE_AS_SELECT", "INSERT", "UNLOAD"})
 
 
@@ -54,7 +53,8 @@ class Execution:
 
     def __post_init__(self) -> None:
         location = self.result_configuration["OutputLocation"].rstrip("/")
-        output = f"{location}/{_FOLDERS.get(self.statement.name, '')}{self.id}{_suffix(self.statement)}"
+        folder = "tables/" if self.statement.name == "CREATE_TABLE_AS_SELECT" else ""
+        output = f"{location}/{folder}{self.id}{_suffix(self.statement)}"
         self.result_configuration = {**self.result_configuration, "OutputLocation": output}
 
     def reuse_from(self, earlier: Iterable[Execution], age: float) -> None:

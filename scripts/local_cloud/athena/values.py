@@ -11,7 +11,6 @@ from typing import Any, Final
 Text = Callable[[Any], str | None]
 Signature = Mapping[str, Any]
 
-_NAMES: Final = {"real": "float"}
 _PRECISION: Final = {
     "integer": 10,
     "bigint": 19,
@@ -28,7 +27,7 @@ _PRECISION: Final = {
 def athena_type(signature: Signature) -> str:
     """The type that ResultSetMetadata gives for a column with this type signature of Trino's: `row`, `float`."""
     raw = str(signature["rawType"])
-    return _NAMES.get(raw, raw)
+    return "float" if raw == "real" else raw
 
 
 def precision_and_scale(signature: Signature) -> tuple[int, int]:

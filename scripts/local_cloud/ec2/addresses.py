@@ -107,10 +107,11 @@ def _let_go(interface: NetworkInterface) -> None:
         interface.public_ip = None
 
 
-def _lost_elastic_address(interface: NetworkInterface) -> None:
+def _lost_elastic_address(machines: Machines, interface: NetworkInterface) -> None:
     interface.public_ip = None
     if interface.instance is not None and interface.instance.is_running():
         interface.check_auto_public_ip()
+    _refresh(machines, interface)
 
 
 def _allocate(pool: AddressPool, _: ElasticAddressBackend, of_moto: Any, domain: str, **wanted: Any) -> Any:
@@ -136,8 +137,7 @@ def _associate(machines: Machines, backend: ElasticAddressBackend, of_moto: Any,
             forget(other)
     earlier: Any = before[elastic.public_ip]
     if earlier is not None and earlier is not interface:
-        _lost_elastic_address(earlier)
-        _refresh(machines, earlier)
+        _lost_elastic_address(machines, earlier)
     _refresh(machines, interface)
     return elastic
 
@@ -154,8 +154,7 @@ def _disassociate(
     forget(found[0])
     of_moto(address=found[0].public_ip)
     if interface is not None:
-        _lost_elastic_address(interface)
-        _refresh(machines, interface)
+        _lost_elastic_address(machines, interface)
 
 
 def _release(

@@ -6,9 +6,7 @@ import json
 import statistics
 import threading
 import time
-import uuid
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from moto.core.resource_tagging import TaggedResource
@@ -34,17 +32,14 @@ _DEFAULT_POLICY = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DE
 _UNSUPPORTED_TARGETS = ("JdbcTargets", "MongoDBTargets", "DynamoDBTargets", "DeltaTargets")
 
 
-class CrawlRecord:
+class CrawlRecord(models.FakeCrawl):
     """One run of a crawler, as ListCrawls gives it. `status` is RUNNING, STOPPING, COMPLETED, STOPPED or FAILED."""
 
+    status = "RUNNING"
+    """moto's own moves on whenever it is asked."""
+
     def __init__(self, crawler_name: str) -> None:
-        self.crawl_id = str(uuid.uuid4())
-        self.log_group = "/aws-glue/crawlers"
-        self.log_stream = crawler_name
-        self.message_prefix = self.crawl_id
-        self.start_time = utcnow()
-        self.end_time: datetime | None = None
-        self.status = "RUNNING"
+        super().__init__(crawler_name)
         self.error = ""
         self.counts = CrawlCounts()
         self.stop_asked = threading.Event()
@@ -64,26 +59,12 @@ class CrawlRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """The record in the API's words."""
-        record: dict[str, Any] = {
-            "CrawlId": self.crawl_id,
-            "DPUHour": 0.0,
-            "LogGroup": self.log_group,
-            "LogStream": self.log_stream,
-            "MessagePrefix": self.message_prefix,
-            "StartTime": self.start_time,
-            "State": "RUNNING" if self.status == "STOPPING" else self.status,
-            "Summary": json.dumps(
-                {
-                    "TABLE": {"ADD": self.counts.created, "UPDATE": self.counts.updated, "DELETE": self.counts.deleted},
-                    "PARTITION": {"ADD": self.counts.partitions_created, "DELETE": self.counts.partitions_deleted},
-                }
-            ),
+        summary = {
+            "TABLE": {"ADD": self.counts.created, "UPDATE": self.counts.updated, "DELETE": self.counts.deleted},
+            "PARTITION": {"ADD": self.counts.partitions_created, "DELETE": self.counts.partitions_deleted},
         }
-        if self.end_time:
-            record["EndTime"] = self.end_time
-        if self.error:
-            record["ErrorMessage"] = self.error
-        return record
+        record = super().as_dict() | {"DPUHour": 0.0, "Summary": json.dumps(summary)}
+        return record | ({"ErrorMessage": self.error} if self.error else {})
 
 
 class Crawler(models.FakeCrawler):
@@ -134,13 +115,9 @@ class Crawler(models.FakeCrawler):
         if finished:
             last = finished[-1]
             status = {"COMPLETED": "SUCCEEDED", "STOPPED": "CANCELLED"}.get(last.status, "FAILED")
-            description["LastCrawl"] = {
-                "Status": status,
-                "LogGroup": last.log_group,
-                "LogStream": last.log_stream,
-                "MessagePrefix": last.message_prefix,
-                "StartTime": last.start_time,
-            } | ({"ErrorMessage": last.error} if last.error else {})
+            told = last.as_dict()
+            names = ("LogGroup", "LogStream", "MessagePrefix", "StartTime", "ErrorMessage")
+            description["LastCrawl"] = {"Status": status} | {name: told[name] for name in names if name in told}
         return description
 
     def metrics(self) -> dict[str, Any]:

@@ -51,20 +51,16 @@ def describe(action: str, request: Mapping[str, Any], region: str) -> None:
 def _of_view(view: Mapping[str, Any]) -> list[dict[str, str]]:
     columns = []
     for column in view["columns"]:
-        described = {"Name": column["name"], "Type": hive_type(column["type"])}
+        described = {"Name": column["name"], "Type": _hive_type(tokenize(column["type"]), column["type"])}
         columns.append(described | ({"Comment": column["comment"]} if column.get("comment") else {}))
     return columns
 
 
-def hive_type(trino: str) -> str:
+def _hive_type(tokens: list[Token], text: str) -> str:
     """A type of Trino's in Hive's words: `struct<a:array<string>>` for `row("a" array(varchar))`.
 
     One that Hive does not have keeps its name.
     """
-    return _hive_type(tokenize(trino), trino)
-
-
-def _hive_type(tokens: list[Token], text: str) -> str:
     name = tokens[0].text.lower()
     inner = split(tokens[2:-1]) if len(tokens) > 2 and tokens[1].word == "(" and tokens[-1].word == ")" else []
     if name == "row":

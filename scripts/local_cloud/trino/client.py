@@ -146,12 +146,9 @@ def _headers(key: bytes, session: Session) -> dict[str, str]:
         "X-Trino-Extra-Credential": f"role={quote_plus(session.role)}",
         "Content-Type": "text/plain; charset=utf-8",
     }
-    if session.prepared:
-        pairs = (f"{name}={quote_plus(sql)}" for name, sql in session.prepared.items())
-        headers["X-Trino-Prepared-Statement"] = ",".join(pairs)
-    if session.properties:
-        pairs = (f"{name}={quote_plus(value)}" for name, value in session.properties.items())
-        headers["X-Trino-Session"] = ",".join(pairs)
+    for header, values in (("Prepared-Statement", session.prepared), ("Session", session.properties)):
+        if values:
+            headers[f"X-Trino-{header}"] = ",".join(f"{name}={quote_plus(text)}" for name, text in values.items())
     return headers
 
 

@@ -211,8 +211,7 @@ class Cursor:
 
     def mismatched(self, *expected: str) -> MalformedQueryError:
         """The error for a token where only `expected` may stand."""
-        names = [name if name.isupper() and name in _CLASSES else f"'{name}'" for name in expected]
-        names = [name.replace("'<EOF>'", "<EOF>") for name in names]
+        names = [name if name in _CLASSES else f"'{name}'" for name in expected]
         wanted = names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
         return self._error(f"mismatched input '{self.token.text}' expecting {wanted}")
 
@@ -234,7 +233,7 @@ class Cursor:
         return MalformedQueryError(f"line {line}:{column + 1}: {problem}")
 
 
-_CLASSES = frozenset({"STRING", "INTEGER_VALUE"})
+_CLASSES = frozenset({"STRING", "INTEGER_VALUE", "<EOF>"})
 
 
 def _is(token: Token, word: str) -> bool:
