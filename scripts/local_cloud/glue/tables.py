@@ -16,7 +16,6 @@ from local_cloud.glue import requests
 from local_cloud.glue.requests import Request
 from local_cloud.settings import ACCOUNT_ID
 
-_FIRST_VERSION = 0
 _UNSERVED_IN_CREATE = ("OpenTableFormatInput", "PartitionIndexes", "TransactionId")
 _UNSERVED_IN_UPDATE = ("TransactionId", "UpdateOpenTableFormatInput", "ViewUpdateAction")
 
@@ -37,8 +36,8 @@ class Table(FakeTable):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.versions = {str(_FIRST_VERSION): self.versions.pop(str(self._current_version))}
-        self._current_version = _FIRST_VERSION
+        self.versions = {"0": self.versions.pop(str(self._current_version))}
+        self._current_version = 0
         self.column_statistics: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
 
     @property

@@ -116,7 +116,13 @@ Values = dict[str, str]
 
 
 class GlueTable:
-    """A table that a statement is about: a copy of its description, and the way to write it back."""
+    """A table that a statement is about: a copy of its description, and the way to write it back.
+
+    Attributes:
+        location: the folder of its objects; empty for a view.
+        is_view: whether it is a view.
+        is_iceberg: whether it is a table of Iceberg's.
+    """
 
     def __init__(self, catalog: Catalog, database: str, name: TableName) -> None:
         """Finds the table.
@@ -137,6 +143,9 @@ class GlueTable:
         self.input: dict[str, Any] = copy.deepcopy(found.get_version(str(found._current_version)))
         self.storage: dict[str, Any] = self.input.setdefault("StorageDescriptor", {})
         self.parameters: dict[str, str] = self.input.setdefault("Parameters", {})
+        self.location = str(self.storage.get("Location") or "")
+        self.is_view = self.input.get("TableType") == "VIRTUAL_VIEW"
+        self.is_iceberg = str(self.parameters.get("table_type", "")).upper() == "ICEBERG"
 
     @property
     def columns(self) -> list[dict[str, str]]:
@@ -154,21 +163,6 @@ class GlueTable:
     def key_names(self) -> list[str]:
         """The names of the partition keys."""
         return [key["Name"].lower() for key in self.keys]
-
-    @property
-    def location(self) -> str:
-        """The folder of its objects; empty for a view."""
-        return str(self.storage.get("Location") or "")
-
-    @property
-    def is_view(self) -> bool:
-        """Whether it is a view."""
-        return self.input.get("TableType") == "VIRTUAL_VIEW"
-
-    @property
-    def is_iceberg(self) -> bool:
-        """Whether it is a table of Iceberg's."""
-        return str(self.parameters.get("table_type", "")).upper() == "ICEBERG"
 
     def authorize(self, action: str) -> None:
         """Judges a call of Glue's about the table.
