@@ -41,11 +41,6 @@ class Catalog:
         """Judges a call of Glue's about a table."""
         self._caller.authorize(action, glue_table_arns(self._region, database, table))
 
-    def databases(self) -> list[str]:
-        """The names of the databases, sorted."""
-        self.authorize_database("glue:GetDatabases", "*")
-        return sorted(self.backend.databases)
-
     def is_partitioned(self, database: str, name: str) -> bool:
         """Whether a table has partition keys; false where there is no such table."""
         found = self.backend.databases.get(database)

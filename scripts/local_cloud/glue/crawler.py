@@ -295,13 +295,8 @@ def _delete_database(self: models.GlueBackend, database_name: str) -> None:
 
 
 def _exists(backend: models.GlueBackend, kind: str, name: str) -> bool:
-    match kind:
-        case "database":
-            return name in backend.databases
-        case "crawler":
-            return name in backend.crawlers
-        case _:
-            return True
+    known: dict[str, Any] = {"database": backend.databases, "crawler": backend.crawlers}
+    return kind not in known or name in known[kind]
 
 
 def _get_tags(self: models.GlueBackend, resource_id: str) -> dict[str, str]:

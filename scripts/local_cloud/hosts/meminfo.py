@@ -66,11 +66,8 @@ def read_usage(pid: int) -> Usage:
 
 
 def _usage(current: Path, statistics: Path, cache_key: str) -> Usage:
-    cache = 0
-    for line in statistics.read_text().splitlines():
-        key, _, value = line.partition(" ")
-        if key == cache_key:
-            cache = int(value)
+    fields = dict(line.split(" ", 1) for line in statistics.read_text().splitlines())
+    cache = int(fields.get(cache_key, 0))
     return Usage(max(0, int(current.read_text()) - cache), cache)
 
 

@@ -75,7 +75,8 @@ def alter_database(catalog: Catalog, _database: str, name: str, properties: dict
 @statement("SHOW_DATABASES", "UTILITY")
 def show_databases(catalog: Catalog, _database: str, pattern: str | None = None) -> Result:
     """SHOW DATABASES | SCHEMAS [LIKE 'pattern']."""
-    return result_of(["database_name"], [[name] for name in matching(catalog.databases(), pattern)])
+    catalog.authorize_database("glue:GetDatabases", "*")
+    return result_of(["database_name"], [[name] for name in matching(sorted(catalog.backend.databases), pattern)])
 
 
 def matching(names: list[str], pattern: str | None) -> list[str]:
