@@ -26,9 +26,8 @@ from local_cloud.glue import api as glue_api
 from local_cloud.glue import crawler as glue_crawler
 from local_cloud.glue import propagation as glue_propagation
 from local_cloud.hosts import host as hosts
+from local_cloud.iam import added_calls as iam_added_calls
 from local_cloud.iam import list_lag as iam_lag
-from local_cloud.iam import simulation as iam_simulation
-from local_cloud.iam import users as iam_users
 from local_cloud.s3 import keys as s3_keys
 from local_cloud.s3 import lifecycle as s3_lifecycle
 from local_cloud.s3 import versions as s3_versions
@@ -56,9 +55,8 @@ def install(machines: Machines, block: int) -> None:
     glue_crawler.install()
     glue_api.install()
     glue_propagation.install()
-    iam_users.install()
+    iam_added_calls.install()
     iam_lag.install()
-    iam_simulation.install()
     tagging_lag.install()
     budgets.install()
     s3_keys.install()
