@@ -31,7 +31,7 @@ from local_cloud.iam import list_lag as iam_lag
 from local_cloud.s3 import keys as s3_keys
 from local_cloud.s3 import lifecycle as s3_lifecycle
 from local_cloud.s3 import versions as s3_versions
-from local_cloud.s3.export import Kept, save_bucket
+from local_cloud.s3.export import save_bucket
 from local_cloud.settings import ACCOUNT_ID, API_PORT, ENGINE_PORT, METADATA_PORT, Settings
 from local_cloud.trino.engine import TrinoEngine
 
@@ -105,16 +105,16 @@ class Cloud:
         self._lifecycle.close()
         self._athena.close()
         self._trino.close()
-        report = "".join(f"{kept.sentence()}\n" for kept in self._save_buckets())
+        report = "".join(f"{kept}\n" for kept in self._save_buckets())
         self._settings.directory.mkdir(parents=True, exist_ok=True)
         self._settings.kept_report.write_text(report)
         hosts.remove_leftovers(self._settings)
 
-    def _save_buckets(self) -> list[Kept]:
+    def _save_buckets(self) -> list[str]:
         saved = []
         for bucket in list(s3_backends[ACCOUNT_ID]["aws"].buckets.values()):
             kept = save_bucket(bucket.name, bucket.keys.values(), self._settings.kept_directory)
-            if kept is not None:
-                LOG.info("%s", kept.sentence())
+            if kept:
+                LOG.info("%s", kept)
                 saved.append(kept)
         return saved
