@@ -20,6 +20,7 @@ from local_cloud.athena.catalog import CATALOG, SERVICE
 from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.executions import CONCURRENT_QUERIES, ENGINE, TIMEOUT_SECONDS, Execution, Executor
+from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE
 from local_cloud.athena.prepared_statements import StatementNotFoundError
 from local_cloud.athena.requests import Answer, Request
 from local_cloud.athena.results import StoredResult
@@ -98,7 +99,7 @@ def _check_syntax(statement: Statement) -> None:
         failure.code = 500  # so that clients ask again
         raise failure from error
     if not statement.kind:
-        raise _malformed(statements.NOT_OURS)
+        raise _malformed(NOT_SUPPORTED_TYPE)
 
 
 def _malformed(message: str) -> JsonRESTError:

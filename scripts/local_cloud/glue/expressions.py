@@ -46,7 +46,6 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": ge,
 }
 """SQL's operators."""
-_TYPED_LITERALS = frozenset({"date", "timestamp"})
 
 
 class _Syntax(Exception):  # noqa: N818  # ends the parsing; the caller gives it Glue's name
@@ -252,7 +251,7 @@ class _Parser:
             value = self._literal(key)
             self._need(")")
             return value
-        self._take(*_TYPED_LITERALS)
+        self._take("date", "timestamp")
         kind, text = self._any_token()
         if kind == "string":
             return key.literal(text[1:-1].replace("''", "'"))

@@ -136,11 +136,6 @@ def checks_of(action: str, form: Form, region: str) -> list[Check] | None:
     return found + list(_passed_role(action, form))
 
 
-def _numbered(form: Form, name: str) -> Iterator[str]:
-    pattern = re.compile(rf"{re.escape(name)}(\.\d+)?".replace(r"\*", r"\d+"))
-    return (value for key, value in form.items() if pattern.fullmatch(key))
-
-
 def _specified(form: Form) -> dict[str, dict[str, str]]:
     """The tags that a call gives what it makes, by its kind."""
     kinds = [
@@ -153,8 +148,10 @@ def _specified(form: Form) -> dict[str, dict[str, str]]:
 
 def _identifiers(action: str, form: Form) -> Iterator[str]:
     for name in _NAMED.get(action, ()):
-        for value in _numbered(form, name):
-            yield f"key-pair/{value}" if name == "KeyName" else value
+        pattern = re.compile(rf"{re.escape(name)}(\.\d+)?".replace(r"\*", r"\d+"))
+        for key, value in form.items():
+            if pattern.fullmatch(key):
+                yield f"key-pair/{value}" if name == "KeyName" else value
 
 
 def _kind(identifier: str) -> str:

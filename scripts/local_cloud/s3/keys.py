@@ -38,11 +38,6 @@ def _is_installed() -> bool:
     return hasattr(_VersionedKeyStore.__setitem__, "__wrapped__")
 
 
-def _after(prefix: str) -> str:
-    """The least text that comes after everything that begins with a prefix."""
-    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
-
-
 def _entries(store: _VersionedKeyStore, prefix: str, delimiter: str, after: str) -> Iterator[FakeKey | str]:
     """Keys and common prefixes below a prefix that come after a text, in order."""
     keys = _sorted(store)
@@ -56,7 +51,8 @@ def _entries(store: _VersionedKeyStore, prefix: str, delimiter: str, after: str)
             folder = key[: end + len(delimiter)]
             if folder > after:
                 yield folder
-            at = bisect.bisect_left(keys, _after(folder), at)
+            # To the least text that comes after everything in the folder.
+            at = bisect.bisect_left(keys, folder[:-1] + chr(ord(folder[-1]) + 1), at)
             continue
         found = store.get(key)
         if isinstance(found, FakeKey):  # and no delete marker
