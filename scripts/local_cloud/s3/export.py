@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,15 +53,10 @@ def save_bucket(bucket: str, objects: Iterable[Any], kept_directory: Path) -> st
 
 def _fresh_directory(parent: Path, bucket: str) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        directory = parent / (bucket if number == 1 else f"{bucket}.{number}")
-        try:
-            directory.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return directory
+    names = itertools.chain([bucket], (f"{bucket}.{number}" for number in itertools.count(2)))
+    directory = next(parent / name for name in names if not (parent / name).exists())
+    directory.mkdir()
+    return directory
 
 
 def _free_path(directory: Path, relative: Path) -> Path:
