@@ -27,9 +27,9 @@ _WITH_NUMBERS: Final = frozenset({"decimal", "char", "varchar"})
 
 
 def describe(action: str, request: Mapping[str, Any], region: str) -> None:
-    """Describes the columns of the table or view that a call of the engine's to Glue, with its parameters, has written.
+    """Describes the columns of the table or view that a call of the engine's to Glue has written.
 
-    A call that writes neither changes nothing.
+    `request` has the parameters of the call, which has been answered; a call that writes neither changes nothing.
     """
     if action not in _CALLS:
         return
