@@ -304,7 +304,7 @@ class Crawl:
         }
 
 
-def add_or_update_behaviors(configuration: str | None) -> dict[str, str]:
+def add_or_update_behaviors(configuration: str | None) -> dict[str, str | None]:
     """The AddOrUpdateBehavior of `Partitions` and of `Tables` in a crawler's configuration, where it says any.
 
     Raises:
