@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import Any
 
 from moto.athena.models import AthenaBackend, NamedQuery, WorkGroup
 from moto.athena.responses import AthenaResponse

@@ -172,8 +172,8 @@ def test_create_external_table_is_read_with_all_its_clauses() -> None:
 )
 def test_a_type_is_written_as_the_catalog_has_it(text: str, name: str) -> None:
     statement = parse_ddl(f"CREATE EXTERNAL TABLE t (x {text}) LOCATION 's3://b/t'")
-    assert isinstance(statement, CreateTable)
-    assert str(statement.definition.columns[0].type) == name
+    assert statement is not None
+    assert str(statement.said["definition"].columns[0].type) == name
 
 
 @pytest.mark.parametrize(
