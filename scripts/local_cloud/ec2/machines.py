@@ -270,7 +270,7 @@ class Machines:
         machine.pid = None
         instance = machine.instance
         exit_code = hosts.exit_code(self._settings, instance.id)
-        if exit_code in hosts.RESTART_CODES:
+        if hosts.asked_for_restart(exit_code):
             LOG.info("instance %s reboots", instance.id)
             self._boot(machine)
             return

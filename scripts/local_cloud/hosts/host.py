@@ -24,7 +24,7 @@ POWER_OFF = signal.SIGRTMIN + 4
 REBOOT = signal.SIGRTMIN + 5
 # reboot(2) in a process namespace kills its first process: SIGHUP for a restart, SIGINT for a power-off. systemd
 # without the right to call it exits with 133 for a restart instead.
-RESTART_CODES = (128 + signal.SIGHUP, 133)
+_RESTART_CODES = (128 + signal.SIGHUP, 133)
 _MAX_FILES = 65536
 _BOOT_ID = "/run/boot_id"
 _PROC_BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -190,6 +190,11 @@ def runs(settings: Settings, instance_id: str, service: str) -> bool:
 def exit_code(settings: Settings, instance_id: str) -> int:
     """Wait for the end that podman has recorded for a host that went down, and return its code."""
     return int(run(["podman", "wait", container_name(settings, instance_id)], timeout=30).stdout)
+
+
+def asked_for_restart(code: int) -> bool:
+    """Whether a host that ended with this code had been told to reboot."""
+    return code in _RESTART_CODES
 
 
 def remove(settings: Settings, instance_id: str) -> None:
