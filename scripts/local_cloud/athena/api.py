@@ -326,7 +326,7 @@ def _workgroup_summary(group: WorkGroup) -> dict[str, Any]:
     return summary | ({"Description": group.description} if group.description else {})
 
 
-def list_engine_versions(self: AthenaResponse, request: Request) -> Answer:
+def list_engine_versions(self: AthenaResponse, request: Request) -> Answer:  # noqa: ARG001  # as all calls have it
     """ListEngineVersions: there is one, and AUTO is that one."""
     versions = [{"SelectedEngineVersion": name, "EffectiveEngineVersion": ENGINE} for name in ("AUTO", ENGINE)]
     return requests.answer(
@@ -358,8 +358,7 @@ def list_tags_for_resource(self: AthenaResponse, request: Request) -> Answer:
     kind, _, name = arn.rpartition(":")[2].partition("/")
     if kind == "workgroup":
         workgroups.find(self.athena_backend, name)
-    tags = self.athena_backend.tagger.list_tags_for_resource(arn)
-    return tags
+    return self.athena_backend.tagger.list_tags_for_resource(arn)
 
 
 _MODULES = (sys.modules[__name__], catalog_api, named_queries, prepared_statements)

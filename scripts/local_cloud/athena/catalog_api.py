@@ -45,7 +45,7 @@ def list_data_catalogs(self: AthenaResponse, request: Request) -> Answer:
 
 def get_data_catalog(self: AthenaResponse, request: Request) -> Answer:
     """GetDataCatalog: Glue's, which is this account's."""
-    catalog = _catalog(self, request, "Name")
+    _catalog(self, request, "Name")
     parameters = {"catalog-id": ACCOUNT_ID}
     return {"DataCatalog": {"Name": CATALOG_NAME, "Type": "GLUE", "Parameters": parameters, "Status": _STATUS}}
 

@@ -15,7 +15,6 @@ from local_cloud.api import lists
 from local_cloud.athena.workgroups import invalid_request
 from local_cloud.moto_patch import calls
 
-
 Request = dict[str, Any]
 """A call's parameters."""
 Answer = dict[str, Any]

@@ -50,9 +50,9 @@ STRING, DOUBLE = HiveType("string"), HiveType("double")
         ("DESCRIBE extended", describe(TableName("extended"))),
         (
             "DESCRIBE FORMATTED quotes PARTITION (dt='x', hour = 9) close",
-            describe(QUOTES, "FORMATTED", {"dt": "x", "hour": "9"}, ("close",)),
+            describe(QUOTES, "FORMATTED", {"dt": "x", "hour": "9"}, path=("close",)),
         ),
-        ("DESCRIBE quotes book.bids.'$elem$'", describe(QUOTES, "", None, ("book", "bids", "$elem$"))),
+        ("DESCRIBE quotes book.bids.'$elem$'", describe(QUOTES, path=("book", "bids", "$elem$"))),
         (
             "-- all of it\nMSCK /* please */ REPAIR\tTABLE `my-market`.quotes ;",
             repair_table(TableName("quotes", "my-market")),

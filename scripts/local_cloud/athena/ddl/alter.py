@@ -63,6 +63,7 @@ def change_column(
     named: TableName,
     old: str,
     new: ColumnDefinition,
+    *,
     first: bool = False,
     after: str | None = None,
 ) -> Result | EngineSql:

@@ -17,6 +17,7 @@ def create_database(
     _database: str,
     name: str,
     if_not_exists: bool = False,
+    *,
     comment: str | None = None,
     location: str | None = None,
     properties: dict[str, str] | None = None,

@@ -43,6 +43,7 @@ def describe(
     named: TableName,
     style: str = "",
     partition: Values | None = None,
+    *,
     path: tuple[str, ...] = (),
 ) -> Result:
     """DESCRIBE [EXTENDED | FORMATTED] t [PARTITION (...)] [column]. `path` is the column and what is inside it.

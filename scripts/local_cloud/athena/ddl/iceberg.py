@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.ht
 
 from __future__ import annotations
 
-
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import DdlError
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata

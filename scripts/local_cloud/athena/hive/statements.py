@@ -46,7 +46,7 @@ def _create_database(cursor: Cursor) -> Ddl:
     location = cursor.string() if cursor.accept("LOCATION") else None
     given = clauses.properties(cursor) if cursor.accept("WITH", "DBPROPERTIES") else None
     cursor.finish()
-    return create_database(name, exists_ok, comment, location, given)
+    return create_database(name, exists_ok, comment=comment, location=location, properties=given)
 
 
 def _drop_database(cursor: Cursor) -> Ddl:
@@ -137,7 +137,7 @@ def _describe(cursor: Cursor) -> Ddl | None:
         while cursor.accept("."):
             path.append(cursor.string() if cursor.at_kind(Kind.STRING) else cursor.name())
     cursor.finish("PARTITION")
-    return describe(table, style, partition, tuple(path))
+    return describe(table, style, partition, path=tuple(path))
 
 
 def _drop_table(cursor: Cursor) -> Ddl:
