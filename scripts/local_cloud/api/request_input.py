@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from local_cloud.api.request import ApiRequest
 
 # Where the name in a signature is not the model's.
-_MODELS = {"tagging": "resourcegroupstaggingapi"}
+_MODELS = {"tagging": "resourcegroupstaggingapi", "servicequotas": "service-quotas"}
 # moto's model keeps an operation for a moment as botocore's class of that name, and hands it to whoever asks meanwhile.
 _OPERATIONS = threading.Lock()
 
