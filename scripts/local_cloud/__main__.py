@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import sys
 from pathlib import Path
@@ -48,15 +49,11 @@ def _add_faults(command: argparse.ArgumentParser) -> None:
 def _engine(*, check: bool, train: bool) -> int:
     if check and not distribution.is_whole(distribution.cached_directory()):
         return 1
-    directory = distribution.ensure(_say)
+    directory = distribution.ensure(functools.partial(print, file=sys.stderr, flush=True))
     if train:
         aot.train(directory)
     print(directory)
     return 0
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

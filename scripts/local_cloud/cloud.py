@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.s3.models import s3_backends
@@ -18,20 +19,19 @@ from local_cloud.athena import api as athena
 from local_cloud.ec2 import ami, identities, ssm_instances
 from local_cloud.ec2 import endpoints as ec2_endpoints
 from local_cloud.ec2 import hooks as ec2_hooks
-from local_cloud.ec2.address_pool import AddressPool
+from local_cloud.ec2.addresses import AddressPool
 from local_cloud.ec2.machines import Machines
 from local_cloud.ec2.metadata import MetadataService
 from local_cloud.glue import api as glue_api
 from local_cloud.glue import crawler as glue_crawler
 from local_cloud.glue import propagation as glue_propagation
 from local_cloud.hosts import host as hosts
+from local_cloud.iam import added_calls as iam_added_calls
 from local_cloud.iam import list_lag as iam_lag
-from local_cloud.iam import simulation as iam_simulation
-from local_cloud.iam import users as iam_users
 from local_cloud.s3 import keys as s3_keys
 from local_cloud.s3 import lifecycle as s3_lifecycle
 from local_cloud.s3 import versions as s3_versions
-from local_cloud.s3.export import Kept, save_bucket
+from local_cloud.s3.export import save_bucket
 from local_cloud.settings import ACCOUNT_ID, API_PORT, ENGINE_PORT, METADATA_PORT, Settings
 from local_cloud.trino.engine import TrinoEngine
 
@@ -55,9 +55,8 @@ def install(machines: Machines, block: int) -> None:
     glue_crawler.install()
     glue_api.install()
     glue_propagation.install()
-    iam_users.install()
+    iam_added_calls.install()
     iam_lag.install()
-    iam_simulation.install()
     tagging_lag.install()
     budgets.install()
     s3_keys.install()
@@ -76,7 +75,7 @@ class Cloud:
         self._trino = TrinoEngine(settings.directory / "trino", settings.machine_address, ENGINE_PORT)
         # It takes 10 s of CPU time and 0.6 GB, so it runs only once a deployment has what Athena is asked in.
         if settings.engine:
-            self._trino.start(run=False)
+            self._trino.start()
         self._athena = athena.install(self._trino, work_group_made=self._trino.run)
         backend = s3_backends[ACCOUNT_ID]["aws"]
         self._lifecycle = s3_lifecycle.Lifecycle(backend, settings.lifecycle_days_ahead)
@@ -101,24 +100,21 @@ class Cloud:
     def close(self, limit: float) -> None:
         """Power the hosts off, save what the buckets hold, and remove the hosts."""
         self._machines.close(limit)
-        ends = [threading.Thread(target=server.shutdown) for server in self._servers]
-        for end in ends:
-            end.start()
-        for end in ends:
-            end.join()
+        with ThreadPoolExecutor() as pool:
+            pool.map(BaseWSGIServer.shutdown, self._servers)
         self._lifecycle.close()
         self._athena.close()
         self._trino.close()
-        report = "".join(f"{kept.sentence()}\n" for kept in self._save_buckets())
+        report = "".join(f"{kept}\n" for kept in self._save_buckets())
         self._settings.directory.mkdir(parents=True, exist_ok=True)
         self._settings.kept_report.write_text(report)
         hosts.remove_leftovers(self._settings)
 
-    def _save_buckets(self) -> list[Kept]:
+    def _save_buckets(self) -> list[str]:
         saved = []
         for bucket in list(s3_backends[ACCOUNT_ID]["aws"].buckets.values()):
             kept = save_bucket(bucket.name, bucket.keys.values(), self._settings.kept_directory)
-            if kept is not None:
-                LOG.info("%s", kept.sentence())
+            if kept:
+                LOG.info("%s", kept)
                 saved.append(kept)
         return saved

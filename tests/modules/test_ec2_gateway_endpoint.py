@@ -10,11 +10,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.backends import get_backend
+from moto.ec2.models.internet_gateways import InternetGatewayBackend
 from moto.ec2.models.route_tables import RouteBackend
+from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.vpcs import VPCs
 from tests.modules.conftest import Run
 
+from local_cloud.ec2 import dependencies as ec2_dependencies
 from local_cloud.ec2 import endpoints as ec2_endpoints
 
 SERVICE = "com.amazonaws.us-east-1.s3"
@@ -23,7 +27,10 @@ REPLACED = (
     (VPCBackend, "create_vpc_endpoint"),
     (VPCBackend, "modify_vpc_endpoint"),
     (VPCBackend, "delete_vpc"),
+    (InternetGatewayBackend, "detach_internet_gateway"),
     (RouteBackend, "delete_route"),
+    (SecurityGroupBackend, "delete_security_group"),
+    (SubnetBackend, "delete_subnet"),
     (VPCs, "delete_vpc_endpoints"),
 )
 
@@ -39,6 +46,7 @@ def ec2(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for owner, name in REPLACED:
         monkeypatch.setattr(owner, name, getattr(owner, name))
     ec2_endpoints.install()
+    ec2_dependencies.install()
     get_backend("ec2").reset()
     yield boto3.client(
         "ec2", "us-east-1", endpoint_url=endpoint, aws_access_key_id="local-cloud", aws_secret_access_key="local-cloud"

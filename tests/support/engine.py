@@ -9,8 +9,7 @@ import threading
 from pathlib import Path
 
 from local_cloud.trino.client import Address
-from local_cloud.trino.engine import TrinoEngine
-from local_cloud.trino.process import READY_LIMIT_SECONDS
+from local_cloud.trino.engine import READY_LIMIT_SECONDS, TrinoEngine
 
 
 class _StartedWhenAsked(TrinoEngine):

@@ -134,7 +134,7 @@ def serve(directory: Path, faults: FaultSettings, *, with_engine: bool) -> None:
     allowed.WRITES = {**allowed.WRITES, "ec2": allowed.WRITES["ec2"] | {"CreateVolume", "CreateNetworkInterface"}}
     engine = TrinoEngine(directory / "trino")
     if with_engine:
-        engine.start(run=False)
+        engine.start()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         atexit.register(engine.close)
     athena.install(engine, work_group_made=engine.run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_ANY_READ = ("Describe", "Get", "List", "Lookup", "Search", "BatchGet")
+READING = ("Describe", "Get", "List", "Lookup", "Search", "BatchGet")
 
 # Services of which every reading call may pass: what can't be made here is truthfully not listed.
 READABLE = frozenset({"ec2", "iam", "sts", "glue", "athena", "tagging"})
@@ -128,7 +128,7 @@ def is_allowed(service: str, action: str) -> bool:
         return False
     if action in WRITES.get(service, ()):
         return True
-    return service in READABLE and action.startswith(_ANY_READ)
+    return service in READABLE and action.startswith(READING)
 
 
 def refused_s3_query(method: str, names: list[str]) -> str | None:

@@ -80,26 +80,22 @@ class Application:
             return refuse(environ, start_response, failure, service)
 
     def _check(self, request: ApiRequest) -> None:
-        refusal = self._refusal(request)
-        if refusal is not None:
-            raise RefusedError(refusal)
-
-    def _refusal(self, request: ApiRequest) -> Refusal | None:
         environ, service = request.environ, request.service
         path = environ.get("PATH_INFO", "")
         if service == "s3" and (path.startswith("/moto-api") or path == "/favicon.ico"):
-            return Refusal("404 Not Found", "NoSuchBucket", "The local cloud has no such address.")
+            raise RefusedError(Refusal("404 Not Found", "NoSuchBucket", "The local cloud has no such address."))
         if request.region not in self._regions and request.region != "aws-global":
-            return Refusal("400 Bad Request", "InvalidRegion", f"AWS has no region '{request.region}'.")
+            message = f"AWS has no region '{request.region}'."
+            raise RefusedError(Refusal("400 Bad Request", "InvalidRegion", message))
         if service == "s3":
             names = list(parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
             if _is_somebody_elses(environ):
-                return Refusal("403 Forbidden", "AccessDenied", "Access Denied")
+                raise RefusedError(Refusal("403 Forbidden", "AccessDenied", "Access Denied"))
             wrong = allowed.refused_s3_query(request.method, names)
-            return None if wrong is None else not_served("s3", f"{request.method} with '{wrong}'")
-        if not allowed.is_allowed(service, request.action):
-            return not_served(service, request.action)
-        return None
+            if wrong is not None:
+                raise RefusedError(not_served("s3", f"{request.method} with '{wrong}'"))
+        elif not allowed.is_allowed(service, request.action):
+            raise RefusedError(not_served(service, request.action))
 
 
 def _is_somebody_elses(environ: WSGIEnvironment) -> bool:

@@ -15,6 +15,7 @@ shut everybody out; on AWS, where the endpoints speak TLS, the same policies tur
 from __future__ import annotations
 
 import datetime
+import functools
 import hmac
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ from moto.athena.models import athena_backends
 from moto.s3.models import s3_backends
 
 from local_cloud.api import sigv4
+from local_cloud.api.allowed import READING
 from local_cloud.api.errors import JSON_SERVICES, RefusedError, access_denied, bad_key, not_served
 from local_cloud.api.request import ApiRequest
 from local_cloud.iam import actions as iam_actions
@@ -39,30 +41,23 @@ _UNJUDGED = {
     "Policy": "it does not judge session policies",
     "PolicyArns.member.1.arn": "it does not judge session policies",
 }
-_READS = ("Describe", "Get", "List", "Lookup", "Search", "BatchGet")
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
 
 
 class Authorizer:
     """Identifies callers and judges what they ask for.
 
-    `now` is the clock, in UTC; `secure_transport` is what the condition key aws:SecureTransport says;
+    `secure_transport` is what the condition key aws:SecureTransport says;
     `endpoint_policy` tells the policy of the VPC endpoint by which the requests of an address come to S3.
     """
 
     def __init__(
         self,
         keys: Keys | None = None,
-        now: Callable[[], datetime.datetime] = _now,
         *,
         secure_transport: bool = True,
         endpoint_policy: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._keys = keys or Keys()
-        self._now = now
         self._secure = str(secure_transport).lower()
         self._endpoint_policy = endpoint_policy
 
@@ -74,12 +69,7 @@ class Authorizer:
         """
         try:
             caller = self._identify(request)
-        except AccessDeniedError as error:
-            raise RefusedError(access_denied(request.service, str(error))) from error
-        if caller.account_id != ACCOUNT_ID and request.service != "s3":
-            raise RefusedError(not_served(request.service, request.action, "another account has buckets alone here"))
-        self._check_documents(request)
-        try:
+            self._check_documents(request)
             self._authorize(request, caller)
         except AccessDeniedError as error:
             raise RefusedError(access_denied(request.service, str(error))) from error
@@ -95,7 +85,7 @@ class Authorizer:
         key = self._keys.find(signed.access_key_id)
         if key is None:
             raise RefusedError(bad_key(request.service, "unknown"))
-        now = self._now()
+        now = datetime.datetime.now(datetime.UTC)
         if not hmac.compare_digest(signed.token.encode(), key.token.encode()):
             raise RefusedError(bad_key(request.service, "token"))
         if key.expiration is not None and key.expiration <= now:
@@ -104,6 +94,8 @@ class Authorizer:
             raise RefusedError(bad_key(request.service, "time"))
         if not sigv4.verify(signed, key.secret, request.environ, request.body_hash):
             raise RefusedError(bad_key(request.service, "signature"))
+        if key.caller.account_id != ACCOUNT_ID and request.service != "s3":
+            raise RefusedError(not_served(request.service, request.action, "another account has buckets alone here"))
         return key.caller
 
     def _authorize(self, request: ApiRequest, caller: Caller) -> None:
@@ -112,7 +104,7 @@ class Authorizer:
                 self._authorize_s3(request, caller)
             case "sts":
                 self._authorize_sts(request, caller)
-            case _ if not caller.is_administrator:
+            case _:
                 self._authorize_call(request, caller)
 
     def _context(self, request: ApiRequest) -> dict[str, tuple[str, ...]]:
@@ -190,7 +182,7 @@ class Authorizer:
         if checks is None:
             checks = [Check(f"{service}:{request.action}", "*")]
             problem = caller.problem(checks[0].action, "*", context)
-            readable = request.action.startswith(_READS)
+            readable = request.action.startswith(READING)
             if (problem and caller.may_somewhere(checks[0].action)) or (not problem and not readable):
                 why = "it knows only for the administrator that it is allowed"
                 raise RefusedError(not_served(service, request.action, why))
@@ -199,7 +191,12 @@ class Authorizer:
 
     @staticmethod
     def _check_documents(request: ApiRequest) -> None:
-        """Turns away what could not be judged later on."""
+        """Turns away what could not be judged later on.
+
+        Raises:
+            RefusedError: a kind of policy that is not judged here.
+            UnsupportedPolicyError: a policy that can't be judged.
+        """
         documents = []
         if request.service in {"iam", "sts"}:
             for name, why in _UNJUDGED.items():
@@ -209,25 +206,23 @@ class Authorizer:
         elif request.method == "PUT" and "policy" in iam_s3_actions.query_of(request.environ):
             documents = [request.body.decode("utf-8", "replace")]
         for document in documents:
-            try:
-                check(document)
-            except UnsupportedPolicyError as error:
-                why = f"it can't judge a policy with {error}"
-                raise RefusedError(not_served(request.service, request.action, why)) from error
+            check(document)
 
 
 def _checks_of(request: ApiRequest) -> list[Check] | None:
     """All that has to be allowed for a call of others than S3 and STS; None if that is not known here."""
-    service, action, region = request.service, request.action, request.region
-    if service == "ec2":
-        return iam_ec2_actions.checks_of(action, request.form, region)
-    parameters = request.parameters if service in JSON_SERVICES else request.form
-    if service in {"glue", "athena"}:
-        place = iam_actions.Place(region, ACCOUNT_ID, lambda query: _workgroup_of(region, query))
-        pairs = iam_actions.actions_of(service, action, parameters, place)
-        if pairs is not None:
-            return [Check(*pair) for pair in pairs]
-    return iam_control_actions.checks_of(service, action, parameters, region)
+    action, region = request.action, request.region
+    match request.service:
+        case "ec2":
+            return iam_ec2_actions.checks_of(action, request.form, region)
+        case "glue":
+            return iam_actions.glue_checks(action, request.parameters, region)
+        case "athena":
+            find = functools.partial(_workgroup_of, region)
+            return iam_actions.athena_checks(action, request.parameters, region, find)
+        case service:
+            parameters = request.parameters if service in JSON_SERVICES else request.form
+            return iam_control_actions.checks_of(service, action, parameters, region)
 
 
 def _workgroup_of(region: str, query: str) -> str | None:

@@ -50,30 +50,23 @@ def access_denied(service: str, message: str) -> Refusal:
     return Refusal("403 Forbidden", "AccessDenied", message)
 
 
+_INVALID_TOKEN = "The security token included in the request is invalid."
+_MISMATCH = "The request signature we calculated does not match the signature you provided."
 _BAD_KEY = {
     "unknown": (
         ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
-        ("UnrecognizedClientException", "The security token included in the request is invalid."),
-        ("InvalidClientTokenId", "The security token included in the request is invalid."),
+        ("UnrecognizedClientException", _INVALID_TOKEN),
+        ("InvalidClientTokenId", _INVALID_TOKEN),
     ),
     "signature": (
-        (
-            "SignatureDoesNotMatch",
-            "The request signature we calculated does not match the signature you provided. Check your key.",
-        ),
-        (
-            "InvalidSignatureException",
-            "The request signature we calculated does not match the signature you provided.",
-        ),
-        (
-            "SignatureDoesNotMatch",
-            "The request signature we calculated does not match the signature you provided.",
-        ),
+        ("SignatureDoesNotMatch", f"{_MISMATCH} Check your key."),
+        ("InvalidSignatureException", _MISMATCH),
+        ("SignatureDoesNotMatch", _MISMATCH),
     ),
     "token": (
         ("InvalidToken", "The provided token is malformed or otherwise invalid."),
-        ("UnrecognizedClientException", "The security token included in the request is invalid."),
-        ("InvalidClientTokenId", "The security token included in the request is invalid."),
+        ("UnrecognizedClientException", _INVALID_TOKEN),
+        ("InvalidClientTokenId", _INVALID_TOKEN),
     ),
     "expired": (
         ("ExpiredToken", "The provided token has expired."),

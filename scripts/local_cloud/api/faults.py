@@ -58,18 +58,14 @@ class Faults:
             used, turn = self._requests[key], self._requests[f"{request.service}:{action}"]
         if key == ADMINISTRATOR_SESSION and 0 < settings.expire_after < used:
             raise RefusedError(bad_key(request.service, "expired"))
-        if _try(request) > _MOST_REFUSED:
+        # Which try this is, as AWS' clients tell it: `amz-sdk-request: attempt=2; max=5`.
+        attempt = _ATTEMPT.search(str(request.environ.get("HTTP_AMZ_SDK_REQUEST", "")))
+        if attempt and int(attempt[1]) > _MOST_REFUSED:
             return
         if settings.drop_every and turn % settings.drop_every == 0:
             _drop(request)
         if settings.throttle_every and turn % settings.throttle_every == 0:
             raise RefusedError(throttled(request.service))
-
-
-def _try(request: ApiRequest) -> int:
-    """Which try this is, as AWS' clients tell it: `amz-sdk-request: attempt=2; max=5`."""
-    found = _ATTEMPT.search(str(request.environ.get("HTTP_AMZ_SDK_REQUEST", "")))
-    return int(found[1]) if found else 1
 
 
 def _drop(request: ApiRequest) -> None:

@@ -89,14 +89,13 @@ def read(request: ApiRequest) -> OperationInput | None:
 
 
 def _json(request: ApiRequest) -> dict[str, Any]:
-    if not request.parameters and request.body.strip() not in {b"", b"{}"}:
-        try:
-            parsed = json.loads(request.body)
-        except ValueError as error:
-            raise UnreadableError("json") from error
-        if not isinstance(parsed, dict):
-            raise UnreadableError("json")
-    return request.parameters
+    try:
+        parsed = json.loads(request.body.strip() or b"{}")
+    except ValueError as error:
+        raise UnreadableError("json") from error
+    if not isinstance(parsed, dict):
+        raise UnreadableError("json")
+    return parsed
 
 
 def _parsed(operation: Any, request: ApiRequest, protocol: str, labels: Mapping[str, str]) -> dict[str, Any]:

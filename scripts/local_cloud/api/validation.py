@@ -25,7 +25,6 @@ _ERROR_CODES = {
     "athena": "InvalidRequestException",
     "iam": "ValidationError",
     "lakeformation": "InvalidInputException",
-    "logs": "InvalidParameterException",
     "sts": "ValidationError",
     "tagging": "InvalidParameterException",
 }
@@ -106,12 +105,12 @@ def _unreadable(error: UnreadableError) -> Refusal:
 
 def _refusal(found: OperationInput, wrong: list[Problem]) -> Refusal | None:
     """The answer to a request with these problems; None where its service answers no error to any of them."""
-    if found.protocol == "ec2":
-        return _of_ec2(wrong[0]) if wrong else None
-    if found.protocol == "rest-xml":
-        return _of_s3(found, wrong[0]) if wrong else None
     if not wrong:
         return None
+    if found.protocol == "ec2":
+        return _of_ec2(wrong[0])
+    if found.protocol == "rest-xml":
+        return _of_s3(found, wrong[0])
     for problem in wrong:
         if problem.kind == "type":
             code = "MalformedInput" if found.protocol == "query" else "SerializationException"
@@ -123,13 +122,11 @@ def _refusal(found: OperationInput, wrong: list[Problem]) -> Refusal | None:
 
 def _of_ec2(problem: Problem) -> Refusal:
     """EC2's codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"""
-    match problem.kind:
-        case "missing":
-            code, message = "MissingParameter", f"The request must contain the parameter {problem.path}"
-        case _:
-            code = "InvalidParameterValue"
-            message = f"Value ({problem.value}) for parameter {problem.path} is invalid. It must {problem.constraint}"
-    return Refusal("400 Bad Request", code, message)
+    if problem.kind == "missing":
+        message = f"The request must contain the parameter {problem.path}"
+        return Refusal("400 Bad Request", "MissingParameter", message)
+    message = f"Value ({problem.value}) for parameter {problem.path} is invalid. It must {problem.constraint}"
+    return Refusal("400 Bad Request", "InvalidParameterValue", message)
 
 
 def _of_s3(found: OperationInput, problem: Problem) -> Refusal:

@@ -8,37 +8,32 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from moto.athena.models import AthenaBackend, WorkGroup
 from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.s3.models import s3_backends
 
-from local_cloud.athena import (
-    catalog_api,
-    named_queries,
-    prepared_statements,
-    requests,
-    statements,
-    workgroups,
-)
+from local_cloud.athena import catalog_api, named_queries, prepared_statements, requests, statements, workgroups
 from local_cloud.athena.catalog import CATALOG, SERVICE
 from local_cloud.athena.catalog_api import plain_name
 from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.executions import CONCURRENT_QUERIES, ENGINE, TIMEOUT_SECONDS, Execution, Executor
+from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE
 from local_cloud.athena.prepared_statements import StatementNotFoundError
-from local_cloud.athena.results import Row, StoredResult
+from local_cloud.athena.requests import Answer, Request
+from local_cloud.athena.results import StoredResult
 from local_cloud.athena.runner import Runner, Task
 from local_cloud.athena.statements import Statement
 from local_cloud.athena.workgroups import invalid_request
 from local_cloud.glue.objects import split_s3_url
 from local_cloud.iam.callers import AccessDeniedError, Caller, current_caller
-from local_cloud.moto_patch import calls
+from local_cloud.settings import ACCOUNT_ID
 from local_cloud.trino.client import UnavailableError
 from local_cloud.trino.engine import TrinoEngine
 
-MAX_PAGE = 1000
+Item = TypeVar("Item")
 MAX_QUERY_BYTES = 262_144
 # What is read here and not by the engine.
 _OWN: Final = frozenset({"PREPARE", "DEALLOCATE"})
@@ -104,7 +99,7 @@ def _check_syntax(statement: Statement) -> None:
         failure.code = 500  # so that clients ask again
         raise failure from error
     if not statement.kind:
-        raise _malformed(statements.NOT_OURS)
+        raise _malformed(NOT_SUPPORTED_TYPE)
 
 
 def _malformed(message: str) -> JsonRESTError:
@@ -128,8 +123,7 @@ def _executions(backend: AthenaBackend, workgroup: str) -> list[Execution]:
     return [e for e in reversed(every) if isinstance(e, Execution) and e.task.workgroup == workgroup]
 
 
-def start_query_execution(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def start_query_execution(self: AthenaResponse, request: Request) -> Answer:
     token = request.get("ClientRequestToken")
     if not token:
         return _start(self.athena_backend, request)
@@ -145,7 +139,7 @@ def start_query_execution(self: AthenaResponse) -> str:
             _State.started.notify_all()
 
 
-def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
+def _start(backend: AthenaBackend, request: Request) -> Answer:
     group = workgroups.find(backend, request.get("WorkGroup") or "primary")
     if group.state != "ENABLED":
         raise invalid_request(f"WorkGroup {group.name} is disabled.")
@@ -154,7 +148,7 @@ def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
         if known.task.token == token:
             if known.query != request["QueryString"]:
                 raise invalid_request("Idempotent parameters do not match")
-            return json.dumps({"QueryExecutionId": known.id})
+            return {"QueryExecutionId": known.id}
     query = request["QueryString"]
     if len(query.encode()) > MAX_QUERY_BYTES:
         raise invalid_request(f"The query string is longer than {MAX_QUERY_BYTES} bytes.")
@@ -164,14 +158,14 @@ def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
         raise invalid_request(f"Catalog {catalog_name} is not supported by the local cloud.")
     configuration = _result_configuration(group.configuration, request.get("ResultConfiguration") or {})
     caller = current_caller()
-    _check_bucket(backend, configuration["OutputLocation"], caller)
+    _check_bucket(configuration["OutputLocation"], caller)
     parameters = request.get("ExecutionParameters")
     try:
         statement = statements.parse(query)
         if statement.name == "EXECUTE":
             name, values = statements.executed(statement.text)
             parameters = [*values, *(parameters or [])] or None
-            statement = statements.parse(prepared_statements.find(backend, group.name, name))
+            statement = statements.parse(prepared_statements.find(backend, group.name, name).query)
     except MalformedQueryError as error:
         raise _malformed(str(error)) from error
     except StatementNotFoundError as error:
@@ -181,7 +175,6 @@ def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
     task = Task(
         id=query_id,
         caller=caller,
-        account_id=backend.account_id,
         region=backend.region_name,
         database=plain_name(context.get("Database") or ""),
         output_folder=configuration["OutputLocation"].rstrip("/"),
@@ -206,7 +199,7 @@ def _start(backend: AthenaBackend, request: dict[str, Any]) -> str:
     backend.executions[execution.id] = execution  # type: ignore[assignment]  # moto's own is replaced, or has no types
     if not execution.is_reused:
         _executor().submit(execution)
-    return json.dumps({"QueryExecutionId": execution.id})
+    return {"QueryExecutionId": execution.id}
 
 
 def _result_configuration(group: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
@@ -222,12 +215,12 @@ def _result_configuration(group: dict[str, Any], asked: dict[str, Any]) -> dict[
     return configuration
 
 
-def _check_bucket(backend: AthenaBackend, location: str, caller: Caller) -> None:
+def _check_bucket(location: str, caller: Caller) -> None:
     try:
         bucket, _ = split_s3_url(location)
     except ValueError as error:
         raise invalid_request(f"outputLocation is not a valid S3 path: {location}") from error
-    if bucket not in s3_backends[backend.account_id]["aws"].buckets:
+    if bucket not in s3_backends[ACCOUNT_ID]["aws"].buckets:
         raise invalid_request(f"Unable to verify/create output bucket {bucket}")
     try:
         caller.through(SERVICE).authorize("s3:GetBucketLocation", f"arn:aws:s3:::{bucket}")
@@ -235,85 +228,68 @@ def _check_bucket(backend: AthenaBackend, location: str, caller: Caller) -> None
         raise invalid_request(f"Unable to verify/create output bucket {bucket}. {error}") from error
 
 
-def get_query_execution(self: AthenaResponse) -> str:
-    return json.dumps({"QueryExecution": _find(self, requests.read(self)["QueryExecutionId"]).as_dict()})
+def get_query_execution(self: AthenaResponse, request: Request) -> Answer:
+    return {"QueryExecution": _find(self, request["QueryExecutionId"]).as_dict()}
 
 
-def batch_get_query_execution(self: AthenaResponse) -> str:
-    ids = requests.read(self)["QueryExecutionIds"]
+def batch_get_query_execution(self: AthenaResponse, request: Request) -> Answer:
     find = functools.partial(_find, self)
+    ids = request["QueryExecutionIds"]
     found, missing = requests.batch(ids, find, "QueryExecutionId", "INVALID_QUERY_EXECUTION_ID")
-    return json.dumps({"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing})
+    return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing}
 
 
-def list_query_executions(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def list_query_executions(self: AthenaResponse, request: Request) -> Answer:
     group = workgroups.find(self.athena_backend, request.get("WorkGroup") or "primary")
     ids = [execution.id for execution in _executions(self.athena_backend, group.name)]
-    limit = int(request.get("MaxResults") or 50)
-    start = _offset(request.get("NextToken"))
-    answer: dict[str, Any] = {"QueryExecutionIds": ids[start : start + limit]}
-    if start + limit < len(ids):
-        answer["NextToken"] = str(start + limit)
-    return json.dumps(answer)
+    return requests.answer("QueryExecutionIds", *_page(ids, request, 50))
 
 
-def stop_query_execution(self: AthenaResponse) -> str:
-    _executor().stop(_find(self, requests.read(self)["QueryExecutionId"]))
-    return "{}"
+def stop_query_execution(self: AthenaResponse, request: Request) -> Answer:
+    _executor().stop(_find(self, request["QueryExecutionId"]))
+    return {}
 
 
-def get_query_results(self: AthenaResponse) -> str:
+def get_query_results(self: AthenaResponse, request: Request) -> Answer:
     """Rows come back from the output location, as Athena's do: the header is a SELECT's first row."""
-    request = requests.read(self)
     execution = _find(self, request["QueryExecutionId"])
     if execution.state != "SUCCEEDED":
         if execution.state in {"QUEUED", "RUNNING"}:
             raise invalid_request(f"Query has not yet finished. Current state: {execution.state}")
         raise invalid_request(f"Query did not finish successfully. Final query state: {execution.state}")
     try:
-        stored = StoredResult(self.athena_backend.account_id, execution.output_location, current_caller())
+        stored = StoredResult(execution.output_location, current_caller())
         columns, rows, update_count = stored.read()
     except AccessDeniedError as error:
         raise JsonRESTError("AccessDeniedException", str(error)) from error
     except FileNotFoundError as error:
         raise invalid_request(f"Could not find results: {error} does not exist in S3") from error
-    limit = int(request.get("MaxResults") or MAX_PAGE)
-    if not 1 <= limit <= MAX_PAGE:
-        raise invalid_request(f"MaxResults is more than maximum allowed length {MAX_PAGE}")
-    start = _offset(request.get("NextToken"))
-    answer: dict[str, Any] = {
-        "UpdateCount": update_count,
-        "ResultSet": {
-            "Rows": [_datum(row) for row in rows[start : start + limit]],
-            "ResultSetMetadata": {"ColumnInfo": columns},
-        },
-    }
-    if start + limit < len(rows):
-        answer["NextToken"] = str(start + limit)
-    return json.dumps(answer)
+    page, token = _page(rows, request, 1000)
+    data = [{"Data": [{} if value is None else {"VarCharValue": value} for value in row]} for row in page]
+    told = {"Rows": data, "ResultSetMetadata": {"ColumnInfo": columns}}
+    answer = {"UpdateCount": update_count, "ResultSet": told}
+    return answer if token is None else answer | {"NextToken": token}
 
 
-def _offset(token: str | None) -> int:
-    if token and not token.isdigit():
+def _page(items: list[Item], request: dict[str, Any], most: int) -> tuple[list[Item], str | None]:
+    """A page of a list that keeps its order, and the token of the next page, None after the last: where it begins."""
+    token = request.get("NextToken") or "0"
+    if not token.isdigit():
         raise invalid_request(f"Invalid pagination token: {token}")
-    return int(token or 0)
+    start, limit = int(token), int(request.get("MaxResults") or most)
+    end = start + limit
+    return items[start:end], str(end) if end < len(items) else None
 
 
-def _datum(row: Row) -> dict[str, Any]:
-    return {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}
-
-
-def get_query_runtime_statistics(self: AthenaResponse) -> str:
-    execution = _find(self, requests.read(self)["QueryExecutionId"])
+def get_query_runtime_statistics(self: AthenaResponse, request: Request) -> Answer:
+    execution = _find(self, request["QueryExecutionId"])
     statistics = execution.statistics()
     timeline = {key: value for key, value in statistics.items() if key.endswith("InMillis")}
     rows = {"InputBytes": statistics["DataScannedInBytes"], "OutputRows": execution.task.output_rows}
-    return json.dumps({"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}})
+    return {"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}}
 
 
-def create_work_group(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def create_work_group(self: AthenaResponse, request: Request) -> Answer:
     configuration = request.get("Configuration") or {}
     workgroups.check(configuration)
     created = self.athena_backend.create_work_group(
@@ -323,18 +299,17 @@ def create_work_group(self: AthenaResponse) -> str:
         raise invalid_request("WorkGroup already exists")
     workgroups.created(created)
     _State.work_group_made()
-    return "{}"
+    return {}
 
 
-def get_work_group(self: AthenaResponse) -> str:
-    group = workgroups.find(self.athena_backend, requests.read(self)["WorkGroup"])
+def get_work_group(self: AthenaResponse, request: Request) -> Answer:
+    group = workgroups.find(self.athena_backend, request["WorkGroup"])
     described = self.athena_backend.get_work_group(group.name) or {}
-    return json.dumps({"WorkGroup": {**described, "CreationTime": workgroups.created(group)}})
+    return {"WorkGroup": {**described, "CreationTime": workgroups.created(group)}}
 
 
-def list_work_groups(self: AthenaResponse) -> str:
+def list_work_groups(self: AthenaResponse, request: Request) -> Answer:
     """ListWorkGroups: by name."""
-    request = requests.read(self)
     groups = list(self.athena_backend.work_groups.values())
     found, token = requests.page(groups, lambda group: group.name, request)
     return requests.answer("WorkGroups", [_workgroup_summary(group) for group in found], token)
@@ -351,23 +326,20 @@ def _workgroup_summary(group: WorkGroup) -> dict[str, Any]:
     return summary | ({"Description": group.description} if group.description else {})
 
 
-def list_engine_versions(self: AthenaResponse) -> str:
+def list_engine_versions(self: AthenaResponse, request: Request) -> Answer:  # noqa: ARG001  # as all calls have it
     """ListEngineVersions: there is one, and AUTO is that one."""
-    request = requests.read(self)
     versions = [{"SelectedEngineVersion": name, "EffectiveEngineVersion": ENGINE} for name in ("AUTO", ENGINE)]
     return requests.answer(
         "EngineVersions", *requests.page(versions, lambda one: one["SelectedEngineVersion"], request)
     )
 
 
-def update_work_group(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def update_work_group(self: AthenaResponse, request: Request) -> Answer:
     workgroups.update(workgroups.find(self.athena_backend, request["WorkGroup"]), request)
-    return "{}"
+    return {}
 
 
-def delete_work_group(self: AthenaResponse) -> str:
-    request = requests.read(self)
+def delete_work_group(self: AthenaResponse, request: Request) -> Answer:
     name = request["WorkGroup"]
     executions = _executions(self.athena_backend, name)
     workgroups.find(self.athena_backend, name)
@@ -378,17 +350,16 @@ def delete_work_group(self: AthenaResponse) -> str:
     workgroups.delete(
         self.athena_backend, name, recursive=recursive, executions=[execution.id for execution in executions]
     )
-    return "{}"
+    return {}
 
 
-def list_tags_for_resource(self: AthenaResponse) -> str:
-    arn = requests.read(self)["ResourceARN"]
+def list_tags_for_resource(self: AthenaResponse, request: Request) -> Answer:
+    arn = request["ResourceARN"]
     kind, _, name = arn.rpartition(":")[2].partition("/")
     if kind == "workgroup":
         workgroups.find(self.athena_backend, name)
-    tags = self.athena_backend.tagger.list_tags_for_resource(arn)
-    return json.dumps(tags)
+    return self.athena_backend.tagger.list_tags_for_resource(arn)
 
 
 _MODULES = (sys.modules[__name__], catalog_api, named_queries, prepared_statements)
-HANDLERS = {name: call for module in _MODULES for name, call in calls(module).items()}
+HANDLERS = {name: call for module in _MODULES for name, call in requests.handlers(module).items()}

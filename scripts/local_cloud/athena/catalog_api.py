@@ -6,7 +6,6 @@ Athena asks Glue in the caller's name. What Glue refuses or does not find is a M
 from __future__ import annotations
 
 import functools
-import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +15,13 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 from moto.glue.models import FakeDatabase, FakeTable
 
-from local_cloud.api.names import matching
+from local_cloud.api.lists import matching
 from local_cloud.athena import requests, workgroups
 from local_cloud.athena.catalog import CATALOG, Catalog
+from local_cloud.athena.requests import Answer, Request
 from local_cloud.athena.workgroups import invalid_request
 from local_cloud.iam.callers import AccessDeniedError, current_caller
+from local_cloud.settings import ACCOUNT_ID
 
 CATALOG_NAME = "AwsDataCatalog"
 _STATUS = "CREATE_COMPLETE"
@@ -34,38 +35,32 @@ def plain_name(name: str) -> str:
     return name.lower()
 
 
-def list_data_catalogs(self: AthenaResponse) -> str:
+def list_data_catalogs(self: AthenaResponse, request: Request) -> Answer:
     """ListDataCatalogs: Glue's is the only one."""
-    request = requests.read(self)
     _check_workgroup(self, request)
     summary = {"CatalogName": CATALOG_NAME, "Type": "GLUE", "Status": _STATUS}
     found, token = requests.page([summary], lambda one: one["CatalogName"], request)
     return requests.answer("DataCatalogsSummary", found, token)
 
 
-def get_data_catalog(self: AthenaResponse) -> str:
+def get_data_catalog(self: AthenaResponse, request: Request) -> Answer:
     """GetDataCatalog: Glue's, which is this account's."""
-    request = requests.read(self)
-    catalog = _catalog(self, request, "Name")
-    parameters = {"catalog-id": catalog.backend.account_id}
-    return json.dumps(
-        {"DataCatalog": {"Name": CATALOG_NAME, "Type": "GLUE", "Parameters": parameters, "Status": _STATUS}}
-    )
+    _catalog(self, request, "Name")
+    parameters = {"catalog-id": ACCOUNT_ID}
+    return {"DataCatalog": {"Name": CATALOG_NAME, "Type": "GLUE", "Parameters": parameters, "Status": _STATUS}}
 
 
-def get_database(self: AthenaResponse) -> str:
+def get_database(self: AthenaResponse, request: Request) -> Answer:
     """GetDatabase: a database of the catalog."""
-    request = requests.read(self)
     catalog = _catalog(self, request)
     name = plain_name(request["DatabaseName"])
     with _in_glue():
         catalog.authorize_database("glue:GetDatabase", name)
-    return json.dumps({"Database": _describe_database(_database(catalog, name))})
+    return {"Database": _describe_database(_database(catalog, name))}
 
 
-def list_databases(self: AthenaResponse) -> str:
+def list_databases(self: AthenaResponse, request: Request) -> Answer:
     """ListDatabases: the databases of the catalog by name."""
-    request = requests.read(self)
     catalog = _catalog(self, request)
     with _in_glue():
         catalog.authorize_database("glue:GetDatabases", "*")
@@ -76,9 +71,8 @@ def list_databases(self: AthenaResponse) -> str:
     return requests.answer("DatabaseList", described, token)
 
 
-def get_table_metadata(self: AthenaResponse) -> str:
+def get_table_metadata(self: AthenaResponse, request: Request) -> Answer:
     """GetTableMetadata: a table or a view of the catalog."""
-    request = requests.read(self)
     catalog = _catalog(self, request)
     database, name = plain_name(request["DatabaseName"]), plain_name(request["TableName"])
     with _in_glue():
@@ -86,12 +80,11 @@ def get_table_metadata(self: AthenaResponse) -> str:
     table = _database(catalog, database).tables.get(name)
     if table is None:
         raise _glue_error("EntityNotFoundException", "Entity Not Found")
-    return json.dumps({"TableMetadata": _describe_table(table)})
+    return {"TableMetadata": _describe_table(table)}
 
 
-def list_table_metadata(self: AthenaResponse) -> str:
+def list_table_metadata(self: AthenaResponse, request: Request) -> Answer:
     """ListTableMetadata: the tables and views of a database by name, those that Expression matches."""
-    request = requests.read(self)
     catalog = _catalog(self, request)
     database = plain_name(request["DatabaseName"])
     with _in_glue():
@@ -106,16 +99,15 @@ def list_table_metadata(self: AthenaResponse) -> str:
     return requests.answer("TableMetadataList", described, token)
 
 
-def _catalog(response: AthenaResponse, request: dict[str, Any], parameter: str = "CatalogName") -> Catalog:
+def _catalog(response: AthenaResponse, request: Request, parameter: str = "CatalogName") -> Catalog:
     _check_workgroup(response, request)
     name = request[parameter]
     if name.lower() != CATALOG:
         raise invalid_request(f"DataCatalog {name} was not found")
-    backend = response.athena_backend
-    return Catalog(backend.account_id, backend.region_name, current_caller())
+    return Catalog(response.athena_backend.region_name, current_caller())
 
 
-def _check_workgroup(response: AthenaResponse, request: dict[str, Any]) -> None:
+def _check_workgroup(response: AthenaResponse, request: Request) -> None:
     if request.get("WorkGroup"):
         workgroups.find(response.athena_backend, request["WorkGroup"])
 

@@ -23,7 +23,6 @@ ENGINE = "Athena engine version 3"
 CONCURRENT_QUERIES = 4
 TIMEOUT_SECONDS = 1800.0  # Athena's own limit for DML: 30 minutes
 _DONE = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
-_FOLDERS = {"CREATE_TABLE_AS_SELECT": "tables/"}
 _WRITES = frozenset({"CREATE_TABLE_AS_SELECT", "INSERT", "UNLOAD"})
 
 
@@ -54,7 +53,8 @@ class Execution:
 
     def __post_init__(self) -> None:
         location = self.result_configuration["OutputLocation"].rstrip("/")
-        output = f"{location}/{_FOLDERS.get(self.statement.name, '')}{self.id}{_suffix(self.statement)}"
+        folder = "tables/" if self.statement.name == "CREATE_TABLE_AS_SELECT" else ""
+        output = f"{location}/{folder}{self.id}{_suffix(self.statement)}"
         self.result_configuration = {**self.result_configuration, "OutputLocation": output}
 
     def reuse_from(self, earlier: Iterable[Execution], age: float) -> None:
@@ -141,13 +141,7 @@ class Execution:
 class Executor:
     """Runs queries, a few at a time; the others wait in the state QUEUED."""
 
-    def __init__(
-        self,
-        runner: Runner,
-        *,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        concurrent_queries: int = CONCURRENT_QUERIES,
-    ) -> None:
+    def __init__(self, runner: Runner, *, timeout_seconds: float, concurrent_queries: int) -> None:
         self._runner = runner
         self._timeout = timeout_seconds
         self._pool = ThreadPoolExecutor(concurrent_queries, thread_name_prefix="athena")
@@ -190,13 +184,14 @@ class Executor:
             return
         execution.started = time.time()
         execution.state = "RUNNING"
-        timer = threading.Timer(self._timeout, self._time_out, args=(execution,))
+        too_long = f"Query timeout: it took longer than {self._timeout:.0f} seconds"
+        timer = threading.Timer(self._timeout, self.stop, args=(execution, too_long))
         timer.daemon = True
         timer.start()
         try:
             result = self._runner.run(execution.statement, execution.task)
             execution.task.checkpoint()
-            StoredResult(execution.task.account_id, execution.output_location, execution.task.caller).write(result)
+            StoredResult(execution.output_location, execution.task.caller).write(result)
             self._finish(execution, "SUCCEEDED", "")
         except QueryError as error:
             self._finish(execution, "FAILED", str(error))
@@ -214,9 +209,6 @@ class Executor:
             self._finish(execution, "FAILED", f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}")
         finally:
             timer.cancel()
-
-    def _time_out(self, execution: Execution) -> None:
-        self.stop(execution, f"Query timeout: it took longer than {self._timeout:.0f} seconds")
 
     def _finish(self, execution: Execution, state: str, reason: str) -> None:
         with self._lock:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
-from typing import Any
 
 from moto.athena.models import AthenaBackend, NamedQuery, WorkGroup
 from moto.athena.responses import AthenaResponse
 
 from local_cloud.athena import requests, workgroups
+from local_cloud.athena.requests import Answer, Request
 from local_cloud.athena.workgroups import invalid_request
 
 _numbers = itertools.count()
@@ -19,7 +18,7 @@ _numbers = itertools.count()
 class SavedQuery(NamedQuery):
     """A named query. `request` is what it was created with, `number` grows with each one."""
 
-    def __init__(self, request: dict[str, Any], workgroup: WorkGroup) -> None:
+    def __init__(self, request: Request, workgroup: WorkGroup) -> None:
         description = request.get("Description") or ""
         super().__init__(request["Name"], description, request["Database"], request["QueryString"], workgroup)
         self.request = request
@@ -48,9 +47,8 @@ def _find(backend: AthenaBackend, query_id: str) -> SavedQuery:
     return query
 
 
-def create_named_query(self: AthenaResponse) -> str:
+def create_named_query(self: AthenaResponse, request: Request) -> Answer:
     """CreateNamedQuery: the same ClientRequestToken creates one query only."""
-    request = requests.read(self)
     backend = self.athena_backend
     group = workgroups.find(backend, request.get("WorkGroup") or "primary")
     token = request.get("ClientRequestToken")
@@ -58,29 +56,26 @@ def create_named_query(self: AthenaResponse) -> str:
         if known.request.get("ClientRequestToken") == token:
             if known.request != request:
                 raise invalid_request("Idempotent parameters do not match")
-            return json.dumps({"NamedQueryId": known.id})
+            return {"NamedQueryId": known.id}
     query = SavedQuery(request, group)
     backend.named_queries[query.id] = query
-    return json.dumps({"NamedQueryId": query.id})
+    return {"NamedQueryId": query.id}
 
 
-def get_named_query(self: AthenaResponse) -> str:
-    """GetNamedQuery."""
-    request = requests.read(self)
-    return json.dumps({"NamedQuery": _find(self.athena_backend, request["NamedQueryId"]).as_dict()})
+def get_named_query(self: AthenaResponse, request: Request) -> Answer:
+    return {"NamedQuery": _find(self.athena_backend, request["NamedQueryId"]).as_dict()}
 
 
-def batch_get_named_query(self: AthenaResponse) -> str:
+def batch_get_named_query(self: AthenaResponse, request: Request) -> Answer:
     """BatchGetNamedQuery: ids that are unknown are listed, the others answered."""
-    ids = requests.read(self)["NamedQueryIds"]
+    ids = request["NamedQueryIds"]
     find = functools.partial(_find, self.athena_backend)
     found, missing = requests.batch(ids, find, "NamedQueryId", "INVALID_NAMED_QUERY_ID")
-    return json.dumps({"NamedQueries": found, "UnprocessedNamedQueryIds": missing})
+    return {"NamedQueries": found, "UnprocessedNamedQueryIds": missing}
 
 
-def list_named_queries(self: AthenaResponse) -> str:
+def list_named_queries(self: AthenaResponse, request: Request) -> Answer:
     """ListNamedQueries: the ids of a workgroup's queries, the oldest first."""
-    request = requests.read(self)
     backend = self.athena_backend
     group = workgroups.find(backend, request.get("WorkGroup") or "primary")
     of_group = [query for query in _saved(backend) if query.workgroup is group]
@@ -88,18 +83,15 @@ def list_named_queries(self: AthenaResponse) -> str:
     return requests.answer("NamedQueryIds", [query.id for query in found], token)
 
 
-def update_named_query(self: AthenaResponse) -> str:
+def update_named_query(self: AthenaResponse, request: Request) -> Answer:
     """UpdateNamedQuery: name and statement, and the description if one is given; an empty one removes it."""
-    request = requests.read(self)
     query = _find(self.athena_backend, request["NamedQueryId"])
     query.name, query.query_string = request["Name"], request["QueryString"]
     if request.get("Description") is not None:
         query.description = request["Description"]
-    return "{}"
+    return {}
 
 
-def delete_named_query(self: AthenaResponse) -> str:
-    """DeleteNamedQuery."""
-    request = requests.read(self)
+def delete_named_query(self: AthenaResponse, request: Request) -> Answer:
     del self.athena_backend.named_queries[_find(self.athena_backend, request["NamedQueryId"]).id]
-    return "{}"
+    return {}

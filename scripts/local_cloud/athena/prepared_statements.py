@@ -6,9 +6,7 @@ PREPARE, EXECUTE and DEALLOCATE PREPARE use `save`, `find` and `remove`.
 from __future__ import annotations
 
 import functools
-import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +15,7 @@ from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 
 from local_cloud.athena import requests, workgroups
+from local_cloud.athena.requests import Answer, Request
 from local_cloud.athena.workgroups import invalid_request
 
 
@@ -56,20 +55,16 @@ def _all(backend: AthenaBackend) -> dict[tuple[str, str], Any]:
     return statements  # type: ignore[no-any-return]  # moto's records are untyped
 
 
-def _get(backend: AthenaBackend, workgroup: str, name: str) -> Statement:
-    found = _all(backend).get((workgroup, name))
-    if not isinstance(found, Statement):
-        raise StatementNotFoundError(workgroup, name)
-    return found
-
-
-def find(backend: AthenaBackend, workgroup: str, name: str) -> str:
-    """Return the text of a prepared statement.
+def find(backend: AthenaBackend, workgroup: str, name: str) -> Statement:
+    """A prepared statement.
 
     Raises:
         StatementNotFoundError: the workgroup has none of that name.
     """
-    return _get(backend, workgroup, name).query
+    found = _all(backend).get((workgroup, name))
+    if not isinstance(found, Statement):
+        raise StatementNotFoundError(workgroup, name)
+    return found
 
 
 def save(backend: AthenaBackend, workgroup: str, name: str, query: str, description: str = "") -> None:
@@ -83,67 +78,59 @@ def remove(backend: AthenaBackend, workgroup: str, name: str) -> None:
     Raises:
         StatementNotFoundError: the workgroup has none of that name.
     """
-    _get(backend, workgroup, name)
+    find(backend, workgroup, name)
     del _all(backend)[(workgroup, name)]
 
 
-def _of_workgroup(backend: AthenaBackend, workgroup: str) -> Iterator[Statement]:
-    for statement in list(_all(backend).values()):
-        if isinstance(statement, Statement) and statement.workgroup == workgroup:
-            yield statement
-
-
-def _read(response: AthenaResponse) -> tuple[AthenaBackend, dict[str, Any], str]:
-    """The backend, the parameters of a call and its workgroup, which has to exist."""
-    request = requests.read(response)
+def _place(response: AthenaResponse, request: Request) -> tuple[AthenaBackend, str]:
+    """The backend of a call and its workgroup, which has to exist."""
     backend = response.athena_backend
-    return backend, request, workgroups.find(backend, request["WorkGroup"]).name
+    return backend, workgroups.find(backend, request["WorkGroup"]).name
 
 
-def create_prepared_statement(self: AthenaResponse) -> str:
+def create_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
     """CreatePreparedStatement: a name that is taken is refused."""
-    backend, request, workgroup = _read(self)
+    backend, workgroup = _place(self, request)
     name = request["StatementName"]
     if (workgroup, name) in _all(backend):
         raise invalid_request(f"PreparedStatement {name} already exists in workGroup {workgroup}")
     save(backend, workgroup, name, request["QueryStatement"], request.get("Description") or "")
-    return "{}"
+    return {}
 
 
-def get_prepared_statement(self: AthenaResponse) -> str:
-    """GetPreparedStatement."""
-    backend, request, workgroup = _read(self)
-    return json.dumps({"PreparedStatement": _get(backend, workgroup, request["StatementName"]).as_dict()})
+def get_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
+    backend, workgroup = _place(self, request)
+    return {"PreparedStatement": find(backend, workgroup, request["StatementName"]).as_dict()}
 
 
-def batch_get_prepared_statement(self: AthenaResponse) -> str:
+def batch_get_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
     """BatchGetPreparedStatement: names that are unknown are listed, the others answered."""
-    backend, request, workgroup = _read(self)
+    backend, workgroup = _place(self, request)
     names = request["PreparedStatementNames"]
-    find = functools.partial(_get, backend, workgroup)
-    found, missing = requests.batch(names, find, "StatementName", "RESOURCE_NOT_FOUND")
-    return json.dumps({"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing})
+    of_name = functools.partial(find, backend, workgroup)
+    found, missing = requests.batch(names, of_name, "StatementName", "RESOURCE_NOT_FOUND")
+    return {"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing}
 
 
-def list_prepared_statements(self: AthenaResponse) -> str:
+def list_prepared_statements(self: AthenaResponse, request: Request) -> Answer:
     """ListPreparedStatements: a workgroup's statements by name."""
-    backend, request, workgroup = _read(self)
-    found, token = requests.page(_of_workgroup(backend, workgroup), lambda statement: statement.name, request)
+    backend, workgroup = _place(self, request)
+    every = [one for one in list(_all(backend).values()) if isinstance(one, Statement) and one.workgroup == workgroup]
+    found, token = requests.page(every, lambda statement: statement.name, request)
     summaries = [{"StatementName": one.name, "LastModifiedTime": one.modified} for one in found]
     return requests.answer("PreparedStatements", summaries, token)
 
 
-def update_prepared_statement(self: AthenaResponse) -> str:
+def update_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
     """UpdatePreparedStatement: the text, and the description if one is given."""
-    backend, request, workgroup = _read(self)
-    known = _get(backend, workgroup, request["StatementName"])
+    backend, workgroup = _place(self, request)
+    known = find(backend, workgroup, request["StatementName"])
     description = request.get("Description") or known.description
     save(backend, workgroup, known.name, request["QueryStatement"], description)
-    return "{}"
+    return {}
 
 
-def delete_prepared_statement(self: AthenaResponse) -> str:
-    """DeletePreparedStatement."""
-    backend, request, workgroup = _read(self)
+def delete_prepared_statement(self: AthenaResponse, request: Request) -> Answer:
+    backend, workgroup = _place(self, request)
     remove(backend, workgroup, request["StatementName"])
-    return "{}"
+    return {}

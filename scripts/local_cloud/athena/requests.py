@@ -1,26 +1,39 @@
-"""Reads the requests of Athena's calls that are not about running a query, and cuts their lists into pages."""
+"""Hands the requests of Athena's calls to what answers them, and cuts their lists into pages."""
 
 from __future__ import annotations
 
 import functools
 import json
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any
 
 from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 
-from local_cloud.api import pages
+from local_cloud.api import lists
 from local_cloud.athena.workgroups import invalid_request
+from local_cloud.moto_patch import calls
+
+Request = dict[str, Any]
+"""A call's parameters."""
+Answer = dict[str, Any]
+"""What a call answers."""
 
 
-def read(response: AthenaResponse) -> dict[str, Any]:
-    """Return a call's parameters."""
-    request: dict[str, Any] = json.loads(response.body or "{}")
-    return request
+def handlers(module: ModuleType) -> dict[str, Callable[[AthenaResponse], str]]:
+    """Return the methods that a module's calls are in moto's AthenaResponse, by name: they read and write JSON."""
+    return {name: _method(call) for name, call in calls(module).items()}
 
 
-page = functools.partial(pages.page, most=50, refuse=invalid_request)
+def _method(call: Callable[[AthenaResponse, Request], Answer]) -> Callable[[AthenaResponse], str]:
+    def method(self: AthenaResponse) -> str:
+        return json.dumps(call(self, json.loads(self.body or "{}")))
+
+    return method
+
+
+page = functools.partial(lists.page, most=50, refuse=invalid_request)
 """A page of a list, 50 entries, and the token of the next page, None after the last."""
 
 
@@ -37,6 +50,6 @@ def batch(
     return found, missing
 
 
-def answer(name: str, items: list[Any], token: str | None) -> str:
-    """Return the JSON of a page."""
-    return json.dumps({name: items} if token is None else {name: items, "NextToken": token})
+def answer(name: str, items: list[Any], token: str | None) -> Answer:
+    """Return a page as the answer of a call."""
+    return {name: items} if token is None else {name: items, "NextToken": token}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from local_cloud.athena.catalog import SERVICE
+from local_cloud.athena.lexer import quoted
 from local_cloud.athena.values import Signature, athena_type, precision_and_scale
 from local_cloud.glue.objects import ObjectStore, split_s3_url
 from local_cloud.iam.callers import Caller
@@ -52,7 +53,7 @@ class Result:
 
     def _write(self, row: Row) -> None:
         if self.is_query:
-            self._text.write(",".join("" if value is None else _quote(value) for value in row) + "\n")
+            self._text.write(",".join("" if value is None else quoted(value) for value in row) + "\n")
         else:
             self._text.write("\t".join(value or "" for value in row) + "\n")
 
@@ -84,10 +85,6 @@ class Result:
         return self._text.getvalue().encode()
 
 
-def _quote(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"'
-
-
 def manifest_of(output: str) -> str:
     """Where the list of the files is that a statement has written: `<query id>-manifest.csv` beside its result."""
     return f"{output.removesuffix('.csv')}-manifest.csv"
@@ -99,10 +96,8 @@ class StoredResult:
     Athena writes and reads it in the name of `caller`; what that one may not do raises AccessDeniedError.
     """
 
-    def __init__(self, account_id: str, url: str, caller: Caller) -> None:
-        self.url = url
+    def __init__(self, url: str, caller: Caller) -> None:
         self._bucket, self._key = split_s3_url(url)
-        self._account_id = account_id
         self._caller = caller.through(SERVICE)
 
     def write(self, result: Result) -> None:
@@ -119,7 +114,7 @@ class StoredResult:
             bodies[manifest_of(self._key)] = ("".join(f"{url}\n" for url in result.files).encode(), "text/csv")
         for key in bodies:
             self._caller.authorize("s3:PutObject", f"arn:aws:s3:::{self._bucket}/{key}")
-        store = ObjectStore(self._account_id)
+        store = ObjectStore()
         for key, (body, kind) in bodies.items():
             store.write(self._bucket, key, body, content_type=kind)
 
@@ -131,8 +126,9 @@ class StoredResult:
         """
         description = json.loads(self._read(f"{self._key}.metadata"))
         body = self._read(self._key).decode() if self._has_rows else ""
-        rows = _rows_of_csv(body) if self._key.endswith(".csv") else _rows_of_text(body)
-        return description["columns"], list(rows), description["update_count"] or 0
+        of_text: list[Row] = [[*line.split("\t")] for line in body.splitlines()]
+        rows = list(_rows_of_csv(body)) if self._key.endswith(".csv") else of_text
+        return description["columns"], rows, description["update_count"] or 0
 
     @property
     def _has_rows(self) -> bool:
@@ -142,7 +138,7 @@ class StoredResult:
         self._caller.authorize("s3:GetObject", f"arn:aws:s3:::{self._bucket}/{key}")
         url = f"s3://{self._bucket}/{key}"
         try:
-            return ObjectStore(self._account_id).read_url(url)
+            return ObjectStore().read_url(url)
         except LookupError as error:
             raise FileNotFoundError(url) from error
 
@@ -159,8 +155,3 @@ def _rows_of_csv(text: str) -> Iterator[Row]:
         if end == "\n":
             yield row
             row = []
-
-
-def _rows_of_text(text: str) -> Iterator[Row]:
-    for line in text.splitlines():
-        yield [*line.split("\t")]

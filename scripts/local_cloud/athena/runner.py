@@ -6,14 +6,14 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from moto.athena.models import AthenaBackend, athena_backends
 
 from local_cloud.athena import prepared_statements, statements, writing
-from local_cloud.athena.catalog import SERVICE, Catalog
+from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.statement import EngineSql
 from local_cloud.athena.errors import MalformedQueryError, QueryCancelledError, QueryError
 from local_cloud.athena.prepared_statements import StatementNotFoundError
@@ -21,8 +21,8 @@ from local_cloud.athena.results import Result
 from local_cloud.athena.statements import Statement
 from local_cloud.athena.values import text_of
 from local_cloud.athena.writing import Written
-from local_cloud.glue.objects import NoSuchBucketError, ObjectStore, folder_of
 from local_cloud.iam.callers import AccessDeniedError, Caller
+from local_cloud.settings import ACCOUNT_ID
 from local_cloud.trino import client
 from local_cloud.trino.access import Access
 from local_cloud.trino.client import Failure, UnavailableError
@@ -43,7 +43,6 @@ class Task:
 
     id: str
     caller: Caller
-    account_id: str
     region: str
     database: str
     output_folder: str
@@ -131,7 +130,7 @@ class Runner:
 
     def _run_ddl(self, statement: Statement, task: Task) -> Result:
         assert statement.ddl is not None
-        done = statement.ddl.run(Catalog(task.account_id, task.region, task.caller), task.database)
+        done = statement.ddl.run(Catalog(task.region, task.caller), task.database)
         if not isinstance(done, EngineSql):
             return done
         with self._access(task) as access:
@@ -141,7 +140,7 @@ class Runner:
 
     def _write(self, written: Written, task: Task, *, unloads: bool = False) -> Result:
         """Runs a statement that writes files into a folder that must be empty."""
-        if any(self._files(written.location, task)):
+        if self._files(written.location, task):
             raise QueryError(
                 "HIVE_PATH_ALREADY_EXISTS",
                 f"Target directory for table already exists: {written.location}. You may need to manually clean the "
@@ -153,27 +152,18 @@ class Runner:
             finally:
                 if written.cleanup:
                     self._statement(written.cleanup, task, {}).run()
-        result.files = list(self._files(written.location, task))
+        result.files = self._files(written.location, task)
         return result
 
-    def _files(self, location: str, task: Task) -> Iterator[str]:
+    @staticmethod
+    def _files(location: str, task: Task) -> list[str]:
         try:
-            bucket, prefix = folder_of(location)
+            return [stored.url for stored in Catalog(task.region, task.caller).files(location)]
         except ValueError as error:
             raise QueryError("INVALID_TABLE_PROPERTY", str(error)) from error
-        task.caller.through(SERVICE).authorize("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (prefix,)})
-        try:
-            for stored in ObjectStore(task.account_id).list(bucket, prefix):
-                if stored.size:
-                    yield stored.url
-        except NoSuchBucketError as error:
-            message = (
-                f"The specified bucket does not exist: {bucket} (Service: Amazon S3; Status Code: 404; NoSuchBucket)"
-            )
-            raise QueryError("HIVE_FILESYSTEM_ERROR", message) from error
 
     def _access(self, task: Task, *, unloads: bool = False) -> contextlib.AbstractContextManager[Access]:
-        return self._engine.accesses.open(task.id, Access(task.caller, task.account_id, task.region, unloads=unloads))
+        return self._engine.accesses.open(task.id, Access(task.caller, task.region, unloads=unloads))
 
     def _statement(self, sql: str, task: Task, properties: dict[str, str]) -> client.Statement:
         role = self._engine.accesses.role_of(task.caller)
@@ -232,7 +222,7 @@ class Runner:
 
 
 def _backend(task: Task) -> AthenaBackend:
-    return athena_backends[task.account_id][task.region]
+    return athena_backends[ACCOUNT_ID][task.region]
 
 
 def _begin(statement: client.Statement, *, is_query: bool) -> tuple[Result, list[Callable[[Any], str | None]]]:

@@ -10,7 +10,6 @@ from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.hive.statements import parse_ddl
 from local_cloud.athena.lexer import Token, closing, split, tokenize, top_level
 
-NOT_OURS: Final = "Queries of this type are not supported"
 _DML: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "UNLOAD"})
 _QUERIES: Final = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
 _DEFINITIONS: Final = (

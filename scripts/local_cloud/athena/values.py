@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 Text = Callable[[Any], str | None]
 Signature = Mapping[str, Any]
 
-_NAMES: Final = {"real": "float"}
 _PRECISION: Final = {
     "integer": 10,
     "bigint": 19,
@@ -27,7 +27,7 @@ _PRECISION: Final = {
 def athena_type(signature: Signature) -> str:
     """The type that ResultSetMetadata gives for a column with this type signature of Trino's: `row`, `float`."""
     raw = str(signature["rawType"])
-    return _NAMES.get(raw, raw)
+    return "float" if raw == "real" else raw
 
 
 def precision_and_scale(signature: Signature) -> tuple[int, int]:
@@ -95,19 +95,8 @@ def _text_of_double(value: float) -> str:
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0 or 1e-3 <= abs(value) < 1e7:
-        text = repr(value)
-        if "e" not in text:
-            return text
-    digits = f"{value!r}"
-    mantissa, _, exponent = digits.partition("e")
-    if not exponent:
-        sign = "-" if mantissa.startswith("-") else ""
-        whole, _, fraction = mantissa.lstrip("-").partition(".")
-        fraction = fraction if fraction != "0" else ""
-        significant = (whole + fraction).lstrip("0")
-        power = len(whole) - 1 if whole != "0" else -(len(fraction) - len(fraction.lstrip("0")) + 1)
-        significant = significant.rstrip("0") or "0"
-        return f"{sign}{significant[0]}.{significant[1:] or '0'}E{power}"
-    if "." not in mantissa:
-        mantissa += ".0"
-    return f"{mantissa}E{int(exponent)}"
+        return repr(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    first, *others = map(str, digits)
+    power = len(others) + int(exponent)
+    return f"{'-' if sign else ''}{first}.{''.join(others) or '0'}E{power}"

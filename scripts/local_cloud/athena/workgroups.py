@@ -14,7 +14,6 @@ _REMOVALS = {
     "RemoveExpectedBucketOwner": "ExpectedBucketOwner",
     "RemoveAclConfiguration": "AclConfiguration",
 }
-MINIMUM_CUTOFF_BYTES = 10_000_000
 
 
 def invalid_request(message: str) -> JsonRESTError:
@@ -43,14 +42,11 @@ def created(group: WorkGroup) -> float:
 
 
 def check(configuration: dict[str, Any]) -> None:
-    """Refuses a configuration that Athena would refuse.
+    """Refuses a configuration with an output location that is none.
 
     Raises:
         JsonRESTError: InvalidRequestException.
     """
-    cutoff = configuration.get("BytesScannedCutoffPerQuery")
-    if cutoff is not None and cutoff < MINIMUM_CUTOFF_BYTES:
-        raise invalid_request(f"BytesScannedCutoffPerQuery must be at least {MINIMUM_CUTOFF_BYTES} bytes.")
     location = (configuration.get("ResultConfiguration") or {}).get("OutputLocation")
     if location is not None and not location.startswith("s3://"):
         raise invalid_request(f"outputLocation is not a valid S3 path: {location}")

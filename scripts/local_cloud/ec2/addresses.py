@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Container
 from typing import Any
 
 from moto.ec2.models import EC2Backend, ec2_backends, elastic_ip_addresses, elastic_network_interfaces
@@ -11,9 +12,39 @@ from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressB
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
-from local_cloud.ec2.address_pool import AddressPool
 from local_cloud.ec2.machines import Machines
 from local_cloud.moto_patch import Ec2Error, replace, wrap
+from local_cloud.settings import FIRST_PUBLIC, LAST_PUBLIC
+
+
+class AddressPool:
+    """The addresses 198.18.X.10 to 198.18.X.250.
+
+    The pool goes round, so an address that was given back is the last to be given out again: an instance that was
+    stopped and started gets another one, as on EC2. Who holds an address is known by EC2's own records alone, so
+    nothing can be forgotten here; ``take`` is told what they hold.
+    """
+
+    def __init__(self, block: int) -> None:
+        self._addresses = [f"198.18.{block}.{last}" for last in range(FIRST_PUBLIC, LAST_PUBLIC + 1)]
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def __contains__(self, address: str) -> bool:
+        return address in self._addresses
+
+    def take(self, in_use: Container[str]) -> str:
+        """Return the next address that is not in use; raises Ec2Error if there is none."""
+        with self._lock:
+            for step in range(len(self._addresses)):
+                index = (self._next + step) % len(self._addresses)
+                if self._addresses[index] not in in_use:
+                    self._next = index + 1
+                    return self._addresses[index]
+        raise Ec2Error(
+            "InsufficientAddressCapacity",
+            f"All {len(self._addresses)} public addresses are in use: release an Elastic IP or terminate an instance.",
+        )
 
 
 def backends() -> list[EC2Backend]:
@@ -32,11 +63,8 @@ def in_use() -> set[str]:
 
 def elastic_address_of(interface: NetworkInterface) -> ElasticAddress | None:
     """The Elastic IP that is associated with an interface, if any."""
-    for address in interface.ec2_backend.addresses:
-        if address.eni is interface:
-            found: ElasticAddress = address
-            return found
-    return None
+    addresses: list[ElasticAddress] = interface.ec2_backend.addresses
+    return next((address for address in addresses if address.eni is interface), None)
 
 
 def forget(address: ElasticAddress) -> None:
@@ -79,10 +107,11 @@ def _let_go(interface: NetworkInterface) -> None:
         interface.public_ip = None
 
 
-def _lost_elastic_address(interface: NetworkInterface) -> None:
+def _lost_elastic_address(machines: Machines, interface: NetworkInterface) -> None:
     interface.public_ip = None
     if interface.instance is not None and interface.instance.is_running():
         interface.check_auto_public_ip()
+    _refresh(machines, interface)
 
 
 def _allocate(pool: AddressPool, _: ElasticAddressBackend, of_moto: Any, domain: str, **wanted: Any) -> Any:
@@ -108,8 +137,7 @@ def _associate(machines: Machines, backend: ElasticAddressBackend, of_moto: Any,
             forget(other)
     earlier: Any = before[elastic.public_ip]
     if earlier is not None and earlier is not interface:
-        _lost_elastic_address(earlier)
-        _refresh(machines, earlier)
+        _lost_elastic_address(machines, earlier)
     _refresh(machines, interface)
     return elastic
 
@@ -126,8 +154,7 @@ def _disassociate(
     forget(found[0])
     of_moto(address=found[0].public_ip)
     if interface is not None:
-        _lost_elastic_address(interface)
-        _refresh(machines, interface)
+        _lost_elastic_address(machines, interface)
 
 
 def _release(

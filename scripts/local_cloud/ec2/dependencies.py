@@ -63,11 +63,6 @@ def _groups(backend: EC2Backend) -> list[SecurityGroup]:
     return [group for groups in list(backend.groups.values()) for group in list(groups.values())]
 
 
-def _names(group: SecurityGroup, group_id: str) -> bool:
-    rules = [*group.ingress_rules, *group.egress_rules]
-    return any(rule.source_group.get("GroupId") == group_id for rule in rules)
-
-
 def _violation(message: str) -> Ec2Error:
     return Ec2Error("DependencyViolation", message)
 
@@ -80,7 +75,9 @@ def install() -> None:
         held = next((group for group in _groups(self) if group.id == group_id), None) if group_id else None
         group = held or self.get_security_group_by_name_or_id(name or group_id)
         if group is not None:
-            named = any(_names(other, group.id) for other in _groups(self) if other.id != group.id)
+            others = [other for other in _groups(self) if other.id != group.id]
+            rules = [rule for other in others for rule in (*other.ingress_rules, *other.egress_rules)]
+            named = any(rule.source_group.get("GroupId") == group.id for rule in rules)
             if named or any(group.id in use.groups for use in _uses(self)):
                 raise _violation(f"resource {group.id} has a dependent object")
         of_moto(name, group_id)
@@ -105,6 +102,8 @@ def install() -> None:
         own = [group for group in list(self.groups.get(vpc_id, {}).values()) if group.name != "default"]
         gateways = [gateway for gateway in list(self.internet_gateways.values()) if gateway.vpc is not None]
         attached = any(gateway.vpc.id == vpc_id for gateway in gateways)
-        if own or attached or any(use.vpc == vpc_id for use in _uses(self)):
+        # gruntwork-io/cloud-nuke#252 shows the refusal of a VPC with nothing in it but endpoints.
+        endpoints = any(endpoint.vpc_id == vpc_id for endpoint in self.vpc_end_points.values())
+        if own or attached or endpoints or any(use.vpc == vpc_id for use in _uses(self)):
             raise _violation(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
         return of_moto(vpc_id)

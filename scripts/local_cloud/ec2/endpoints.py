@@ -115,13 +115,6 @@ def _answer_delete(response: VPCs) -> ActionResult:
     return ActionResult({"Unsuccessful": unsuccessful})
 
 
-def _delete_vpc(backend: Any, of_moto: Any, vpc_id: str) -> Any:
-    """gruntwork-io/cloud-nuke#252 shows the refusal: a VPC with nothing in it but endpoints."""
-    if any(endpoint.vpc_id == vpc_id for endpoint in backend.vpc_end_points.values()):
-        raise Ec2Error("DependencyViolation", f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
-    return of_moto(vpc_id)
-
-
 def _delete_route(backend: Any, route_table_id: str, *args: Any, **options: Any) -> Any:
     """An endpoint's route comes and goes with the endpoint alone."""
     prefix = options.get("destination_prefix_list_id") or (args[2] if len(args) > 2 else None)
@@ -138,6 +131,5 @@ def install() -> None:
     """Have moto's EC2 keep endpoints as EC2 does."""
     wrap(VPCBackend, "create_vpc_endpoint")(_create)
     replace(VPCBackend, "modify_vpc_endpoint", _modify)
-    wrap(VPCBackend, "delete_vpc")(_delete_vpc)
     replace(RouteBackend, "delete_route", _delete_route)
     replace(VPCs, "delete_vpc_endpoints", _answer_delete)

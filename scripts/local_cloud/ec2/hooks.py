@@ -19,7 +19,7 @@ from local_cloud.ec2 import endpoints as ec2_endpoints
 from local_cloud.ec2 import instances as ec2_instances
 from local_cloud.ec2 import list_lag as ec2_list_lag
 from local_cloud.ec2 import nat_gateways as ec2_nat_gateways
-from local_cloud.ec2.address_pool import AddressPool
+from local_cloud.ec2.addresses import AddressPool
 from local_cloud.ec2.machines import Machines
 from local_cloud.moto_patch import wrap
 

@@ -20,7 +20,6 @@ from local_cloud.ec2.machines import Machines
 from local_cloud.hosts import host as hosts
 from local_cloud.moto_patch import Ec2Error, replace, wrap
 
-_USER_DATA_BYTES = 16384
 _SWITCHES = frozenset({"disable_api_termination", "disable_api_stop", "ebs_optimized", "source_dest_check"})
 
 
@@ -48,9 +47,6 @@ def install(machines: Machines) -> None:
     ) -> Reservation:
         _refuse_what_hosts_have_not(kwargs)
         script = b"" if user_data is None else base64.b64decode(user_data.as_bytes())
-        if len(script) > _USER_DATA_BYTES:
-            # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
-            raise Ec2Error("InvalidParameterValue", f"User data is limited to {_USER_DATA_BYTES} bytes")
         memory = memory_of(str(kwargs["instance_type"]))
         key_name = kwargs.get("key_name")
         reservation: Reservation = of_moto(image_id, count, user_data, *groups, **kwargs)

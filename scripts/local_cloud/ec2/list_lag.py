@@ -40,7 +40,10 @@ def install() -> None:
     def move_address(self: Any, of_moto: Any, *args: Any, **options: Any) -> Any:
         before = _addresses(self)
         answer = of_moto(*args, **options)
-        _remember(self, before)
+        after = _addresses(self)
+        for interface, address in before.items():
+            if after.get(interface) != address:
+                _earlier.put(interface, address)
         return answer
 
     @wrap(InstanceResponse, "describe_instances")
@@ -56,13 +59,6 @@ def install() -> None:
 
 def _addresses(backend: Any) -> dict[str, str]:
     return {interface.id: interface.public_ip or "" for interface in list(backend.enis.values())}
-
-
-def _remember(backend: Any, before: dict[str, str]) -> None:
-    after = _addresses(backend)
-    for interface, address in before.items():
-        if after.get(interface) != address:
-            _earlier.put(interface, address)
 
 
 def _as_before(reservation: Reservation) -> Reservation:

@@ -124,10 +124,7 @@ class Machines:
 
     def refresh_firewalls(self) -> None:
         """Bring all running hosts' packet filters in line with their security groups."""
-        for machine in list(self._machines.values()):
-            pid = machine.pid
-            if pid is None:
-                continue
+        for machine, pid in self._running():
             try:
                 self._apply_firewall(machine, pid)
             except LocalCloudError:
@@ -137,16 +134,20 @@ class Machines:
     def close(self, limit: float) -> None:
         """Power all hosts off, giving them ``limit`` seconds together, and remove them."""
         self._closing = True
-        machines = [machine for machine in self._machines.values() if not machine.gone]
-        running = [(machine, machine.pid) for machine in machines if machine.pid is not None]
-        halts = [self._pool.submit(hosts.halt, pid, hosts.POWER_OFF, limit) for _, pid in running]
+        running = [pid for machine, pid in self._running() if not machine.gone]
+        halts = [self._pool.submit(hosts.halt, pid, hosts.POWER_OFF, limit) for pid in running]
         for halt in halts:
             halt.result()
         os.write(self._wake_write, b"x")
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _running(self) -> list[tuple[Machine, int]]:
+        """The machines whose hosts run, and the hosts' first processes."""
+        every = [(machine, machine.pid) for machine in list(self._machines.values())]
+        return [(machine, pid) for machine, pid in every if pid is not None]
+
     def _pids(self) -> list[int]:
-        return [machine.pid for machine in list(self._machines.values()) if machine.pid is not None]
+        return [pid for _, pid in self._running()]
 
     def _submit(self, machine: Machine, work: Callable[[], None]) -> None:
         def guarded() -> None:
@@ -190,16 +191,10 @@ class Machines:
     def _boot(self, machine: Machine) -> None:
         instance = machine.instance
         pid = hosts.prepare(self._settings, instance.id)
-        prefix = _vpc_prefix(instance)
-        interface = instance.nics[0]
-        cable = network.Cable(
-            pid,
-            instance.id,
-            interface.mac_address,
-            f"{instance.private_ip_address}/{prefix}",
-            instance.public_ip_address,
-        )
-        network.plug(self._settings, cable)
+        _, prefix = str(instance.ec2_backend.get_vpc(instance.vpc_id).cidr_block).split("/")
+        private = f"{instance.private_ip_address}/{prefix}"
+        network.plug(self._settings, pid, instance.id, instance.nics[0].mac_address, private)
+        network.set_public_address(self._settings, pid, instance.public_ip_address)
         self._apply_firewall(machine, pid)
         hosts.boot(self._settings, instance.id)
         machine.has_run = True
@@ -263,13 +258,11 @@ class Machines:
                 self._refresh_meminfo()
 
     def _refresh_meminfo(self) -> None:
-        for machine in list(self._machines.values()):
-            pid = machine.pid
-            if pid is not None:
-                try:
-                    hosts.refresh_meminfo(self._settings, machine.instance.id, pid, machine.memory_mib)
-                except OSError:
-                    LOG.debug("instance %s went down while its memory was read", machine.instance.id)
+        for machine, pid in self._running():
+            try:
+                hosts.refresh_meminfo(self._settings, machine.instance.id, pid, machine.memory_mib)
+            except OSError:
+                LOG.debug("instance %s went down while its memory was read", machine.instance.id)
 
     def _went_down(self, machine: Machine, pid: int) -> None:
         if machine.pid != pid or self._closing:
@@ -290,8 +283,3 @@ class Machines:
         for interface in instance.nics.values():
             interface.stop()
         set_state(instance, "stopped", code, f"{code}: Instance initiated shutdown")
-
-
-def _vpc_prefix(instance: Instance) -> str:
-    vpc = instance.ec2_backend.get_vpc(instance.vpc_id)
-    return str(vpc.cidr_block).split("/")[1]

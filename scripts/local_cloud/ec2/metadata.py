@@ -24,6 +24,7 @@ CREDENTIAL_SECONDS = 21600
 _REFRESH_SECONDS = 900
 _TEXT = "text/plain"
 _JSON = "application/json"
+_NOT_FOUND = ("404 Not Found", _TEXT, "Not Found")
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class MetadataService:
             return "200 OK", _TEXT, _identity_document(identity)
         prefix = "/latest/meta-data"
         if path != prefix and not path.startswith(prefix + "/"):
-            return _not_found()
+            return _NOT_FOUND
         name = path.removeprefix(prefix).strip("/")
         if identity.role_name is not None and name == f"iam/security-credentials/{identity.role_name}":
             return "200 OK", _JSON, self._role_credentials(identity)
@@ -142,7 +143,7 @@ class MetadataService:
         if name in leaves:
             return "200 OK", _TEXT, leaves[name]
         children = _children(leaves, name)
-        return ("200 OK", _TEXT, "\n".join(children)) if children else _not_found()
+        return ("200 OK", _TEXT, "\n".join(children)) if children else _NOT_FOUND
 
     def _role_credentials(self, identity: Identity) -> str:
         now = datetime.datetime.now(datetime.UTC)
@@ -172,10 +173,6 @@ class MetadataService:
 
 
 _TTL_HEADER = "HTTP_X_AWS_EC2_METADATA_TOKEN_TTL_SECONDS"
-
-
-def _not_found() -> tuple[str, str, str]:
-    return "404 Not Found", _TEXT, "Not Found"
 
 
 def _stamp(moment: datetime.datetime) -> str:

@@ -42,18 +42,14 @@ def refuse_address(backend: Any, address: ElasticAddress) -> None:
     call, so that every program meets it: https://github.com/hashicorp/terraform-provider-aws/issues/49299
     """
     settle(backend)
-    if any(gateway._eni is address.eni for gateway in _holding(backend)):
+    there = [one for one in backend.nat_gateways.values() if one.state in ("pending", "available", "deleting")]
+    if any(gateway._eni is address.eni for gateway in there):
         raise Ec2Error("AuthFailure", _NOT_YOURS)
     if address.public_ip in _untold:
         _lingering.put(address.public_ip, _untold.pop(address.public_ip))
     interface = _lingering.get(address.public_ip)
     if interface is not None:
         raise Ec2Error("InvalidNetworkInterfaceID.NotFound", f"The networkInterface ID '{interface}' does not exist")
-
-
-def _holding(backend: Any) -> list[Any]:
-    """The gateways that are not gone."""
-    return [one for one in backend.nat_gateways.values() if one.state in ("pending", "available", "deleting")]
 
 
 def _end(backend: Any, gateway: Any) -> None:

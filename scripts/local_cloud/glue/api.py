@@ -15,4 +15,4 @@ def install() -> None:
     models.FakeTable = tables.Table  # type: ignore[misc]  # moto's own is replaced, or has no types
     GlueResponse.parameters = property(requests.folded)  # type: ignore[assignment,method-assign]  # moto's own is replaced, or has no types
     for name, handler in (calls(tables) | calls(partitions) | calls(functions) | statistics.HANDLERS).items():
-        setattr(GlueResponse, name, handler)
+        setattr(GlueResponse, name, requests.method(handler))

@@ -12,11 +12,11 @@ from typing import Any
 
 from moto.glue.models import FakeCrawler, FakeTable
 
+from local_cloud.glue import role as glue_role
 from local_cloud.glue.crawled_tables import Folder, FoundTable, combine, statistics, storage
 from local_cloud.glue.folders import PARTITION, is_excluded, table_roots
 from local_cloud.glue.inference import Schema, infer
 from local_cloud.glue.objects import ObjectStore, StoredObject, folder_of, is_hidden
-from local_cloud.glue.role import CrawlerRole
 from local_cloud.iam.callers import AccessDeniedError
 from local_cloud.iam.policy import UnsupportedPolicyError
 
@@ -60,12 +60,12 @@ class Crawl:
         self._targets = crawler.targets["S3Targets"] + crawler.targets["CatalogTargets"]
         self._table_prefix = crawler.table_prefix or ""
         self._policy = crawler.schema_change_policy
-        self._inherits = inherits_from_table(crawler.configuration)
-        self._role = CrawlerRole(crawler.role)
-        self._rights = self._role.rights(backend.region_name, backend.account_id, self._database)
+        self._inherits = add_or_update_behaviors(crawler.configuration).get("Partitions") == "InheritFromTable"
+        self._role = crawler.role
+        self._rights = glue_role.rights(crawler.role, backend.region_name, self._database)
         self._schemas = schemas
         self._checkpoint = checkpoint
-        self._store = ObjectStore(backend.account_id)
+        self._store = ObjectStore()
         self.counts = CrawlCounts()
 
     def run(self) -> CrawlCounts:
@@ -75,7 +75,7 @@ class Crawl:
             CrawlError: if the database or a bucket is missing, or the role may not do what a crawl does.
             CrawlStoppedError: from `checkpoint`.
         """
-        problem = self._role.problem()
+        problem = glue_role.problem(self._role)
         if problem:
             raise CrawlError(problem)
         try:
@@ -229,7 +229,7 @@ class Crawl:
             schema = folder.schema or found.schema
             wanted: dict[str, Any] = {
                 "Values": list(folder.values),
-                "StorageDescriptor": storage(folder, schema, schema.glue_columns),
+                "StorageDescriptor": storage(folder, schema),
                 "Parameters": statistics(folder, schema),
             }
             if self._inherits:
@@ -250,7 +250,7 @@ class Crawl:
             changed = True
         if self._policy["DeleteBehavior"] == "DELETE_FROM_DATABASE":
             present = {str(list(folder.values)) for folder in found.partitions}
-            fresh = ObjectStore(self._backend.account_id)
+            fresh = ObjectStore()
             for key, partition in list(table.partitions.items()):
                 location = (partition.partition_input.get("StorageDescriptor") or {}).get("Location")
                 # What was added while the crawl ran has objects by now, though the crawl's listing has none.
@@ -297,34 +297,21 @@ class Crawl:
             "Name": name,
             "Owner": "owner",
             "Retention": 0,
-            "StorageDescriptor": storage(found.folder, found.schema, found.schema.glue_columns),
+            "StorageDescriptor": storage(found.folder, found.schema),
             "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
             "TableType": "EXTERNAL_TABLE",
             "Parameters": parameters,
         }
 
 
-def inherits_from_table(configuration: str | None) -> bool:
-    """Whether a crawler's configuration lets partitions take the table's columns instead of their own.
+def add_or_update_behaviors(configuration: str | None) -> dict[str, str | None]:
+    """The AddOrUpdateBehavior of `Partitions` and of `Tables` in a crawler's configuration, where it says any.
 
     Raises:
         ValueError: if the configuration is no JSON object.
     """
-    behavior = _output(configuration).get("Partitions", {}).get("AddOrUpdateBehavior")
-    return bool(behavior == "InheritFromTable")
-
-
-def merges_columns(configuration: str | None) -> bool:
-    """Whether a crawler's configuration lets it add columns to a table and change none (MergeNewColumns).
-
-    Raises:
-        ValueError: if the configuration is no JSON object.
-    """
-    return bool(_output(configuration).get("Tables", {}).get("AddOrUpdateBehavior") == "MergeNewColumns")
-
-
-def _output(configuration: str | None) -> dict[str, Any]:
-    return dict(json.loads(configuration or "{}").get("CrawlerOutput", {}))
+    output = json.loads(configuration or "{}").get("CrawlerOutput", {})
+    return {what: output.get(what, {}).get("AddOrUpdateBehavior") for what in ("Partitions", "Tables")}
 
 
 def _has_objects(store: ObjectStore, location: str) -> bool:

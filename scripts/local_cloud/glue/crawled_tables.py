@@ -80,7 +80,7 @@ def statistics(folder: Folder, schema: Schema) -> dict[str, str]:
     return parameters
 
 
-def storage(folder: Folder, schema: Schema, columns: list[dict[str, str]]) -> dict[str, Any]:
+def storage(folder: Folder, schema: Schema) -> dict[str, Any]:
     """The StorageDescriptor of a table or a partition."""
     serde: dict[str, Any] = {}
     if schema.classification == "json":
@@ -91,7 +91,7 @@ def storage(folder: Folder, schema: Schema, columns: list[dict[str, str]]) -> di
     elif schema.classification == "csv":
         serde = {"SerializationLibrary": _CSV_SERDE, "Parameters": {"field.delim": schema.delimiter}}
     return {
-        "Columns": [dict(column) for column in columns],
+        "Columns": schema.glue_columns,
         "Location": folder.location,
         "InputFormat": _TEXT_INPUT,
         "OutputFormat": _TEXT_OUTPUT,

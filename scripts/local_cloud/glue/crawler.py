@@ -6,50 +6,40 @@ import json
 import statistics
 import threading
 import time
-import uuid
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from moto.core.resource_tagging import TaggedResource
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import camelcase_to_underscores, utcnow
 from moto.glue import models, responses
-from moto.glue.exceptions import (
-    CrawlerNotRunningException,
-    CrawlerRunningException,
-    EntityNotFoundException,
-)
+from moto.glue.exceptions import CrawlerNotRunningException, CrawlerRunningException, EntityNotFoundException
 
+from local_cloud.glue import role as glue_role
 from local_cloud.glue.crawl import (
     Crawl,
     CrawlCounts,
     CrawlError,
     CrawlStoppedError,
     SchemaCache,
-    inherits_from_table,
-    merges_columns,
+    add_or_update_behaviors,
 )
 from local_cloud.glue.objects import split_s3_url
 from local_cloud.glue.requests import invalid_input
-from local_cloud.glue.role import CrawlerRole
 
 STOPPING_SECONDS = 0.2
 _DEFAULT_POLICY = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DEPRECATE_IN_DATABASE"}
 _UNSUPPORTED_TARGETS = ("JdbcTargets", "MongoDBTargets", "DynamoDBTargets", "DeltaTargets")
 
 
-class CrawlRecord:
+class CrawlRecord(models.FakeCrawl):
     """One run of a crawler, as ListCrawls gives it. `status` is RUNNING, STOPPING, COMPLETED, STOPPED or FAILED."""
 
+    status = "RUNNING"
+    """moto's own moves on whenever it is asked."""
+
     def __init__(self, crawler_name: str) -> None:
-        self.crawl_id = str(uuid.uuid4())
-        self.log_group = "/aws-glue/crawlers"
-        self.log_stream = crawler_name
-        self.message_prefix = self.crawl_id
-        self.start_time = utcnow()
-        self.end_time: datetime | None = None
-        self.status = "RUNNING"
+        super().__init__(crawler_name)
         self.error = ""
         self.counts = CrawlCounts()
         self.stop_asked = threading.Event()
@@ -69,26 +59,12 @@ class CrawlRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """The record in the API's words."""
-        record: dict[str, Any] = {
-            "CrawlId": self.crawl_id,
-            "DPUHour": 0.0,
-            "LogGroup": self.log_group,
-            "LogStream": self.log_stream,
-            "MessagePrefix": self.message_prefix,
-            "StartTime": self.start_time,
-            "State": "RUNNING" if self.status == "STOPPING" else self.status,
-            "Summary": json.dumps(
-                {
-                    "TABLE": {"ADD": self.counts.created, "UPDATE": self.counts.updated, "DELETE": self.counts.deleted},
-                    "PARTITION": {"ADD": self.counts.partitions_created, "DELETE": self.counts.partitions_deleted},
-                }
-            ),
+        summary = {
+            "TABLE": {"ADD": self.counts.created, "UPDATE": self.counts.updated, "DELETE": self.counts.deleted},
+            "PARTITION": {"ADD": self.counts.partitions_created, "DELETE": self.counts.partitions_deleted},
         }
-        if self.end_time:
-            record["EndTime"] = self.end_time
-        if self.error:
-            record["ErrorMessage"] = self.error
-        return record
+        record = super().as_dict() | {"DPUHour": 0.0, "Summary": json.dumps(summary)}
+        return record | ({"ErrorMessage": self.error} if self.error else {})
 
 
 class Crawler(models.FakeCrawler):
@@ -139,13 +115,9 @@ class Crawler(models.FakeCrawler):
         if finished:
             last = finished[-1]
             status = {"COMPLETED": "SUCCEEDED", "STOPPED": "CANCELLED"}.get(last.status, "FAILED")
-            description["LastCrawl"] = {
-                "Status": status,
-                "LogGroup": last.log_group,
-                "LogStream": last.log_stream,
-                "MessagePrefix": last.message_prefix,
-                "StartTime": last.start_time,
-            } | ({"ErrorMessage": last.error} if last.error else {})
+            told = last.as_dict()
+            names = ("LogGroup", "LogStream", "MessagePrefix", "StartTime", "ErrorMessage")
+            description["LastCrawl"] = {"Status": status} | {name: told[name] for name in names if name in told}
         return description
 
     def metrics(self) -> dict[str, Any]:
@@ -208,14 +180,13 @@ def _check(definition: dict[str, Any]) -> None:
     if definition.get("classifiers"):
         raise invalid_input("Custom classifiers are not supported by the local cloud.")
     try:
-        inherits_from_table(definition.get("configuration"))
-        merges = merges_columns(definition.get("configuration"))
+        behaviors = add_or_update_behaviors(definition.get("configuration"))
     except (ValueError, AttributeError, TypeError) as error:
         raise invalid_input("Crawler configuration is no JSON object.") from error
-    if merges:
+    if behaviors.get("Tables") == "MergeNewColumns":
         raise invalid_input("MergeNewColumns is not supported by the local cloud.")
     if definition.get("role") is not None:
-        problem = CrawlerRole(definition["role"]).problem(definition.get("database_name") or "")
+        problem = glue_role.problem(definition["role"], definition.get("database_name") or "")
         if problem:
             raise invalid_input(problem)
 
@@ -238,9 +209,6 @@ def _check_targets(targets: dict[str, Any], policy: dict[str, Any]) -> None:
     if tables and behavior != "LOG":
         # https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html, "Deleted objects"
         raise invalid_input("Only the delete behavior LOG is allowed with catalog targets.")
-    for table in tables:
-        if not table.get("DatabaseName") or not table.get("Tables"):
-            raise invalid_input("A catalog target needs a database and its tables.")
     for target in folders:
         try:
             split_s3_url(target.get("Path", ""))
@@ -322,21 +290,13 @@ def _delete_crawler(self: models.GlueBackend, name: str) -> None:
 def _delete_database(self: models.GlueBackend, database_name: str) -> None:
     self.get_database(database_name)
     del self.databases[database_name]
-    self.tagger.delete_all_tags_for_resource(_database_arn(self, database_name))
-
-
-def _database_arn(backend: models.GlueBackend, name: str) -> str:
-    return f"arn:aws:glue:{backend.region_name}:{backend.account_id}:database/{name}"
+    arn = f"arn:aws:glue:{self.region_name}:{self.account_id}:database/{database_name}"
+    self.tagger.delete_all_tags_for_resource(arn)
 
 
 def _exists(backend: models.GlueBackend, kind: str, name: str) -> bool:
-    match kind:
-        case "database":
-            return name in backend.databases
-        case "crawler":
-            return name in backend.crawlers
-        case _:
-            return True
+    known: dict[str, Any] = {"database": backend.databases, "crawler": backend.crawlers}
+    return kind not in known or name in known[kind]
 
 
 def _get_tags(self: models.GlueBackend, resource_id: str) -> dict[str, str]:

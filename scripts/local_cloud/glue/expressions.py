@@ -46,7 +46,6 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": ge,
 }
 """SQL's operators."""
-_TYPED_LITERALS = frozenset({"date", "timestamp"})
 
 
 class _Syntax(Exception):  # noqa: N818  # ends the parsing; the caller gives it Glue's name
@@ -170,16 +169,22 @@ class _Parser:
         return taken
 
     def _or(self) -> Condition:
-        parts = [self._and()]
-        while self._take("or"):
-            parts.append(self._and())
-        return parts[0] if len(parts) == 1 else lambda values: _any(part(values) for part in parts)
+        return self._joined("or", self._and, decisive=True)
 
     def _and(self) -> Condition:
-        parts = [self._not()]
-        while self._take("and"):
-            parts.append(self._not())
-        return parts[0] if len(parts) == 1 else lambda values: _all(part(values) for part in parts)
+        return self._joined("and", self._not, decisive=False)
+
+    def _joined(self, word: str, part: Callable[[], Condition], *, decisive: bool) -> Condition:
+        """Parts with a word between them: one that is `decisive` decides, else one that is NULL makes NULL."""
+        parts = [part()]
+        while self._take(word):
+            parts.append(part())
+
+        def condition(values: Sequence[str]) -> bool | None:
+            answers = [met(values) for met in parts]
+            return decisive if decisive in answers else None if None in answers else not decisive
+
+        return condition
 
     def _not(self) -> Condition:
         if self._take("not"):
@@ -246,7 +251,7 @@ class _Parser:
             value = self._literal(key)
             self._need(")")
             return value
-        self._take(*_TYPED_LITERALS)
+        self._take("date", "timestamp")
         kind, text = self._any_token()
         if kind == "string":
             return key.literal(text[1:-1].replace("''", "'"))
@@ -291,16 +296,6 @@ def _negated(condition: Condition) -> Condition:
         return None if met is None else not met
 
     return opposite
-
-
-def _any(parts: Any) -> bool | None:
-    answers = list(parts)
-    return True if True in answers else None if None in answers else False
-
-
-def _all(parts: Any) -> bool | None:
-    answers = list(parts)
-    return False if False in answers else None if None in answers else True
 
 
 def _like(pattern: str) -> re.Pattern[str]:

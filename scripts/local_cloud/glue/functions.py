@@ -11,8 +11,9 @@ from moto.glue.exceptions import AlreadyExistsException, EntityNotFoundException
 from moto.glue.models import FakeDatabase
 from moto.glue.responses import GlueResponse
 
-from local_cloud.api.names import matching
+from local_cloud.api.lists import matching
 from local_cloud.glue import requests
+from local_cloud.glue.requests import Request
 
 Function = dict[str, Any]
 
@@ -28,7 +29,7 @@ def _described(database: FakeDatabase, given: Function, created: Any) -> Functio
     return given | {"DatabaseName": database.name, "CatalogId": database.catalog_id, "CreateTime": created}
 
 
-def _find(response: GlueResponse, request: dict[str, Any]) -> tuple[FakeDatabase, Function]:
+def _find(response: GlueResponse, request: Request) -> tuple[FakeDatabase, Function]:
     database = response.glue_backend.get_database(request["DatabaseName"])
     name = request["FunctionName"]
     if name not in _of(database):
@@ -43,9 +44,7 @@ def _name_of(given: Function) -> str:
     return str(name)
 
 
-def create_user_defined_function(self: GlueResponse) -> EmptyResult:
-    """CreateUserDefinedFunction."""
-    request = self.parameters
+def create_user_defined_function(self: GlueResponse, request: Request) -> EmptyResult:
     database = self.glue_backend.get_database(request["DatabaseName"])
     given = request["FunctionInput"]
     name = _name_of(given)
@@ -55,9 +54,8 @@ def create_user_defined_function(self: GlueResponse) -> EmptyResult:
     return EmptyResult()
 
 
-def update_user_defined_function(self: GlueResponse) -> EmptyResult:
+def update_user_defined_function(self: GlueResponse, request: Request) -> EmptyResult:
     """UpdateUserDefinedFunction: the new description replaces the old one, and may rename the function."""
-    request = self.parameters
     database, known = _find(self, request)
     given = {"FunctionName": request["FunctionName"]} | request["FunctionInput"]
     name = _name_of(given)
@@ -68,22 +66,18 @@ def update_user_defined_function(self: GlueResponse) -> EmptyResult:
     return EmptyResult()
 
 
-def delete_user_defined_function(self: GlueResponse) -> EmptyResult:
-    """DeleteUserDefinedFunction."""
-    request = self.parameters
-    database, _ = _find(self, request)
-    del _of(database)[request["FunctionName"]]
+def delete_user_defined_function(self: GlueResponse, request: Request) -> EmptyResult:
+    database, known = _find(self, request)
+    del _of(database)[known["FunctionName"]]
     return EmptyResult()
 
 
-def get_user_defined_function(self: GlueResponse) -> ActionResult:
-    """GetUserDefinedFunction."""
-    return ActionResult({"UserDefinedFunction": _find(self, self.parameters)[1]})
+def get_user_defined_function(self: GlueResponse, request: Request) -> ActionResult:
+    return ActionResult({"UserDefinedFunction": _find(self, request)[1]})
 
 
-def get_user_defined_functions(self: GlueResponse) -> ActionResult:
+def get_user_defined_functions(self: GlueResponse, request: Request) -> ActionResult:
     """GetUserDefinedFunctions: those of a database, or of all, whose names match the pattern."""
-    request = self.parameters
     backend = self.glue_backend
     name = request.get("DatabaseName")
     databases = [backend.get_database(name)] if name else list(backend.databases.values())

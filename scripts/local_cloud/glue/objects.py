@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from moto.s3.models import FakeKey, S3Backend, s3_backends
 
 from local_cloud.s3 import keys as s3_keys
+from local_cloud.settings import ACCOUNT_ID
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -53,18 +54,14 @@ def folder_of(url: str) -> tuple[str, str]:
 
 
 class ObjectStore:
-    """The buckets of one account.
+    """The account's buckets.
 
     A listing is a snapshot: it stays as it was, however many objects are written in the meantime.
     """
 
-    def __init__(self, account_id: str) -> None:
-        self._account_id = account_id
+    def __init__(self) -> None:
+        self._backend: S3Backend = s3_backends[ACCOUNT_ID]["aws"]
         self._listings: dict[str, list[str]] = {}
-
-    @property
-    def _backend(self) -> S3Backend:
-        return s3_backends[self._account_id]["aws"]
 
     def _keys(self, bucket: str) -> list[str]:
         if bucket not in self._listings:
@@ -102,8 +99,7 @@ class ObjectStore:
         found = self._backend.buckets[bucket].keys.get(key)
         if not isinstance(found, FakeKey):
             raise FileNotFoundError(url)
-        value: bytes = found.value
-        return value
+        return bytes(found.value)
 
     def read(self, stored: StoredObject) -> bytes:
         """The object's bytes as they are stored.
@@ -115,8 +111,7 @@ class ObjectStore:
         found = bucket.keys.get(stored.key) if bucket else None
         if not isinstance(found, FakeKey) or found.etag.strip('"') != stored.etag:
             raise FileNotFoundError(stored.url)
-        value: bytes = found.value
-        return value
+        return bytes(found.value)
 
     def write(self, bucket: str, key: str, body: bytes, *, content_type: str) -> None:
         """Stores an object.

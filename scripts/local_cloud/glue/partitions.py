@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.glue.models import FakePartition
 from moto.glue.responses import GlueResponse
 
 from local_cloud.glue import requests
 from local_cloud.glue.expressions import compile_expression
+from local_cloud.glue.requests import Request
 from local_cloud.glue.tables import find
 
 _PAGE = 1000
@@ -27,7 +27,7 @@ def _without_columns(partition: dict[str, Any]) -> dict[str, Any]:
     return partition | {"StorageDescriptor": {name: value for name, value in storage.items() if name != "Columns"}}
 
 
-def _segment(request: dict[str, Any]) -> Callable[[FakePartition], bool]:
+def _segment(request: Request) -> Callable[[FakePartition], bool]:
     """Whether a partition is in the segment that is asked for; each is in exactly one."""
     segment = request.get("Segment")
     if segment is None:
@@ -38,9 +38,9 @@ def _segment(request: dict[str, Any]) -> Callable[[FakePartition], bool]:
     return lambda partition: zlib.crc32(json.dumps(partition.values).encode()) % total == number
 
 
-def get_partitions(self: GlueResponse) -> ActionResult:
+def get_partitions(self: GlueResponse, request: Request) -> ActionResult:
     """GetPartitions: in the order of their values."""
-    request = requests.read(self, "GetPartitions", _UNSERVED)
+    requests.refuse_unserved(request, "GetPartitions", _UNSERVED)
     table = find(self, request)
     is_wanted = compile_expression(request.get("Expression"), table.current.get("PartitionKeys") or ())
     is_in_segment = _segment(request)
@@ -56,51 +56,35 @@ def get_partitions(self: GlueResponse) -> ActionResult:
     return requests.answer("Partitions", described, token)
 
 
-def batch_get_partition(self: GlueResponse) -> ActionResult:
+def batch_get_partition(self: GlueResponse, request: Request) -> ActionResult:
     """BatchGetPartition: those that exist; none is ever left for later."""
-    request = self.parameters
     table = find(self, request)
     asked = (table.partitions.get(str(wanted["Values"])) for wanted in request["PartitionsToGet"])
     found = [partition.as_dict() for partition in asked if partition is not None]
     return ActionResult({"Partitions": found, "UnprocessedKeys": []})
 
 
-def _batch(items: Iterable[Any], act: Callable[[Any], None], name: str, values: Callable[[Any], Any]) -> ActionResult:
-    """Does something for each; what is refused is told among the errors under its values, and the others are done."""
-    errors = []
-    for item in items:
-        try:
-            act(item)
-        except JsonRESTError as error:
-            detail = {"ErrorCode": error.error_type, "ErrorMessage": error.message}
-            errors.append({name: values(item), "ErrorDetail": detail})
-    return ActionResult({"Errors": errors})
-
-
-def batch_create_partition(self: GlueResponse) -> ActionResult:
-    """BatchCreatePartition."""
-    request = self.parameters
-    given = request["PartitionInputList"]
-    return _batch(given, find(self, request).create_partition, "PartitionValues", lambda one: one.get("Values") or [])
-
-
-def batch_update_partition(self: GlueResponse) -> ActionResult:
-    """BatchUpdatePartition."""
-    request = self.parameters
-    table = find(self, request)
-    return _batch(
-        request["Entries"],
-        lambda entry: table.update_partition(entry["PartitionValueList"], entry["PartitionInput"]),
-        "PartitionValueList",
-        lambda entry: entry["PartitionValueList"],
+def batch_create_partition(self: GlueResponse, request: Request) -> ActionResult:
+    return requests.batch(
+        request["PartitionInputList"],
+        find(self, request).create_partition,
+        lambda given: {"PartitionValues": given.get("Values") or []},
     )
 
 
-def batch_delete_partition(self: GlueResponse) -> ActionResult:
-    """BatchDeletePartition."""
-    request = self.parameters
+def batch_update_partition(self: GlueResponse, request: Request) -> ActionResult:
     table = find(self, request)
-    given = request["PartitionsToDelete"]
-    return _batch(
-        given, lambda one: table.delete_partition(one["Values"]), "PartitionValues", lambda one: one["Values"]
+    return requests.batch(
+        request["Entries"],
+        lambda entry: table.update_partition(entry["PartitionValueList"], entry["PartitionInput"]),
+        lambda entry: {"PartitionValueList": entry["PartitionValueList"]},
+    )
+
+
+def batch_delete_partition(self: GlueResponse, request: Request) -> ActionResult:
+    table = find(self, request)
+    return requests.batch(
+        request["PartitionsToDelete"],
+        lambda given: table.delete_partition(given["Values"]),
+        lambda given: {"PartitionValues": given["Values"]},
     )

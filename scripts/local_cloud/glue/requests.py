@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.glue.responses import GlueResponse
 
-from local_cloud.api import pages
+from local_cloud.api import lists
+
+Request = dict[str, Any]
+"""A call's parameters."""
 
 _NAMED = frozenset({"GetDatabase", "UpdateDatabase", "DeleteDatabase", "GetTable", "DeleteTable"})
 """The calls whose Name is that of a database or a table."""
@@ -40,28 +43,38 @@ def invalid_input(message: str) -> JsonRESTError:
     return JsonRESTError("InvalidInputException", message)
 
 
-def read(response: GlueResponse, operation: str, unserved: Iterable[str] = ()) -> dict[str, Any]:
-    """Return a call's parameters.
-
-    Args:
-        response: moto's.
-        operation: the call's name.
-        unserved: parameters that the local cloud does not act on, so that it refuses them.
+def refuse_unserved(request: Request, operation: str, unserved: Iterable[str]) -> None:
+    """Refuse parameters that the local cloud does not act on.
 
     Raises:
-        JsonRESTError: InvalidInputException for an unserved one.
+        JsonRESTError: InvalidInputException for one that is there.
     """
-    request: dict[str, Any] = response.parameters
     for name in unserved:
         if request.get(name):
             raise invalid_input(f"The local cloud does not serve {operation} with {name}.")
-    return request
 
 
-page = functools.partial(pages.page, most=100, refuse=invalid_input)
+def method(call: Callable[[GlueResponse, Request], Any]) -> Callable[[GlueResponse], Any]:
+    """Return the method of moto's GlueResponse that hands a call its parameters."""
+    return lambda self: call(self, self.parameters)
+
+
+page = functools.partial(lists.page, most=100, refuse=invalid_input)
 """A page of a list, 100 entries, and the token of the next page, None after the last."""
 
 
 def answer(name: str, items: list[Any], token: str | None) -> ActionResult:
     """Return a page as the answer of a call."""
     return ActionResult({name: items} if token is None else {name: items, "NextToken": token})
+
+
+def batch(items: Iterable[Any], act: Callable[[Any], None], name: Callable[[Any], dict[str, Any]]) -> ActionResult:
+    """Do something for each item; what is refused is told among the errors with its name, and the others are done."""
+    errors = []
+    for item in items:
+        try:
+            act(item)
+        except JsonRESTError as error:
+            detail = {"ErrorCode": error.error_type, "ErrorMessage": error.message}
+            errors.append(name(item) | {"ErrorDetail": detail})
+    return ActionResult({"Errors": errors})

@@ -14,31 +14,26 @@ from local_cloud.settings import ACCOUNT_ID
 SERVICE = "glue.amazonaws.com"
 
 
-class CrawlerRole:
-    """A role by name or ARN."""
+def problem(name_or_arn: str, database: str | None = None) -> str:
+    """Why Glue can't take a role on, or an empty string.
 
-    def __init__(self, name_or_arn: str) -> None:
-        self._name = name_or_arn
+    With a database, a crawler is being defined: then a change of the role may not have reached Glue yet.
+    """
+    role = find_role(name_or_arn)
+    try:
+        trusted = role is not None and trusts(role, (SERVICE,), {"aws:sourceaccount": (ACCOUNT_ID,)})
+    except UnsupportedPolicyError as error:
+        return f"The local cloud can't judge a trust policy with {error}"
+    if role is None or not trusted:
+        return f"Service is unable to assume provided role {name_or_arn}. Please verify role's TrustPolicy"
+    return "" if database is None else glue_propagation.problem(role, database)
 
-    def problem(self, database: str | None = None) -> str:
-        """Why Glue can't take the role on, or an empty string.
 
-        With a database, a crawler is being defined: then a change of the role may not have reached Glue yet.
-        """
-        role = find_role(self._name)
-        try:
-            trusted = role is not None and trusts(role, (SERVICE,), {"aws:sourceaccount": (ACCOUNT_ID,)})
-        except UnsupportedPolicyError as error:
-            return f"The local cloud can't judge a trust policy with {error}"
-        if role is None or not trusted:
-            return f"Service is unable to assume provided role {self._name}. Please verify role's TrustPolicy"
-        return "" if database is None else glue_propagation.problem(role, database)
-
-    def rights(self, region: str, account_id: str, database: str) -> CrawlerRights:
-        """What the role may do in a crawl that writes to a database."""
-        role = find_role(self._name)
-        caller = role_session(role.arn if role is not None else self._name, "AWS-Crawler")
-        return CrawlerRights(caller, region, account_id, database)
+def rights(name_or_arn: str, region: str, database: str) -> CrawlerRights:
+    """What a role may do in a crawl that writes to a database."""
+    role = find_role(name_or_arn)
+    caller = role_session(role.arn if role is not None else name_or_arn, "AWS-Crawler")
+    return CrawlerRights(caller, region, database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,6 @@ class CrawlerRights:
 
     caller: Caller
     region: str
-    account_id: str
     database_name: str
 
     def list(self, bucket: str, prefix: str) -> None:
@@ -64,8 +58,8 @@ class CrawlerRights:
 
     def database(self, action: str) -> None:
         """Judges a call of Glue's about the database."""
-        self.caller.authorize(action, glue_database_arns(self.region, self.account_id, self.database_name))
+        self.caller.authorize(action, glue_database_arns(self.region, self.database_name))
 
     def table(self, action: str, name: str) -> None:
         """Judges a call of Glue's about a table or its partitions; the name is * where the call is about all."""
-        self.caller.authorize(action, glue_table_arns(self.region, self.account_id, self.database_name, name))
+        self.caller.authorize(action, glue_table_arns(self.region, self.database_name, name))

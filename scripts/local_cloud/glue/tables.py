@@ -7,19 +7,15 @@ from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
-from moto.glue.exceptions import (
-    EntityNotFoundException,
-    PartitionAlreadyExistsException,
-    PartitionNotFoundException,
-)
+from moto.glue.exceptions import EntityNotFoundException, PartitionAlreadyExistsException, PartitionNotFoundException
 from moto.glue.models import FakePartition, FakeTable
 from moto.glue.responses import GlueResponse
 
-from local_cloud.api.names import matching
+from local_cloud.api.lists import matching
 from local_cloud.glue import requests
+from local_cloud.glue.requests import Request
 from local_cloud.settings import ACCOUNT_ID
 
-_FIRST_VERSION = 0
 _UNSERVED_IN_CREATE = ("OpenTableFormatInput", "PartitionIndexes", "TransactionId")
 _UNSERVED_IN_UPDATE = ("TransactionId", "UpdateOpenTableFormatInput", "ViewUpdateAction")
 
@@ -40,8 +36,8 @@ class Table(FakeTable):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.versions = {str(_FIRST_VERSION): self.versions.pop(str(self._current_version))}
-        self._current_version = _FIRST_VERSION
+        self.versions = {"0": self.versions.pop(str(self._current_version))}
+        self._current_version = 0
         self.column_statistics: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
 
     @property
@@ -131,17 +127,16 @@ class Table(FakeTable):
         self.column_statistics.pop(tuple(values), None)
 
 
-def create_table(self: GlueResponse) -> EmptyResult:
-    """CreateTable."""
-    request = requests.read(self, "CreateTable", _UNSERVED_IN_CREATE)
+def create_table(self: GlueResponse, request: Request) -> EmptyResult:
+    requests.refuse_unserved(request, "CreateTable", _UNSERVED_IN_CREATE)
     description = _description(request)
     self.glue_backend.create_table(request["DatabaseName"], description["Name"], description)
     return EmptyResult()
 
 
-def update_table(self: GlueResponse) -> EmptyResult:
+def update_table(self: GlueResponse, request: Request) -> EmptyResult:
     """UpdateTable: a VersionId that is not the current one is refused; SkipArchive forgets the old version."""
-    request = requests.read(self, "UpdateTable", _UNSERVED_IN_UPDATE)
+    requests.refuse_unserved(request, "UpdateTable", _UNSERVED_IN_UPDATE)
     description = _description(request)
     table = self.glue_backend.get_table(request["DatabaseName"], description["Name"])
     assert isinstance(table, Table)
@@ -149,16 +144,16 @@ def update_table(self: GlueResponse) -> EmptyResult:
     return EmptyResult()
 
 
-def _description(request: dict[str, Any]) -> dict[str, Any]:
+def _description(request: Request) -> dict[str, Any]:
     description: dict[str, Any] | None = request.get("TableInput")
     if description is None:
         raise requests.invalid_input("TableInput cannot be null")
     return description
 
 
-def get_tables(self: GlueResponse) -> ActionResult:
+def get_tables(self: GlueResponse, request: Request) -> ActionResult:
     """GetTables: the tables of a database by name, those that Expression matches."""
-    request = requests.read(self, "GetTables", ("TransactionId", "QueryAsOfTime"))
+    requests.refuse_unserved(request, "GetTables", ("TransactionId", "QueryAsOfTime"))
     database = self.glue_backend.get_database(request["DatabaseName"])
     is_wanted = matching(request.get("Expression"), requests.invalid_input)
     tables = [table for table in list(database.tables.values()) if is_wanted(table.name)]
@@ -175,15 +170,14 @@ def _selected(table: dict[str, Any], attributes: set[str]) -> dict[str, Any]:
     return {name: value for name, value in table.items() if name in names}
 
 
-def get_databases(self: GlueResponse) -> ActionResult:
+def get_databases(self: GlueResponse, request: Request) -> ActionResult:
     """GetDatabases: by name."""
-    request = self.parameters
     databases = list(self.glue_backend.databases.values())
     found, token = requests.page(databases, lambda database: database.name, request)
     return requests.answer("DatabaseList", [database.as_dict() for database in found], token)
 
 
-def find(response: GlueResponse, request: dict[str, Any]) -> Table:
+def find(response: GlueResponse, request: Request) -> Table:
     """The table that a request names as TableName.
 
     Raises:
@@ -194,32 +188,25 @@ def find(response: GlueResponse, request: dict[str, Any]) -> Table:
     return table
 
 
-def get_table_versions(self: GlueResponse) -> ActionResult:
+def get_table_versions(self: GlueResponse, request: Request) -> ActionResult:
     """GetTableVersions: the newest first."""
-    request = self.parameters
     table = find(self, request)
     found, token = requests.page(list(table.versions), lambda version: -int(version), request)
     described = [{"Table": table.as_dict(version), "VersionId": version} for version in found]
     return requests.answer("TableVersions", described, token)
 
 
-def get_table_version(self: GlueResponse) -> ActionResult:
+def get_table_version(self: GlueResponse, request: Request) -> ActionResult:
     """GetTableVersion: the current one unless another is named."""
-    request = self.parameters
     table = find(self, request)
     version = request.get("VersionId") or str(table._current_version)
     return ActionResult({"TableVersion": {"Table": table.as_dict(version), "VersionId": version}})
 
 
-def batch_delete_table_version(self: GlueResponse) -> ActionResult:
-    """BatchDeleteTableVersion: what can't be deleted is told among the errors."""
-    request = self.parameters
+def batch_delete_table_version(self: GlueResponse, request: Request) -> ActionResult:
     table = find(self, request)
-    errors = []
-    for version in request["VersionIds"]:
-        try:
-            table.delete_version(version)
-        except JsonRESTError as error:
-            detail = {"ErrorCode": error.error_type, "ErrorMessage": error.message}
-            errors.append({"TableName": table.name, "VersionId": version, "ErrorDetail": detail})
-    return ActionResult({"Errors": errors})
+    return requests.batch(
+        request["VersionIds"],
+        table.delete_version,
+        lambda version: {"TableName": table.name, "VersionId": version},
+    )

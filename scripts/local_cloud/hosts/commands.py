@@ -20,10 +20,10 @@ PACKAGES: Mapping[str, str] = {
 }
 
 
-def require(programs: Sequence[str] = tuple(PACKAGES)) -> None:
+def require() -> None:
     """Raise one sentence that names the packages of the programs that are missing."""
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    missing = sorted({PACKAGES[name] for name in programs if shutil.which(name, path=path) is None})
+    missing = sorted({package for name, package in PACKAGES.items() if shutil.which(name, path=path) is None})
     if missing:
         raise LocalCloudError(
             f"The local cloud needs programs that are not installed: run 'apt-get install {' '.join(missing)}'."

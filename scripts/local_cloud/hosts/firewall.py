@@ -53,13 +53,9 @@ def _ruleset(ingress: list[str], egress: list[str]) -> str:
 
 
 def _clauses(rules_: Iterable[SecurityGroupRule], direction: str, members: dict[str, list[str]]) -> list[str]:
-    clauses: list[str] = []
-    for rule in rules_:
-        peers = _peers(rule, members)
-        clause = f"{_addresses(direction, peers)}{_protocol(rule)} accept" if peers else None
-        if clause is not None and clause not in clauses:
-            clauses.append(clause)
-    return clauses
+    admitted = [(rule, peers) for rule in rules_ if (peers := _peers(rule, members))]
+    clauses = [f"{_addresses(direction, peers)}{_protocol(rule)} accept" for rule, peers in admitted]
+    return list(dict.fromkeys(clauses))
 
 
 def _peers(rule: SecurityGroupRule, members: dict[str, list[str]]) -> list[str]:

@@ -61,10 +61,6 @@ def _directory(settings: Settings, instance_id: str) -> Path:
     return settings.directory / "hosts" / instance_id
 
 
-def _meminfo_file(settings: Settings, instance_id: str) -> Path:
-    return _directory(settings, instance_id) / "meminfo"
-
-
 def _limit(kind: int, wanted: int) -> str:
     hard = resource.getrlimit(kind)[1]
     value = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
@@ -73,7 +69,7 @@ def _limit(kind: int, wanted: int) -> str:
 
 def create(settings: Settings, body: Body) -> None:
     """Make the container and lay into its root file system its names and what cloud-init asks EC2's metadata for."""
-    memory_file = _meminfo_file(settings, body.instance_id)
+    memory_file = _directory(settings, body.instance_id) / "meminfo"
     # podman would lay a tmpfs over the journal: it would be gone at each boot, and count as the host's memory.
     journal = _directory(settings, body.instance_id) / "journal"
     journal.mkdir(parents=True, exist_ok=True)
@@ -210,7 +206,7 @@ def remove(settings: Settings, instance_id: str) -> None:
 def refresh_meminfo(settings: Settings, instance_id: str, pid: int, memory_mib: int) -> None:
     """Bring a running host's /proc/meminfo up to date."""
     text = meminfo.render(memory_mib, meminfo.read_usage(pid))
-    meminfo.write(_meminfo_file(settings, instance_id), text)
+    meminfo.write(_directory(settings, instance_id) / "meminfo", text)
 
 
 def leftovers(settings: Settings, *, whole_block: bool) -> list[str]:

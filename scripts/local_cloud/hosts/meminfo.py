@@ -7,6 +7,13 @@ from pathlib import Path
 
 # What firmware and kernel keep for themselves: a t3.small of 2048 MiB shows about 1990 MiB.
 _KERNEL_SHARE = 0.03
+# In the kernel's order; what a host has none of is 0.
+_NAMES = (
+    *("MemTotal", "MemFree", "MemAvailable", "Buffers", "Cached", "SwapCached", "Active", "Inactive"),
+    *("Active(anon)", "Inactive(anon)", "Active(file)", "Inactive(file)", "Unevictable", "Mlocked"),
+    *("SwapTotal", "SwapFree", "Dirty", "Writeback", "AnonPages", "Mapped", "Shmem", "KReclaimable", "Slab"),
+    *("SReclaimable", "SUnreclaim", "CommitLimit", "Committed_AS", "VmallocTotal", "VmallocUsed", "HugePages_Total"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,39 +33,21 @@ def render(memory_mib: int, usage: Usage) -> str:
     used = min(total, usage.used // 1024)
     cache = min(total - used, usage.cache // 1024)
     free = total - used - cache
-    fields = {
+    shown = {
         "MemTotal": total,
         "MemFree": free,
         "MemAvailable": free + cache,
-        "Buffers": 0,
         "Cached": cache,
-        "SwapCached": 0,
         "Active": used,
         "Inactive": cache,
         "Active(anon)": used,
-        "Inactive(anon)": 0,
-        "Active(file)": 0,
         "Inactive(file)": cache,
-        "Unevictable": 0,
-        "Mlocked": 0,
-        "SwapTotal": 0,
-        "SwapFree": 0,
-        "Dirty": 0,
-        "Writeback": 0,
         "AnonPages": used,
-        "Mapped": 0,
-        "Shmem": 0,
-        "KReclaimable": 0,
-        "Slab": 0,
-        "SReclaimable": 0,
-        "SUnreclaim": 0,
         "CommitLimit": total,
         "Committed_AS": used,
         "VmallocTotal": 34359738367,
-        "VmallocUsed": 0,
-        "HugePages_Total": 0,
     }
-    return "".join(f"{name + ':':<16}{value:>11} kB\n" for name, value in fields.items())
+    return "".join(f"{name + ':':<16}{shown.get(name, 0):>11} kB\n" for name in _NAMES)
 
 
 def read_usage(pid: int) -> Usage:
@@ -77,11 +66,8 @@ def read_usage(pid: int) -> Usage:
 
 
 def _usage(current: Path, statistics: Path, cache_key: str) -> Usage:
-    cache = 0
-    for line in statistics.read_text().splitlines():
-        key, _, value = line.partition(" ")
-        if key == cache_key:
-            cache = int(value)
+    fields = dict(line.split(" ", 1) for line in statistics.read_text().splitlines())
+    cache = int(fields.get(cache_key, 0))
     return Usage(max(0, int(current.read_text()) - cache), cache)
 
 

@@ -7,22 +7,9 @@ hosts.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from local_cloud.hosts.commands import run
 from local_cloud.settings import API_PORT, METADATA_PORT, Settings
-
-
-@dataclass(frozen=True)
-class Cable:
-    """A running host's network: where it is plugged in and what it is called there."""
-
-    pid: int
-    instance_id: str
-    mac: str
-    private_interface: str
-    """The private address with the VPC's prefix, as in 10.0.1.4/16."""
-    public_address: str | None
 
 
 def forwarding_rules(settings: Settings) -> str:
@@ -73,17 +60,12 @@ def down(settings: Settings) -> list[str]:
     if run(["nft", "list", "table", "ip", settings.bridge], check=False).returncode == 0:
         run(["nft", "delete", "table", "ip", settings.bridge])
         removed.append(f"nft table {settings.bridge}")
-    for link in _links():
+    for link in json.loads(run(["ip", "-json", "link", "show"]).stdout):
         name = str(link["ifname"])
         if name == settings.bridge or name.startswith(f"{settings.bridge}-"):
             run(["ip", "link", "delete", name], check=False)
             removed.append(f"link {name}")
     return removed
-
-
-def _links() -> list[dict[str, object]]:
-    links: list[dict[str, object]] = json.loads(run(["ip", "-json", "link", "show"]).stdout)
-    return links
 
 
 def cable_name(settings: Settings, instance_id: str) -> str:
@@ -92,20 +74,22 @@ def cable_name(settings: Settings, instance_id: str) -> str:
     return f"{settings.bridge}-{instance_id[-8:]}"
 
 
-def plug(settings: Settings, cable: Cable) -> None:
-    """Connect a host that has just been created: eth0 with its addresses is there before its first process runs."""
-    name = cable_name(settings, cable.instance_id)
+def plug(settings: Settings, pid: int, instance_id: str, mac: str, private_interface: str) -> None:
+    """Connect a host that has just been created: eth0 is there before its first process, `pid`, runs anything.
+
+    `private_interface` is its private address with the VPC's prefix, as in 10.0.1.4/16.
+    """
+    name = cable_name(settings, instance_id)
     run(["ip", "link", "delete", name], check=False)
-    run(["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(cable.pid)])
+    run(["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(pid)])
     run(["ip", "link", "set", name, "addrgenmode", "none", "master", settings.bridge, "up"])
     batch = [
         "link set lo up",
-        f"link set eth0 address {cable.mac}",
+        f"link set eth0 address {mac}",
         "link set eth0 addrgenmode none up",
-        f"address add {cable.private_interface} dev eth0",
+        f"address add {private_interface} dev eth0",
     ]
-    _in_host(cable.pid, batch)
-    set_public_address(settings, cable.pid, cable.public_address)
+    _in_host(pid, batch)
 
 
 def set_public_address(settings: Settings, pid: int, address: str | None) -> None:

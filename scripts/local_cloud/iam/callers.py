@@ -189,10 +189,8 @@ def role_session(role_arn: str, session: str) -> Caller:
 
 
 def _user(user: User) -> Caller:
-    def holder() -> User:
-        return user
-
-    return Caller(user.arn, (user.arn, ACCOUNT_ID), holder, {**_context(user.arn), "aws:username": (user.name,)})
+    context = {**_context(user.arn), "aws:username": (user.name,)}
+    return Caller(user.arn, (user.arn, ACCOUNT_ID), lambda: user, context)
 
 
 def find_principal(arn: str) -> Caller | None:

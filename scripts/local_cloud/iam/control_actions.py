@@ -1,7 +1,6 @@
 """Which actions a call is, on which resources, for the calls that make, change and remove a deployment.
 
-IAM, Parameter Store, Glue's crawlers and tags, Athena's workgroups and tags, Budgets, and the services that are only
-asked.
+IAM, Parameter Store, Budgets, and the services that are only asked.
 Resource types and condition keys are those of AWS's Service Authorization Reference, a page a service:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -14,7 +13,7 @@ from typing import Any
 from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 
-from local_cloud.iam.check import Check, form_tags, tag_conditions
+from local_cloud.iam.check import Check, form_tags, listed_tags, passed_role, tag_conditions
 from local_cloud.settings import ACCOUNT_ID
 
 Parameters = Mapping[str, Any]
@@ -32,17 +31,13 @@ _IAM_LISTS = frozenset(
         *("ListAccountAliases", "GetAccountSummary"),
     }
 )
-_ASKED_ONLY = {"tagging": "tag", "servicequotas": "servicequotas", "lakeformation": "lakeformation"}
-_GLUE_CRAWLERS = frozenset({"UpdateCrawler", "DeleteCrawler"})
-_GLUE_TAGS = frozenset({"GetTags", "TagResource", "UntagResource"})
-_ATHENA_TAGS = frozenset({"ListTagsForResource", "TagResource", "UntagResource"})
+_ASKED_ONLY = {"tagging": "tag", "lakeformation": "lakeformation"}
 # The names of Budgets' rights are not those of its calls; every other call is ViewBudget.
 _BUDGETS = {
     "CreateBudget": "ModifyBudget",
     "DeleteBudget": "ModifyBudget",
     "ListTagsForResource": "ListTagsForResource",
 }
-_WORKGROUP_NAMES = {"CreateWorkGroup": "Name", "UpdateWorkGroup": "WorkGroup", "DeleteWorkGroup": "WorkGroup"}
 
 
 def checks_of(service: str, action: str, parameters: Parameters, region: str) -> list[Check] | None:
@@ -52,24 +47,11 @@ def checks_of(service: str, action: str, parameters: Parameters, region: str) ->
             return _iam(action, parameters)
         case "ssm":
             return _ssm(action, parameters, region)
-        case "glue":
-            return _glue(action, parameters, region)
-        case "athena":
-            return _athena(action, parameters, region)
         case "budgets":
             return _budgets(action, parameters)
-        case "tagging" | "servicequotas" | "lakeformation" if action.startswith(("Get", "List")):
+        case "tagging" | "lakeformation" if action.startswith(("Get", "List")):
             return [Check(f"{_ASKED_ONLY[service]}:{action}", "*")]
     return None
-
-
-def _passed(role: str, service: str) -> Check:
-    arn = role if role.startswith("arn:") else f"arn:aws:iam::{ACCOUNT_ID}:role/{role}"
-    return Check("iam:PassRole", arn, {"iam:passedtoservice": (service,)})
-
-
-def _listed(tags: Any) -> dict[str, str]:
-    return {tag["Key"]: tag.get("Value", "") for tag in tags or []}
 
 
 def _iam(action: str, form: Parameters) -> list[Check] | None:
@@ -96,7 +78,7 @@ def _iam(action: str, form: Parameters) -> list[Check] | None:
                 tagging = f"iam:Tag{action.removeprefix('Create')}"
                 checks.append(Check(tagging, arn, tag_conditions({}, asked)))
             if action == "AddRoleToInstanceProfile":
-                checks.append(_passed(str(form.get("RoleName")), "ec2.amazonaws.com"))
+                checks.append(passed_role(str(form.get("RoleName")), "ec2.amazonaws.com"))
             return checks
     return None
 
@@ -108,7 +90,7 @@ def _ssm(action: str, parameters: Parameters, region: str) -> list[Check] | None
     names = [str(name) for name in [*named, *(parameters.get("Names") or [])]]
     if not names:
         return None
-    asked = _listed(parameters.get("Tags"))
+    asked = listed_tags(parameters.get("Tags"))
     backend: Any = ssm_backends[ACCOUNT_ID][region]
     checks = []
     for name in names:
@@ -120,43 +102,9 @@ def _ssm(action: str, parameters: Parameters, region: str) -> list[Check] | None
     return checks
 
 
-def _glue(action: str, parameters: Parameters, region: str) -> list[Check] | None:
-    arn = f"arn:aws:glue:{region}:{ACCOUNT_ID}"
-    asked = {str(key): str(value) for key, value in (parameters.get("Tags") or {}).items()}
-    checks = None
-    if action == "GetCrawlers":
-        checks = [Check("glue:GetCrawlers", "*")]
-    elif action == "CreateCrawler":  # the reference knows no resource for it
-        checks = [Check("glue:CreateCrawler", "*", tag_conditions({}, asked))]
-        if asked:
-            checks.append(
-                Check("glue:TagResource", f"{arn}:crawler/{parameters.get('Name')}", tag_conditions({}, asked))
-            )
-    elif action in _GLUE_CRAWLERS:
-        checks = [Check(f"glue:{action}", f"{arn}:crawler/{parameters.get('Name')}")]
-    elif action in _GLUE_TAGS:
-        given = {str(key): str(value) for key, value in (parameters.get("TagsToAdd") or {}).items()}
-        checks = [Check(f"glue:{action}", str(parameters.get("ResourceArn")), tag_conditions({}, given))]
-    if checks is not None and action in {"CreateCrawler", "UpdateCrawler"} and parameters.get("Role"):
-        checks.append(_passed(str(parameters["Role"]), "glue.amazonaws.com"))
-    return checks
-
-
-def _athena(action: str, parameters: Parameters, region: str) -> list[Check] | None:
-    asked = _listed(parameters.get("Tags"))
-    if action in _WORKGROUP_NAMES:
-        name = parameters.get(_WORKGROUP_NAMES[action])
-        arn = f"arn:aws:athena:{region}:{ACCOUNT_ID}:workgroup/{name}"
-        checks = [Check(f"athena:{action}", arn, tag_conditions({}, asked))]
-        return [*checks, Check("athena:TagResource", arn, tag_conditions({}, asked))] if asked else checks
-    if action in _ATHENA_TAGS:
-        return [Check(f"athena:{action}", str(parameters.get("ResourceARN")), tag_conditions({}, asked))]
-    return None
-
-
 def _budgets(action: str, parameters: Parameters) -> list[Check]:
     name = parameters.get("BudgetName") or (parameters.get("Budget") or {}).get("BudgetName") or "*"
     arn = str(parameters.get("ResourceARN") or f"arn:aws:budgets::{ACCOUNT_ID}:budget/{name}")
     checks = [Check(f"budgets:{_BUDGETS.get(action, 'ViewBudget')}", arn)]
-    asked = _listed(parameters.get("ResourceTags"))
+    asked = listed_tags(parameters.get("ResourceTags"))
     return [*checks, Check("budgets:TagResource", arn, tag_conditions({}, asked))] if asked else checks

@@ -13,7 +13,7 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 
-from local_cloud.iam.check import Check, form_tags, tag_conditions
+from local_cloud.iam.check import Check, form_tags, passed_role, tag_conditions
 from local_cloud.settings import ACCOUNT_ID
 
 Form = Mapping[str, str]
@@ -136,11 +136,6 @@ def checks_of(action: str, form: Form, region: str) -> list[Check] | None:
     return found + list(_passed_role(action, form))
 
 
-def _numbered(form: Form, name: str) -> Iterator[str]:
-    pattern = re.compile(rf"{re.escape(name)}(\.\d+)?".replace(r"\*", r"\d+"))
-    return (value for key, value in form.items() if pattern.fullmatch(key))
-
-
 def _specified(form: Form) -> dict[str, dict[str, str]]:
     """The tags that a call gives what it makes, by its kind."""
     kinds = [
@@ -153,8 +148,10 @@ def _specified(form: Form) -> dict[str, dict[str, str]]:
 
 def _identifiers(action: str, form: Form) -> Iterator[str]:
     for name in _NAMED.get(action, ()):
-        for value in _numbered(form, name):
-            yield f"key-pair/{value}" if name == "KeyName" else value
+        pattern = re.compile(rf"{re.escape(name)}(\.\d+)?".replace(r"\*", r"\d+"))
+        for key, value in form.items():
+            if pattern.fullmatch(key):
+                yield f"key-pair/{value}" if name == "KeyName" else value
 
 
 def _kind(identifier: str) -> str:
@@ -193,4 +190,4 @@ def _passed_role(action: str, form: Form) -> Iterator[Check]:
     profiles = [one for one in iam_backends[ACCOUNT_ID]["aws"].instance_profiles.values() if one.name == name]
     for profile in profiles:
         for role in profile.roles:
-            yield Check("iam:PassRole", role.arn, {"iam:passedtoservice": ("ec2.amazonaws.com",)})
+            yield passed_role(role.arn, "ec2.amazonaws.com")

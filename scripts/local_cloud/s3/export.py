@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _SPECIAL_NAMES = {"": "%", ".": "%2E", "..": "%2E%2E"}
 _LONGEST_NAME = 200
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A bucket that was saved."""
-
-    bucket: str
-    objects: int
-    size: int
-    directory: Path
-
-    def sentence(self) -> str:
-        """Say what was saved, and where it is."""
-        noun = "object" if self.objects == 1 else "objects"
-        return f"Bucket {self.bucket} still held {self.objects} {noun} ({self.size} bytes): kept in {self.directory}"
 
 
 def relative_path(key: str) -> Path:
@@ -42,14 +27,14 @@ def relative_path(key: str) -> Path:
     return Path(*parts)
 
 
-def save_bucket(bucket: str, objects: Iterable[Any], kept_directory: Path) -> Kept | None:
-    """Write a bucket's objects, which are moto's, below ``kept_directory``; returns None if it has none.
+def save_bucket(bucket: str, objects: Iterable[Any], kept_directory: Path) -> str:
+    """Write a bucket's objects, which are moto's, below ``kept_directory``; returns a sentence, empty if it has none.
 
     What an earlier stop has kept of a bucket of that name stays: this one then goes to ``<bucket>.2`` and so on.
     """
     remaining = list(objects)
     if not remaining:
-        return None
+        return ""
     directory = _fresh_directory(kept_directory, bucket)
     listing = []
     size = 0
@@ -62,20 +47,16 @@ def save_bucket(bucket: str, objects: Iterable[Any], kept_directory: Path) -> Ke
         file = str(path.relative_to(directory))
         listing.append({"key": item.name, "file": file, "size": len(content), "metadata": dict(item.metadata)})
     directory.with_name(f"{directory.name}.json").write_text(json.dumps(listing, indent=1) + "\n")
-    return Kept(bucket, len(remaining), size, directory)
+    noun = "object" if len(remaining) == 1 else "objects"
+    return f"Bucket {bucket} still held {len(remaining)} {noun} ({size} bytes): kept in {directory}"
 
 
 def _fresh_directory(parent: Path, bucket: str) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        directory = parent / (bucket if number == 1 else f"{bucket}.{number}")
-        try:
-            directory.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return directory
+    names = itertools.chain([bucket], (f"{bucket}.{number}" for number in itertools.count(2)))
+    directory = next(parent / name for name in names if not (parent / name).exists())
+    directory.mkdir()
+    return directory
 
 
 def _free_path(directory: Path, relative: Path) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 from moto.s3.models import FakeKey, S3Backend
 from moto.s3.utils import _VersionedKeyStore
 
-from local_cloud.moto_patch import replace
+from local_cloud.moto_patch import replace, wrap
 
 _lock = threading.RLock()
 
@@ -35,12 +35,7 @@ def snapshot(store: _VersionedKeyStore) -> list[str]:
 
 
 def _is_installed() -> bool:
-    return getattr(_VersionedKeyStore.__setitem__, "keeps_order", False)
-
-
-def _after(prefix: str) -> str:
-    """The least text that comes after everything that begins with a prefix."""
-    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return hasattr(_VersionedKeyStore.__setitem__, "__wrapped__")
 
 
 def _entries(store: _VersionedKeyStore, prefix: str, delimiter: str, after: str) -> Iterator[FakeKey | str]:
@@ -56,7 +51,8 @@ def _entries(store: _VersionedKeyStore, prefix: str, delimiter: str, after: str)
             folder = key[: end + len(delimiter)]
             if folder > after:
                 yield folder
-            at = bisect.bisect_left(keys, _after(folder), at)
+            # To the least text that comes after everything in the folder.
+            at = bisect.bisect_left(keys, folder[:-1] + chr(ord(folder[-1]) + 1), at)
             continue
         found = store.get(key)
         if isinstance(found, FakeKey):  # and no delete marker
@@ -86,36 +82,28 @@ def _list_objects_v2(
     return result
 
 
-def _keeping(change: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that sets a key, with the order kept."""
-
-    def set_key(self: _VersionedKeyStore, key: str, value: Any) -> None:
-        with _lock:
-            if not dict.__contains__(self, key):
-                bisect.insort(_sorted(self), key)
-            change(self, key, value)
-
-    set_key.keeps_order = True  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
-    return set_key
+def _set(store: _VersionedKeyStore, of_moto: Callable[..., Any], key: str, value: Any) -> None:
+    """Sets a key, with the order kept."""
+    with _lock:
+        if not dict.__contains__(store, key):
+            bisect.insort(_sorted(store), key)
+        of_moto(key, value)
 
 
-def _removing(change: Callable[..., Any]) -> Callable[..., Any]:
-    def pop(self: _VersionedKeyStore, key: str) -> None:
-        with _lock:
-            change(self, key)
-            keys = _sorted(self)
-            at = bisect.bisect_left(keys, key)
-            if at < len(keys) and keys[at] == key:
-                del keys[at]
-
-    return pop
+def _pop(store: _VersionedKeyStore, of_moto: Callable[..., Any], key: str) -> None:
+    with _lock:
+        of_moto(key)
+        keys = _sorted(store)
+        at = bisect.bisect_left(keys, key)
+        if at < len(keys) and keys[at] == key:
+            del keys[at]
 
 
 def install() -> None:
     """Keeps the keys of all buckets in order. Calling it again changes nothing."""
     if _is_installed():
         return
-    for name in ("__setitem__", "setlist"):
-        replace(_VersionedKeyStore, name, _keeping(getattr(_VersionedKeyStore, name)))
-    replace(_VersionedKeyStore, "pop", _removing(_VersionedKeyStore.pop))
+    wrap(_VersionedKeyStore, "__setitem__")(_set)
+    wrap(_VersionedKeyStore, "setlist")(_set)
+    wrap(_VersionedKeyStore, "pop")(_pop)
     replace(S3Backend, "list_objects_v2", _list_objects_v2)

@@ -52,8 +52,8 @@ _FILTERS = frozenset({"FilterTables", "FilterColumns"})
 class Access:
     """What the statements of one query may do. `denied` is what was refused, in AWS's words."""
 
-    def __init__(self, caller: Caller, account_id: str, region: str, *, unloads: bool) -> None:
-        self._catalog = Catalog(account_id, region, caller)
+    def __init__(self, caller: Caller, region: str, *, unloads: bool) -> None:
+        self._catalog = Catalog(region, caller)
         self._unloads = unloads
         self.denied = ""
 

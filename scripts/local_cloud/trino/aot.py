@@ -19,6 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -127,19 +128,8 @@ def _run(directory: Path, scratch: Path, cache: Path) -> None:
     end = time.monotonic() + TRAINING_LIMIT_SECONDS
     address = f"http://127.0.0.1:{free_port('127.0.0.1')}"
     (scratch / "catalog").mkdir()
-    settings = {
-        "node.environment": "training",
-        "node.id": "training",
-        "node.bind-ip": "127.0.0.1",
-        "node.internal-address": "127.0.0.1",
-        "coordinator": "true",
-        "node-scheduler.include-coordinator": "true",
-        "discovery.uri": address,
-        "http-server.http.port": address.rpartition(":")[2],
-        "plugin.dir": str(directory / "plugin"),
-        "web-ui.enabled": "false",
-    }
-    (scratch / "config.properties").write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    settings = server_settings("training", address, directory / "plugin")
+    write_properties(scratch / "config.properties", settings)
     command = [
         *("setpriv", "--pdeathsig", "KILL", "nice", "-n", str(NICENESS), str(distribution.java())),
         *(*OPTIONS, f"-XX:AOTCacheOutput={cache}", f"-Dconfig={scratch}/config.properties"),
@@ -163,6 +153,34 @@ def _run(directory: Path, scratch: Path, cache: Path) -> None:
         process.wait()
     if not _is_made(cache):
         raise LocalCloudError("Java wrote no cache after Trino's training run; Trino starts without it.")
+
+
+def server_settings(name: str, url: str, plugins: Path) -> dict[str, str]:
+    """The properties of a server that is coordinator and worker in one, at an address of its own.
+
+    Args:
+        name: the name of the node and its environment.
+        url: where it answers, http://<address>:<port>.
+        plugins: the directory of its plugins.
+    """
+    address, _, port = url.removeprefix("http://").partition(":")
+    return {
+        "node.environment": name,
+        "node.id": name,
+        "node.bind-ip": address,
+        "node.internal-address": address,
+        "coordinator": "true",
+        "node-scheduler.include-coordinator": "true",
+        "discovery.uri": url,
+        "http-server.http.port": port,
+        "plugin.dir": str(plugins),
+        "web-ui.enabled": "false",
+    }
+
+
+def write_properties(file: Path, settings: Mapping[str, str]) -> None:
+    """Writes a file of Java's properties."""
+    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
 
 
 def has_started(address: str) -> bool:

@@ -26,7 +26,7 @@ from local_cloud.api.dispatcher import Dispatcher
 from local_cloud.api.errors import RefusedError, answer, refuse
 from local_cloud.api.request import ApiRequest
 from local_cloud.iam.callers import AccessDeniedError, Caller, Key, Keys, administrator
-from local_cloud.settings import ACCOUNT_ID, Settings
+from local_cloud.settings import Settings
 from local_cloud.trino import catalog_columns, objects
 from local_cloud.trino.access import Accesses
 from local_cloud.trino.files import ROLE_PREFIX
@@ -76,7 +76,12 @@ class _EngineAuthorizer(Authorizer):
 
 
 class EngineApi:
-    """The port. `address` is what it listens on; it serves until `close`."""
+    """The port. `address` is what it listens on; it serves until `close`.
+
+    Attributes:
+        url: the address of S3, Glue and STS.
+        access_url: where Trino asks what a caller may do.
+    """
 
     def __init__(self, address: str, directory: Path) -> None:
         self.accesses = Accesses(directory)
@@ -86,17 +91,9 @@ class EngineApi:
         api = Dispatcher()
         self._application = Application(Settings("engine", 1, directory / "engine"), api, 0, self._authorizer.admit)
         self._server = make_server(address, 0, self._serve, threaded=True, request_handler=_Quiet)
+        self.url = f"http://{self._server.host}:{self._server.port}"
+        self.access_url = f"{self.url}{self._path}"
         threading.Thread(target=self._server.serve_forever, args=(0.1,), name="engine-api", daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """The address of S3, Glue and STS."""
-        return f"http://{self._server.host}:{self._server.port}"
-
-    @property
-    def access_url(self) -> str:
-        """Where Trino asks what a caller may do."""
-        return f"{self.url}{self._path}"
 
     def close(self) -> None:
         """Serves no longer."""
@@ -112,7 +109,7 @@ class EngineApi:
         if request.service == "glue":
             action, parameters = request.action, request.parameters
             answered = self._application(environ, start_response)
-            catalog_columns.describe(action, parameters, ACCOUNT_ID, request.region)
+            catalog_columns.describe(action, parameters, request.region)
             return answered
         if request.service == "s3":
             return self._serve_s3(environ, start_response, request)

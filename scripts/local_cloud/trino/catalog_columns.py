@@ -18,6 +18,7 @@ from moto.glue.models import glue_backends
 from local_cloud.athena.lexer import Token, split, tokenize
 from local_cloud.glue.objects import ObjectStore
 from local_cloud.glue.tables import Table
+from local_cloud.settings import ACCOUNT_ID
 
 _CALLS: Final = frozenset({"CreateTable", "UpdateTable"})
 _VIEW: Final = re.compile(r"/\* Presto View: (\S+) \*/")
@@ -25,19 +26,15 @@ _HIVE: Final = {"varchar": "string", "integer": "int", "real": "float", "varbina
 _WITH_NUMBERS: Final = frozenset({"decimal", "char", "varchar"})
 
 
-def describe(action: str, request: Mapping[str, Any], account_id: str, region: str) -> None:
-    """Describes the columns of the table or view that a call of the engine's has written.
+def describe(action: str, request: Mapping[str, Any], region: str) -> None:
+    """Describes the columns of the table or view that a call of the engine's to Glue has written.
 
-    Args:
-        action: the call to Glue, which has been answered.
-        request: its parameters.
-        account_id: the account of the catalog.
-        region: its region.
+    `request` has the parameters of the call, which has been answered; a call that writes neither changes nothing.
     """
     if action not in _CALLS:
         return
     description = request.get("TableInput") or {}
-    database = glue_backends[account_id][region].databases.get(str(request.get("DatabaseName")))
+    database = glue_backends[ACCOUNT_ID][region].databases.get(str(request.get("DatabaseName")))
     table = database.tables.get(str(description.get("Name"))) if database else None
     if not isinstance(table, Table):
         return
@@ -46,7 +43,7 @@ def describe(action: str, request: Mapping[str, Any], account_id: str, region: s
     if view := _VIEW.fullmatch(description.get("ViewOriginalText") or ""):
         storage["Columns"] = _of_view(json.loads(base64.b64decode(view[1])))
     elif location:
-        fields = _iceberg_fields(account_id, location)
+        fields = _iceberg_fields(location)
         for column in storage.get("Columns") or ():
             column["Parameters"] = {**(column.get("Parameters") or {}), **fields.get(column["Name"], {})}
 
@@ -54,20 +51,16 @@ def describe(action: str, request: Mapping[str, Any], account_id: str, region: s
 def _of_view(view: Mapping[str, Any]) -> list[dict[str, str]]:
     columns = []
     for column in view["columns"]:
-        described = {"Name": column["name"], "Type": hive_type(column["type"])}
+        described = {"Name": column["name"], "Type": _hive_type(tokenize(column["type"]), column["type"])}
         columns.append(described | ({"Comment": column["comment"]} if column.get("comment") else {}))
     return columns
 
 
-def hive_type(trino: str) -> str:
+def _hive_type(tokens: list[Token], text: str) -> str:
     """A type of Trino's in Hive's words: `struct<a:array<string>>` for `row("a" array(varchar))`.
 
     One that Hive does not have keeps its name.
     """
-    return _hive_type(tokenize(trino), trino)
-
-
-def _hive_type(tokens: list[Token], text: str) -> str:
     name = tokens[0].text.lower()
     inner = split(tokens[2:-1]) if len(tokens) > 2 and tokens[1].word == "(" and tokens[-1].word == ")" else []
     if name == "row":
@@ -81,9 +74,9 @@ def _hive_type(tokens: list[Token], text: str) -> str:
     return "timestamp" if re.fullmatch(r"timestamp(\(\d+\))?", whole) else _HIVE.get(whole, whole)
 
 
-def _iceberg_fields(account_id: str, location: str) -> dict[str, dict[str, str]]:
+def _iceberg_fields(location: str) -> dict[str, dict[str, str]]:
     """The parameters by column (https://iceberg.apache.org/spec/#table-metadata-fields)."""
-    metadata: dict[str, Any] = json.loads(ObjectStore(account_id).read_url(location))
+    metadata: dict[str, Any] = json.loads(ObjectStore().read_url(location))
     current = next(one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"])
     return {
         field["name"].lower(): {

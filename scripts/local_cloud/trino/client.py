@@ -7,7 +7,6 @@ precision; Athena's clients do not, and see milliseconds.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
@@ -95,23 +94,20 @@ class Statement:
             Failure: the statement has failed.
             UnavailableError: Trino does not answer.
         """
-        with contextlib.closing(self._http):
-            yield from self._pages()
-
-    def _pages(self) -> Iterator[list[list[Any]]]:
-        answer = self._ask("POST", "/v1/statement", data=self._sql.encode())
-        while True:
-            self.columns = answer.get("columns") or self.columns
-            self.update_type = answer.get("updateType") or self.update_type
-            self.update_count = answer.get("updateCount", self.update_count)
-            self.statistics = answer.get("stats") or self.statistics
-            if answer.get("error"):
-                raise Failure(answer["error"])
-            yield answer.get("data") or []
-            self._next = answer.get("nextUri")
-            if self._next is None:
-                return
-            answer = self._ask("GET", urlsplit(self._next).path)
+        with self._http:
+            answer = self._ask("POST", "/v1/statement", data=self._sql.encode())
+            while True:
+                self.columns = answer.get("columns") or self.columns
+                self.update_type = answer.get("updateType") or self.update_type
+                self.update_count = answer.get("updateCount", self.update_count)
+                self.statistics = answer.get("stats") or self.statistics
+                if answer.get("error"):
+                    raise Failure(answer["error"])
+                yield answer.get("data") or []
+                self._next = answer.get("nextUri")
+                if self._next is None:
+                    return
+                answer = self._ask("GET", urlsplit(self._next).path)
 
     def run(self) -> list[list[Any]]:
         """Every row of a short result."""
@@ -150,12 +146,9 @@ def _headers(key: bytes, session: Session) -> dict[str, str]:
         "X-Trino-Extra-Credential": f"role={quote_plus(session.role)}",
         "Content-Type": "text/plain; charset=utf-8",
     }
-    if session.prepared:
-        pairs = (f"{name}={quote_plus(sql)}" for name, sql in session.prepared.items())
-        headers["X-Trino-Prepared-Statement"] = ",".join(pairs)
-    if session.properties:
-        pairs = (f"{name}={quote_plus(value)}" for name, value in session.properties.items())
-        headers["X-Trino-Session"] = ",".join(pairs)
+    for header, values in (("Prepared-Statement", session.prepared), ("Session", session.properties)):
+        if values:
+            headers[f"X-Trino-{header}"] = ",".join(f"{name}={quote_plus(text)}" for name, text in values.items())
     return headers
 
 

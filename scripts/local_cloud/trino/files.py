@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ ICEBERG: Final = "awsdatacatalog_iceberg"
 # UNLOAD writes the files of a table that only this catalog knows, and that is dropped afterwards.
 UNLOAD: Final = "unload"
 UNLOAD_SCHEMA: Final = "files"
+_REGION: Final = "us-east-1"
 PLUGINS: Final = ("hive", "iceberg", "opa", "geospatial")
 # The role in which Trino asks S3, one for each caller; only the engine's own key can assume them.
 ROLE_PREFIX: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/athena-engine/"
@@ -30,32 +31,23 @@ OWN_ROLE: Final = f"{ROLE_PREFIX}itself"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a Trino of the local cloud keeps its files, listens, and finds the API.
+    """Where a Trino of the local cloud keeps its files, answers, and finds the API.
 
     Attributes:
         directory: a directory of its own; the key of its tokens and what it writes lie there.
-        address: the loopback address that it binds.
-        port: its HTTP port.
+        url: where it answers, http://<loopback address>:<port>.
         api_url: S3, Glue and STS for it.
         access_url: the address that says what a caller may do.
         access_key_id: the key with which it signs its own requests.
         secret_key: its secret.
-        region: AWS's region.
     """
 
     directory: Path
-    address: str
-    port: int
+    url: str
     api_url: str
     access_url: str
     access_key_id: str
     secret_key: str
-    region: str = "us-east-1"
-
-    @property
-    def url(self) -> str:
-        """Where Trino answers."""
-        return f"http://{self.address}:{self.port}"
 
 
 def write(place: Place, token_key: str) -> None:
@@ -71,10 +63,11 @@ def write(place: Place, token_key: str) -> None:
     etc.chmod(0o700)
     (etc / "token.key").write_text(token_key)
     (etc / "log.properties").write_text("io.trino=WARN\nio.airlift=WARN\norg.apache=WARN\nsoftware.amazon=WARN\n")
-    _properties(etc / "config.properties", _server(place, etc))
-    _properties(etc / "access-control.properties", {"access-control.name": "opa", "opa.policy.uri": place.access_url})
+    aot.write_properties(etc / "config.properties", _server(place, etc))
+    control = {"access-control.name": "opa", "opa.policy.uri": place.access_url}
+    aot.write_properties(etc / "access-control.properties", control)
     for name, settings in _catalogs(place).items():
-        _properties(etc / "catalog" / f"{name}.properties", settings)
+        aot.write_properties(etc / "catalog" / f"{name}.properties", settings)
 
 
 def roles_file(directory: Path, catalog: str) -> Path:
@@ -105,20 +98,8 @@ def command(place: Place, distribution: Path) -> list[str]:
     ]
 
 
-def _properties(file: Path, settings: Mapping[str, str]) -> None:
-    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-
-
 def _server(place: Place, etc: Path) -> dict[str, str]:
-    return {
-        "node.id": "local-cloud",
-        "node.environment": "local_cloud",
-        "node.bind-ip": place.address,
-        "node.internal-address": place.address,
-        "coordinator": "true",
-        "node-scheduler.include-coordinator": "true",
-        "discovery.uri": place.url,
-        "http-server.http.port": str(place.port),
+    return aot.server_settings("local_cloud", place.url, place.directory / "plugin") | {
         # Only who has the key of the tokens is answered, whoever else can reach the port on this machine.
         "http-server.process-forwarded": "true",
         "http-server.authentication.type": "JWT",
@@ -126,8 +107,6 @@ def _server(place: Place, etc: Path) -> dict[str, str]:
         "http-server.authentication.allow-insecure-over-http": "false",
         "internal-communication.shared-secret": secrets.token_hex(32),
         "access-control.config-files": f"{etc}/access-control.properties",
-        "plugin.dir": f"{place.directory}/plugin",
-        "web-ui.enabled": "false",
         # Each step of each driver would ask the kernel for its thread's time: a quarter of a query over many files.
         "task.cpu-timer-enabled": "false",
         "task.per-operator-cpu-timer-enabled": "false",
@@ -152,12 +131,12 @@ def _catalogs(place: Place) -> dict[str, dict[str, str]]:
     storage = {
         "fs.native-s3.enabled": "true",
         "s3.endpoint": place.api_url,
-        "s3.region": place.region,
+        "s3.region": _REGION,
         "s3.path-style-access": "true",
         "s3.aws-access-key": place.access_key_id,
         "s3.aws-secret-key": place.secret_key,
         "s3.sts.endpoint": place.api_url,
-        "s3.sts.region": place.region,
+        "s3.sts.region": _REGION,
         "s3.security-mapping.enabled": "true",
         "s3.security-mapping.config-file": f"{roles_file(place.directory, HIVE)}",
         # Read again whenever it is asked, for it names the callers of this moment.
@@ -166,7 +145,7 @@ def _catalogs(place: Place) -> dict[str, dict[str, str]]:
     }
     glue = {
         "hive.metastore.glue.endpoint-url": place.api_url,
-        "hive.metastore.glue.region": place.region,
+        "hive.metastore.glue.region": _REGION,
         "hive.metastore.glue.aws-access-key": place.access_key_id,
         "hive.metastore.glue.aws-secret-key": place.secret_key,
     }

@@ -74,7 +74,7 @@ def _list(start_response: StartResponse, bucket: str, query: dict[str, str]) -> 
     limit = min(int(query.get("max-keys") or MAX_KEYS), MAX_KEYS)
     stored = s3_backends[ACCOUNT_ID]["aws"].buckets[bucket].keys
     is_encoded = query.get("encoding-type") == "url"
-    keys = [each.key for each in ObjectStore(ACCOUNT_ID).list(bucket, prefix) if each.key > after]
+    keys = [each.key for each in ObjectStore().list(bucket, prefix) if each.key > after]
     entries = []
     for key in keys[:limit]:
         found = stored.get(key)

@@ -20,16 +20,15 @@ from tests.support.local_cloud.catalog_tables import (
 )
 from tests.support.local_cloud.glue_lake import Lake
 
-from local_cloud.athena import catalog_api
+from local_cloud.athena import catalog_api, requests
 from local_cloud.athena.catalog_api import plain_name
-from local_cloud.moto_patch import calls
 
 CATALOG = "AwsDataCatalog"
 
 
 @pytest.fixture
 def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    for name, handler in calls(catalog_api).items():
+    for name, handler in requests.handlers(catalog_api).items():
         monkeypatch.setattr(AthenaResponse, name, handler, raising=False)
     with catalog(QUOTES, ICEBERG, VIEW) as built:
         yield built

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from local_cloud.athena.ddl.databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
-from local_cloud.athena.ddl.describe import Describe
-from local_cloud.athena.ddl.partitions import AddPartitions, Condition, DropPartitions, NewPartition, RepairTable
-from local_cloud.athena.ddl.show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
+from local_cloud.athena.ddl.databases import alter_database, create_database, drop_database, show_databases
+from local_cloud.athena.ddl.describe import describe
+from local_cloud.athena.ddl.partitions import Condition, add_partitions, drop_partitions, repair_table
+from local_cloud.athena.ddl.show import show_columns, show_table_properties, show_tables, show_views
 from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl, TableName
-from local_cloud.athena.ddl.tables import CreateTable, DropTable, TableDefinition
+from local_cloud.athena.ddl.tables import TableDefinition, create_table, drop_table
 from local_cloud.athena.errors import MalformedQueryError
 from local_cloud.athena.hive.formats import StorageClauses
 from local_cloud.athena.hive.statements import parse_ddl
@@ -22,57 +22,57 @@ STRING, DOUBLE = HiveType("string"), HiveType("double")
 @pytest.mark.parametrize(
     ("text", "statement"),
     [
-        ("CREATE DATABASE market", CreateDatabase("market")),
-        ("create schema if not exists `my-market`;", CreateDatabase("my-market", if_not_exists=True)),
+        ("CREATE DATABASE market", create_database("market")),
+        ("create schema if not exists `my-market`;", create_database("my-market", if_not_exists=True)),
         (
             "CREATE DATABASE m COMMENT 'it''s' LOCATION 's3://b/m/' WITH DBPROPERTIES ('a' = 'b', 'c'='')",
             None,
         ),
         (
             r"CREATE DATABASE m COMMENT 'it\'s' LOCATION 's3://b/m/' WITH DBPROPERTIES ('a' = 'b', 'c'='')",
-            CreateDatabase("m", comment="it's", location="s3://b/m/", properties={"a": "b", "c": ""}),
+            create_database("m", comment="it's", location="s3://b/m/", properties={"a": "b", "c": ""}),
         ),
-        ("DROP DATABASE IF EXISTS m CASCADE", DropDatabase("m", if_exists=True, cascade=True)),
-        ("DROP SCHEMA AwsDataCatalog.m RESTRICT", DropDatabase("m")),
-        ("ALTER DATABASE m SET DBPROPERTIES ('creator'='Jane')", AlterDatabase("m", {"creator": "Jane"})),
-        ("DROP DATABASE ```a``b`", DropDatabase("`a`b")),
-        ("SHOW DATABASES", ShowDatabases()),
-        ("show schemas like 'm*|x'", ShowDatabases("m*|x")),
-        ("SHOW TABLES", ShowTables()),
-        ("SHOW TABLES IN `my-market` '*s'", ShowTables("my-market", "*s")),
-        ("SHOW VIEWS IN m LIKE 'v.*'", ShowViews("m", "v.*")),
-        ("SHOW COLUMNS IN quotes", ShowColumns(QUOTES)),
-        ("SHOW COLUMNS FROM quotes FROM m", ShowColumns(TableName("quotes", "m"))),
-        ("SHOW TBLPROPERTIES m.quotes", ShowTableProperties(TableName("quotes", "m"))),
-        ("SHOW TBLPROPERTIES quotes('classification')", ShowTableProperties(QUOTES, "classification")),
-        ("DESCRIBE AwsDataCatalog.`m`.`QUOTES`", Describe(TableName("quotes", "m"))),
-        ("desc formatted quotes", Describe(QUOTES, "FORMATTED")),
-        ("DESCRIBE extended", Describe(TableName("extended"))),
+        ("DROP DATABASE IF EXISTS m CASCADE", drop_database("m", if_exists=True, cascade=True)),
+        ("DROP SCHEMA AwsDataCatalog.m RESTRICT", drop_database("m")),
+        ("ALTER DATABASE m SET DBPROPERTIES ('creator'='Jane')", alter_database("m", {"creator": "Jane"})),
+        ("DROP DATABASE ```a``b`", drop_database("`a`b")),
+        ("SHOW DATABASES", show_databases()),
+        ("show schemas like 'm*|x'", show_databases("m*|x")),
+        ("SHOW TABLES", show_tables()),
+        ("SHOW TABLES IN `my-market` '*s'", show_tables("my-market", "*s")),
+        ("SHOW VIEWS IN m LIKE 'v.*'", show_views("m", "v.*")),
+        ("SHOW COLUMNS IN quotes", show_columns(QUOTES)),
+        ("SHOW COLUMNS FROM quotes FROM m", show_columns(TableName("quotes", "m"))),
+        ("SHOW TBLPROPERTIES m.quotes", show_table_properties(TableName("quotes", "m"))),
+        ("SHOW TBLPROPERTIES quotes('classification')", show_table_properties(QUOTES, "classification")),
+        ("DESCRIBE AwsDataCatalog.`m`.`QUOTES`", describe(TableName("quotes", "m"))),
+        ("desc formatted quotes", describe(QUOTES, "FORMATTED")),
+        ("DESCRIBE extended", describe(TableName("extended"))),
         (
             "DESCRIBE FORMATTED quotes PARTITION (dt='x', hour = 9) close",
-            Describe(QUOTES, "FORMATTED", {"dt": "x", "hour": "9"}, ("close",)),
+            describe(QUOTES, "FORMATTED", {"dt": "x", "hour": "9"}, path=("close",)),
         ),
-        ("DESCRIBE quotes book.bids.'$elem$'", Describe(QUOTES, "", None, ("book", "bids", "$elem$"))),
+        ("DESCRIBE quotes book.bids.'$elem$'", describe(QUOTES, path=("book", "bids", "$elem$"))),
         (
             "-- all of it\nMSCK /* please */ REPAIR\tTABLE `my-market`.quotes ;",
-            RepairTable(TableName("quotes", "my-market")),
+            repair_table(TableName("quotes", "my-market")),
         ),
-        ("MSCK REPAIR TABLE 2026_quotes", RepairTable(TableName("2026_quotes"))),
-        ("drop table if exists quotes purge", DropTable(QUOTES, if_exists=True)),
+        ("MSCK REPAIR TABLE 2026_quotes", repair_table(TableName("2026_quotes"))),
+        ("drop table if exists quotes purge", drop_table(QUOTES, if_exists=True)),
         (
             "ALTER TABLE quotes ADD IF NOT EXISTS PARTITION (dt='x', hour=9) PARTITION (dt='y', hour='1') LOCATION 'z'",
-            AddPartitions(
+            add_partitions(
                 QUOTES,
                 (
-                    NewPartition({"dt": "x", "hour": "9"}),
-                    NewPartition({"dt": "y", "hour": "1"}, "z"),
+                    ({"dt": "x", "hour": "9"}, None),
+                    ({"dt": "y", "hour": "1"}, "z"),
                 ),
                 if_not_exists=True,
             ),
         ),
         (
             "ALTER TABLE quotes DROP PARTITION (dt < '2026-11-23', hour >= -1), PARTITION (dt = DATE '2026-11-24')",
-            DropPartitions(
+            drop_partitions(
                 QUOTES,
                 (
                     (Condition("dt", "<", "2026-11-23"), Condition("hour", ">=", "-1")),
@@ -110,7 +110,7 @@ def test_create_external_table_is_read_with_all_its_clauses() -> None:
         LOCATION 's3://data/quotes/'
         TBLPROPERTIES ('skip.header.line.count' = '1', "classification"="csv")
     """
-    assert parse_ddl(text) == CreateTable(
+    assert parse_ddl(text) == create_table(
         TableDefinition(
             TableName("quotes", "m"),
             "s3://data/quotes/",
@@ -172,8 +172,8 @@ def test_create_external_table_is_read_with_all_its_clauses() -> None:
 )
 def test_a_type_is_written_as_the_catalog_has_it(text: str, name: str) -> None:
     statement = parse_ddl(f"CREATE EXTERNAL TABLE t (x {text}) LOCATION 's3://b/t'")
-    assert isinstance(statement, CreateTable)
-    assert str(statement.definition.columns[0].type) == name
+    assert statement is not None
+    assert str(statement.said["definition"].columns[0].type) == name
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,14 @@ from moto.athena.models import athena_backends
 from moto.athena.responses import AthenaResponse
 from tests.support.local_cloud.glue_lake import REGION, Lake
 
-from local_cloud.athena import named_queries, workgroups
-from local_cloud.moto_patch import calls
+from local_cloud.athena import named_queries, requests, workgroups
 
 QUERY: Any = {"Name": "newest", "Database": "market", "QueryString": "SELECT max(event_time) FROM quotes"}
 
 
 @pytest.fixture
 def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    for name, handler in calls(named_queries).items():
+    for name, handler in requests.handlers(named_queries).items():
         monkeypatch.setattr(AthenaResponse, name, handler, raising=False)
     with mock_aws():
         built = Lake()

@@ -13,9 +13,8 @@ from moto.athena.models import AthenaBackend, athena_backends
 from moto.athena.responses import AthenaResponse
 from tests.support.local_cloud.glue_lake import REGION, Lake
 
-from local_cloud.athena import prepared_statements, workgroups
+from local_cloud.athena import prepared_statements, requests, workgroups
 from local_cloud.athena.prepared_statements import StatementNotFoundError
-from local_cloud.moto_patch import calls
 
 SQL = "SELECT * FROM quotes WHERE symbol = ?"
 NAMED: Any = {"StatementName": "by_symbol", "WorkGroup": "market"}
@@ -23,7 +22,7 @@ NAMED: Any = {"StatementName": "by_symbol", "WorkGroup": "market"}
 
 @pytest.fixture
 def lake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    for name, handler in calls(prepared_statements).items():
+    for name, handler in requests.handlers(prepared_statements).items():
         monkeypatch.setattr(AthenaResponse, name, handler, raising=False)
     with mock_aws():
         built = Lake()
@@ -131,7 +130,7 @@ def test_the_statements_of_sql_and_of_the_api_are_the_same(lake: Lake) -> None:
     prepared_statements.save(backend(), "market", "by_symbol", SQL)
     assert text(lake) == SQL
     prepared_statements.save(backend(), "market", "by_symbol", "SELECT ?")
-    assert prepared_statements.find(backend(), "market", "by_symbol") == text(lake) == "SELECT ?"
+    assert prepared_statements.find(backend(), "market", "by_symbol").query == text(lake) == "SELECT ?"
     prepared_statements.remove(backend(), "market", "by_symbol")
     assert refusal(lake.athena.get_prepared_statement, **NAMED)[0] == "ResourceNotFoundException"
     for call in (prepared_statements.find, prepared_statements.remove):

@@ -11,15 +11,14 @@ from moto import mock_aws
 from moto.athena.responses import AthenaResponse
 from tests.support.local_cloud.glue_lake import Lake
 
-from local_cloud.athena import api
-from local_cloud.moto_patch import calls
+from local_cloud.athena import api, requests
 
 ENGINE = "Athena engine version 3"
 
 
 @pytest.fixture
 def athena(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, handler in calls(api).items():
+    for name, handler in requests.handlers(api).items():
         monkeypatch.setattr(AthenaResponse, name, handler, raising=False)
     with mock_aws():
         yield Lake().athena

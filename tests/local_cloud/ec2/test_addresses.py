@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local_cloud.ec2.address_pool import AddressPool
+from local_cloud.ec2.addresses import AddressPool
 from local_cloud.moto_patch import Ec2Error
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local_cloud.iam.actions import Place, actions_of
+from local_cloud.iam.actions import athena_checks, glue_checks
+from local_cloud.iam.check import Check
 
-PLACE = Place("us-east-1", "123456789012", {"named": "market"}.get)
 GLUE, ATHENA = "arn:aws:glue:us-east-1:123456789012", "arn:aws:athena:us-east-1:123456789012"
 TABLE = [f"{GLUE}:catalog", f"{GLUE}:database/market", f"{GLUE}:table/market/quotes"]
 
@@ -34,4 +34,8 @@ TABLE = [f"{GLUE}:catalog", f"{GLUE}:database/market", f"{GLUE}:table/market/quo
 )
 def test_a_call_is_about_its_resources(call: str, parameters: dict[str, Any], resources: list[str]) -> None:
     service, _, action = call.partition(":")
-    assert actions_of(service, action, parameters, PLACE) == [(call, resource) for resource in resources]
+    if service == "glue":
+        checks = glue_checks(action, parameters, "us-east-1")
+    else:
+        checks = athena_checks(action, parameters, "us-east-1", {"named": "market"}.get)
+    assert checks == [Check(call, resource) for resource in resources]

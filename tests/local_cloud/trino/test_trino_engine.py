@@ -84,7 +84,7 @@ def test_the_port_that_answers_trino_knows_no_other_key() -> None:
     ],
 )
 def test_not_even_the_administrator_reaches_what_athena_does_not_have(operation: str, resource: dict[str, Any]) -> None:
-    access = Access(administrator(), "123456789012", "us-east-1", unloads=False)
+    access = Access(administrator(), "us-east-1", unloads=False)
     assert not access.allows({"operation": operation, "resource": resource})
 
 
@@ -133,7 +133,7 @@ def test_trino_runs_once_a_deployment_has_a_workgroup_and_not_before(
     monkeypatch.setattr(distribution, "ensure", ensure)
     monkeypatch.setattr(files, "command", lambda _place, _home: ["sleep", "60"])
     waiting = TrinoEngine(directory)
-    waiting.start(run=False)
+    waiting.start()
     executor = athena.install(waiting, work_group_made=waiting.run)
     assert fetched.wait(60)
     time.sleep(0.2)
@@ -148,7 +148,7 @@ def test_trino_runs_once_a_deployment_has_a_workgroup_and_not_before(
 
 STARTER = """
 import subprocess, sys, time
-from local_cloud.trino.process import ending_with_this_process
+from local_cloud.trino.engine import ending_with_this_process
 child = subprocess.Popen(ending_with_this_process(["sleep", "60"]))
 print(child.pid, flush=True)
 time.sleep(60)

@@ -41,7 +41,7 @@ class DdlLake:
         """Runs a statement."""
         statement = parse_ddl(sql)
         assert statement is not None
-        return statement.run(Catalog(ACCOUNT, REGION, caller), database)
+        return statement.run(Catalog(REGION, caller), database)
 
     def lines(self, sql: str, *, caller: Caller | None = None, database: str = "market") -> list[str]:
         """Runs a statement; returns the lines of its result's file."""

@@ -23,8 +23,7 @@ from local_cloud.api.dispatcher import Dispatcher
 from local_cloud.athena import api as athena
 from local_cloud.glue import api as glue_api
 from local_cloud.glue import crawler as glue_crawler
-from local_cloud.iam import simulation as iam_simulation
-from local_cloud.iam import users as iam_users
+from local_cloud.iam import added_calls as iam_added_calls
 from local_cloud.settings import ADMINISTRATOR, Settings
 
 if TYPE_CHECKING:
@@ -145,8 +144,7 @@ def enforcing_cloud(directory: Path, guard: Authorizer | None = None) -> Iterato
     moto_api_backend.reset()
     glue_crawler.install()
     glue_api.install()
-    iam_simulation.install()
-    iam_users.install()
+    iam_added_calls.install()
     executor = athena.install(engine())
     settings = Settings("unit-test", 77, directory / "unit-test")
     api = Dispatcher()

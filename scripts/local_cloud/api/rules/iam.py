@@ -74,40 +74,32 @@ _RULES_OF_IAM: Final = (
 )
 
 _PARAMETER_NAME: Final = f"{DOCS}systems-manager/latest/APIReference/API_PutParameter.html"
-_rule: Final = partial(Rule, service="ssm", code="ValidationException")
+_rule: Final = partial(Rule, operations=("PutParameter",), service="ssm", code="ValidationException")
+_name: Final = partial(_rule, look="Name", source=_PARAMETER_NAME)
 _RULES_OF_SSM: Final = (
-    _rule(
+    _name(
         "ssm parameter name",
-        ("PutParameter",),
-        "Name",
-        lambda value, _: re.fullmatch(r"[a-zA-Z0-9_.\-/]{1,1011}", value) is not None,
-        "Parameter name '{value}': only a mix of letters, numbers and . - _ / is allowed, up to 1011 characters.",
-        _PARAMETER_NAME,
+        holds=lambda value, _: re.fullmatch(r"[a-zA-Z0-9_.\-/]{1,1011}", value) is not None,
+        message="Parameter name '{value}': only a mix of letters, numbers and . - _ / is allowed, "
+        "up to 1011 characters.",
     ),
-    _rule(
+    _name(
         "ssm parameter name that is reserved",
-        ("PutParameter",),
-        "Name",
-        lambda value, _: not value.lower().lstrip("/").startswith(("aws", "ssm")),
-        'Parameter name \'{value}\': can\'t be prefixed with "aws" or "ssm" (case-insensitive).',
-        _PARAMETER_NAME,
+        holds=lambda value, _: not value.lower().lstrip("/").startswith(("aws", "ssm")),
+        message='Parameter name \'{value}\': can\'t be prefixed with "aws" or "ssm" (case-insensitive).',
     ),
-    _rule(
+    _name(
         "ssm parameter depth",
-        ("PutParameter",),
-        "Name",
-        lambda value, _: value.strip("/").count("/") < 15,
-        "Hierarchy depth exceeds the maximum of 15 levels for {value}.",
-        _PARAMETER_NAME,
+        holds=lambda value, _: value.strip("/").count("/") < 15,
+        message="Hierarchy depth exceeds the maximum of 15 levels for {value}.",
         code="HierarchyLevelLimitExceededException",
     ),
     _rule(
         "ssm parameter value",
-        ("PutParameter",),
-        "Value",
-        lambda value, values: values.get("Tier", "Standard") != "Standard" or len(value.encode()) <= 4096,
-        "Standard tier parameters support a maximum parameter value of 4096 characters.",
-        f"{DOCS}systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
+        look="Value",
+        holds=lambda value, values: values.get("Tier", "Standard") != "Standard" or len(value.encode()) <= 4096,
+        message="Standard tier parameters support a maximum parameter value of 4096 characters.",
+        source=f"{DOCS}systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
     ),
     *tag_rules("ssm", "Tags[].Key", "ValidationException", _PARAMETER_NAME),
 )

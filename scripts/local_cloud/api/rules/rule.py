@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import jmespath
@@ -50,7 +49,7 @@ class Rule:
 
     def wrong(self, values: Values) -> Any:
         """The first value that the rule excludes, None if it takes them all."""
-        found = _compiled(self.look).search(values)
+        found = jmespath.search(self.look, values)
         texts = found if isinstance(found, list) else [found]
         return next((text for text in texts if text is not None and not self.holds(text, values)), None)
 
@@ -98,8 +97,3 @@ def tag_sizes(
         ("values of 256", f"{look}[].Value", at_most(256), code, "Tag value exceeds the maximum length of 256."),
     ):
         yield Rule(f"{where}: {name}", operations, found, holds, message, source, service, wrong)
-
-
-@cache
-def _compiled(look: str) -> Any:
-    return jmespath.compile(look)

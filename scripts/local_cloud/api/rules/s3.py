@@ -30,10 +30,10 @@ def _header_tags_fit(value: str, _: Values) -> bool:
 _BUCKET_TAGS: Final = f"{_S3}userguide/CostAllocTagging.html"
 _OBJECT_TAGS: Final = f"{_S3}userguide/object-tagging.html"
 _LIFECYCLE: Final = f"{_S3}userguide/intro-lifecycle-rules.html"
-_CONFIGURED: Final = ("PutBucketLifecycleConfiguration",)
 _WRITES: Final = ("PutObject", "CopyObject", "CreateMultipartUpload")
 _MALFORMED: Final = "The XML you provided was not well-formed or did not validate against our published schema"
 _rule: Final = partial(Rule, service="s3")
+_lifecycle: Final = partial(_rule, operations=("PutBucketLifecycleConfiguration",), source=_LIFECYCLE)
 RULES: Final = (
     _rule(
         "s3 bucket name",
@@ -84,40 +84,32 @@ RULES: Final = (
     *tag_sizes("s3", "[Tagging.TagSet]", "InvalidTag", _BUCKET_TAGS, operations=("PutBucketTagging",)),
     *tag_rules("s3", "Tagging.TagSet[].Key", "InvalidTag", _OBJECT_TAGS, operations=("PutObjectTagging",), plain=True),
     *tag_sizes("s3", "[Tagging.TagSet]", "InvalidTag", _OBJECT_TAGS, operations=("PutObjectTagging",), most=10),
-    _rule(
+    _lifecycle(
         "s3 lifecycle rules",
-        _CONFIGURED,
-        "[LifecycleConfiguration.Rules]",
-        at_most(1000),
-        _MALFORMED,
-        _LIFECYCLE,
+        look="[LifecycleConfiguration.Rules]",
+        holds=at_most(1000),
+        message=_MALFORMED,
         code="MalformedXML",
     ),
-    _rule(
+    _lifecycle(
         "s3 lifecycle rule id",
-        _CONFIGURED,
-        "LifecycleConfiguration.Rules[].ID",
-        at_most(255),
-        "ID length should not exceed allowed limit of 255",
-        _LIFECYCLE,
+        look="LifecycleConfiguration.Rules[].ID",
+        holds=at_most(255),
+        message="ID length should not exceed allowed limit of 255",
         code="InvalidArgument",
     ),
-    _rule(
+    _lifecycle(
         "s3 lifecycle rule ids are different",
-        _CONFIGURED,
-        "LifecycleConfiguration.Rules[].ID | [@]",
-        is_once,
-        "Rule ID must be unique. Found same ID for more than one rule",
-        _LIFECYCLE,
+        look="LifecycleConfiguration.Rules[].ID | [@]",
+        holds=is_once,
+        message="Rule ID must be unique. Found same ID for more than one rule",
         code="InvalidArgument",
     ),
-    _rule(
+    _lifecycle(
         "s3 lifecycle days",
-        _CONFIGURED,
-        "LifecycleConfiguration.Rules[].Expiration.Days",
-        lambda value, _: value >= 1,
-        "'Days' for Expiration action must be a positive integer",
-        _LIFECYCLE,
+        look="LifecycleConfiguration.Rules[].Expiration.Days",
+        holds=lambda value, _: value >= 1,
+        message="'Days' for Expiration action must be a positive integer",
         code="InvalidArgument",
     ),
 )

@@ -4,216 +4,173 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import ICEBERG_UNSUPPORTED, DdlError, execution_error, semantic_error
 from local_cloud.athena.ddl.iceberg import default_properties, definition, engine_properties, map_of
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
 from local_cloud.athena.ddl.partitions import in_order, partition_input, partitioned
-from local_cloud.athena.ddl.statement import ColumnDefinition, EngineSql, GlueTable, TableName, iceberg_name, nothing
+from local_cloud.athena.ddl.statement import (
+    ColumnDefinition,
+    Columns,
+    EngineSql,
+    GlueTable,
+    TableName,
+    Values,
+    iceberg_name,
+    nothing,
+    statement,
+)
 from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.errors import UnsupportedError
 from local_cloud.athena.lexer import literal, quoted
 from local_cloud.athena.results import Result
 
 
-@dataclass(frozen=True, slots=True)
-class AddColumns:
-    """ALTER TABLE t [PARTITION (...)] ADD COLUMNS (...)."""
-
-    table: TableName
-    columns: tuple[ColumnDefinition, ...]
-    partition: dict[str, str] | None = None
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_ADD_COLUMN"
-
-    def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Adds the columns after those that there are."""
-        table = _base_table(catalog, database, self.table)
-        if table.is_iceberg:
-            table.authorize("glue:UpdateTable")
-            start = f"ALTER TABLE {table.iceberg_name()} ADD COLUMN"
-            return EngineSql(tuple(f"{start} {definition(column)}" for column in self.columns))
-        target = _Target(table, self.partition)
-        _check(self.columns, [*_names(target.columns), *table.key_names])
-        target.columns.extend(column.glue() for column in self.columns)
-        return target.write()
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceColumns:
-    """ALTER TABLE t [PARTITION (...)] REPLACE COLUMNS (...)."""
-
-    table: TableName
-    columns: tuple[ColumnDefinition, ...]
-    partition: dict[str, str] | None = None
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_REPLACE_COLUMN"
-
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Declares these columns instead of those that there are."""
-        table = _hive_table(catalog, database, self.table)
-        target = _Target(table, self.partition)
-        _check(self.columns, table.key_names)
-        target.columns[:] = [column.glue() for column in self.columns]
-        return target.write()
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeColumn:
-    """ALTER TABLE t CHANGE [COLUMN] old new type [COMMENT 'text'] [FIRST | AFTER column]."""
-
-    table: TableName
-    old: str
-    new: ColumnDefinition
-    first: bool = False
-    after: str | None = None
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_CHANGE_COLUMN"
-
-    def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Changes a column's name, type, comment and place."""
-        table = _base_table(catalog, database, self.table)
-        names = _names(table.columns)
-        for name in [self.old, *([self.after] if self.after else [])]:
-            if name not in names:
-                raise execution_error(f"Invalid column reference {name}")
-        others = [name for name in (*names, *table.key_names) if name != self.old]
-        _check((self.new,), others)
-        if table.is_iceberg:
-            table.authorize("glue:UpdateTable")
-            return self._of_iceberg(table)
-        column = table.columns.pop(names.index(self.old))
-        changed = {**column, **self.new.glue()}
-        place = names.index(self.old)
-        if self.first:
-            place = 0
-        elif self.after:
-            place = _names(table.columns).index(self.after) + 1
-        table.columns.insert(place, changed)
-        table.update()
-        return nothing()
-
-    def _of_iceberg(self, table: GlueTable) -> EngineSql:
-        if self.first or self.after:
-            raise UnsupportedError("The new place of an Iceberg table's column")
-        start, name = f"ALTER TABLE {table.iceberg_name()}", quoted(self.new.name)
-        declared = next(column["Type"] for column in table.columns if column["Name"].lower() == self.old)
-        statements = []
-        if self.new.name != self.old:
-            statements.append(f"{start} RENAME COLUMN {quoted(self.old)} TO {name}")
-        if str(self.new.type) != declared:
-            statements.append(f"{start} ALTER COLUMN {name} SET DATA TYPE {self.new.type.trino()}")
-        if self.new.comment is not None:
-            statements.append(f"COMMENT ON COLUMN {table.iceberg_name()}.{name} IS {literal(self.new.comment)}")
-        return EngineSql(tuple(statements))
-
-
-@dataclass(frozen=True, slots=True)
-class DropColumn:
-    """ALTER TABLE t DROP COLUMN name, of Iceberg's tables only. `place` is the line and column of COLUMN."""
-
-    table: TableName
-    column: str
-    place: tuple[int, int] = (1, 0)
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_DROP_COLUMN"
-
-    def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino drops the column."""
-        table = GlueTable(catalog, database, self.table)
-        if not table.is_iceberg:
-            line, column = self.place
-            raise DdlError(
-                f"FAILED: ParseException line {line}:{column} mismatched input 'COLUMN' expecting PARTITION "
-                "near 'DROP' in drop partition statement"
-            )
+@statement("ALTER_TABLE_ADD_COLUMN")
+def add_columns(
+    catalog: Catalog, database: str, named: TableName, columns: Columns, partition: Values | None = None
+) -> Result | EngineSql:
+    """ALTER TABLE t [PARTITION (...)] ADD COLUMNS (...): after those that there are."""
+    table = _base_table(catalog, database, named)
+    if table.is_iceberg:
         table.authorize("glue:UpdateTable")
-        return EngineSql((f"ALTER TABLE {table.iceberg_name()} DROP COLUMN {quoted(self.column)}",))
+        start = f"ALTER TABLE {table.iceberg_name()} ADD COLUMN"
+        return EngineSql(tuple(f"{start} {definition(column)}" for column in columns))
+    target = _Target(table, partition)
+    _check(columns, [*_names(target.columns), *table.key_names])
+    target.columns.extend(column.glue() for column in columns)
+    return target.write()
 
 
-@dataclass(frozen=True, slots=True)
-class SetLocation:
-    """ALTER TABLE t [PARTITION (...)] SET LOCATION 's3://...'."""
-
-    table: TableName
-    location: str
-    partition: dict[str, str] | None = None
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_SET_LOCATION"
-
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Declares another folder; no object moves."""
-        target = _Target(_hive_table(catalog, database, self.table), self.partition)
-        target.storage["Location"] = normal_location(self.location)
-        return target.write()
+@statement("ALTER_TABLE_REPLACE_COLUMN")
+def replace_columns(
+    catalog: Catalog, database: str, named: TableName, columns: Columns, partition: Values | None = None
+) -> Result:
+    """ALTER TABLE t [PARTITION (...)] REPLACE COLUMNS (...): these columns instead of those that there are."""
+    table = _hive_table(catalog, database, named)
+    target = _Target(table, partition)
+    _check(columns, table.key_names)
+    target.columns[:] = [column.glue() for column in columns]
+    return target.write()
 
 
-@dataclass(frozen=True, slots=True)
-class SetProperties:
-    """ALTER TABLE t SET TBLPROPERTIES (...)."""
+@statement("ALTER_TABLE_CHANGE_COLUMN")
+def change_column(
+    catalog: Catalog,
+    database: str,
+    named: TableName,
+    old: str,
+    new: ColumnDefinition,
+    *,
+    first: bool = False,
+    after: str | None = None,
+) -> Result | EngineSql:
+    """ALTER TABLE t CHANGE [COLUMN] old new type [COMMENT 'text'] [FIRST | AFTER column]."""
+    table = _base_table(catalog, database, named)
+    names = _names(table.columns)
+    for name in [old, *([after] if after else [])]:
+        if name not in names:
+            raise execution_error(f"Invalid column reference {name}")
+    others = [name for name in (*names, *table.key_names) if name != old]
+    _check((new,), others)
+    if table.is_iceberg:
+        table.authorize("glue:UpdateTable")
+        return _change_of_iceberg(table, old, new, moves=first or after is not None)
+    column = table.columns.pop(names.index(old))
+    changed = {**column, **new.glue()}
+    place = names.index(old)
+    if first:
+        place = 0
+    elif after:
+        place = _names(table.columns).index(after) + 1
+    table.columns.insert(place, changed)
+    table.update()
+    return nothing()
 
-    table: TableName
-    properties: dict[str, str]
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_PROPERTIES"
 
-    def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Adds the properties to the table's own; those of the same names change."""
-        table = _base_table(catalog, database, self.table)
-        if not table.is_iceberg:
-            table.parameters.update(self.properties)
-            table.update()
-            return nothing()
-        return _set_properties(table, self.properties)
+def _change_of_iceberg(table: GlueTable, old: str, new: ColumnDefinition, *, moves: bool) -> EngineSql:
+    if moves:
+        raise UnsupportedError("The new place of an Iceberg table's column")
+    start, name = f"ALTER TABLE {table.iceberg_name()}", quoted(new.name)
+    declared = next(column["Type"] for column in table.columns if column["Name"].lower() == old)
+    statements = []
+    if new.name != old:
+        statements.append(f"{start} RENAME COLUMN {quoted(old)} TO {name}")
+    if str(new.type) != declared:
+        statements.append(f"{start} ALTER COLUMN {name} SET DATA TYPE {new.type.trino()}")
+    if new.comment is not None:
+        statements.append(f"COMMENT ON COLUMN {table.iceberg_name()}.{name} IS {literal(new.comment)}")
+    return EngineSql(tuple(statements))
 
 
-@dataclass(frozen=True, slots=True)
-class UnsetProperties:
-    """ALTER TABLE t UNSET TBLPROPERTIES [IF EXISTS] ('name', ...)."""
+@statement("ALTER_TABLE_DROP_COLUMN")
+def drop_column(
+    catalog: Catalog, database: str, named: TableName, name: str, place: tuple[int, int] = (1, 0)
+) -> EngineSql:
+    """ALTER TABLE t DROP COLUMN name, of Iceberg's tables only. `place` is the line and column of COLUMN."""
+    table = GlueTable(catalog, database, named)
+    if not table.is_iceberg:
+        line, column = place
+        raise DdlError(
+            f"FAILED: ParseException line {line}:{column} mismatched input 'COLUMN' expecting PARTITION "
+            "near 'DROP' in drop partition statement"
+        )
+    table.authorize("glue:UpdateTable")
+    return EngineSql((f"ALTER TABLE {table.iceberg_name()} DROP COLUMN {quoted(name)}",))
 
-    table: TableName
-    names: tuple[str, ...]
-    if_exists: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_PROPERTIES"
 
-    def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Takes the properties away; those of Iceberg's tables are as nobody had set them."""
-        table = _base_table(catalog, database, self.table)
-        if table.is_iceberg:
-            return _set_properties(table, default_properties(self.names))
-        for name in self.names:
-            if name not in table.parameters and not self.if_exists:
-                raise semantic_error(f"The property {name} does not exist: say UNSET TBLPROPERTIES IF EXISTS", 10215)
-            table.parameters.pop(name, None)
+@statement("ALTER_TABLE_SET_LOCATION")
+def set_location(
+    catalog: Catalog, database: str, named: TableName, location: str, partition: Values | None = None
+) -> Result:
+    """ALTER TABLE t [PARTITION (...)] SET LOCATION 's3://...': declares another folder; no object moves."""
+    target = _Target(_hive_table(catalog, database, named), partition)
+    target.storage["Location"] = normal_location(location)
+    return target.write()
+
+
+@statement("ALTER_TABLE_PROPERTIES")
+def set_properties(catalog: Catalog, database: str, named: TableName, properties: dict[str, str]) -> Result | EngineSql:
+    """ALTER TABLE t SET TBLPROPERTIES (...): adds to the table's own; those of the same names change."""
+    table = _base_table(catalog, database, named)
+    if not table.is_iceberg:
+        table.parameters.update(properties)
         table.update()
         return nothing()
+    return _set_properties(table, properties)
 
 
-@dataclass(frozen=True, slots=True)
-class RenameTable:
+@statement("ALTER_TABLE_PROPERTIES")
+def unset_properties(
+    catalog: Catalog, database: str, named: TableName, names: tuple[str, ...], if_exists: bool = False
+) -> Result | EngineSql:
+    """ALTER TABLE t UNSET TBLPROPERTIES [IF EXISTS] ('name', ...): those of Iceberg's tables get their defaults."""
+    table = _base_table(catalog, database, named)
+    if table.is_iceberg:
+        return _set_properties(table, default_properties(names))
+    for name in names:
+        if name not in table.parameters and not if_exists:
+            raise semantic_error(f"The property {name} does not exist: say UNSET TBLPROPERTIES IF EXISTS", 10215)
+        table.parameters.pop(name, None)
+    table.update()
+    return nothing()
+
+
+@statement("ALTER_TABLE_RENAME")
+def rename_table(catalog: Catalog, database: str, named: TableName, new: TableName) -> EngineSql:
     """ALTER TABLE t RENAME TO new, of Iceberg's tables only."""
-
-    table: TableName
-    new: TableName
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_RENAME"
-
-    def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino renames the table."""
-        table = _base_table(catalog, database, self.table)
-        if not table.is_iceberg:
-            raise execution_error(
-                "Unable to alter table. Table cannot be renamed (Service: AmazonDataCatalog; Status Code: 400; "
-                f"Error Code: InvalidInputException; Request ID: {uuid.uuid4()}; Proxy: null)"
-            )
-        schema = self.new.in_database(table.database)
-        table.authorize("glue:DeleteTable")
-        catalog.authorize_table("glue:CreateTable", schema, self.new.name)
-        return EngineSql((f"ALTER TABLE {table.iceberg_name()} RENAME TO {iceberg_name(schema, self.new.name)}",))
+    table = _base_table(catalog, database, named)
+    if not table.is_iceberg:
+        raise execution_error(
+            "Unable to alter table. Table cannot be renamed (Service: AmazonDataCatalog; Status Code: 400; "
+            f"Error Code: InvalidInputException; Request ID: {uuid.uuid4()}; Proxy: null)"
+        )
+    schema = new.in_database(table.database)
+    table.authorize("glue:DeleteTable")
+    catalog.authorize_table("glue:CreateTable", schema, new.name)
+    return EngineSql((f"ALTER TABLE {table.iceberg_name()} RENAME TO {iceberg_name(schema, new.name)}",))
 
 
 class _Target:

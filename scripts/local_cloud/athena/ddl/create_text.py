@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import execution_error
 from local_cloud.athena.ddl.iceberg import athena_properties
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata, PartitionField
-from local_cloud.athena.ddl.statement import GlueTable, TableName, result_of
+from local_cloud.athena.ddl.statement import GlueTable, TableName, result_of, statement
 from local_cloud.athena.hive.formats import TEXT_FILE
 from local_cloud.athena.results import Result
 
@@ -21,21 +19,14 @@ _PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HIDDEN = frozenset({"EXTERNAL", "comment"})
 
 
-@dataclass(frozen=True, slots=True)
-class ShowCreateTable:
-    """SHOW CREATE TABLE t."""
-
-    table: TableName
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_CREATE_TABLE"
-
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Tells the statement, one row a line."""
-        table = GlueTable(catalog, database, self.table)
-        if table.is_view:
-            raise execution_error(f"{table.name} is a view: use SHOW CREATE VIEW")
-        text = iceberg_statement(table) if table.is_iceberg else hive_statement(table)
-        return result_of(["createtab_stmt"], [[line] for line in text.split("\n")])
+@statement("SHOW_CREATE_TABLE", "UTILITY")
+def show_create_table(catalog: Catalog, database: str, named: TableName) -> Result:
+    """SHOW CREATE TABLE t: the statement, one row a line."""
+    table = GlueTable(catalog, database, named)
+    if table.is_view:
+        raise execution_error(f"{table.name} is a view: use SHOW CREATE VIEW")
+    text = iceberg_statement(table) if table.is_iceberg else hive_statement(table)
+    return result_of(["createtab_stmt"], [[line] for line in text.split("\n")])
 
 
 def hive_statement(table: GlueTable) -> str:

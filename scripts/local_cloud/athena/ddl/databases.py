@@ -3,105 +3,81 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import database_not_found, execution_error
-from local_cloud.athena.ddl.statement import find_database, nothing, result_of
+from local_cloud.athena.ddl.statement import find_database, nothing, result_of, statement
 from local_cloud.athena.results import Result
 
 
-@dataclass(frozen=True, slots=True)
-class CreateDatabase:
+@statement("CREATE_DATABASE")
+def create_database(
+    catalog: Catalog,
+    _database: str,
+    name: str,
+    if_not_exists: bool = False,
+    *,
+    comment: str | None = None,
+    location: str | None = None,
+    properties: dict[str, str] | None = None,
+) -> Result:
     """CREATE DATABASE | SCHEMA [IF NOT EXISTS] name [COMMENT] [LOCATION] [WITH DBPROPERTIES]."""
-
-    name: str
-    if_not_exists: bool = False
-    comment: str | None = None
-    location: str | None = None
-    properties: dict[str, str] = field(default_factory=dict)
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "CREATE_DATABASE"
-
-    def run(self, catalog: Catalog, _database: str) -> Result:
-        """Creates the database."""
-        catalog.authorize_database("glue:GetDatabase", self.name)
-        if self.name in catalog.backend.databases:
-            if not self.if_not_exists:
-                raise execution_error(f"Database {self.name} already exists")
-            return nothing()
-        catalog.authorize_database("glue:CreateDatabase", self.name)
-        description: dict[str, Any] = {"Name": self.name}
-        if self.comment is not None:
-            description["Description"] = self.comment
-        if self.location is not None:
-            description["LocationUri"] = self.location
-        if self.properties:
-            description["Parameters"] = dict(self.properties)
-        catalog.backend.create_database(self.name, description)
+    catalog.authorize_database("glue:GetDatabase", name)
+    if name in catalog.backend.databases:
+        if not if_not_exists:
+            raise execution_error(f"Database {name} already exists")
         return nothing()
+    catalog.authorize_database("glue:CreateDatabase", name)
+    description: dict[str, Any] = {"Name": name}
+    if comment is not None:
+        description["Description"] = comment
+    if location is not None:
+        description["LocationUri"] = location
+    if properties:
+        description["Parameters"] = dict(properties)
+    catalog.backend.create_database(name, description)
+    return nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class DropDatabase:
-    """DROP DATABASE | SCHEMA [IF EXISTS] name [RESTRICT | CASCADE]."""
-
-    name: str
-    if_exists: bool = False
-    cascade: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "DROP_DATABASE"
-
-    def run(self, catalog: Catalog, _database: str) -> Result:
-        """Deletes the database and, with CASCADE, its tables; all objects stay."""
-        catalog.authorize_database("glue:GetDatabase", self.name)
-        if self.name not in catalog.backend.databases:
-            if not self.if_exists:
-                raise database_not_found(self.name)
-            return nothing()
-        catalog.authorize_table("glue:GetTables", self.name, "*")
-        tables = catalog.backend.databases[self.name].tables
-        if tables and not self.cascade:
-            raise execution_error(
-                f"InvalidOperationException(message:Database {self.name} is not empty. One or more tables exist.)"
-            )
-        for table in list(tables):
-            catalog.authorize_table("glue:DeleteTable", self.name, table)
-        catalog.authorize_database_deletion(self.name)
-        catalog.backend.delete_database(self.name)
+@statement("DROP_DATABASE")
+def drop_database(
+    catalog: Catalog, _database: str, name: str, if_exists: bool = False, cascade: bool = False
+) -> Result:
+    """DROP DATABASE | SCHEMA [IF EXISTS] name [RESTRICT | CASCADE]: CASCADE deletes its tables; all objects stay."""
+    catalog.authorize_database("glue:GetDatabase", name)
+    if name not in catalog.backend.databases:
+        if not if_exists:
+            raise database_not_found(name)
         return nothing()
+    catalog.authorize_table("glue:GetTables", name, "*")
+    tables = catalog.backend.databases[name].tables
+    if tables and not cascade:
+        raise execution_error(
+            f"InvalidOperationException(message:Database {name} is not empty. One or more tables exist.)"
+        )
+    for table in list(tables):
+        catalog.authorize_table("glue:DeleteTable", name, table)
+    catalog.authorize_database_deletion(name)
+    catalog.backend.delete_database(name)
+    return nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class AlterDatabase:
-    """ALTER DATABASE | SCHEMA name SET DBPROPERTIES (...)."""
-
-    name: str
-    properties: dict[str, str]
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_DATABASE_PROPERTIES"
-
-    def run(self, catalog: Catalog, _database: str) -> Result:
-        """Adds the properties to the database's own; those of the same names change."""
-        description = find_database(catalog, self.name)
-        catalog.authorize_database("glue:UpdateDatabase", self.name)
-        parameters = {**(description.get("Parameters") or {}), **self.properties}
-        catalog.backend.update_database(self.name, {**description, "Parameters": parameters})
-        return nothing()
+@statement("ALTER_DATABASE_PROPERTIES")
+def alter_database(catalog: Catalog, _database: str, name: str, properties: dict[str, str]) -> Result:
+    """ALTER DATABASE | SCHEMA name SET DBPROPERTIES (...): adds to its own; those of the same names change."""
+    description = find_database(catalog, name)
+    catalog.authorize_database("glue:UpdateDatabase", name)
+    parameters = {**(description.get("Parameters") or {}), **properties}
+    catalog.backend.update_database(name, {**description, "Parameters": parameters})
+    return nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class ShowDatabases:
+@statement("SHOW_DATABASES", "UTILITY")
+def show_databases(catalog: Catalog, _database: str, pattern: str | None = None) -> Result:
     """SHOW DATABASES | SCHEMAS [LIKE 'pattern']."""
-
-    pattern: str | None = None
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_DATABASES"
-
-    def run(self, catalog: Catalog, _database: str) -> Result:
-        """Lists the databases."""
-        return result_of(["database_name"], [[name] for name in matching(catalog.databases(), self.pattern)])
+    catalog.authorize_database("glue:GetDatabases", "*")
+    return result_of(["database_name"], [[name] for name in matching(sorted(catalog.backend.databases), pattern)])
 
 
 def matching(names: list[str], pattern: str | None) -> list[str]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import DdlError, execution_error
 from local_cloud.athena.ddl.iceberg import athena_properties
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
 from local_cloud.athena.ddl.partitions import in_order, partition_input, partitioned
-from local_cloud.athena.ddl.statement import GlueTable, TableName, result_of
+from local_cloud.athena.ddl.statement import GlueTable, TableName, Values, result_of, statement
 from local_cloud.athena.hive.formats import LAZY_SIMPLE_SERDE
 from local_cloud.athena.hive.tokens import Cursor
 from local_cloud.athena.hive.types import parse_type
@@ -37,58 +36,57 @@ _SERDES_OF_THE_CATALOG = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Describe:
+@statement("DESCRIBE_TABLE", "UTILITY")
+def describe(
+    catalog: Catalog,
+    database: str,
+    named: TableName,
+    style: str = "",
+    partition: Values | None = None,
+    *,
+    path: tuple[str, ...] = (),
+) -> Result:
     """DESCRIBE [EXTENDED | FORMATTED] t [PARTITION (...)] [column]. `path` is the column and what is inside it.
 
     https://docs.aws.amazon.com/athena/latest/ug/describe-table.html
     """
+    table = GlueTable(catalog, database, named)
+    if table.is_iceberg:
+        return _describe_iceberg(table, style, path, has_partition=partition is not None)
+    if table.is_view and not style:
+        rows: list[Row] = [[column["Name"].lower(), column.get("Type")] for column in table.columns]
+        return result_of(["column", "type"], rows)
+    found = None
+    if partition is not None:
+        partitioned(catalog, database, named)
+        found = partition_input(table, in_order(table, partition))
+    if path:
+        return result_of(_NAMES, _inside(table, path))
+    rows = _columns_and_keys(table, keys_among_columns=style != "FORMATTED")
+    if style == "FORMATTED":
+        rows += [_BLANK, *_formatted(table, found)]
+    elif style == "EXTENDED":
+        what, text = ("Partition", _thrift_partition(table, found)) if found else ("Table", _thrift(table))
+        rows += [_BLANK, [f"Detailed {what} Information", text, ""]]
+    return result_of(_NAMES, rows)
 
-    table: TableName
-    style: str = ""
-    partition: dict[str, str] | None = None
-    path: tuple[str, ...] = ()
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "DESCRIBE_TABLE"
 
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Tells the columns and, with a style, the rest of the description."""
-        table = GlueTable(catalog, database, self.table)
-        if table.is_iceberg:
-            return self._of_iceberg(table)
-        if table.is_view and not self.style:
-            rows: list[Row] = [[column["Name"].lower(), column.get("Type")] for column in table.columns]
-            return result_of(["column", "type"], rows)
-        partition = None
-        if self.partition is not None:
-            partitioned(catalog, database, self.table)
-            partition = partition_input(table, in_order(table, self.partition))
-        if self.path:
-            return result_of(_NAMES, _inside(table, self.path))
-        rows = _columns_and_keys(table, keys_among_columns=self.style != "FORMATTED")
-        if self.style == "FORMATTED":
-            rows += [_BLANK, *_formatted(table, partition)]
-        elif self.style == "EXTENDED":
-            what, text = ("Partition", _thrift_partition(table, partition)) if partition else ("Table", _thrift(table))
-            rows += [_BLANK, [f"Detailed {what} Information", text, ""]]
-        return result_of(_NAMES, rows)
-
-    def _of_iceberg(self, table: GlueTable) -> Result:
-        """Athena lays out Iceberg's tables in its own way, and knows less of them."""
-        if self.partition is not None:
-            raise DdlError("PARTITION keyword is not supported for Iceberg tables.")
-        if self.style == "EXTENDED":
-            raise DdlError("EXTENDED keyword is not supported for Iceberg tables.")
-        if self.style and self.path:
-            raise DdlError("FORMATTED keyword is not supported for Iceberg table columns.")
-        if self.path:
-            return result_of(_NAMES, [_plain(_column(table, self.path[0]))])
-        metadata = IcebergMetadata.of(table)
-        rows: list[Row] = [["# Table schema:", "", ""], ["# col_name", "data_type", "comment"]]
-        rows += [_plain(column) for column in table.columns]
-        rows += [["", "", ""], ["# Partition spec:", "", ""], ["# field_name", "field_transform", "column_name"]]
-        rows += [[part.name, part.transform, part.column] for part in metadata.partitioning]
-        return result_of(_NAMES, rows + (_iceberg_details(table, metadata) if self.style else []))
+def _describe_iceberg(table: GlueTable, style: str, path: tuple[str, ...], *, has_partition: bool) -> Result:
+    """Athena lays out Iceberg's tables in its own way, and knows less of them."""
+    if has_partition:
+        raise DdlError("PARTITION keyword is not supported for Iceberg tables.")
+    if style == "EXTENDED":
+        raise DdlError("EXTENDED keyword is not supported for Iceberg tables.")
+    if style and path:
+        raise DdlError("FORMATTED keyword is not supported for Iceberg table columns.")
+    if path:
+        return result_of(_NAMES, [_plain(_column(table, path[0]))])
+    metadata = IcebergMetadata.of(table)
+    rows: list[Row] = [["# Table schema:", "", ""], ["# col_name", "data_type", "comment"]]
+    rows += [_plain(column) for column in table.columns]
+    rows += [["", "", ""], ["# Partition spec:", "", ""], ["# field_name", "field_transform", "column_name"]]
+    rows += [[part.name, part.transform, part.column] for part in metadata.partitioning]
+    return result_of(_NAMES, rows + (_iceberg_details(table, metadata) if style else []))
 
 
 def _columns_and_keys(table: GlueTable, *, keys_among_columns: bool) -> list[Row]:

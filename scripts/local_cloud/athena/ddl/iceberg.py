@@ -5,9 +5,6 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.ht
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import DdlError
 from local_cloud.athena.ddl.iceberg_metadata import IcebergMetadata
@@ -18,6 +15,7 @@ from local_cloud.athena.ddl.statement import (
     TableName,
     find_database,
     iceberg_name,
+    statement,
 )
 from local_cloud.athena.ddl.tables import TableDefinition, normal_location
 from local_cloud.athena.errors import QueryError
@@ -57,85 +55,61 @@ _DEFAULTS = {
 _ALWAYS_TOLD = ("format", "write_compression", "compression_level")
 
 
-@dataclass(frozen=True, slots=True)
-class CreateIcebergTable:
+@statement("CREATE_TABLE")
+def create_iceberg_table(catalog: Catalog, database: str, defined: TableDefinition, problem: str = "") -> EngineSql:
     """CREATE TABLE ... TBLPROPERTIES ('table_type' = 'ICEBERG'). `problem` is why Athena fails it once it runs."""
-
-    definition: TableDefinition
-    problem: str = ""
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "CREATE_TABLE"
-
-    def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino creates the table."""
-        if self.problem:
-            raise DdlError(self.problem)
-        defined = self.definition
-        schema = defined.table.in_database(database)
-        file_format, extra = engine_properties(defined.properties)
-        definitions = ", ".join(definition(column) for column in defined.columns)
-        options = [
-            f"location = {literal(normal_location(defined.location or ''))}",
-            f"format = {literal(file_format.upper())}",
-        ]
-        if defined.transforms:
-            options.append(f"partitioning = ARRAY[{', '.join(map(literal, defined.transforms))}]")
-        codec = extra.pop(f"write.{file_format}.compression-codec", None)
-        if extra:
-            options.append(f"extra_properties = {map_of(extra)}")
-        catalog.authorize_table("glue:GetTable", schema, defined.table.name)
-        find_database(catalog, schema)
-        catalog.authorize_table("glue:CreateTable", schema, defined.table.name)
-        missing = "IF NOT EXISTS " if defined.if_not_exists else ""
-        comment = "" if defined.comment is None else f" COMMENT {literal(defined.comment)}"
-        name = iceberg_name(schema, defined.table.name)
-        create = f"CREATE TABLE {missing}{name} ({definitions}){comment} WITH ({', '.join(options)})"
-        # Trino notes the codec of its session in a table that it creates, and takes it from nowhere else.
-        properties = {f"{ICEBERG}.compression_codec": _TRINO_CODECS.get(codec, codec.upper())} if codec else {}
-        return EngineSql((create,), properties)
+    if problem:
+        raise DdlError(problem)
+    schema = defined.table.in_database(database)
+    file_format, extra = engine_properties(defined.properties)
+    definitions = ", ".join(definition(column) for column in defined.columns)
+    options = [
+        f"location = {literal(normal_location(defined.location or ''))}",
+        f"format = {literal(file_format.upper())}",
+    ]
+    if defined.transforms:
+        options.append(f"partitioning = ARRAY[{', '.join(map(literal, defined.transforms))}]")
+    codec = extra.pop(f"write.{file_format}.compression-codec", None)
+    if extra:
+        options.append(f"extra_properties = {map_of(extra)}")
+    catalog.authorize_table("glue:GetTable", schema, defined.table.name)
+    find_database(catalog, schema)
+    catalog.authorize_table("glue:CreateTable", schema, defined.table.name)
+    missing = "IF NOT EXISTS " if defined.if_not_exists else ""
+    comment = "" if defined.comment is None else f" COMMENT {literal(defined.comment)}"
+    name = iceberg_name(schema, defined.table.name)
+    create = f"CREATE TABLE {missing}{name} ({definitions}){comment} WITH ({', '.join(options)})"
+    # Trino notes the codec of its session in a table that it creates, and takes it from nowhere else.
+    properties = {f"{ICEBERG}.compression_codec": _TRINO_CODECS.get(codec, codec.upper())} if codec else {}
+    return EngineSql((create,), properties)
 
 
-@dataclass(frozen=True, slots=True)
-class Optimize:
-    """OPTIMIZE t REWRITE DATA USING BIN_PACK [WHERE condition]."""
-
-    table: TableName
-    condition: str | None = None
-    statement_type: ClassVar[str] = "DML"
-    substatement_type: ClassVar[str] = "OPTIMIZE"
-
-    def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino rewrites small files into larger ones."""
-        table = _iceberg_table(catalog, database, self.table, "OPTIMIZE")
-        table.authorize("glue:UpdateTable")
-        condition = f" WHERE {self.condition}" if self.condition else ""
-        return EngineSql((f"ALTER TABLE {table.iceberg_name()} EXECUTE optimize{condition}",))
+@statement("OPTIMIZE", "DML")
+def optimize(catalog: Catalog, database: str, named: TableName, condition: str | None = None) -> EngineSql:
+    """OPTIMIZE t REWRITE DATA USING BIN_PACK [WHERE condition]: makes larger files of small ones."""
+    table = _iceberg_table(catalog, database, named, "OPTIMIZE")
+    table.authorize("glue:UpdateTable")
+    where = f" WHERE {condition}" if condition else ""
+    return EngineSql((f"ALTER TABLE {table.iceberg_name()} EXECUTE optimize{where}",))
 
 
-@dataclass(frozen=True, slots=True)
-class Vacuum:
-    """VACUUM t: removes old snapshots, and files that no snapshot needs."""
+@statement("VACUUM")
+def vacuum(catalog: Catalog, database: str, named: TableName) -> EngineSql:
+    """VACUUM t: removes snapshots older than the table's property says, and files that no snapshot needs.
 
-    table: TableName
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "VACUUM"
-
-    def run(self, catalog: Catalog, database: str) -> EngineSql:
-        """Says how Trino does it, with the age that the table's property tells.
-
-        https://docs.aws.amazon.com/athena/latest/ug/vacuum-statement.html
-        """
-        table = _iceberg_table(catalog, database, self.table, "VACUUM")
-        properties = IcebergMetadata.of(table).properties
-        seconds = int(properties.get(SNAPSHOT_AGE, int(_DEFAULTS["vacuum_max_snapshot_age_seconds"]) * 1000)) // 1000
-        table.authorize("glue:UpdateTable")
-        start = f"ALTER TABLE {table.iceberg_name()} EXECUTE"
-        return EngineSql(
-            (
-                f"{start} expire_snapshots(retention_threshold => '{seconds}s')",
-                f"{start} remove_orphan_files(retention_threshold => '{seconds}s')",
-            )
+    https://docs.aws.amazon.com/athena/latest/ug/vacuum-statement.html
+    """
+    table = _iceberg_table(catalog, database, named, "VACUUM")
+    properties = IcebergMetadata.of(table).properties
+    seconds = int(properties.get(SNAPSHOT_AGE, int(_DEFAULTS["vacuum_max_snapshot_age_seconds"]) * 1000)) // 1000
+    table.authorize("glue:UpdateTable")
+    start = f"ALTER TABLE {table.iceberg_name()} EXECUTE"
+    return EngineSql(
+        (
+            f"{start} expire_snapshots(retention_threshold => '{seconds}s')",
+            f"{start} remove_orphan_files(retention_threshold => '{seconds}s')",
         )
+    )
 
 
 def engine_properties(given: dict[str, str], file_format: str = "parquet") -> tuple[str, dict[str, str]]:

@@ -6,7 +6,7 @@ import copy
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import (
@@ -16,7 +16,7 @@ from local_cloud.athena.ddl.errors import (
     partition_not_found,
     semantic_error,
 )
-from local_cloud.athena.ddl.statement import GlueTable, TableName, nothing, result_of
+from local_cloud.athena.ddl.statement import GlueTable, TableName, Values, nothing, result_of, statement
 from local_cloud.athena.ddl.tables import normal_location
 from local_cloud.athena.results import Result
 from local_cloud.glue.expressions import COMPARISONS
@@ -35,143 +35,109 @@ class Condition:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewPartition:
-    """A partition that ADD PARTITION names, and its folder where the statement says it."""
+@statement("ALTER_TABLE_ADD_PARTITION")
+def add_partitions(
+    catalog: Catalog,
+    database: str,
+    named: TableName,
+    partitions: tuple[tuple[Values, str | None], ...],
+    if_not_exists: bool = False,
+) -> Result:
+    """ALTER TABLE t ADD [IF NOT EXISTS] PARTITION (...) [LOCATION '...'] ...: all of them, or none.
 
-    values: dict[str, str]
-    location: str | None = None
+    Each of the partitions has its folder beside it, None where the statement says none.
+    """
+    table = partitioned(catalog, database, named)
+    every = [(in_order(table, values), location) for values, location in partitions]
+    for _, location in every:
+        if location is not None:
+            normal_location(location)
+    known = table.stored.partitions
+    if not if_not_exists and any(str(values) in known for values, _ in every):
+        raise execution_error("AlreadyExistsException(message:Partition already exists.)")
+    table.authorize("glue:BatchCreatePartition")
+    for values, location in every:
+        if str(values) not in known:
+            create_partition(table, values, location or default_location(table, values))
+    return nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class AddPartitions:
-    """ALTER TABLE t ADD [IF NOT EXISTS] PARTITION (...) [LOCATION '...'] ..."""
+@statement("ALTER_TABLE_DROP_PARTITION")
+def drop_partitions(
+    catalog: Catalog,
+    database: str,
+    named: TableName,
+    alternatives: tuple[tuple[Condition, ...], ...],
+    if_exists: bool = False,
+) -> Result:
+    """ALTER TABLE t DROP [IF EXISTS] PARTITION (key <operator> value, ...), PARTITION (...); their objects stay."""
+    table = partitioned(catalog, database, named)
+    table.authorize("glue:GetPartitions")
+    found: list[list[str]] = []
+    for conditions in alternatives:
+        fitting = [values for values in values_of(table) if _fits(table, conditions, values)]
+        if not fitting and not if_exists:
+            raise partition_not_found({condition.key: condition.value for condition in conditions})
+        found += [values for values in fitting if values not in found]
+    table.authorize("glue:BatchDeletePartition")
+    for values in found:
+        table.stored.delete_partition(values)  # type: ignore[arg-type]  # moto's own is replaced, or has no types
+    return nothing()
 
-    table: TableName
-    partitions: tuple[NewPartition, ...]
-    if_not_exists: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_ADD_PARTITION"
 
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Adds the partitions, or none of them."""
-        table = partitioned(catalog, database, self.table)
-        every = [(in_order(table, new.values), new.location) for new in self.partitions]
-        for _, location in every:
-            if location is not None:
-                normal_location(location)
-        known = table.stored.partitions
-        if not self.if_not_exists and any(str(values) in known for values, _ in every):
-            raise execution_error("AlreadyExistsException(message:Partition already exists.)")
+@statement("ALTER_TABLE_RENAME_PARTITION")
+def rename_partition(catalog: Catalog, database: str, named: TableName, old: Values, new: Values) -> Result:
+    """ALTER TABLE t PARTITION (...) RENAME TO PARTITION (...); its folder stays where it is."""
+    table = partitioned(catalog, database, named)
+    before, after = in_order(table, old), in_order(table, new)
+    partition = partition_input(table, before)
+    if str(after) in table.stored.partitions:
+        raise execution_error(f"Unable to rename partition. Partition already exists: {after}")
+    table.authorize("glue:UpdatePartition")
+    table.stored.update_partition(before, {**partition, "Values": after})  # type: ignore[arg-type]  # moto's own is replaced, or has no types
+    return nothing()
+
+
+@statement("SHOW_PARTITIONS", "UTILITY")
+def show_partitions(catalog: Catalog, database: str, named: TableName) -> Result:
+    """SHOW PARTITIONS t: as their folders' names."""
+    table = GlueTable(catalog, database, named)
+    if not table.keys:
+        raise execution_error(f"Table {table.name} is not a partitioned table")
+    table.authorize("glue:GetPartitions")
+    return result_of(["partition"], [[line] for line in sorted(path_of(table, v) for v in values_of(table))])
+
+
+@statement("MSCK_REPAIR")
+def repair_table(catalog: Catalog, database: str, named: TableName) -> Result:
+    """MSCK REPAIR TABLE t: adds the partitions whose folders are in S3, tells of those without folders, removes none.
+
+    Folders count whose keys are spelt as the table's, in lower case:
+    https://docs.aws.amazon.com/athena/latest/ug/msck-repair-table.html
+    """
+    table = GlueTable(catalog, database, named)
+    if table.is_iceberg:
+        raise DdlError(ICEBERG_UNSUPPORTED)
+    if not table.keys:
+        return nothing()
+    folders = catalog.folders(table.location)
+    if not folders:
+        return result_of([], [[f"Tables missing on filesystem:\t{table.name}"]])
+    table.authorize("glue:GetPartitions")
+    known = values_of(table)
+    present = _partitions_in(table, folders)
+    missing = {path: values for path, values in present.items() if values not in known}
+    gone = [path_of(table, values) for values in known if not _has_folder(table, values, folders)]
+    lines = []
+    if missing:
         table.authorize("glue:BatchCreatePartition")
-        for values, location in every:
-            if str(values) not in known:
-                create_partition(table, values, location or default_location(table, values))
-        return nothing()
-
-
-@dataclass(frozen=True, slots=True)
-class DropPartitions:
-    """ALTER TABLE t DROP [IF EXISTS] PARTITION (key <operator> value, ...), PARTITION (...)."""
-
-    table: TableName
-    conditions: tuple[tuple[Condition, ...], ...]
-    if_exists: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_DROP_PARTITION"
-
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Deletes the partitions that fit; their objects stay."""
-        table = partitioned(catalog, database, self.table)
-        table.authorize("glue:GetPartitions")
-        found: list[list[str]] = []
-        for conditions in self.conditions:
-            fitting = [values for values in values_of(table) if _fits(table, conditions, values)]
-            if not fitting and not self.if_exists:
-                raise partition_not_found({condition.key: condition.value for condition in conditions})
-            found += [values for values in fitting if values not in found]
-        table.authorize("glue:BatchDeletePartition")
-        for values in found:
-            table.stored.delete_partition(values)  # type: ignore[arg-type]  # moto's own is replaced, or has no types
-        return nothing()
-
-
-@dataclass(frozen=True, slots=True)
-class RenamePartition:
-    """ALTER TABLE t PARTITION (...) RENAME TO PARTITION (...)."""
-
-    table: TableName
-    old: dict[str, str]
-    new: dict[str, str]
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "ALTER_TABLE_RENAME_PARTITION"
-
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Gives the partition other values; its folder stays where it is."""
-        table = partitioned(catalog, database, self.table)
-        old, new = in_order(table, self.old), in_order(table, self.new)
-        partition = partition_input(table, old)
-        if str(new) in table.stored.partitions:
-            raise execution_error(f"Unable to rename partition. Partition already exists: {new}")
-        table.authorize("glue:UpdatePartition")
-        table.stored.update_partition(old, {**partition, "Values": new})  # type: ignore[arg-type]  # moto's own is replaced, or has no types
-        return nothing()
-
-
-@dataclass(frozen=True, slots=True)
-class ShowPartitions:
-    """SHOW PARTITIONS t."""
-
-    table: TableName
-    statement_type: ClassVar[str] = "UTILITY"
-    substatement_type: ClassVar[str] = "SHOW_PARTITIONS"
-
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Lists the partitions as their folders' names."""
-        table = GlueTable(catalog, database, self.table)
-        if not table.keys:
-            raise execution_error(f"Table {table.name} is not a partitioned table")
-        table.authorize("glue:GetPartitions")
-        return result_of(["partition"], [[line] for line in sorted(path_of(table, v) for v in values_of(table))])
-
-
-@dataclass(frozen=True, slots=True)
-class RepairTable:
-    """MSCK REPAIR TABLE t: adds the partitions whose folders are in S3 and that the catalog does not know."""
-
-    table: TableName
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "MSCK_REPAIR"
-
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Adds partitions, removes none, and tells of both.
-
-        Folders count whose keys are spelt as the table's, in lower case:
-        https://docs.aws.amazon.com/athena/latest/ug/msck-repair-table.html
-        """
-        table = GlueTable(catalog, database, self.table)
-        if table.is_iceberg:
-            raise DdlError(ICEBERG_UNSUPPORTED)
-        if not table.keys:
-            return nothing()
-        folders = catalog.folders(table.location)
-        if not folders:
-            return result_of([], [[f"Tables missing on filesystem:\t{table.name}"]])
-        table.authorize("glue:GetPartitions")
-        known = values_of(table)
-        present = _partitions_in(table, folders)
-        missing = {path: values for path, values in present.items() if values not in known}
-        gone = [path_of(table, values) for values in known if not _has_folder(table, values, folders)]
-        lines = []
-        if missing:
-            table.authorize("glue:BatchCreatePartition")
-            lines.append("\t".join(["Partitions not in metastore:", *(f"{table.name}:{path}" for path in missing)]))
-        if gone:
-            lines.append("\t".join(["Partitions missing from filesystem:", *(f"{table.name}:{path}" for path in gone)]))
-        for path, values in missing.items():
-            create_partition(table, values, f"{table.location.rstrip('/')}/{path}/")
-            lines.append(f"Repair: Added partition to metastore {table.name}:{path}")
-        return result_of([], [[line] for line in lines])
+        lines.append("\t".join(["Partitions not in metastore:", *(f"{table.name}:{path}" for path in missing)]))
+    if gone:
+        lines.append("\t".join(["Partitions missing from filesystem:", *(f"{table.name}:{path}" for path in gone)]))
+    for path, values in missing.items():
+        create_partition(table, values, f"{table.location.rstrip('/')}/{path}/")
+        lines.append(f"Repair: Added partition to metastore {table.name}:{path}")
+    return result_of([], [[line] for line in lines])
 
 
 def partitioned(catalog: Catalog, database: str, name: TableName) -> GlueTable:
@@ -188,7 +154,7 @@ def partitioned(catalog: Catalog, database: str, name: TableName) -> GlueTable:
     return table
 
 
-def in_order(table: GlueTable, values: dict[str, str]) -> list[str]:
+def in_order(table: GlueTable, values: Values) -> list[str]:
     """A partition's values in the order of the table's keys.
 
     Raises:

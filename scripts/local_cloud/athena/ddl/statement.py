@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Concatenate, ParamSpec
 
 from moto.glue.models import FakeTable
 
@@ -25,20 +27,27 @@ class EngineSql:
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
-class Ddl(Protocol):
-    """A statement about the catalog."""
+Outcome = Result | EngineSql
+Said = ParamSpec("Said")
 
-    @property
-    def statement_type(self) -> str:
-        """StatementType as GetQueryExecution tells it."""
-        ...
 
-    @property
-    def substatement_type(self) -> str:
-        """SubstatementType."""
-        ...
+@dataclass(frozen=True, slots=True)
+class Ddl:
+    """A statement about the catalog, as it was read.
 
-    def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
+    Attributes:
+        statement_type: StatementType as GetQueryExecution tells it.
+        substatement_type: SubstatementType.
+        action: what it does to Glue's catalog, or which statements of Trino do it.
+        said: the action's arguments after catalog and database, by name.
+    """
+
+    statement_type: str
+    substatement_type: str
+    action: Callable[..., Outcome]
+    said: Mapping[str, Any]
+
+    def run(self, catalog: Catalog, database: str) -> Outcome:
         """Runs it against Glue in the name of the catalog's caller, or says which statements of Trino do it.
 
         Args:
@@ -49,7 +58,30 @@ class Ddl(Protocol):
             QueryError: if it fails.
             AccessDeniedError: if the caller may not do it.
         """
-        ...
+        return self.action(catalog, database, **self.said)
+
+
+def statement(
+    substatement_type: str, statement_type: str = "DDL"
+) -> Callable[[Callable[Concatenate[Catalog, str, Said], Outcome]], Callable[Said, Ddl]]:
+    """Declares a function as the action of a kind of statement: it then takes what a statement says, and returns that.
+
+    The types are those that GetQueryExecution tells.
+    """
+
+    def declare(action: Callable[Concatenate[Catalog, str, Said], Outcome]) -> Callable[Said, Ddl]:
+        signature = inspect.signature(action)
+
+        @functools.wraps(action)
+        def read(*args: Said.args, **options: Said.kwargs) -> Ddl:
+            bound = signature.bind(None, None, *args, **options)
+            bound.apply_defaults()
+            _, _, *said = bound.arguments.items()
+            return Ddl(statement_type, substatement_type, action, dict(said))
+
+        return read
+
+    return declare
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +110,19 @@ class ColumnDefinition:
         return column if self.comment is None else column | {"Comment": self.comment}
 
 
+Columns = tuple[ColumnDefinition, ...]
+Values = dict[str, str]
+"""A partition's values by its keys."""
+
+
 class GlueTable:
-    """A table that a statement is about: a copy of its description, and the way to write it back."""
+    """A table that a statement is about: a copy of its description, and the way to write it back.
+
+    Attributes:
+        location: the folder of its objects; empty for a view.
+        is_view: whether it is a view.
+        is_iceberg: whether it is a table of Iceberg's.
+    """
 
     def __init__(self, catalog: Catalog, database: str, name: TableName) -> None:
         """Finds the table.
@@ -100,6 +143,9 @@ class GlueTable:
         self.input: dict[str, Any] = copy.deepcopy(found.get_version(str(found._current_version)))
         self.storage: dict[str, Any] = self.input.setdefault("StorageDescriptor", {})
         self.parameters: dict[str, str] = self.input.setdefault("Parameters", {})
+        self.location = str(self.storage.get("Location") or "")
+        self.is_view = self.input.get("TableType") == "VIRTUAL_VIEW"
+        self.is_iceberg = str(self.parameters.get("table_type", "")).upper() == "ICEBERG"
 
     @property
     def columns(self) -> list[dict[str, str]]:
@@ -117,21 +163,6 @@ class GlueTable:
     def key_names(self) -> list[str]:
         """The names of the partition keys."""
         return [key["Name"].lower() for key in self.keys]
-
-    @property
-    def location(self) -> str:
-        """The folder of its objects; empty for a view."""
-        return str(self.storage.get("Location") or "")
-
-    @property
-    def is_view(self) -> bool:
-        """Whether it is a view."""
-        return self.input.get("TableType") == "VIRTUAL_VIEW"
-
-    @property
-    def is_iceberg(self) -> bool:
-        """Whether it is a table of Iceberg's."""
-        return str(self.parameters.get("table_type", "")).upper() == "ICEBERG"
 
     def authorize(self, action: str) -> None:
         """Judges a call of Glue's about the table.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.ddl.errors import execution_error, semantic_error, table_not_found
-from local_cloud.athena.ddl.statement import ColumnDefinition, EngineSql, GlueTable, TableName, find_database, nothing
+from local_cloud.athena.ddl.statement import Columns, EngineSql, GlueTable, TableName, find_database, nothing, statement
 from local_cloud.athena.hive.formats import StorageClauses
 from local_cloud.athena.results import Result
 
@@ -19,8 +19,8 @@ class TableDefinition:
 
     table: TableName
     location: str | None = None
-    columns: tuple[ColumnDefinition, ...] = ()
-    keys: tuple[ColumnDefinition, ...] = ()
+    columns: Columns = ()
+    keys: Columns = ()
     transforms: tuple[str, ...] = ()
     if_not_exists: bool = False
     comment: str | None = None
@@ -30,28 +30,21 @@ class TableDefinition:
     properties: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTable:
+@statement("CREATE_TABLE")
+def create_table(catalog: Catalog, database: str, definition: TableDefinition) -> Result:
     """CREATE EXTERNAL TABLE: a description of objects that are in S3 already, or will be."""
-
-    definition: TableDefinition
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "CREATE_TABLE"
-
-    def run(self, catalog: Catalog, database: str) -> Result:
-        """Creates the table."""
-        table = self.definition.table
-        schema, name = table.in_database(database), table.name
-        catalog.authorize_table("glue:GetTable", schema, name)
-        find_database(catalog, schema)
-        if name in catalog.backend.databases[schema].tables:
-            if self.definition.if_not_exists:
-                return nothing()
-            raise execution_error(f"AlreadyExistsException(message:Table {name} already exists.)")
-        description = _description(self.definition)
-        catalog.authorize_table("glue:CreateTable", schema, name)
-        catalog.backend.create_table(schema, name, description)
-        return nothing()
+    table = definition.table
+    schema, name = table.in_database(database), table.name
+    catalog.authorize_table("glue:GetTable", schema, name)
+    find_database(catalog, schema)
+    if name in catalog.backend.databases[schema].tables:
+        if definition.if_not_exists:
+            return nothing()
+        raise execution_error(f"AlreadyExistsException(message:Table {name} already exists.)")
+    description = _description(definition)
+    catalog.authorize_table("glue:CreateTable", schema, name)
+    catalog.backend.create_table(schema, name, description)
+    return nothing()
 
 
 def _description(defined: TableDefinition) -> dict[str, Any]:
@@ -100,31 +93,23 @@ def _check(defined: TableDefinition) -> None:
             raise semantic_error(f"Invalid column reference: {name}", 10002)
 
 
-@dataclass(frozen=True, slots=True)
-class DropTable:
-    """DROP TABLE [IF EXISTS] t [PURGE]."""
-
-    table: TableName
-    if_exists: bool = False
-    statement_type: ClassVar[str] = "DDL"
-    substatement_type: ClassVar[str] = "DROP_TABLE"
-
-    def run(self, catalog: Catalog, database: str) -> Result | EngineSql:
-        """Deletes a table of Hive's from the catalog, its objects stay; Iceberg's loses its objects too."""
-        schema, name = self.table.in_database(database), self.table.name
-        catalog.authorize_table("glue:GetTable", schema, name)
-        if self.if_exists and not _exists(catalog, schema, name):
-            return nothing()
-        if not _exists(catalog, schema, name):
-            raise table_not_found(schema, name)
-        table = GlueTable(catalog, database, self.table)
-        if table.is_view:
-            raise semantic_error(f"Cannot drop a view with DROP TABLE: {name}", 10010)
-        table.authorize("glue:DeleteTable")
-        if table.is_iceberg:
-            return EngineSql((f"DROP TABLE {table.iceberg_name()}",))
-        catalog.backend.delete_table(schema, name)
+@statement("DROP_TABLE")
+def drop_table(catalog: Catalog, database: str, named: TableName, if_exists: bool = False) -> Result | EngineSql:
+    """DROP TABLE [IF EXISTS] t [PURGE]: the objects of Hive's tables stay, those of Iceberg's go."""
+    schema, name = named.in_database(database), named.name
+    catalog.authorize_table("glue:GetTable", schema, name)
+    if if_exists and not _exists(catalog, schema, name):
         return nothing()
+    if not _exists(catalog, schema, name):
+        raise table_not_found(schema, name)
+    table = GlueTable(catalog, database, named)
+    if table.is_view:
+        raise semantic_error(f"Cannot drop a view with DROP TABLE: {name}", 10010)
+    table.authorize("glue:DeleteTable")
+    if table.is_iceberg:
+        return EngineSql((f"DROP TABLE {table.iceberg_name()}",))
+    catalog.backend.delete_table(schema, name)
+    return nothing()
 
 
 def _exists(catalog: Catalog, database: str, name: str) -> bool:

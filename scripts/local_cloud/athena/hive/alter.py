@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from local_cloud.athena.ddl.alter import (
-    AddColumns,
-    ChangeColumn,
-    DropColumn,
-    RenameTable,
-    ReplaceColumns,
-    SetLocation,
-    SetProperties,
-    UnsetProperties,
-)
-from local_cloud.athena.ddl.partitions import AddPartitions, DropPartitions, NewPartition, RenamePartition
-from local_cloud.athena.ddl.statement import Ddl, TableName
+from local_cloud.athena.ddl import alter
+from local_cloud.athena.ddl.partitions import add_partitions, drop_partitions, rename_partition
+from local_cloud.athena.ddl.statement import Ddl, TableName, Values
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.hive.clauses import (
-    column,
-    columns,
-    conditions,
-    if_exists,
-    if_not_exists,
-    partition_values,
-    properties,
-    property_names,
-    table_name,
-)
+from local_cloud.athena.hive import clauses
 from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor
 
 # What Hive has and Athena has not: https://docs.aws.amazon.com/athena/latest/ug/unsupported-ddl.html
@@ -42,23 +23,23 @@ def alter_table(cursor: Cursor) -> Ddl:
     Raises:
         MalformedQueryError: if it is not well-formed, or Athena has no such statement.
     """
-    table = table_name(cursor)
+    table = clauses.table_name(cursor)
     statement = _of_partition(cursor, table) if cursor.accept("PARTITION") else _of_table(cursor, table)
     cursor.finish()
     return statement
 
 
 def _of_partition(cursor: Cursor, table: TableName) -> Ddl:
-    partition = partition_values(cursor)
+    partition = clauses.partition_values(cursor)
     if cursor.accept("RENAME"):
         cursor.expect("TO", "PARTITION")
-        return RenamePartition(table, partition, partition_values(cursor))
+        return rename_partition(table, partition, clauses.partition_values(cursor))
     if cursor.accept("SET", "LOCATION"):
-        return SetLocation(table, cursor.string(), partition)
+        return alter.set_location(table, cursor.string(), partition)
     if cursor.accept("ADD", "COLUMNS"):
-        return AddColumns(table, columns(cursor), partition)
+        return alter.add_columns(table, clauses.columns(cursor), partition)
     if cursor.accept("REPLACE", "COLUMNS"):
-        return ReplaceColumns(table, columns(cursor), partition)
+        return alter.replace_columns(table, clauses.columns(cursor), partition)
     if cursor.at("CHANGE"):
         raise MalformedQueryError(NOT_SUPPORTED_TYPE)
     raise _refusal(cursor)
@@ -71,36 +52,36 @@ def _of_table(cursor: Cursor, table: TableName) -> Ddl:
         return _drop(cursor, table)
     if cursor.accept("REPLACE"):
         cursor.expect("COLUMNS")
-        return ReplaceColumns(table, columns(cursor))
+        return alter.replace_columns(table, clauses.columns(cursor))
     if cursor.accept("CHANGE"):
         return _change(cursor, table)
     if cursor.accept("RENAME"):
         if not cursor.accept("TO"):
             raise cursor.missing("TO")
-        return RenameTable(table, table_name(cursor))
+        return alter.rename_table(table, clauses.table_name(cursor))
     if cursor.accept("SET", "LOCATION"):
-        return SetLocation(table, cursor.string())
+        return alter.set_location(table, cursor.string())
     if cursor.accept("SET", "TBLPROPERTIES"):
-        return SetProperties(table, properties(cursor))
+        return alter.set_properties(table, clauses.properties(cursor))
     if cursor.accept("UNSET"):
         cursor.expect("TBLPROPERTIES")
-        missing_ok = if_exists(cursor)
-        return UnsetProperties(table, property_names(cursor), missing_ok)
+        missing_ok = clauses.if_exists(cursor)
+        return alter.unset_properties(table, tuple(cursor.bracketed(cursor.string)), missing_ok)
     raise _refusal(cursor)
 
 
 def _add(cursor: Cursor, table: TableName) -> Ddl:
     if cursor.accept("COLUMNS"):
-        return AddColumns(table, columns(cursor))
-    exists_ok = if_not_exists(cursor)
-    partitions: list[NewPartition] = []
+        return alter.add_columns(table, clauses.columns(cursor))
+    exists_ok = clauses.if_not_exists(cursor)
+    partitions: list[tuple[Values, str | None]] = []
     while cursor.accept("PARTITION"):
-        values = partition_values(cursor)
-        partitions.append(NewPartition(values, cursor.string() if cursor.accept("LOCATION") else None))
+        values = clauses.partition_values(cursor)
+        partitions.append((values, cursor.string() if cursor.accept("LOCATION") else None))
         cursor.accept(",")
     if not partitions:
         raise cursor.no_viable()
-    return AddPartitions(table, tuple(partitions), exists_ok)
+    return add_partitions(table, tuple(partitions), exists_ok)
 
 
 def _drop(cursor: Cursor, table: TableName) -> Ddl:
@@ -109,26 +90,26 @@ def _drop(cursor: Cursor, table: TableName) -> Ddl:
         if cursor.at("IF"):
             cursor.advance()
             raise cursor.mismatched("<EOF>", ".")
-        return DropColumn(table, cursor.name(), place)
+        return alter.drop_column(table, cursor.name(), place)
     if cursor.at("COLUMNS"):
         raise cursor.mismatched("PARTITION", "COLUMN")
-    missing_ok = if_exists(cursor)
+    missing_ok = clauses.if_exists(cursor)
     cursor.expect("PARTITION")
-    every = [conditions(cursor)]
+    every = [clauses.conditions(cursor)]
     while cursor.accept(","):
         cursor.expect("PARTITION")
-        every.append(conditions(cursor))
+        every.append(clauses.conditions(cursor))
     cursor.accept("PURGE")
-    return DropPartitions(table, tuple(every), missing_ok)
+    return drop_partitions(table, tuple(every), missing_ok)
 
 
 def _change(cursor: Cursor, table: TableName) -> Ddl:
     cursor.accept("COLUMN")
     old = cursor.name()
-    new = column(cursor, inside_brackets=False)
+    new = clauses.column(cursor, inside_brackets=False)
     if cursor.accept("FIRST"):
-        return ChangeColumn(table, old, new, first=True)
-    return ChangeColumn(table, old, new, after=cursor.name() if cursor.accept("AFTER") else None)
+        return alter.change_column(table, old, new, first=True)
+    return alter.change_column(table, old, new, after=cursor.name() if cursor.accept("AFTER") else None)
 
 
 def _refusal(cursor: Cursor) -> MalformedQueryError:

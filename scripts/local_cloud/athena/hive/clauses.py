@@ -75,16 +75,6 @@ def properties(cursor: Cursor) -> dict[str, str]:
     return dict(cursor.bracketed(pair))
 
 
-def property_names(cursor: Cursor) -> tuple[str, ...]:
-    """`('name', ...)`."""
-    return tuple(cursor.bracketed(cursor.string))
-
-
-def names_in_brackets(cursor: Cursor) -> tuple[str, ...]:
-    """`(name, ...)`."""
-    return tuple(cursor.bracketed(cursor.name))
-
-
 def column(cursor: Cursor, *, inside_brackets: bool = True) -> ColumnDefinition:
     """`name type [COMMENT 'text']`."""
     name = cursor.declared_name()

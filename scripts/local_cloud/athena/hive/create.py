@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from local_cloud.athena.ddl.iceberg import CreateIcebergTable
+from local_cloud.athena.ddl import tables
+from local_cloud.athena.ddl.iceberg import create_iceberg_table
 from local_cloud.athena.ddl.statement import ColumnDefinition, Ddl
-from local_cloud.athena.ddl.tables import CreateTable, TableDefinition
+from local_cloud.athena.ddl.tables import TableDefinition
 from local_cloud.athena.errors import MalformedQueryError
-from local_cloud.athena.hive.clauses import column, columns, if_not_exists, names_in_brackets, properties, table_name
+from local_cloud.athena.hive.clauses import column, columns, if_not_exists, properties, table_name
 from local_cloud.athena.hive.formats import (
     COLLECTION_DELIMITER,
     ESCAPE,
@@ -19,6 +20,7 @@ from local_cloud.athena.hive.formats import (
     StorageClauses,
 )
 from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
+from local_cloud.athena.lexer import quoted
 
 _TRANSFORMS = frozenset({"year", "month", "day", "hour", "bucket", "truncate"})
 
@@ -39,7 +41,10 @@ def create_table(cursor: Cursor, *, external: bool) -> Ddl | None:
         raise MalformedQueryError("No location was specified for table. An S3 location must be specified")
     if not external and not iceberg:
         raise MalformedQueryError("External keyword required for table type HIVE")
-    return _iceberg(clauses) if iceberg else CreateTable(clauses)
+    if not iceberg:
+        return tables.create_table(clauses)
+    cursor.reserved = None  # Hive's parser does not read it
+    return _iceberg(clauses)
 
 
 def _is_select(cursor: Cursor) -> bool:
@@ -71,7 +76,7 @@ def _parse(cursor: Cursor, *, external: bool) -> TableDefinition:
     if cursor.accept("PARTITIONED", "BY"):
         _partitioned_by(cursor, clauses, external=external)
     if cursor.accept("CLUSTERED", "BY"):
-        clauses.bucket_columns = names_in_brackets(cursor)
+        clauses.bucket_columns = tuple(cursor.bracketed(cursor.name))
         cursor.expect("INTO")
         clauses.buckets = cursor.integer()
         cursor.expect("BUCKETS")
@@ -119,7 +124,7 @@ def _transform(cursor: Cursor) -> str:
 def _key(name: str) -> str:
     """A column in Trino's partitioning: quoted only where it must be."""
     plain = name.isidentifier() and name.isascii() and name.islower()
-    return name if plain else '"' + name.replace('"', '""') + '"'
+    return name if plain else quoted(name)
 
 
 def _storage(cursor: Cursor, clauses: TableDefinition) -> None:
@@ -162,7 +167,7 @@ def _delimiters(cursor: Cursor) -> dict[str, str]:
     return found
 
 
-def _iceberg(clauses: TableDefinition) -> CreateIcebergTable:
+def _iceberg(clauses: TableDefinition) -> Ddl:
     clauses.properties = {name: value for name, value in clauses.properties.items() if name.lower() != "table_type"}
     names = {name.lower() for name in clauses.properties}
     if "compression_level" in names and "write_compression" not in names:
@@ -170,12 +175,12 @@ def _iceberg(clauses: TableDefinition) -> CreateIcebergTable:
     problem = ""
     if clauses.bucket_columns:
         problem = "Iceberg create table statement does not allow CLUSTERED BY"
-    elif clauses.storage.has_row_format:
+    elif clauses.storage.serde is not None or clauses.storage.delimiters is not None:
         problem = "Iceberg create table statement does not allow ROW FORMAT"
-    elif clauses.storage.has_stored_as:
+    elif clauses.storage.file_format is not None or clauses.storage.classes is not None:
         problem = "Iceberg create table statement does not allow STORED AS/BY"
     elif clauses.keys:
         problem = "Invalid PARTITIONED BY clause in Iceberg create table statement"
     elif not clauses.columns:
         problem = "At least one column is required for Iceberg create table statement"
-    return CreateIcebergTable(clauses, problem)
+    return create_iceberg_table(clauses, problem)

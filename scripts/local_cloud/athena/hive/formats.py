@@ -65,16 +65,6 @@ class StorageClauses:
     serde_properties: dict[str, str] = field(default_factory=dict)
     delimiters: dict[str, str] | None = None
 
-    @property
-    def has_row_format(self) -> bool:
-        """Whether there is a ROW FORMAT."""
-        return self.serde is not None or self.delimiters is not None
-
-    @property
-    def has_stored_as(self) -> bool:
-        """Whether there is a STORED AS."""
-        return self.file_format is not None or self.classes is not None
-
     def glue(self) -> dict[str, Any]:
         """The part of a StorageDescriptor that tells the format.
 

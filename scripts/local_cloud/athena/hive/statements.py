@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from local_cloud.athena.ddl.create_text import ShowCreateTable
-from local_cloud.athena.ddl.databases import AlterDatabase, CreateDatabase, DropDatabase, ShowDatabases
-from local_cloud.athena.ddl.describe import Describe
-from local_cloud.athena.ddl.iceberg import Optimize, Vacuum
-from local_cloud.athena.ddl.partitions import RepairTable, ShowPartitions
-from local_cloud.athena.ddl.refused import WithReservedName
-from local_cloud.athena.ddl.show import ShowColumns, ShowTableProperties, ShowTables, ShowViews
+from local_cloud.athena.ddl.create_text import show_create_table
+from local_cloud.athena.ddl.databases import alter_database, create_database, drop_database, show_databases
+from local_cloud.athena.ddl.describe import describe
+from local_cloud.athena.ddl.iceberg import optimize, vacuum
+from local_cloud.athena.ddl.partitions import repair_table, show_partitions
+from local_cloud.athena.ddl.refused import with_reserved_name
+from local_cloud.athena.ddl.show import show_columns, show_table_properties, show_tables, show_views
 from local_cloud.athena.ddl.statement import Ddl, TableName
-from local_cloud.athena.ddl.tables import DropTable
+from local_cloud.athena.ddl.tables import drop_table
 from local_cloud.athena.errors import MalformedQueryError
+from local_cloud.athena.hive import clauses
 from local_cloud.athena.hive.alter import alter_table
-from local_cloud.athena.hive.clauses import (
-    database_name,
-    if_exists,
-    if_not_exists,
-    partition_values,
-    properties,
-    table_name,
-)
 from local_cloud.athena.hive.create import create_table
 from local_cloud.athena.hive.tokens import NOT_SUPPORTED_TYPE, Cursor, Kind
 
@@ -41,50 +34,50 @@ def parse_ddl(text: str) -> Ddl | None:
         if cursor.accept(*words):
             statement = parse(cursor)
             if statement is not None and cursor.reserved is not None:
-                return WithReservedName(statement, cursor.reserved)
+                return with_reserved_name(statement, cursor.reserved)
             return statement
     return None
 
 
 def _create_database(cursor: Cursor) -> Ddl:
-    exists_ok = if_not_exists(cursor)
-    name = database_name(cursor)
+    exists_ok = clauses.if_not_exists(cursor)
+    name = clauses.database_name(cursor)
     comment = cursor.string() if cursor.accept("COMMENT") else None
     location = cursor.string() if cursor.accept("LOCATION") else None
-    given = properties(cursor) if cursor.accept("WITH", "DBPROPERTIES") else {}
+    given = clauses.properties(cursor) if cursor.accept("WITH", "DBPROPERTIES") else None
     cursor.finish()
-    return CreateDatabase(name, exists_ok, comment, location, given)
+    return create_database(name, exists_ok, comment=comment, location=location, properties=given)
 
 
 def _drop_database(cursor: Cursor) -> Ddl:
-    missing_ok = if_exists(cursor)
-    name = database_name(cursor)
+    missing_ok = clauses.if_exists(cursor)
+    name = clauses.database_name(cursor)
     cascade = cursor.accept("CASCADE")
     if not cascade:
         cursor.accept("RESTRICT")
     cursor.finish("RESTRICT", "CASCADE")
-    return DropDatabase(name, missing_ok, cascade)
+    return drop_database(name, missing_ok, cascade)
 
 
 def _alter_database(cursor: Cursor) -> Ddl:
-    name = database_name(cursor)
+    name = clauses.database_name(cursor)
     cursor.expect("SET", "DBPROPERTIES")
-    statement = AlterDatabase(name, properties(cursor))
+    statement = alter_database(name, clauses.properties(cursor))
     cursor.finish()
     return statement
 
 
 def _show_databases(cursor: Cursor) -> Ddl:
-    statement = ShowDatabases(_like(cursor))
+    statement = show_databases(_like(cursor))
     cursor.finish("LIKE", "STRING")
     return statement
 
 
-def _in_database(statement: type[ShowTables | ShowViews]) -> Callable[[Cursor], Ddl]:
+def _in_database(statement: Callable[[str | None, str | None], Ddl]) -> Callable[[Cursor], Ddl]:
     """Reads a list of what a database has."""
 
     def read(cursor: Cursor) -> Ddl:
-        database = database_name(cursor) if cursor.accept("IN") or cursor.accept("FROM") else None
+        database = clauses.database_name(cursor) if cursor.accept("IN") or cursor.accept("FROM") else None
         made = statement(database, _like(cursor))
         cursor.finish("LIKE", "STRING")
         return made
@@ -96,7 +89,7 @@ def _about_table(statement: Callable[[TableName], Ddl]) -> Callable[[Cursor], Dd
     """Reads a statement that has nothing but a table's name."""
 
     def read(cursor: Cursor) -> Ddl:
-        made = statement(table_name(cursor))
+        made = statement(clauses.table_name(cursor))
         cursor.finish()
         return made
 
@@ -113,21 +106,21 @@ def _like(cursor: Cursor) -> str | None:
 def _show_columns(cursor: Cursor) -> Ddl:
     if not cursor.accept("IN"):
         cursor.expect("FROM")
-    table = table_name(cursor)
+    table = clauses.table_name(cursor)
     if cursor.accept("IN") or cursor.accept("FROM"):
-        table = TableName(table.name, database_name(cursor))
+        table = TableName(table.name, clauses.database_name(cursor))
     cursor.finish("FROM", "IN")
-    return ShowColumns(table)
+    return show_columns(table)
 
 
 def _show_properties(cursor: Cursor) -> Ddl:
-    table = table_name(cursor)
+    table = clauses.table_name(cursor)
     name = None
     if cursor.accept("("):
         name = cursor.string()
         cursor.expect(")")
     cursor.finish("(")
-    return ShowTableProperties(table, name)
+    return show_table_properties(table, name)
 
 
 def _describe(cursor: Cursor) -> Ddl | None:
@@ -136,27 +129,27 @@ def _describe(cursor: Cursor) -> Ddl | None:
     style = ""
     if cursor.ahead(1).kind is not Kind.END and (cursor.at("EXTENDED") or cursor.at("FORMATTED")):
         style = cursor.advance().text.upper()
-    table = table_name(cursor)
-    partition = partition_values(cursor) if cursor.accept("PARTITION") else None
+    table = clauses.table_name(cursor)
+    partition = clauses.partition_values(cursor) if cursor.accept("PARTITION") else None
     path: list[str] = []
     if cursor.at_kind(Kind.WORD, Kind.QUOTED):
         path.append(cursor.name())
         while cursor.accept("."):
             path.append(cursor.string() if cursor.at_kind(Kind.STRING) else cursor.name())
     cursor.finish("PARTITION")
-    return Describe(table, style, partition, tuple(path))
+    return describe(table, style, partition, path=tuple(path))
 
 
 def _drop_table(cursor: Cursor) -> Ddl:
-    missing_ok = if_exists(cursor)
-    table = table_name(cursor, "PURGE")
+    missing_ok = clauses.if_exists(cursor)
+    table = clauses.table_name(cursor, "PURGE")
     cursor.accept("PURGE")
     cursor.finish("PURGE")
-    return DropTable(table, missing_ok)
+    return drop_table(table, missing_ok)
 
 
 def _optimize(cursor: Cursor) -> Ddl:
-    table = table_name(cursor)
+    table = clauses.table_name(cursor)
     cursor.expect("REWRITE", "DATA", "USING", "BIN_PACK")
     condition = None
     if cursor.accept("WHERE"):
@@ -164,7 +157,7 @@ def _optimize(cursor: Cursor) -> Ddl:
         if not condition:
             raise cursor.no_viable()
     cursor.finish("WHERE")
-    return Optimize(table, condition)
+    return optimize(table, condition)
 
 
 _STATEMENTS: tuple[tuple[tuple[str, ...], Callable[[Cursor], Ddl | None]], ...] = (
@@ -180,18 +173,18 @@ _STATEMENTS: tuple[tuple[tuple[str, ...], Callable[[Cursor], Ddl | None]], ...] 
     (("ALTER", "TABLE"), alter_table),
     (("SHOW", "DATABASES"), _show_databases),
     (("SHOW", "SCHEMAS"), _show_databases),
-    (("SHOW", "TABLES"), _in_database(ShowTables)),
-    (("SHOW", "VIEWS"), _in_database(ShowViews)),
-    (("SHOW", "PARTITIONS"), _about_table(ShowPartitions)),
+    (("SHOW", "TABLES"), _in_database(show_tables)),
+    (("SHOW", "VIEWS"), _in_database(show_views)),
+    (("SHOW", "PARTITIONS"), _about_table(show_partitions)),
     (("SHOW", "COLUMNS"), _show_columns),
     (("SHOW", "TBLPROPERTIES"), _show_properties),
-    (("SHOW", "CREATE", "TABLE"), _about_table(ShowCreateTable)),
+    (("SHOW", "CREATE", "TABLE"), _about_table(show_create_table)),
     (("DESCRIBE",), _describe),
     (("DESC",), _describe),
-    (("MSCK", "REPAIR", "TABLE"), _about_table(RepairTable)),
-    (("MSCK", "REPAIR"), _about_table(RepairTable)),
+    (("MSCK", "REPAIR", "TABLE"), _about_table(repair_table)),
+    (("MSCK", "REPAIR"), _about_table(repair_table)),
     (("OPTIMIZE",), _optimize),
-    (("VACUUM",), _about_table(Vacuum)),
+    (("VACUUM",), _about_table(vacuum)),
 )
 # https://docs.aws.amazon.com/athena/latest/ug/unsupported-ddl.html
 _UNSUPPORTED = (

@@ -26,15 +26,16 @@ _RESERVED = """
     VALUES VARCHAR VIEWS WHEN WHERE WINDOW WITH
 """
 RESERVED = frozenset(_RESERVED.split())
-_SKIPPED = re.compile(r"\s+|--[^\n]*|/\*.*?\*/", re.DOTALL)
-_WORD = re.compile(r"\w+")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?!\w)")
-_QUOTED = {
-    "'": re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL),
-    '"': re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL),
-    "`": re.compile(r"`((?:[^`]|``)*)`"),
-}
-_OPERATOR = re.compile(r"<=|>=|<>|!=|.", re.DOTALL)
+_TOKEN = re.compile(
+    r"""(?P<skipped>\s+|--[^\n]*|/\*.*?\*/)
+    | (?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+    | (?P<quoted>`(?:[^`]|``)*`)
+    | (?P<open>['"`].*)
+    | (?P<number>\d+(?:\.\d+)?(?!\w))
+    | (?P<word>\w+)
+    | (?P<symbol><=|>=|<>|!=|.)""",
+    re.DOTALL | re.VERBOSE,
+)
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[0-3][0-7]{2}|.)", re.DOTALL)
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
 
@@ -67,40 +68,22 @@ class Token:
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of a statement; the last one is END. Comments and white space are left out, nothing fails."""
-    tokens: list[Token] = []
-    position = 0
-    while position < len(text):
-        if skipped := _SKIPPED.match(text, position):
-            position = skipped.end()
-            continue
-        token = _token_at(text, position)
-        tokens.append(token)
-        position = token.end
-    tokens.append(Token(Kind.END, "<EOF>", "", len(text), len(text)))
-    return tokens
+    tokens = [_token(found) for found in _TOKEN.finditer(text) if found.lastgroup != "skipped"]
+    return [*tokens, Token(Kind.END, "<EOF>", "", len(text), len(text))]
 
 
-def _token_at(text: str, start: int) -> Token:
-    first = text[start]
-    if first in "'\"`":
-        return _quoted_at(text, start)
-    if number := _NUMBER.match(text, start):
-        return Token(Kind.NUMBER, number[0], number[0], start, number.end())
-    if word := _WORD.match(text, start):
-        return Token(Kind.WORD, word[0], word[0], start, word.end())
-    operator = _OPERATOR.match(text, start)
-    end = operator.end() if operator else start + 1
-    return Token(Kind.SYMBOL, text[start:end], text[start:end], start, end)
-
-
-def _quoted_at(text: str, start: int) -> Token:
-    quote = text[start]
-    found = _QUOTED[quote].match(text, start)
-    if found is None:
-        return Token(Kind.OPEN, text[start:], text[start + 1 :], start, len(text))
-    if quote == "`":
-        return Token(Kind.QUOTED, found[0], found[1].replace("``", "`"), start, found.end())
-    return Token(Kind.STRING, found[0], _ESCAPE.sub(_unescape, found[1]), start, found.end())
+def _token(found: re.Match[str]) -> Token:
+    kind, text = Kind[str(found.lastgroup).upper()], found[0]
+    match kind:
+        case Kind.STRING:
+            value = _ESCAPE.sub(_unescape, text[1:-1])
+        case Kind.QUOTED:
+            value = text[1:-1].replace("``", "`")
+        case Kind.OPEN:
+            value = text[1:]
+        case _:
+            value = text
+    return Token(kind, text, value, found.start(), found.end())
 
 
 def _unescape(found: re.Match[str]) -> str:
@@ -228,8 +211,7 @@ class Cursor:
 
     def mismatched(self, *expected: str) -> MalformedQueryError:
         """The error for a token where only `expected` may stand."""
-        names = [name if name.isupper() and name in _CLASSES else f"'{name}'" for name in expected]
-        names = [name.replace("'<EOF>'", "<EOF>") for name in names]
+        names = [name if name in _CLASSES else f"'{name}'" for name in expected]
         wanted = names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
         return self._error(f"mismatched input '{self.token.text}' expecting {wanted}")
 
@@ -251,7 +233,7 @@ class Cursor:
         return MalformedQueryError(f"line {line}:{column + 1}: {problem}")
 
 
-_CLASSES = frozenset({"STRING", "INTEGER_VALUE"})
+_CLASSES = frozenset({"STRING", "INTEGER_VALUE", "<EOF>"})
 
 
 def _is(token: Token, word: str) -> bool:

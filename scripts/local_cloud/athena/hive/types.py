@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from local_cloud.athena.ddl.errors import execution_error
 from local_cloud.athena.errors import QueryError
 from local_cloud.athena.hive.tokens import Cursor
+from local_cloud.athena.lexer import quoted
 
 # https://docs.aws.amazon.com/athena/latest/ug/data-types.html
 _PRIMITIVES = frozenset(
@@ -76,11 +77,8 @@ class HiveType:
             QueryError: NOT_SUPPORTED if Iceberg has no such type.
         """
         if self.fields:
-            inner = ", ".join(
-                f'"{name.replace(chr(34), chr(34) * 2)}" {kind.trino()}'
-                for name, kind in zip(self.fields, self.items, strict=True)
-            )
-            return f"row({inner})"
+            pairs = zip(self.fields, self.items, strict=True)
+            return f"row({', '.join(f'{quoted(name)} {kind.trino()}' for name, kind in pairs)})"
         if self.items:
             return f"{self.name}({', '.join(item.trino() for item in self.items)})"
         if self.name not in _ICEBERG:

@@ -1,5 +1,6 @@
-"""SimulatePrincipalPolicy: whether a user's or a role's own policies allow some actions on some resources.
+"""IAM's calls that moto does not have.
 
+SimulatePrincipalPolicy tells whether a user's or a role's own policies allow some actions on some resources:
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 Policies that come with the request are not served: the question here is what somebody may do today.
 """
@@ -68,6 +69,14 @@ def _simulate(response: IamResponse) -> ActionResult:
     return ActionResult({"EvaluationResults": page, "IsTruncated": rest is not None, **more})
 
 
+def _list_service_specific_credentials(response: IamResponse) -> ActionResult:
+    """None can be made here, so there are none; of a user who does not exist moto says so."""
+    response.backend.get_user(response._get_param("UserName"))
+    return ActionResult({"ServiceSpecificCredentials": []})
+
+
 def install() -> None:
-    """Let moto's IAM serve it; moto has no such call, and its dispatcher finds this one by its name."""
-    IamResponse.simulate_principal_policy = _simulate  # type: ignore[attr-defined]  # moto's own is replaced, or has no types
+    """Let moto's IAM serve them; its dispatcher finds them by their names."""
+    added: Any = IamResponse
+    added.simulate_principal_policy = _simulate
+    added.list_service_specific_credentials = _list_service_specific_credentials
