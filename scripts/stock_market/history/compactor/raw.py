@@ -164,22 +164,12 @@ class Raw:
 
     def _goes_on(self, log: Log, start: int, hour: Hour) -> bool:
         """Whether an object of another hour starts at this offset."""
+        wanted = ObjectName(log.topic, log.topic_id, log.partition, start)
         for near in (hour.next, hour.before):
-            for topic_id in (log.topic_id, ""):
-                name = ObjectName(log.topic, topic_id, log.partition, start)
-                if self.metadata(object_key(self._prefix, name, near.end_ms - 1)) is not None:
-                    return True
+            if self.metadata(object_key(self._prefix, wanted, near.end_ms - 1)) is not None:
+                return True
         # A clock that goes back by more than an hour, or timestamps that producers set.
-        return any(self._starts(log, start, day) for day in self.days())
-
-    def _starts(self, log: Log, start: int, day: str) -> bool:
-        names = (parse_key(one.key) for one in self._list(f"{self._prefix}dt={day}/"))
-        return any(
-            name is not None
-            and (name.topic, name.partition, name.start) == (log.topic, log.partition, start)
-            and name.log in ("", log.topic_id)
-            for name in names
-        )
+        return any(parse_key(one.key) == wanted for day in self.days() for one in self._list(f"{self._prefix}dt={day}/"))
 
 
 def _replay(key: str, metadata: dict[str, str]) -> Replay:
