@@ -25,6 +25,11 @@ KEYS = (*RAW_KEYS, "revision")
 """The partition keys of quotes_history; all are strings."""
 
 
+def literal(value: str) -> str:
+    """A text as a literal of SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def columns(*keys: str) -> list[dict[str, str]]:
     """Glue's description of a record's columns, and of partition keys after them."""
     return [{"Name": name, "Type": kind} for name, kind in (*COLUMNS, *((key, "string") for key in keys))]

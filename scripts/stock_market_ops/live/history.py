@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
+from stock_market.history.tables import literal
 from stock_market_ops.common import analyses, athena, aws, candles, partitions
 from stock_market_ops.common.deployment import Deployment
 from stock_market_ops.query import command as query
@@ -66,9 +67,8 @@ class AthenaHistory:
         glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
         since = query.visible_since(glue, s3, self._deployment, days, 0)
         client: AthenaClient = session.client("athena", config=aws.config())
-        literal = "'" + symbol.replace("'", "''") + "'"
         sql, bounds = analyses.bounded(statement(self._deployment.view, width), since)
-        rows = athena.run(client, self._deployment, sql, _SECONDS, [*bounds, literal]).rows
+        rows = athena.run(client, self._deployment, sql, _SECONDS, [*bounds, literal(symbol)]).rows
         found = [[row[name] for name in candles.NAMES] for row in reversed(rows) if None not in row.values()]
         return {"symbol": symbol, "width": width, "candles": found, "since": since, "problem": ""}
 

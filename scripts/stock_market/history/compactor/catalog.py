@@ -118,14 +118,13 @@ class Catalog:
         """Makes sure that Athena sees the hour's raw objects."""
         table = self._table(self.names.raw)
         location = f"s3://{self._s3.bucket}/{hour.folder(self._s3.prefix)}"
-        self._create(self.names.raw, {**table["StorageDescriptor"], "Location": location}, list(hour))
+        storage = {**table["StorageDescriptor"], "Location": location}
+        self._create(self.names.raw, {"Values": list(hour), "StorageDescriptor": storage})
 
-    def _create(self, table: str, storage: Mapping[str, Any], values: list[str]) -> bool:
+    def _create(self, table: str, partition: Mapping[str, Any]) -> bool:
         try:
             self._client.create_partition(
-                DatabaseName=self.names.database,
-                TableName=table,
-                PartitionInput={"Values": values, "StorageDescriptor": storage},
+                DatabaseName=self.names.database, TableName=table, PartitionInput=partition
             )
         except ClientError as error:
             if code(error) != _EXISTS:
@@ -148,7 +147,7 @@ class Catalog:
 
     def _add(self, folder: TryFolder, revision: str) -> bool:
         made = tables.history_partition(folder, revision, self._s3.bucket, self._s3.history_prefix)
-        return self._create(self.names.history, made["StorageDescriptor"], made["Values"])
+        return self._create(self.names.history, made)
 
     def _is_ours(self, folder: TryFolder) -> bool:
         """Whether an attempt of ours whose answer got lost has created the first revision."""
