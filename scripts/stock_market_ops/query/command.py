@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from stock_market.history import folders
 from stock_market_ops.common import analyses, athena, aws, partitions, scanned, tables
 from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
 
@@ -121,7 +122,7 @@ def visible_since(glue: GlueClient, s3: S3Client, deployment: Deployment, days: 
     if hours:
         partitions.synchronize(s3, glue, deployment)
         known = sorted(partitions.catalogued(glue, deployment.database, deployment.table))
-        return " ".join(known[-hours:][0]) if known else ""
+        return known[-hours:][0].text if known else ""
     looked_at = partitions.all_days(s3, deployment)[-days:] if days else None
     partitions.synchronize(s3, glue, deployment, looked_at)
     return looked_at[0] if looked_at else ""
@@ -183,7 +184,7 @@ def count(deployment: Deployment) -> dict[str, int]:
     session = aws.session(deployment)
     glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
     partitions.described(glue, deployment.database, deployment.table)
-    days = partitions.days(s3, deployment.data_bucket, deployment.table)
+    days = folders.days(s3, deployment.data_bucket, f"{deployment.table}/")
     known = partitions.catalogued(glue, deployment.database, deployment.table)
     missing = partitions.missing(s3, deployment.data_bucket, deployment.table, known, days)
     return {"days": len(days), "known": len(known), "missing": len(missing)}

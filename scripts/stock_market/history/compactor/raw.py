@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from stock_market.chain.naming import ObjectInfo, ObjectName, object_key, parse_key
 from stock_market.chain.replays import parse_replay, read_offsets
 from stock_market.errors import ServiceError
-from stock_market.history import manifest
+from stock_market.history import folders, manifest
 from stock_market.history.manifest import Log, Replay
-from stock_market.history.naming import Hour, is_hour, parse_hour
+from stock_market.history.naming import Hour, parse_hour
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -80,25 +80,13 @@ class Raw:
         """The object's address, as Athena's "$path" has it."""
         return f"s3://{self._bucket}/{key}"
 
-    def _folders(self, prefix: str, name: str) -> list[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=f"{prefix}{name}=", Delimiter="/"
-        )
-        found = (entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", []))
-        return sorted(folder.removeprefix(f"{prefix}{name}=").rstrip("/") for folder in found)
-
     def days(self) -> list[str]:
         """The days that have objects, the oldest first."""
-        return [day for day in self._folders(self._prefix, "dt") if is_hour(f"{day} 00")]
+        return folders.days(self._client, self._bucket, self._prefix)
 
     def hours(self, watermark: str) -> Iterator[Hour]:
         """The hours from the watermark on that have objects, the oldest first."""
-        for day in self.days():
-            if day >= watermark[:10]:
-                for name in self._folders(f"{self._prefix}dt={day}/", "hour"):
-                    text = f"{day} {name}"
-                    if text >= watermark and is_hour(text):
-                        yield Hour(day, name)
+        return folders.hours_since(self._client, self._bucket, self._prefix, watermark)
 
     def _list(self, prefix: str) -> Iterator[Listed]:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
@@ -169,7 +157,8 @@ class Raw:
             if self.metadata(object_key(self._prefix, wanted, near.end_ms - 1)) is not None:
                 return True
         # A clock that goes back by more than an hour, or timestamps that producers set.
-        return any(parse_key(one.key) == wanted for day in self.days() for one in self._list(f"{self._prefix}dt={day}/"))
+        listed = (one for day in self.days() for one in self._list(f"{self._prefix}dt={day}/"))
+        return any(parse_key(one.key) == wanted for one in listed)
 
 
 def _replay(key: str, metadata: dict[str, str]) -> Replay:
