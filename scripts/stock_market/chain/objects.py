@@ -44,14 +44,7 @@ class Outcome:
 
 
 class Objects:
-    """The objects of one topic in one bucket.
-
-    Args:
-        store: the bucket.
-        storage: the prefixes.
-        topic: the topic's name.
-        identity: the log whose offsets are counted.
-    """
+    """The objects of one topic in one bucket."""
 
     def __init__(self, store: Store, storage: Storage, topic: str, identity: Identity) -> None:
         self._store = store

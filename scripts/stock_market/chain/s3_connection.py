@@ -116,11 +116,7 @@ def _use_to_the_end(credentials: Any) -> None:
 
 
 class _Refresh:
-    """Asks for new credentials, and while there are none, not before each call.
-
-    Args:
-        ask: asks the instance's metadata; an empty answer is none.
-    """
+    """Asks for new credentials, and while there are none, not before each call."""
 
     def __init__(self, ask: Callable[[], Mapping[str, Any]]) -> None:
         self._ask = ask

@@ -85,12 +85,6 @@ class Trouble:
 class Store:
     """A bucket. Every call is repeated with growing pauses until S3 answers or the service's time is over.
 
-    Args:
-        connection: gives the S3 client; used by several threads at once.
-        bucket: the bucket's name.
-        stop: ends the repeating.
-        pauses: makes the pauses of one call.
-
     Attributes:
         trouble: why S3 cannot be used for now, where credentials or the clock are the reason.
         requests: how long each attempt of a call took.
@@ -149,12 +143,8 @@ class Store:
     def put_new(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str]) -> bool:
         """Writes an object where none is yet.
 
-        An attempt whose answer got lost may have stored the object all the same; then the next one finds it there.
-
-        Args:
-            key: where to.
-            body: what.
-            metadata: see `new_object`.
+        `metadata` is as in `new_object`. An attempt whose answer got lost may have stored the object all the same; then
+        the next one finds it there.
 
         Returns:
             whether it was written; False when there is one already, which stays as it is.

@@ -20,10 +20,7 @@ _LAG_MS = 2_000
 class LogBounds:
     """Asks for the first and last offsets of one topic's partitions.
 
-    Args:
-        consumer: asks the brokers.
-        topic: the topic's name.
-        make_reader: makes a consumer outside of the group, for a look at a single record.
+    `make_reader` makes a consumer outside of the group, for a look at a single record.
     """
 
     def __init__(self, consumer: KafkaConsumer, topic: str, make_reader: Callable[[], KafkaConsumer]) -> None:

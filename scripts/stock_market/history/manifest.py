@@ -249,10 +249,6 @@ def encode(manifest: Manifest) -> bytes:
 def decode(data: bytes, key: str) -> Manifest:
     """Reads a manifest and looks whether it contradicts itself.
 
-    Args:
-        data: its bytes.
-        key: its key, for the sentence.
-
     Raises:
         ManifestError: it is none, or contradicts itself.
     """

@@ -17,13 +17,7 @@ _SOURCE, _HISTORY = "source", "history"
 
 
 def raw(names: Names, hour: Hour, paths: Iterable[str] = ()) -> str:
-    """The records of an hour's raw objects.
-
-    Args:
-        names: of the tables.
-        hour: the hour.
-        paths: addresses, `s3://bucket/key`, of the only objects to read; all where there are none.
-    """
+    """The records of an hour's raw objects, or of those at these paths alone, such as `s3://bucket/key`."""
     listed = ", ".join(literal(path) for path in paths)
     only = f' AND "$path" IN ({listed})' if listed else ""
     return f'SELECT {_LISTED} FROM "{names.raw}" WHERE dt = {literal(hour.dt)} AND hour = {literal(hour.hour)}{only}'

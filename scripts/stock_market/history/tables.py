@@ -47,13 +47,7 @@ def storage(location: str) -> dict[str, Any]:
 
 
 def history_table(name: str, bucket: str, prefix: str) -> dict[str, Any]:
-    """Glue's TableInput of the history: external, Parquet, partitioned by day, hour and revision.
-
-    Args:
-        name: the table's name.
-        bucket: the data bucket.
-        prefix: of the history's objects, with the slash at its end.
-    """
+    """Glue's TableInput of the history: external, Parquet, partitioned by day, hour and revision."""
     return {
         "Name": name,
         "Description": "Hours of quotes that are over, as Parquet; quotes_all says which revision of each is valid",

@@ -41,10 +41,7 @@ Readings: TypeAlias = Callable[[], Mapping[Metric, Values]]
 
 
 class Definitions:
-    """The metrics of one program.
-
-    Args:
-        prefix: what each name begins with.
+    """The metrics of one program, whose names begin with `prefix`.
 
     Attributes:
         metrics: in the order in which they were defined.

@@ -57,11 +57,6 @@ class Publisher:
     Should it give one up all the same (an error that it calls fatal), a new producer is made, the topic is read to see
     which of the records in flight are there, and the others are sent again, in their order.
 
-    Args:
-        settings: the broker's addresses, the topic and the bounds.
-        stop: ends waiting.
-        systemd: hears how it goes.
-
     Attributes:
         acknowledged: how many records the broker has acknowledged; this and the following numbers never fall.
         acknowledged_bytes: of these, before compression.

@@ -50,13 +50,7 @@ def _iso(seconds: float) -> str:
 
 
 class SimulatedSource:
-    """Quotes of a simulated market, each summing up the interval that ends now.
-
-    Args:
-        settings: the producer's settings.
-        producer_id: names one start of one producer process.
-        clock: seconds since 1970, UTC.
-    """
+    """Quotes of a simulated market, each summing up the interval that ends now."""
 
     def __init__(self, settings: ProducerSettings, producer_id: str, clock: Callable[[], float] = time.time) -> None:
         options = settings.simulate
@@ -123,11 +117,7 @@ class SimulatedSource:
 
 
 class Stamp:
-    """Completes quotes: numbers them 0, 1, 2, ... without a gap under one producer id.
-
-    Args:
-        producer_id: names one start of one producer process.
-    """
+    """Completes quotes: numbers them 0, 1, 2, ... without a gap under one producer id."""
 
     def __init__(self, producer_id: str) -> None:
         self.next_sequence = 0

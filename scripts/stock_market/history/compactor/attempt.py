@@ -79,16 +79,7 @@ class Prepared:
 
 
 class Attempts:
-    """Makes tries, and takes failed ones away.
-
-    Args:
-        s3: writes manifests, lists and deletes.
-        raw: the raw objects.
-        catalog: the tables.
-        athena: writes and compares.
-        settings: the names.
-        step: hears of each step.
-    """
+    """Makes tries, and takes failed ones away."""
 
     def __init__(
         self, s3: S3Client, raw: Raw, catalog: Catalog, athena: Athena, *, settings: HistorySettings, step: Step

@@ -43,12 +43,7 @@ class State(NamedTuple):
 
 
 class Catalog:
-    """The deployment's tables.
-
-    Args:
-        client: asks Glue.
-        settings: the names.
-    """
+    """The deployment's tables in Glue, by the names in the settings."""
 
     def __init__(self, client: GlueClient, settings: HistorySettings) -> None:
         self._client: Any = client  # the TypedDicts of its stubs take no plain dict

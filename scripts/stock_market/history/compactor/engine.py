@@ -82,16 +82,7 @@ def _no_step(_name: str, _hour: Hour) -> None:
 
 
 class Compactor:
-    """One run.
-
-    Args:
-        settings: the checked settings.
-        clients: of AWS.
-        stop: ends the run.
-        options: what to do.
-        step: hears the name of each step before it is made.
-        now: the time.
-    """
+    """One run; `step` hears the name of each step before it is made."""
 
     def __init__(
         self,

@@ -52,18 +52,7 @@ class _Due(NamedTuple):
 
 
 class Iceberg:
-    """The table.
-
-    Args:
-        clients: of AWS.
-        catalog: says what the view reads.
-        attempts: reads manifests.
-        athena: runs the statements.
-        settings: the names, and how often to try.
-        stop: ends the run.
-        step: hears of each step.
-        now: the time.
-    """
+    """The table: fills it from the history, joins and cleans its files, and removes folders of earlier tables."""
 
     def __init__(
         self,

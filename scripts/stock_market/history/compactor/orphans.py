@@ -36,16 +36,7 @@ class _Found:
 
 
 class Orphans:
-    """Finds and removes them.
-
-    Args:
-        s3: lists the history.
-        catalog: says what is read.
-        attempts: deletes.
-        settings: the prefix and the grace.
-        step: hears of each step.
-        now: the time.
-    """
+    """Finds orphans that are older than the grace in the settings, and removes them."""
 
     def __init__(
         self,

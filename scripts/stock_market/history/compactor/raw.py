@@ -61,14 +61,7 @@ class RawHour:
 
 
 class Raw:
-    """The raw objects in a bucket.
-
-    Args:
-        client: asks S3.
-        bucket: its name.
-        prefix: of the raw objects, with the slash at its end.
-        pool: asks for many objects at once.
-    """
+    """The raw objects in a bucket, below a prefix with a slash at its end; the pool asks for many at once."""
 
     def __init__(self, client: S3Client, bucket: str, prefix: str, pool: ThreadPoolExecutor) -> None:
         self._client = client
