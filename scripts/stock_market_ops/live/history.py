@@ -35,11 +35,8 @@ class AthenaHistory:
         self._turn = threading.Semaphore(_QUERIES_AT_ONCE)
 
     def older(self, symbol: str, width: int) -> dict[str, Any]:
-        """Return a symbol's candles that are in Athena, oldest first, as `candles`, or the `problem` as a sentence.
-
-        Args:
-            symbol: as in the records.
-            width: of a candle, in seconds.
+        """Return a symbol's candles of `width` seconds that are in Athena, oldest first, as `candles`, or the `problem`
+        as a sentence.
         """
         key = symbol, width
         with self._lock:

@@ -59,14 +59,7 @@ class Outcome:
 
 
 class Replayer:
-    """One run.
-
-    Args:
-        place: where the objects are.
-        mend: turns quarantined records into quotes.
-        reason: takes only the records whose reason has this text in it.
-        jobs: the number of processes that read quotes/.
-    """
+    """One run, over the records whose reason has this text in it; `jobs` processes read quotes/."""
 
     def __init__(self, place: Place, mend: Mend, reason: str = "", jobs: int = 1) -> None:
         self._place = place

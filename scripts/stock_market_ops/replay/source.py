@@ -54,11 +54,7 @@ def metadata_of(client: S3Client, bucket: str, key: str) -> dict[str, str]:
 def replayed(client: S3Client, place: Place, main_key: str, history: Iterable[Replay] = ()) -> Done:
     """Looks which replays there are of a main object's quarantined records.
 
-    Args:
-        client: the S3 client.
-        place: the bucket.
-        main_key: the main object.
-        history: the replays that are in the history of its hour, whose objects may be gone.
+    `history` are the replays that are in the history of its hour, whose objects may be gone.
 
     Raises:
         DamagedError: one of them does not say what it replays.
@@ -86,13 +82,7 @@ def replayed(client: S3Client, place: Place, main_key: str, history: Iterable[Re
 
 
 class Quarantined:
-    """A quarantine object.
-
-    Args:
-        client: the S3 client.
-        place: the bucket.
-        key: the object.
-    """
+    """A quarantine object."""
 
     def __init__(self, client: S3Client, place: Place, key: str) -> None:
         self.key = key

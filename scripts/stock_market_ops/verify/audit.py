@@ -93,12 +93,7 @@ def _of_topic(key: str, topic: str) -> bool:
 
 
 def run(place: Place, question: Question, watch: Callable[[int, int], None] = lambda _done, _all: None) -> Result:
-    """Reads every object under the prefixes and judges them.
-
-    Args:
-        place: where the objects are.
-        question: how strictly.
-        watch: hears how many of how many packed bytes have been read.
+    """Reads every object under the prefixes and judges them; `watch` hears how many of all packed bytes were read.
 
     Raises:
         SeveralTopicsError: the history holds other topics beside the one that is asked for.

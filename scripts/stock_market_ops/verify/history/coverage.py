@@ -39,11 +39,7 @@ def _name(log: Log) -> LogName:
 
 
 class Coverage:
-    """The ranges of raw main objects that are in the history.
-
-    Args:
-        manifests: of the tries that are read.
-    """
+    """The ranges of raw main objects that are in the history, by the manifests of the tries that are read."""
 
     def __init__(self, manifests: Iterable[Manifest] = ()) -> None:
         self._offsets: dict[LogName, BitMap64] = defaultdict(BitMap64)

@@ -86,13 +86,7 @@ class Selection:
 
 
 class Catalog:
-    """What Glue says: the view, and the folder of each revision.
-
-    Args:
-        glue: the client.
-        deployment: whose tables they are.
-        prefix: of the history's files.
-    """
+    """What Glue says: the view, and the folder of each revision."""
 
     def __init__(self, glue: GlueClient, deployment: Deployment, prefix: str) -> None:
         self._glue = glue
@@ -272,12 +266,8 @@ def _try(client: S3Client, place: Place, folder: TryFolder, held: list[Entry]) -
 
 
 def files_beyond(published: Published, keys: Iterable[str], prefix: str) -> list[str]:
-    """The files of the hours of which not all raw objects are listed: they may hold records that no raw object holds.
-
-    Args:
-        published: what is read.
-        keys: the listed raw objects.
-        prefix: of these.
+    """The files of the hours of which not all raw objects are among these keys: they may hold records that no raw
+    object holds.
     """
     listed: Counter[Hour] = Counter()
     for key in keys:
