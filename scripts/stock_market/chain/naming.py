@@ -22,14 +22,7 @@ _NAME = re.compile(
 
 
 class ObjectName(NamedTuple):
-    """What an object's key names.
-
-    Attributes:
-        topic: the topic.
-        log: the topic's id.
-        partition: the partition.
-        start: the first offset that the object stands for.
-    """
+    """What an object's key names; `log` is the topic's id, `start` the first offset that the object stands for."""
 
     topic: str
     log: str

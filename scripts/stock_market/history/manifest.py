@@ -26,13 +26,7 @@ class ManifestError(ServiceError):
 
 
 class Log(NamedTuple):
-    """One partition's log.
-
-    Attributes:
-        topic: the topic.
-        topic_id: the topic's id, as Kafka's tools show it.
-        partition: the partition.
-    """
+    """One partition's log; `topic_id` is as Kafka's tools show it."""
 
     topic: str
     topic_id: str

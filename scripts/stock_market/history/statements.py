@@ -62,12 +62,7 @@ def comparison(source: str, written: str) -> str:
 
 
 class Content(NamedTuple):
-    """What a source, or what was written, holds.
-
-    Attributes:
-        producers: by producer_id.
-        checksum: from 0 to 2^64 - 1.
-    """
+    """What a source, or what was written, holds: records by producer_id; their checksum, from 0 to 2^64 - 1."""
 
     producers: dict[str, Producer]
     checksum: int

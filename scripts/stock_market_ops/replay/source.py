@@ -30,12 +30,7 @@ class DamagedError(Exception):
 
 
 class Done(NamedTuple):
-    """What has been replayed of a quarantine object.
-
-    Attributes:
-        offsets: the records that are in replays.
-        number: of the next replay.
-    """
+    """The offsets that have been replayed of a quarantine object, and the number of the next replay."""
 
     offsets: BitMap64
     number: int

@@ -21,13 +21,7 @@ _WORTH_A_PROCESS_BYTES = 16 << 20
 
 
 class Task(NamedTuple):
-    """An object to read.
-
-    Attributes:
-        key: where it lies.
-        kind: what it is.
-        with_checksum: whether the checksum of its records is asked for; that of a file of the history always is.
-    """
+    """An object to read, with the checksum of its records where asked for; that of a file of the history always is."""
 
     key: str
     kind: Content = Content.QUOTES

@@ -63,14 +63,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A try that is ready to be read.
-
-    Attributes:
-        plan: what it was to write.
-        folder: where it lies.
-        revision: the partition that points to it.
-        written: its manifest.
-    """
+    """A try that is ready to be read, by the partition of its revision."""
 
     plan: Plan
     folder: TryFolder

@@ -31,12 +31,7 @@ class OvertakenError(ServiceError):
 
 
 class State(NamedTuple):
-    """The view at one moment.
-
-    Attributes:
-        version: Glue's VersionId; the view is only replaced as long as it has this one.
-        history: what the view reads.
-    """
+    """The view at one moment; it is only replaced as long as it has this version, Glue's VersionId."""
 
     version: str
     history: History

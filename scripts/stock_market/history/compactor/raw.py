@@ -40,14 +40,7 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True)
 class RawHour:
-    """The raw objects of an hour.
-
-    Attributes:
-        hour: the hour.
-        listed: the objects of the chain, main and replay, by key.
-        mains: the main objects.
-        replays: the replay objects.
-    """
+    """The raw objects of an hour, as they are listed, by key, and as their metadata tells them, main and replay."""
 
     hour: Hour
     listed: dict[str, Listed]

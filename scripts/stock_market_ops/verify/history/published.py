@@ -36,13 +36,7 @@ class Flaw(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A try that is read.
-
-    Attributes:
-        folder: where it lies.
-        manifest: what it says of itself.
-        files: what a reader finds in its folder, by key.
-    """
+    """A try that is read; `files` are those that a reader finds in its folder, by key."""
 
     folder: TryFolder
     manifest: Manifest
