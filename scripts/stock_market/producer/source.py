@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, TypeAlias, cast
 
 import msgspec
 import numpy as np
@@ -24,17 +24,6 @@ _log = Log("source")
 _DAY_SECONDS = 86_400.0
 _MAX_RECORDS = 16384
 """Records that are made at once at most: enough for batches that are worth a request."""
-
-
-class Source(Protocol):
-    """Where records come from."""
-
-    @property
-    def produced(self) -> int:
-        """How many records it has given, which is the sequence number of the next."""
-
-    def take(self, count: int, partitions: int) -> list[Records]:
-        """At most `count` records, at least one unless none are left, for a topic of `partitions` partitions."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -188,6 +177,10 @@ class ReplayedSource:
             (line, placed), self._next = cast("tuple[bytes, _Placed]", self._next), None
             key = placed.symbol.encode()
             yield partition_of(key, partitions), (key, self._stamp.complete(line[:-1]))
+
+
+Source: TypeAlias = SimulatedSource | ReplayedSource
+"""Where records come from: `take` gives at least one unless none are left, `produced` is the next sequence number."""
 
 
 def make_source(settings: ProducerSettings, producer_id: str) -> Source:
