@@ -56,6 +56,20 @@ def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def metadata_of(client: S3Client, bucket: str, key: str) -> dict[str, str] | None:
+    """The metadata of an object; None when there is no such object.
+
+    Raises:
+        botocore's errors.
+    """
+    try:
+        return dict(client.head_object(Bucket=bucket, Key=key)["Metadata"])
+    except ClientError as error:
+        if _status(error) == 404:
+            return None
+        raise
+
+
 class Trouble:
     """Why S3 cannot be used for now, as far as credentials or the clock are the reason; several threads tell it."""
 
@@ -176,16 +190,7 @@ class Store:
         Raises:
             UnfinishedError: the service's time is over.
         """
-
-        def call(client: S3Client) -> dict[str, str] | None:
-            try:
-                return dict(client.head_object(Bucket=self._bucket, Key=key)["Metadata"])
-            except ClientError as error:
-                if _status(error) == 404:
-                    return None
-                raise
-
-        return self._patiently("head", key, call)
+        return self._patiently("head", key, lambda client: metadata_of(client, self._bucket, key))
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Every object whose key starts with `prefix`, in the order of the keys, page by page.

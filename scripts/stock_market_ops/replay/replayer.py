@@ -18,8 +18,9 @@ from pyroaring import BitMap64
 from stock_market.chain.naming import parse_key
 from stock_market.chain.replays import OffsetText, replay_key
 from stock_market.chain.segment import Lines, Poison
+from stock_market.chain.store import metadata_of
 from stock_market.history.naming import Hour, parse_hour
-from stock_market_ops.replay.source import DamagedError, Done, Quarantined, metadata_of, put_new, replayed
+from stock_market_ops.replay.source import DamagedError, Done, Quarantined, put_new, replayed
 from stock_market_ops.replay.transform import Judged
 from stock_market_ops.verify.bucket import Place, take_listing
 from stock_market_ops.verify.history.published import Published, files_beyond, look

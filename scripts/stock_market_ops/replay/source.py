@@ -12,7 +12,7 @@ from pyroaring import BitMap64
 
 from stock_market.chain.replays import parse_replay, read_offsets
 from stock_market.chain.segment import Poison
-from stock_market.chain.store import new_object
+from stock_market.chain.store import metadata_of, new_object
 from stock_market.history.manifest import Replay
 from stock_market_ops.verify.bucket import Place, opened, take_listing
 from stock_market_ops.verify.reading import FlawError, summed, unpacked
@@ -34,16 +34,6 @@ class Done(NamedTuple):
 
     offsets: BitMap64
     number: int
-
-
-def metadata_of(client: S3Client, bucket: str, key: str) -> dict[str, str]:
-    """What S3 keeps beside an object; nothing when there is no such object."""
-    try:
-        return dict(client.head_object(Bucket=bucket, Key=key)["Metadata"])
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return {}
-        raise
 
 
 def replayed(client: S3Client, place: Place, main_key: str, history: Iterable[Replay] = ()) -> Done:
@@ -69,7 +59,7 @@ def replayed(client: S3Client, place: Place, main_key: str, history: Iterable[Re
             continue
         number = max(number, found.number + 1)
         try:
-            for first, last in read_offsets(metadata_of(client, place.bucket, entry.key)):
+            for first, last in read_offsets(metadata_of(client, place.bucket, entry.key) or {}):
                 offsets.add_range(first, last + 1)
         except ValueError as error:
             raise DamagedError(f"{entry.key} does not say in its metadata which offsets it replays") from error

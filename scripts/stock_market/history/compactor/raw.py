@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from botocore.exceptions import ClientError
-
 from stock_market.chain.naming import ObjectInfo, ObjectName, object_key, parse_key
 from stock_market.chain.replays import parse_replay, read_offsets
+from stock_market.chain.store import metadata_of
 from stock_market.errors import ServiceError
 from stock_market.history import folders, manifest
 from stock_market.history.manifest import Log, Replay
@@ -95,12 +94,7 @@ class Raw:
 
     def metadata(self, key: str) -> dict[str, str] | None:
         """An object's metadata; None where there is no such object."""
-        try:
-            return dict(self._client.head_object(Bucket=self._bucket, Key=key)["Metadata"])
-        except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
-                return None
-            raise
+        return metadata_of(self._client, self._bucket, key)
 
     def read(self, hour: Hour, listed: dict[str, Listed]) -> RawHour:
         """The objects with what their metadata says.
