@@ -118,7 +118,7 @@ def _quotas(facts: Facts) -> Iterator[str]:
     for name, quota in facts.quotas.items():
         limit = "a limit that is not known" if quota.limit is None else str(quota.limit)
         wanted = "not known" if more[name] is None else more[name]
-        yield _line(label, f"{judge.quota_title(name)}: {quota.used} used of {limit}, {wanted} more needed")
+        yield _line(label, f"{judge.QUOTAS[name]}: {quota.used} used of {limit}, {wanted} more needed")
         label = ""
     for reason in dict.fromkeys(quota.unknown for quota in facts.quotas.values() if quota.unknown):
         yield _line("", f"limits: {reason}")
