@@ -11,7 +11,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from stock_market.errors import ServiceError
 from stock_market.history.compactor.catalog import AbsentError
@@ -20,7 +19,7 @@ from stock_market.history.compactor.engine import Compactor, Options, Outcome
 from stock_market.service import Stop
 from stock_market.settings import HistoryCatalog, HistoryIceberg, HistoryKafka, HistorySettings, HistoryStorage
 from stock_market_ops.common import aws
-from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
+from stock_market_ops.common.deployment import Deployment, add_options, deployment_of
 from stock_market_ops.compact.progress import Progress
 
 EXIT_FAILED, EXIT_ABSENT, EXIT_INTERRUPTED = 1, 3, 130
@@ -43,8 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--all", action="store_true", help="look for late objects in every day, not only in recent ones"
     )
-    result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
-    result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
+    add_options(result)
     return result
 
 
@@ -101,11 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logger, progress = logging.getLogger("stock_market.history"), Progress(_say)
     # kafka-python logs every failed attempt to connect; the compactor says it once, in a sentence.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    try:
-        deployment = load(options.deployment, options.state_root)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_ABSENT
+    deployment = deployment_of(options)
     settings, stop = settings_of(deployment), Stop()
     level, propagates = logger.level, logger.propagate
     logger.setLevel(logging.INFO)

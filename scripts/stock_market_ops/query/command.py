@@ -16,19 +16,18 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from stock_market.history import folders
 from stock_market_ops.common import analyses, athena, aws, partitions, scanned, tables
-from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
+from stock_market_ops.common.deployment import Deployment, add_options, deployment_of
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
-EXIT_FAILED, EXIT_USAGE, EXIT_NO_DEPLOYMENT, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 # Athena's default quota of running queries is far higher; this many keep the local cloud's two cores busy.
 _QUERIES_AT_ONCE = 3
 
@@ -90,8 +89,7 @@ def parser(known: dict[str, analyses.Analysis]) -> argparse.ArgumentParser:
     result.add_argument("--rows", type=int, help="the most rows to print of each table; default: all")
     result.add_argument("--stored", action="store_true", help="only print how many days S3, and hours the catalog has")
     result.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
-    result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
-    result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
+    add_options(result)
     result.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="limit a query, default: 120")
     return result
 
@@ -227,11 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = analyses.load_all()
     options = _checked(sys.argv[1:] if arguments is None else arguments, known)
     chosen = [known[name] for name in options.analyses] or list(known.values())
-    try:
-        deployment = load(options.deployment, options.state_root)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_NO_DEPLOYMENT
+    deployment = deployment_of(options)
     failed = ""
     try:
         if options.stored:
