@@ -203,7 +203,8 @@ class Objects:
 
         Whoever deletes an object amidst the chain leaves such a hole; nobody who reads on at the chain's end meets it.
         """
-        hours = {self.key(partition, 0, time_ms).rpartition("/")[0] for time_ms in _hours_until(last.first_timestamp)}
+        times = (last.first_timestamp - HOUR_MS, last.first_timestamp)
+        hours = {self.key(partition, 0, time_ms).rpartition("/")[0] for time_ms in times}
         found = {}
         for hour in hours:
             for listed in self._store.list(f"{hour}/{self._topic}+{self._identity.topic_id}+{partition}+"):
@@ -228,7 +229,3 @@ class Objects:
                     " a version or a copy of the bucket",
                 )
             after = before
-
-
-def _hours_until(time_ms: int) -> tuple[int, int]:
-    return time_ms - HOUR_MS, time_ms

@@ -52,10 +52,6 @@ def new_object(metadata: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _status(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
 def metadata_of(client: S3Client, bucket: str, key: str) -> dict[str, str] | None:
     """The metadata of an object; None when there is no such object.
 
@@ -65,7 +61,7 @@ def metadata_of(client: S3Client, bucket: str, key: str) -> dict[str, str] | Non
     try:
         return dict(client.head_object(Bucket=bucket, Key=key)["Metadata"])
     except ClientError as error:
-        if _status(error) == 404:
+        if s3_connection.status(error) == 404:
             return None
         raise
 
@@ -177,7 +173,7 @@ class Store:
                     **conditions,
                 )
             except ClientError as error:
-                if _status(error) == 412:
+                if s3_connection.status(error) == 412:
                     return False
                 raise
             return True

@@ -111,10 +111,6 @@ def _checked(arguments: Sequence[str], known: dict[str, analyses.Analysis]) -> a
     return options
 
 
-def _needs_table(sql: str | None, table: str) -> bool:
-    return sql is None or table.lower() in sql.lower()
-
-
 def visible_since(glue: GlueClient, s3: S3Client, deployment: Deployment, days: int, hours: int) -> str:
     """Make new hours visible; return the day, or the day and hour, from which on there are as many as wanted."""
     if hours:
@@ -154,7 +150,7 @@ def ask(
     try:
         first = visible_since(glue, s3, deployment, days if sql is None else 0, hours)
     except partitions.MissingTableError:
-        if _needs_table(sql, deployment.table):
+        if sql is None or deployment.table.lower() in sql.lower():
             raise
     if sql is not None:
         return [Result(athena.run(client, deployment, sql, timeout))], ""

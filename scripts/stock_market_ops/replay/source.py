@@ -12,6 +12,7 @@ from pyroaring import BitMap64
 
 from stock_market.chain.replays import parse_replay, read_offsets
 from stock_market.chain.segment import Poison
+from stock_market.chain.s3_connection import status
 from stock_market.chain.store import metadata_of, new_object
 from stock_market.history.manifest import Replay
 from stock_market_ops.verify.bucket import Place, opened, take_listing
@@ -112,7 +113,7 @@ def put_new(client: S3Client, bucket: str, key: str, body: bytes | bytearray, me
         client.put_object(Bucket=bucket, Key=key, Body=bytes(body), **new_object(metadata))
     except ClientError as error:
         # 409: another conditional write is under way; who looks again afterwards sees what came of it.
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
+        if status(error) in (409, 412):
             return False
         raise
     return True

@@ -200,11 +200,7 @@ class Attempts:
         """
         if revision and revision != FIRST_REVISION:
             self._catalog.delete_partition(folder.hour, revision)
-        self.delete_files(folder)
-
-    def delete_files(self, folder: TryFolder) -> int:
-        """Deletes a try's objects; returns how many."""
-        return self.delete_folder(folder.prefix(self._prefix))
+        self.delete_folder(folder.prefix(self._prefix))
 
     def delete_folder(self, prefix: str) -> int:
         """Deletes the objects of a folder, whose name ends with a slash; returns how many."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from stock_market.chain.s3_connection import code
 from stock_market.errors import EXIT_CONFLICT, ServiceError
 from stock_market.history import tables, view
-from stock_market.history.compactor.clients import MISSING, code
+from stock_market.history.compactor.clients import MISSING
 from stock_market.history.naming import Hour, TryFolder, parse_location
 from stock_market.history.view import FIRST_REVISION, History, Names
 from stock_market.settings import HistorySettings

@@ -53,14 +53,9 @@ def connect(settings: HistorySettings, create: Callable[..., Any] | None = None)
     return Clients(*(create(name, config=config) for name in Clients._fields))
 
 
-def code(error: ClientError) -> str:
-    """The error's code, such as AlreadyExistsException."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
 def sentence(error: Exception) -> str:
     """What an error of AWS's means to a person."""
     if s3_connection.is_credentials_trouble(error) or not isinstance(error, ClientError):
         return s3_connection.explain(error)
     message = error.response.get("Error", {}).get("Message") or "no reason given"
-    return f"{error.operation_name} was refused: {code(error)}: {' '.join(message.split())}"
+    return f"{error.operation_name} was refused: {s3_connection.code(error)}: {' '.join(message.split())}"

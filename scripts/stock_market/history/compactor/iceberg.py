@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from stock_market.chain.s3_connection import code
 from stock_market.errors import ServiceError
 from stock_market.history import iceberg
 from stock_market.history.compactor.athena import Athena, QueryError, StoppedError
 from stock_market.history.compactor.attempt import Attempts, Step
 from stock_market.history.compactor.catalog import Catalog
-from stock_market.history.compactor.clients import MISSING, Clients, code
+from stock_market.history.compactor.clients import MISSING, Clients
 from stock_market.history.naming import Hour, TryFolder, new_try, try_time
 from stock_market.history.view import FIRST_REVISION, History
 from stock_market.logs import Log

@@ -122,6 +122,6 @@ class Orphans:
         count = 0
         for folder in folders:
             self._step("remove", folder.hour)
-            count += self._attempts.delete_files(folder)
+            count += self._attempts.delete_folder(folder.prefix(self._prefix))
         _log.info("orphans_removed", partitions=len(partitions), tries=len(folders), objects=count)
         return count
