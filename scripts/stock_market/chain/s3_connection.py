@@ -51,11 +51,8 @@ _STILL_EXPIRED = "Credentials were refreshed, but the refreshed credentials are 
 
 
 class S3Connection:
-    """Makes S3 clients with the default credential chain and endpoint variables, and limits on how long a call takes.
-
-    Args:
-        region: the bucket's region.
-        connections: calls at once.
+    """Makes S3 clients for a number of calls at once, with the default credential chain and endpoint variables, and
+    limits on how long a call takes.
     """
 
     def __init__(self, region: str, connections: int) -> None:

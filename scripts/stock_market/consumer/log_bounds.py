@@ -62,10 +62,6 @@ class LogBounds:
         its offset, the record is no longer in the log. A broker that is alone goes on in its old epoch, so the
         timestamp is compared, too: another record at the same offset has another one, as far as the clock tells.
 
-        Args:
-            partition: the partition.
-            before: the record; None where none is known.
-
         Returns:
             the first offset that the log lost: exact where epochs tell or the topic's timestamps are LogAppendTime,
             else the record's own at the most; None where it lost none, or nobody can tell.

@@ -42,12 +42,8 @@ def merge(table: str, history: str, revisions: Mapping[Hour, str]) -> str:
     """Adds the records of hours of one day that the table does not have, by producer_id and sequence.
 
     Day and hours are constants on both sides, so that neither side reads another day or hour. An hour's later revision
-    has all records of those before it, so that nothing is ever changed or removed.
-
-    Args:
-        table: the Iceberg table.
-        history: the table of the history.
-        revisions: of each hour the revision that the view reads.
+    has all records of those before it, so that nothing is ever changed or removed. The revisions are those that the
+    view reads.
     """
     (dt,) = {hour.dt for hour in revisions}
     chosen = " OR ".join(

@@ -71,12 +71,7 @@ def read_all(
 ) -> Iterator[Reading | str]:
     """Yields the readings, in the order of the tasks; for an object that has vanished, its key.
 
-    Args:
-        place: where the objects are.
-        client: reads them where no process is worth its start.
-        tasks: which ones.
-        packed_bytes: what they weigh together: processes are started only where that pays.
-        jobs: the most processes.
+    At most `jobs` processes are started, where that pays for `packed_bytes`; else the client reads.
 
     Raises:
         botocore's errors: S3 did not give an object.

@@ -147,6 +147,9 @@ class Compactor:
         _log.error("problem", reason=error)
 
     def _wait(self, pauses: Backoff, error: ServiceError) -> None:
+        """Waits before another try; raises the error after the last one."""
+        if pauses.attempts + 1 >= self._settings.attempts and not isinstance(error, OvertakenError):
+            raise error
         seconds = pauses.pause()
         _log.warning("try_again", attempt=pauses.attempts, pause=seconds, reason=error)
         if self._stop.wait(seconds):
@@ -172,8 +175,6 @@ class Compactor:
                 self._publish_fresh(state, plans)
                 pauses.reset()
             except _AGAIN as error:
-                if pauses.attempts + 1 >= self._settings.attempts and not isinstance(error, OvertakenError):
-                    raise
                 self._wait(pauses, error)
 
     def _adopt(self, state: State) -> bool:
@@ -317,8 +318,6 @@ class Compactor:
                     raise ChangedError(f"the raw objects of {hour.text} changed while they were written")
                 self._publish(state, [ready])
             except _AGAIN as error:
-                if pauses.attempts + 1 >= self._settings.attempts and not isinstance(error, OvertakenError):
-                    raise
                 self._wait(pauses, error)
 
     # The Iceberg table, and orphans

@@ -174,13 +174,9 @@ def look(client: S3Client, place: Place) -> Published:
 
 
 def read_manifests(client: S3Client, place: Place, selection: Selection, entries: Iterable[Entry]) -> Published:
-    """Reads the manifest of each try that is read.
+    """Reads the manifest of each try that is read; without a catalog, of the newest whole try of each hour.
 
-    Args:
-        client: the S3 client.
-        place: the bucket.
-        selection: what is read, by the catalog; where it does not say, the newest whole try of each hour is taken.
-        entries: the listing of the history's prefix, taken after `selection`.
+    `entries` is the listing of the history's prefix, taken after the selection.
 
     Raises:
         botocore's errors.
