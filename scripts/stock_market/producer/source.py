@@ -39,7 +39,7 @@ def _iso(seconds: float) -> str:
 
 
 class SimulatedSource:
-    """Quotes of a simulated market, each summing up the interval that ends now."""
+    """Quotes of a simulated market, each summing up the interval that ends now, by a clock of seconds since 1970."""
 
     def __init__(self, settings: ProducerSettings, producer_id: str, clock: Callable[[], float] = time.time) -> None:
         options = settings.simulate
