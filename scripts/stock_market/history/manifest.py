@@ -144,7 +144,7 @@ class Manifest(_Part, frozen=True, rename={"attempt": "try"}):
 
     def covers(self, log: Log, offset: int) -> bool:
         """Whether an offset of a log lies in a range."""
-        return any(one.start <= offset < one.end for one in self.ranges if one.log == log)
+        return any(one.start <= offset < one.end and one.log == log for one in self.ranges)
 
     def lacks(self, keys: Iterable[str]) -> list[str]:
         """Which raw objects of the hour, main or replay, are not in it: main objects outside the ranges, and replays

@@ -114,9 +114,7 @@ class Catalog:
 
     def _create(self, table: str, partition: Mapping[str, Any]) -> bool:
         try:
-            self._client.create_partition(
-                DatabaseName=self.names.database, TableName=table, PartitionInput=partition
-            )
+            self._client.create_partition(DatabaseName=self.names.database, TableName=table, PartitionInput=partition)
         except ClientError as error:
             if code(error) != _EXISTS:
                 raise
