@@ -12,7 +12,7 @@ from stock_market_ops.verify.bucket import Entry, Listing, Place, take_listing
 from stock_market_ops.verify.chains import Chain, Chains
 from stock_market_ops.verify.history.coverage import Counts, Coverage
 from stock_market_ops.verify.history.expiry import may_expire
-from stock_market_ops.verify.history.hours import Hours, Summary
+from stock_market_ops.verify.history.hours import Hours, Span, Summary
 from stock_market_ops.verify.history.published import Catalog, Published, Selection, catalog_of, read_manifests
 from stock_market_ops.verify.parallel_reader import Task, read_all
 from stock_market_ops.verify.producers import Producers, Verdict
@@ -211,11 +211,11 @@ class _Taker:
             log = self.chains.add_replay(reading)
             if log is not None:
                 self.producers.add(reading, log, -1, -1)
-                self.hours.add_raw(reading, written)
+                self.hours.add_raw(reading, written, None)
         else:
             log = self.chains.add_main(reading)
             if log is not None:
                 first, last = (int(reading.metadata[f"{name}-timestamp"]) for name in ("first", "last"))
                 self.producers.add(reading, log, first, last)
                 start, end = (int(reading.metadata[f"{name}-offset"]) for name in ("start", "end"))
-                self.hours.add_raw(reading, written, log.named, end - start)
+                self.hours.add_raw(reading, written, Span(log.topic, log.topic_id, log.partition, start, end))

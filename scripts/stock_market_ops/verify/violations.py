@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from stock_market.history.manifest import Log as LogName
-
 
 class Log(msgspec.Struct, frozen=True, order=True):
     """One partition of one log: a topic that was created again, or another cluster, counts offsets from 0 again."""
@@ -17,11 +15,6 @@ class Log(msgspec.Struct, frozen=True, order=True):
     partition: int
     cluster_id: str
     topic_id: str
-
-    @property
-    def named(self) -> LogName:
-        """The log as manifests of the history name it."""
-        return LogName(self.topic, self.topic_id, self.partition)
 
     def __str__(self) -> str:
         return f"partition {self.partition} of {self.topic}"

@@ -81,8 +81,7 @@ def test_the_text_reads_each_hour_from_the_revision_that_is_valid() -> None:
         History("2026-11-28 00", {}, absent[:1]),
         History("2026-11-29 07", named, absent),
     ):
-        text = view.sql(NAMES, history)
-        read = database.execute(f"SELECT dt, hour, symbol FROM ({text}) ORDER BY dt, hour").fetchall()
+        read = database.execute(f"SELECT dt, hour, symbol FROM ({view.sql(NAMES, history)}) ORDER BY dt, hour").fetchall()
         expected = [(*hour, history.revision(hour) if history.has(hour) else "raw") for hour in hours]
         assert read == [one for one in expected if one[2] is not None]
 

@@ -34,6 +34,10 @@ class Named(NamedTuple):
     records: int
 
 
+def _name(log: Log) -> LogName:
+    return LogName(log.topic, log.topic_id, log.partition)
+
+
 class Coverage:
     """The ranges of raw main objects that are in the history, by the manifests of the tries that are read."""
 
@@ -64,24 +68,24 @@ class Coverage:
 
     def has(self, log: Log, offset: int) -> bool:
         """Whether the history holds the records of the main object with this offset in its range."""
-        return offset in self._offsets.get(log.named, ())
+        return offset in self._offsets.get(_name(log), ())
 
     def uncovered(self, log: Log, start: int, end: int) -> list[tuple[int, int]]:
         """The stretches of start to end - 1 that are in no range, the first twenty: first offset, and the one after."""
-        found = self._offsets.get(log.named, BitMap64())
+        found = self._offsets.get(_name(log), BitMap64())
         return [(first, last + 1) for first, last in ranges(found, start, end, _MOST)]
 
     def before(self, log: Log, end: int) -> int:
         """How many of the offsets below `end` are in no range."""
-        return absent(self._offsets.get(log.named, BitMap64()), end)
+        return absent(self._offsets.get(_name(log), BitMap64()), end)
 
     def counts(self, log: Log) -> Counts:
         """All that the history holds of a log."""
-        return self._counts.get(log.named, Counts())
+        return self._counts.get(_name(log), Counts())
 
     def quarantined(self, log: Log, start: int) -> int:
         """How many records of the main object with this start are in the quarantine, by its hour's manifest."""
-        found = self._quarantined.get((log.named, start))
+        found = self._quarantined.get((_name(log), start))
         return 0 if found is None else found.records
 
     def all_quarantined(self) -> Iterator[Named]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
 from pyroaring import BitMap64
 
 from stock_market.history.checksum import added, text_of
@@ -54,6 +56,16 @@ class Summary:
     replaced: int = 0
     expire_days: int = 0
     tagged: int = 0
+
+
+class Span(NamedTuple):
+    """A main object's log and offsets; the end is exclusive."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    start: int
+    end: int
 
 
 @dataclass(slots=True)
@@ -129,10 +141,13 @@ class Hours:
             Finding(kind, sentence, key=key, producer_id=producer_id, hour="" if hour is None else hour.text)
         )
 
-    def add_raw(self, reading: Reading, written: float, log: Log | None = None, offsets: int = 0) -> None:
-        """Takes a raw object that was written at this moment, in seconds since 1970.
+    def add_raw(self, reading: Reading, written: float, span: Span | None) -> None:
+        """Takes a raw object.
 
-        Of a main object, `log` and `offsets` are its log and the number of its offsets; of a replay, None and 0.
+        Args:
+            reading: the object.
+            written: when, in seconds since 1970.
+            span: a main object's offsets; None for a replay.
         """
         hour = parse_hour(reading.key, self._prefix)
         if hour is None or hour.text >= self._published.watermark:
@@ -147,10 +162,11 @@ class Hours:
             return
         at = self._enter(hour, found)
         at.raw.add(reading)
-        if log is None:
+        if span is None:
             at.replays += 1
             return
-        at.covered[log] = at.covered.get(log, 0) + offsets
+        log = Log(span.topic, span.topic_id, span.partition)
+        at.covered[log] = at.covered.get(log, 0) + span.end - span.start
         if not reading.tags:
             at.objects.append(reading.key)
 
