@@ -214,6 +214,11 @@ def test_only_the_log_that_was_written_last_is_shown(
     old = [stored(0, 900, 0)._replace(topic_id="old"), stored(1, 700, 1)._replace(topic_id="old")]
     new = [stored(0, 0, 5)._replace(topic_id="new"), stored(0, 30, 6)._replace(topic_id="new")]
     assert probe_cloud.newest_log([*old, *new]) == new
+    # Names of the old form do not tell; where the log goes on after them, they are its own.
+    unnamed = stored(1, 400, 0)
+    assert probe_cloud.newest_log([unnamed]) == [unnamed]
+    after = stored(0, 900, 5)._replace(topic_id="new")
+    assert probe_cloud.newest_log([unnamed, after]) == [after, unnamed]
 
 
 def test_one_object_gives_no_rate(stored: Callable[[int, int, float], probe_cloud.StoredObject]) -> None:

@@ -12,6 +12,7 @@ from pyroaring import BitMap64
 from tests.support.stock_market.lake import NOON, TOPIC, Lake, line, lines, poison
 from tests.support.stock_market.verifying import Ask
 
+from stock_market.chain.naming import ObjectName, object_key
 from stock_market.hours import HOUR_MS
 from stock_market.kafka.identity import Identity
 from stock_market_ops.verify import numbers
@@ -213,9 +214,9 @@ def test_a_topic_that_was_created_again_is_a_second_chain(lake: Lake, ask: Ask) 
     lake.main(0, lines(range(4), "q"), identity=Identity("cluster", "another"))
     answer = ask()
     assert answer.code == 0
-    assert [(row["log"]["topic_id"], row["records"]) for row in answer.document["partitions"]] == [
-        ("another", 4),
-        ("topic-id", 5),
+    assert [(row["log"]["topic_id"], row["records"], row["old_names"]) for row in answer.document["partitions"]] == [
+        ("another", 4, 0),
+        ("topic-id", 5, 0),
     ]
 
 
@@ -225,6 +226,18 @@ def test_a_name_of_another_log_than_the_metadatas_is_a_lie(lake: Lake, ask: Ask)
     answer = ask()
     assert answer.kinds == ["key"]
     assert "says in its metadata that it is of the topic id another" in answer.sentences[0]
+
+
+def test_names_of_the_old_form_continue_in_the_new_form_and_are_reported(lake: Lake, ask: Ask) -> None:
+    topic_id = "fc1d75c7-b38d-4558-92d1-8f3d041d57c0"
+    old = object_key("quotes/", ObjectName(TOPIC, "", 0, 0), NOON)
+    lake.main(0, lines(range(5)), identity=Identity("cluster", topic_id), key=old)
+    lake.main(5, lines(range(5, 9)), identity=Identity("cluster", "_B11x7ONRViS0Y89BB1XwA"))
+    answer = ask()
+    assert answer.code == 0
+    assert [(row["log"]["topic_id"], row["end"], row["old_names"]) for row in answer.document["partitions"]] == [
+        ("_B11x7ONRViS0Y89BB1XwA", 9, 1)
+    ]
 
 
 def test_a_cut_of_the_log_is_reported_with_its_range(lake: Lake, ask: Ask) -> None:

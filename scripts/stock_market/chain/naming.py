@@ -7,6 +7,7 @@ the log and its start, its metadata its end (exclusive); so whoever knows one ob
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +15,20 @@ from typing import NamedTuple
 
 from stock_market.errors import ConflictError
 from stock_market.hours import HOUR_MS, hour_of
-from stock_market.kafka.identity import Identity
+from stock_market.kafka.identity import Identity, topic_id_text
 
 _NAME = re.compile(
-    r"(?P<topic>[A-Za-z0-9._-]+)\+(?P<log>[A-Za-z0-9_-]+)\+(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
+    r"(?P<topic>[A-Za-z0-9._-]+)\+(?:(?P<log>[A-Za-z0-9_-]+)\+)?(?P<partition>\d+)\+(?P<start>\d{20})\.json\.gz"
 )
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class ObjectName(NamedTuple):
-    """What an object's key names; `log` is the topic's id, `start` the first offset that the object stands for."""
+    """What an object's key names.
+
+    `log` is the topic's id, empty in a name of the old form, which had none; `start` is the first offset that the
+    object stands for.
+    """
 
     topic: str
     log: str
@@ -33,7 +39,8 @@ class ObjectName(NamedTuple):
 def object_key(prefix: str, name: ObjectName, timestamp_ms: int) -> str:
     """The key of an object; `timestamp_ms` is its first record's Kafka timestamp."""
     moment = datetime.fromtimestamp(hour_of(timestamp_ms) * HOUR_MS // 1000, UTC)
-    file = f"{name.topic}+{name.log}+{name.partition}+{name.start:020d}.json.gz"
+    log = f"{name.log}+" if name.log else ""
+    file = f"{name.topic}+{log}{name.partition}+{name.start:020d}.json.gz"
     return f"{prefix}dt={moment:%Y-%m-%d}/hour={moment:%H}/{file}"
 
 
@@ -42,7 +49,7 @@ def parse_key(key: str) -> ObjectName | None:
     match = _NAME.fullmatch(key.rpartition("/")[2])
     if match is None:
         return None
-    return ObjectName(match["topic"], match["log"], int(match["partition"]), int(match["start"]))
+    return ObjectName(match["topic"], match["log"] or "", int(match["partition"]), int(match["start"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +137,12 @@ class ObjectInfo:
 
 
 def identity_in(metadata: Mapping[str, str]) -> Identity:
-    """The log that an object's metadata names.
+    """The log that an object's metadata names; objects with names of the old form carry the topic's id as a UUID.
 
     Raises:
         KeyError: it names none.
     """
-    return Identity(metadata["cluster-id"], metadata["topic-id"])
+    topic_id = metadata["topic-id"]
+    return Identity(
+        metadata["cluster-id"], topic_id_text(uuid.UUID(topic_id)) if _UUID.fullmatch(topic_id) else topic_id
+    )

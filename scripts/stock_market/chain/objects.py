@@ -175,7 +175,7 @@ class Objects:
         """Finds the last object by listing.
 
         An object is only begun after the one before it is there, so within one log the newest by S3's clock, which
-        counts seconds, and then by offset, is the last.
+        counts seconds, and then by offset, is the last. Names of the old form do not tell the log, their metadata does.
         """
         for _modified, _start, key in sorted(self._list().get(partition, []), reverse=True):
             metadata = self._store.metadata(key)
@@ -186,6 +186,9 @@ class Objects:
                 return self._found(info)
         return Outcome(None)
 
+    def _may_be_ours(self, name: ObjectName) -> bool:
+        return name.topic == self._topic and name.log in ("", self._identity.topic_id)
+
     def _list(self) -> dict[int, list[tuple[datetime, int, str]]]:
         """Time of writing, start offset and key of every object, by partition."""
         with self._listing_lock:
@@ -193,7 +196,7 @@ class Objects:
                 found: dict[int, list[tuple[datetime, int, str]]] = defaultdict(list)
                 for listed in self._store.list(self._prefix):
                     name = parse_key(listed.key)
-                    if name is not None and (name.topic, name.log) == (self._topic, self._identity.topic_id):
+                    if name is not None and self._may_be_ours(name):
                         found[name.partition].append((listed.modified, name.start, listed.key))
                 self._listing, self._listed_at = found, time.monotonic()
             return self._listing
@@ -207,10 +210,11 @@ class Objects:
         hours = {self.key(partition, 0, time_ms).rpartition("/")[0] for time_ms in times}
         found = {}
         for hour in hours:
-            for listed in self._store.list(f"{hour}/{self._topic}+{self._identity.topic_id}+{partition}+"):
-                name = parse_key(listed.key)
-                if name is not None and name.start < last.start:
-                    found[name.start] = listed.key
+            for log in (f"{self._identity.topic_id}+", ""):  # The old form of names has no log.
+                for listed in self._store.list(f"{hour}/{self._topic}+{log}{partition}+"):
+                    name = parse_key(listed.key)
+                    if name is not None and name.start < last.start:
+                        found[name.start] = listed.key
         after = last
         for start in sorted(found, reverse=True)[:_TAIL]:
             metadata = self._store.metadata(found[start])

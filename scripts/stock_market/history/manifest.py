@@ -142,9 +142,13 @@ class Manifest(_Part, frozen=True, rename={"attempt": "try"}):
         """Whether each file that it names is among the objects of its folder, given by key with their size in bytes."""
         return all(sizes.get(one.key) == one.size for one in self.files)
 
-    def covers(self, log: Log, offset: int) -> bool:
-        """Whether an offset of a log lies in a range."""
-        return any(one.start <= offset < one.end and one.log == log for one in self.ranges)
+    def covers(self, topic: str, topic_id: str, partition: int, offset: int) -> bool:
+        """Whether an offset lies in a range; a name of the old form has no topic's id (empty), and any log counts."""
+        return any(
+            one.start <= offset < one.end
+            for one in self.ranges
+            if one.topic == topic and one.partition == partition and topic_id in ("", one.topic_id)
+        )
 
     def lacks(self, keys: Iterable[str]) -> list[str]:
         """Which raw objects of the hour, main or replay, are not in it: main objects outside the ranges, and replays
@@ -156,7 +160,7 @@ class Manifest(_Part, frozen=True, rename={"attempt": "try"}):
             if name is None:
                 if key not in replays:
                     missing.append(key)
-            elif not self.covers(Log(name.topic, name.log, name.partition), name.start):
+            elif not self.covers(name.topic, name.log, name.partition, name.start):
                 missing.append(key)
         return missing
 

@@ -37,7 +37,7 @@ class NothingStoredError(Exception):
 
 
 class StoredObject(NamedTuple):
-    """An object of the consumer's, read from its listing alone."""
+    """An object of the consumer's, read from its listing alone; a name of the old form has no topic id."""
 
     key: str
     topic_id: str
@@ -145,9 +145,17 @@ def _objects(s3: S3Client, deployment: Deployment, hour: Hour) -> list[StoredObj
 
 
 def newest_log(objects: list[StoredObject]) -> list[StoredObject]:
-    """Return the objects of the log that was written to last; an earlier one's offsets say nothing of this one's."""
-    newest = max(objects, key=lambda stored: (stored.modified, stored.key))
-    return [stored for stored in objects if stored.topic_id == newest.topic_id]
+    """Return the objects of the log that was written to last; an earlier one's offsets say nothing of this one's.
+
+    Where names of the old form are among them, which do not tell, those stay too.
+    """
+    named = [stored for stored in objects if stored.topic_id]
+    if not named:
+        return objects
+    newest = max(named, key=lambda stored: (stored.modified, stored.key)).topic_id
+    first = min(stored.start_offset for stored in named if stored.topic_id == newest)
+    own = [stored for stored in objects if stored.topic_id == newest]
+    return own + [stored for stored in objects if not stored.topic_id] if first else own
 
 
 def rate(objects: list[StoredObject]) -> float | None:

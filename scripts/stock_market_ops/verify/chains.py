@@ -37,6 +37,7 @@ class Chain:
     links: list[Link] = field(default_factory=list)
     replayed: int = 0
     holes: int = 0
+    old_names: int = 0
 
     @property
     def last(self) -> Link:
@@ -86,7 +87,7 @@ class Chains:
             self._violation("metadata", reading.key, "does not say in its metadata which offsets it holds")
             return None
         log = Log(name.topic, name.partition, info.identity.cluster_id, info.identity.topic_id)
-        if name.log != log.topic_id:
+        if name.log not in ("", log.topic_id):
             self._violation("key", reading.key, f"says in its metadata that it is of the topic id {log.topic_id}", log)
         if info.start != name.start:
             self._violation("key", reading.key, f"says in its metadata that it starts at offset {info.start}", log)
@@ -130,7 +131,10 @@ class Chains:
             info.key, info.start, info.end, gap_end, info.records, info.quarantined, info.last_timestamp, cut_start
         )
         self._room(link, log)
-        self.chains.setdefault(log, Chain()).links.append(link)
+        chain = self.chains.setdefault(log, Chain())
+        chain.links.append(link)
+        name = parse_key(info.key)
+        chain.old_names += name is not None and not name.log
         self._main[link.key] = (log, link)
         return log
 

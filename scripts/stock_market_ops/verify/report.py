@@ -28,6 +28,7 @@ class PartitionRow(msgspec.Struct):
         end: the one after the last.
         violations: findings about it.
         gone: objects that are not there any more, and whose records the history holds.
+        old_names: objects whose names, of the form before the topic's id stood in them, do not tell the log.
     """
 
     log: Log
@@ -40,6 +41,7 @@ class PartitionRow(msgspec.Struct):
     end: int
     violations: int
     gone: int
+    old_names: int
 
 
 class ProducerRow(Verdict):
@@ -94,6 +96,7 @@ def make(place: Place, result: Result) -> Report:
             end=max((link.end for link in chain.links), default=0),
             violations=findings.by_log[log],
             gone=result.gone[log].objects,
+            old_names=chain.old_names,
         )
         for log, chain in sorted(result.chains.items())
     ]
@@ -155,6 +158,9 @@ def _lines(report: Report, most_rows: int) -> Iterator[str]:
         yield "Accepted, as asked:"
         yield from (f"  - {finding.sentence}" for finding in report.accepted)
         yield ""
+    old_names = sum(row.old_names for row in report.partitions)
+    if old_names:
+        yield f"Names of the old form, without the topic's id: {old_names:,} objects; their metadata tells the log."
     if report.left_out:
         yield f"Not looked at, because they were written meanwhile: {report.left_out:,} objects."
     if report.pending:

@@ -10,9 +10,12 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 from tests.support.stock_market.broker import Broker, distribution, free_port
+from tests.support.stock_market.bucket import Bucket
 from tests.support.stock_market.scraping import table, wait_until_held
 from tests.support.stock_market.services import Workbench, eventually, quote
 from tests.support.stock_market.verifying import Ask
+
+from stock_market_ops.verify import command as verify
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -146,3 +149,44 @@ def test_a_rebuilt_cluster_over_a_kept_bucket_continues(workbench: Workbench, as
     assert answer.code == 0
     clusters = {row["log"]["cluster_id"] for row in answer.document["partitions"]}
     assert len(clusters) == 2
+
+
+def rename_as_before(bucket: Bucket) -> None:
+    """Gives every object the name and the metadata that earlier versions wrote."""
+    for one in [*bucket.objects(), *bucket.objects("quarantine/")]:
+        log = uuid.UUID(bytes=base64.urlsafe_b64decode(f"{one.log}=="))
+        metadata = {name: value for name, value in one.metadata.items() if name != "leader-epoch"}
+        metadata["topic-id"] = str(log)
+        if "main-object" in metadata:
+            metadata["main-object"] = metadata["main-object"].replace(f"+{one.log}+", "+")
+        body = bucket.client.get_object(Bucket=bucket.name, Key=one.key)["Body"].read()
+        key = one.key.replace(f"+{one.log}+", "+")
+        bucket.client.put_object(Bucket=bucket.name, Key=key, Body=body, Metadata=metadata)
+        bucket.client.delete_object(Bucket=bucket.name, Key=one.key)
+
+
+def test_a_chain_with_names_of_the_old_form_is_continued(
+    workbench: Workbench, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workbench.create_topic()
+    workbench.send([*quotes(0, 45), (b"HSI", b"no quote"), *quotes(45, 50)])
+    log = topic_id(workbench)
+    first = workbench.consumer(seconds=0.2, records=20)
+    eventually(lambda: workbench.bucket.check_chain() == {0: 51}, "objects")
+    assert first.finish() == 0
+    count = len(workbench.bucket.keys())
+    rename_as_before(workbench.bucket)
+    workbench.send(quotes(50, 70))
+    second = workbench.consumer(seconds=0.2, group="another")
+    second.logged(" end=71")
+    assert second.finish() == 0
+    assert "partition_started partition=0 offset=51" in second.log()
+    (newer,) = (key for key in workbench.bucket.keys("quotes/") if f"+{log}+" in key)
+    assert newer.endswith(f"+0+{51:020d}.json.gz")
+    answer = ask()
+    assert (answer.code, answer.sentences) == (0, [])
+    (row,) = answer.document["partitions"]
+    assert (row["log"]["topic_id"], row["end"], row["records"], row["old_names"]) == (log, 71, 70, count)
+    place = ["--bucket", workbench.bucket.name, "--endpoint-url", workbench.bucket.endpoint]
+    assert verify.main([*place, "--at-rest"]) == 0
+    assert f"Names of the old form, without the topic's id: {count} objects" in capsys.readouterr().out

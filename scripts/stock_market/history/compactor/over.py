@@ -42,13 +42,19 @@ class Newest:
 
     def end(self, log: Log, enough: int) -> int | None:
         """Where a log's objects end, exactly or at least `enough`; None where it has none."""
-        while self._days and log not in self._found:
+        while self._days and not {log, log._replace(topic_id="")} & self._found.keys():
             self._look(self._days[-1])
-        if log not in self._found:
-            return None
-        start, key, _ = self._found[log]
-        if start >= enough:
-            return start
+        found = self._found.get(log)
+        if found is not None:
+            start, key, _ = found
+            if start >= enough:
+                return start
+            return self._info_end(key, log)
+        # Names of the old form do not tell the log, their metadata does.
+        old = self._found.get(log._replace(topic_id=""))
+        return None if old is None else self._info_end(old[1], log)
+
+    def _info_end(self, key: str, log: Log) -> int | None:
         metadata = self._raw.metadata(key)
         info = None if metadata is None else ObjectInfo.from_metadata(key, metadata)
         return info.end if info is not None and info.identity.topic_id == log.topic_id else None

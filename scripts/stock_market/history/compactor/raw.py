@@ -132,13 +132,19 @@ class Raw:
 
     def _goes_on(self, log: Log, start: int, hour: Hour) -> bool:
         """Whether an object of another hour starts at this offset."""
-        wanted = ObjectName(log.topic, log.topic_id, log.partition, start)
         for near in (hour.next, hour.before):
-            if self.metadata(object_key(self._prefix, wanted, near.end_ms - 1)) is not None:
-                return True
+            for topic_id in (log.topic_id, ""):
+                name = ObjectName(log.topic, topic_id, log.partition, start)
+                if self.metadata(object_key(self._prefix, name, near.end_ms - 1)) is not None:
+                    return True
         # A clock that goes back by more than an hour, or timestamps that producers set.
-        listed = (one for day in self.days() for one in self._list(f"{self._prefix}dt={day}/"))
-        return any(parse_key(one.key) == wanted for one in listed)
+        names = (parse_key(one.key) for day in self.days() for one in self._list(f"{self._prefix}dt={day}/"))
+        return any(
+            name is not None
+            and (name.topic, name.partition, name.start) == (log.topic, log.partition, start)
+            and name.log in ("", log.topic_id)
+            for name in names
+        )
 
 
 def _replay(key: str, metadata: dict[str, str]) -> Replay:
