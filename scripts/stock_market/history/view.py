@@ -24,7 +24,8 @@ from stock_market.history.tables import COLUMNS, RAW_KEYS, columns
 FIRST_REVISION = "1"
 """The partition of an hour that was written only once; other revisions have their try's id."""
 FORMAT = "2"
-"""Of the text that `sql` returns."""
+"""Of the text that `sql` returns. A text of format 1 (`_former_sql`) is read, too, and replaced with the next hour."""
+_FORMER_FORMAT = "1"
 _FORMAT_KEY, _WATERMARK_KEY = "history-format", "history-watermark"
 _REVISIONS_KEY, _ABSENT_KEY = "history-revisions", "history-absent"
 _PRESTO_VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
@@ -105,11 +106,16 @@ def sql(names: Names, history: History) -> str:
     with constants only: an expression of both is made for each row, which took half of a query's time.
     """
     day, hour = history.watermark[:10], history.watermark[11:]
-    listed = ", ".join(f'"{name}"' for name in (*(name for name, _ in COLUMNS), *RAW_KEYS))
-    halves = (
-        (names.history, f"dt <= '{day}' AND (dt < '{day}' OR hour < '{hour}') AND {_revision(history)}"),
-        (names.raw, f"dt >= '{day}' AND (dt > '{day}' OR hour >= '{hour}')"),
+    return _both(
+        names,
+        f"dt <= '{day}' AND (dt < '{day}' OR hour < '{hour}') AND {_revision(history)}",
+        f"dt >= '{day}' AND (dt > '{day}' OR hour >= '{hour}')",
     )
+
+
+def _both(names: Names, of_history: str, of_raw: str) -> str:
+    listed = ", ".join(f'"{name}"' for name in (*(name for name, _ in COLUMNS), *RAW_KEYS))
+    halves = ((names.history, of_history), (names.raw, of_raw))
     return "\nUNION ALL\n".join(f'SELECT {listed}\nFROM "{table}"\nWHERE {condition}' for table, condition in halves)
 
 
@@ -128,6 +134,23 @@ def _revision(history: History) -> str:
 def _beyond(moment: str, direction: str) -> str:
     day, hour = moment[:10], moment[11:]
     return f"dt {direction} '{day}' OR (dt = '{day}' AND hour {direction} '{hour}')"
+
+
+def _former_sql(names: Names, history: History) -> str:
+    """The text of format 1, which compared the two keys as one text."""
+    day, moment, key = history.watermark[:10], history.watermark, "concat(dt, ' ', hour)"
+    found = f"'{FIRST_REVISION}'"
+    if history.absent:
+        runs = " ".join(f"WHEN {key} BETWEEN '{first}' AND '{last}' THEN ''" for first, last in history.absent)
+        found = f"CASE {runs} ELSE {found} END"
+    if history.revisions:
+        named = " ".join(f"WHEN '{hour}' THEN '{name}'" for hour, name in sorted(history.revisions.items()))
+        found = f"CASE {key} {named} ELSE {found} END"
+    return _both(
+        names,
+        f"dt <= '{day}' AND {key} < '{moment}' AND revision = {found}",
+        f"dt >= '{day}' AND {key} >= '{moment}'",
+    )
 
 
 def table_input(names: Names, history: History) -> dict[str, Any]:
@@ -177,7 +200,8 @@ def read(table: Mapping[str, Any], names: Names) -> History:
     """
     text = original_sql(table)
     history = _of_parameters(table, names)
-    if text != sql(names, history):
+    former = table["Parameters"][_FORMAT_KEY] == _FORMER_FORMAT
+    if text != (_former_sql if former else sql)(names, history):
         raise ViewError(
             f"the view {names.database}.{names.view} does not read what its parameters say (history up to"
             f" {history.watermark or 'nothing'!r}): somebody has replaced its text; nothing is published until both"
@@ -189,7 +213,7 @@ def read(table: Mapping[str, Any], names: Names) -> History:
 def _of_parameters(table: Mapping[str, Any], names: Names) -> History:
     parameters = table.get("Parameters") or {}
     where = f"the view {names.database}.{names.view}"
-    if parameters.get(_FORMAT_KEY) != FORMAT:
+    if parameters.get(_FORMAT_KEY) not in {FORMAT, _FORMER_FORMAT}:
         raise ViewError(
             f"{where} has {_FORMAT_KEY} {parameters.get(_FORMAT_KEY)!r} among its parameters instead of {FORMAT!r}: it"
             " was declared by another version, or by hand"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -62,10 +63,12 @@ def test_each_half_begins_with_a_comparison_that_glue_can_make() -> None:
     assert text.endswith("WHERE dt >= '2026-11-29' AND (dt > '2026-11-29' OR hour >= '13')")
 
 
-def test_the_text_reads_each_hour_from_the_revision_that_is_valid() -> None:
+@pytest.mark.parametrize("text", [view.sql, view._former_sql])
+def test_the_text_reads_each_hour_from_the_revision_that_is_valid(text: Callable[[Names, History], str]) -> None:
     first, absent = Hour("2026-11-27", "20"), (("", "2026-11-27 22"), ("2026-11-28 03", "2026-11-28 04"))
     hours = [Hour.at(first.start + timedelta(hours=number)) for number in range(60)]
     database = sqlite3.connect(":memory:")
+    database.create_function("concat", 3, lambda *parts: "".join(parts))
     record = ", ".join(name for name, _ in tables.COLUMNS)
     for table, keys in (("quotes_history", "dt, hour, revision"), ("quotes", "dt, hour")):
         database.execute(f"CREATE TABLE {table} ({record}, {keys})")
@@ -81,9 +84,30 @@ def test_the_text_reads_each_hour_from_the_revision_that_is_valid() -> None:
         History("2026-11-28 00", {}, absent[:1]),
         History("2026-11-29 07", named, absent),
     ):
-        read = database.execute(f"SELECT dt, hour, symbol FROM ({view.sql(NAMES, history)}) ORDER BY dt, hour").fetchall()
+        read = database.execute(f"SELECT dt, hour, symbol FROM ({text(NAMES, history)}) ORDER BY dt, hour").fetchall()
         expected = [(*hour, history.revision(hour) if history.has(hour) else "raw") for hour in hours]
         assert read == [one for one in expected if one[2] is not None]
+
+
+def test_a_view_of_the_former_format_is_read_until_the_next_hour_replaces_it() -> None:
+    history = History().published(NOON, view.FIRST_REVISION)
+    found = view.table_input(NAMES, history)
+    packed = json.loads(base64.b64decode(found["ViewOriginalText"].split()[3]))
+    listed = packed["originalSql"].partition("\n")[0]
+    packed["originalSql"] = (
+        f"""{listed}\nFROM "quotes_history"\n"""
+        "WHERE dt <= '2026-11-29' AND concat(dt, ' ', hour) < '2026-11-29 13' AND "
+        "revision = CASE WHEN concat(dt, ' ', hour) BETWEEN '' AND '2026-11-29 11' THEN '' ELSE '1' END\n"
+        f"""UNION ALL\n{listed}\nFROM "quotes"\n"""
+        "WHERE dt >= '2026-11-29' AND concat(dt, ' ', hour) >= '2026-11-29 13'"
+    )
+    text = base64.b64encode(json.dumps(packed).encode()).decode()
+    found["ViewOriginalText"] = f"/* Presto View: {text} */"
+    found["Parameters"]["history-format"] = "1"
+    assert view.read(found, NAMES) == history
+    found["Parameters"]["history-watermark"] = "2026-11-29 14"
+    with pytest.raises(ViewError, match="does not read what its parameters say"):
+        view.read(found, NAMES)
 
 
 def _changed(**parameters: str) -> dict[str, Any]:
@@ -97,7 +121,7 @@ def _changed(**parameters: str) -> dict[str, Any]:
         (_changed() | {"TableType": "EXTERNAL_TABLE"}, "is no view"),
         (_changed() | {"ViewOriginalText": "SELECT 1"}, "is no view"),
         (_changed() | {"ViewOriginalText": "/* Presto View: e30= */"}, "is no view"),
-        (_changed(**{"history-format": "1"}), "history-format '1'"),
+        (_changed(**{"history-format": "9"}), "history-format '9'"),
         (_changed(**{"history-watermark": "noon"}), "no hour"),
         (_changed(**{"history-watermark": "2026-11-29 14"}), "does not read what its parameters say"),
         (_changed(**{"history-revisions": "{}"}), "does not read what its parameters say"),
