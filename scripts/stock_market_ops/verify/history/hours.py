@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+
 from pyroaring import BitMap64
 
 from stock_market.history.checksum import added, text_of
