@@ -84,7 +84,7 @@ class Ring:
 
     def place(self, time: int) -> int:
         """Returns how many candles start before `time`."""
-        return bisect_left(range(len(self)), time, key=lambda place: self._cells[place * _FIELDS])
+        return bisect_left(range(len(self)), float(time), key=lambda place: self._cells[place * _FIELDS])
 
     def close_before(self, time: int) -> float | None:
         """Returns the close of the newest candle that starts before `time`, else the oldest open; None where empty."""

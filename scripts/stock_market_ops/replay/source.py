@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from pyroaring import BitMap64
 
 from stock_market.chain.replays import parse_replay, read_offsets
-from stock_market.chain.segment import Poison
 from stock_market.chain.s3_connection import status
+from stock_market.chain.segment import Poison
 from stock_market.chain.store import metadata_of, new_object
 from stock_market.history.manifest import Replay
 from stock_market_ops.verify.bucket import Place, opened, take_listing

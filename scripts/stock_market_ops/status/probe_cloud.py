@@ -103,9 +103,7 @@ def look_at_storage(session: boto3.Session, deployment: Deployment) -> StorageVi
     """
     s3: S3Client = session.client("s3", config=limits())
     objects = [
-        stored
-        for hour in newest_hours(s3, deployment, _HOURS_LOOKED_AT)
-        for stored in _objects(s3, deployment, hour)
+        stored for hour in newest_hours(s3, deployment, _HOURS_LOOKED_AT) for stored in _objects(s3, deployment, hour)
     ]
     if not objects:
         raise NothingStoredError(f"The newest hours of s3://{deployment.data_bucket} hold no object of the consumer's.")

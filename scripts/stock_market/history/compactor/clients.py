@@ -42,7 +42,7 @@ def connect(settings: HistorySettings, create: Callable[..., Any] | None = None)
         settings: the region, and how many requests are made at once.
         create: makes a client of a service with a config, as a session's method does.
     """
-    create = create or botocore.session.get_session().create_client
+    make: Callable[..., Any] = create or botocore.session.get_session().create_client
     config = Config(
         region_name=settings.s3.region,
         connect_timeout=5,
@@ -50,7 +50,7 @@ def connect(settings: HistorySettings, create: Callable[..., Any] | None = None)
         max_pool_connections=settings.connections + 2,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     )
-    return Clients(*(create(name, config=config) for name in Clients._fields))
+    return Clients(*(make(name, config=config) for name in Clients._fields))
 
 
 def sentence(error: Exception) -> str:
