@@ -22,14 +22,9 @@ def run(
     serve: Callable[[_AnySettings], int],
     argv: list[str] | None = None,
 ) -> int:
-    """Reads the command line and the settings, then serves.
+    """Reads the command line and the settings of a kind, then serves.
 
-    Args:
-        program: the module's name, for the usage line.
-        kind: the settings' type.
-        check: looks at what the settings name; raises SettingsError.
-        serve: the service; returns the exit code.
-        argv: the arguments, those of the process by default.
+    `check` looks at what the settings name, and raises SettingsError; `serve` returns the exit code.
 
     Returns:
         the exit code: 0 done, 1 failed, 2 wrong settings, 3 Kafka and S3 contradict each other.

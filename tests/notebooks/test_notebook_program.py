@@ -81,8 +81,9 @@ def test_what_is_missing_is_said_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "PYTHON", tmp_path / "python")
-    code, said = main(tmp_path, capsys, "--check")
-    assert (code, said.startswith("There is no deployment 'lab'")) == (3, True)
+    with pytest.raises(SystemExit, match="3"):
+        main(tmp_path, capsys, "--check")
+    assert capsys.readouterr().err.startswith("There is no deployment 'lab'")
     deployment(tmp_path / "lab", notebook_profile="")
     for arguments in (["--check"], []):
         code, said = main(tmp_path, capsys, *arguments)

@@ -61,8 +61,8 @@ def test_a_crawl_is_billed_for_ten_minutes_of_two_dpus() -> None:
 def test_queries_pay_for_each_object_that_they_read_and_for_ten_megabytes_at_least() -> None:
     daily, all_of_it = ({"analyses": 30, "days_read": days} for days in (1, 31))
     objects = usage.objects(costs().stream)
-    assert usage.get_requests(costs(use=all_of_it)) == pytest.approx(300 * objects)
-    assert usage.get_requests(costs(use=daily)) == pytest.approx(300 * objects * 24 / 730)
+    assert usage.requests(costs(use=all_of_it), 300)[0] == pytest.approx(300 * objects)
+    assert usage.requests(costs(use=daily), 300)[0] == pytest.approx(300 * objects * 24 / 730)
     day = 50 * SECONDS * 40 * 24 / 730
     assert month("queries in Athena", costs(use=daily)) == pytest.approx(300 * day / 1e12 * 5)
     slow = costs(stream={"rate": 1}, use=daily)

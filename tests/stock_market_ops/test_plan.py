@@ -105,7 +105,7 @@ def test_heaps_that_take_more_than_half_of_an_instance_are_in_the_way() -> None:
 def test_a_quota_that_is_used_up_is_in_the_way(name: str, full: dict[str, Any]) -> None:
     known = {"vcpus": quota(32, 0), "elastic_ips": quota(5, 0), "vpcs": quota(5, 1)}
     (sentence,) = judge.obstacles(facts(quotas=known | {name: full}))
-    assert judge.quota_title(name) in sentence
+    assert judge.QUOTAS[name] in sentence
     assert "Service Quotas" in sentence
 
 

@@ -248,7 +248,8 @@ def test_bad_use_ends_with_2_and_says_what_is_wrong(
 
 
 def test_no_deployment_ends_with_3_and_says_what_to_do(cloud: SmallCloud, capsys: pytest.CaptureFixture[str]) -> None:
-    assert query.main(["--deployment", "elsewhere", "--state-root", str(cloud.state_root)]) == 3
+    with pytest.raises(SystemExit, match="3"):
+        query.main(["--deployment", "elsewhere", "--state-root", str(cloud.state_root)])
     assert "run `make up` first" in capsys.readouterr().err
 
 

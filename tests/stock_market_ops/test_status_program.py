@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import CredentialRetrievalError
 from tests.support.small_cloud import SmallCloud
 
-from stock_market_ops.common import athena, aws, partitions
+from stock_market.history import folders
+from stock_market_ops.common import athena, aws
 from stock_market_ops.common.deployment import Deployment
 from stock_market_ops.status import command as status
 from stock_market_ops.status import probe_cloud, probe_kafka
@@ -44,7 +45,8 @@ def test_dead_brokers_make_a_report_and_exit_code_1(cloud: SmallCloud, capsys: p
 
 
 def test_no_deployment_is_exit_code_3(cloud: SmallCloud, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status.main(["--deployment", "elsewhere", "--state-root", str(cloud.state_root)]) == 3
+    with pytest.raises(SystemExit, match="3"):
+        status.main(["--deployment", "elsewhere", "--state-root", str(cloud.state_root)])
     assert "run `make up` first" in capsys.readouterr().err
 
 
@@ -67,7 +69,7 @@ def test_of_a_large_hour_the_rows_of_the_newest_objects_are_counted(
 
 
 def test_an_empty_bucket_is_said_in_a_sentence(cloud: SmallCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partitions, "days", lambda *_: [])
+    monkeypatch.setattr(folders, "days", lambda *_: [])
     with pytest.raises(probe_cloud.NothingStoredError, match=r"stock-consumer\.service"):
         probe_cloud.look_at_storage(aws.session(cloud.deployment), cloud.deployment)
 

@@ -121,7 +121,6 @@ def _broken(first: bytes) -> Iterator[bytes]:
             4,
             "S3 could not be read: Could not connect",
         ),
-        (["--deployment", "none", "--state-root", "/nonexistent"], 3, "There is no deployment 'none'"),
     ],
 )
 def test_what_cannot_be_verified_is_not_called_true(
@@ -133,6 +132,13 @@ def test_what_cannot_be_verified_is_not_called_true(
     assert out == ""
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_no_deployment_is_exit_code_3_and_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="3"):
+        verify.main(["--deployment", "none", "--state-root", "/nonexistent"])
+    out, error = capsys.readouterr()
+    assert (out, error.count("\n"), "There is no deployment 'none'" in error) == ("", 1, True)
 
 
 def test_the_table_ends_with_the_verdict(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:

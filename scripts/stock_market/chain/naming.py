@@ -26,11 +26,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class ObjectName(NamedTuple):
     """What an object's key names.
 
-    Attributes:
-        topic: the topic.
-        log: the topic's id; empty in a name of the old form, which had none.
-        partition: the partition.
-        start: the first offset that the object stands for.
+    `log` is the topic's id, empty in a name of the old form, which had none; `start` is the first offset that the
+    object stands for.
     """
 
     topic: str

@@ -44,14 +44,7 @@ class Outcome:
 
 
 class Objects:
-    """The objects of one topic in one bucket.
-
-    Args:
-        store: the bucket.
-        storage: the prefixes.
-        topic: the topic's name.
-        identity: the log whose offsets are counted.
-    """
+    """The objects of one topic in one bucket."""
 
     def __init__(self, store: Store, storage: Storage, topic: str, identity: Identity) -> None:
         self._store = store
@@ -213,7 +206,8 @@ class Objects:
 
         Whoever deletes an object amidst the chain leaves such a hole; nobody who reads on at the chain's end meets it.
         """
-        hours = {self.key(partition, 0, time_ms).rpartition("/")[0] for time_ms in _hours_until(last.first_timestamp)}
+        times = (last.first_timestamp - HOUR_MS, last.first_timestamp)
+        hours = {self.key(partition, 0, time_ms).rpartition("/")[0] for time_ms in times}
         found = {}
         for hour in hours:
             for log in (f"{self._identity.topic_id}+", ""):  # The old form of names has no log.
@@ -239,7 +233,3 @@ class Objects:
                     " a version or a copy of the bucket",
                 )
             after = before
-
-
-def _hours_until(time_ms: int) -> tuple[int, int]:
-    return time_ms - HOUR_MS, time_ms

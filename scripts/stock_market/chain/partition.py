@@ -44,12 +44,7 @@ def _last_record(info: ObjectInfo | None) -> LastRecord | None:
 
 @dataclass(slots=True)
 class Progress:
-    """What the main loop has to do for a partition.
-
-    Attributes:
-        reached: the object whose end may be committed.
-        seek: the offset to read on from.
-    """
+    """What the main loop has to do: commit the end of the object that was `reached`, read on from the offset `seek`."""
 
     reached: ObjectInfo | None = None
     seek: int | None = None
@@ -65,16 +60,7 @@ class _Repair:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What all partitions of a topic share.
-
-    Attributes:
-        topic: the topic's name.
-        objects: the chain in S3.
-        executor: runs what waits for S3.
-        cut: when an object is full.
-        log_start: asks Kafka for the first offset that a partition still has.
-        totals: counts of all partitions.
-    """
+    """What all partitions of a topic share; `log_start` asks Kafka for the first offset that a partition still has."""
 
     topic: str
     objects: Objects

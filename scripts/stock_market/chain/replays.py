@@ -18,13 +18,7 @@ _MAX_BYTES = 1400
 
 
 class Replay(NamedTuple):
-    """A replay object.
-
-    Attributes:
-        key: where it lies.
-        main_key: the main object in whose range the records were.
-        number: 0, 1, 2, ... for each main object.
-    """
+    """A replay object; `number` counts those of its main object from 0 on."""
 
     key: str
     main_key: str

@@ -28,7 +28,7 @@ def outcome(error: Exception | None) -> str:
         return "credentials"
     if not isinstance(error, ClientError):
         return "unanswered"
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    status = s3_connection.status(error)
     if status in (429, 503):
         return "throttled"
     return "failed" if status >= 500 else "refused"

@@ -51,11 +51,8 @@ _STILL_EXPIRED = "Credentials were refreshed, but the refreshed credentials are 
 
 
 class S3Connection:
-    """Makes S3 clients with the default credential chain and endpoint variables, and limits on how long a call takes.
-
-    Args:
-        region: the bucket's region.
-        connections: calls at once.
+    """Makes S3 clients for a number of calls at once, with the default credential chain and endpoint variables, and
+    limits on how long a call takes.
     """
 
     def __init__(self, region: str, connections: int) -> None:
@@ -116,11 +113,7 @@ def _use_to_the_end(credentials: Any) -> None:
 
 
 class _Refresh:
-    """Asks for new credentials, and while there are none, not before each call.
-
-    Args:
-        ask: asks the instance's metadata; an empty answer is none.
-    """
+    """Asks for new credentials, and while there are none, not before each call."""
 
     def __init__(self, ask: Callable[[], Mapping[str, Any]]) -> None:
         self._ask = ask
@@ -141,17 +134,23 @@ class _Refresh:
 def lacks_credentials(error: Exception) -> bool:
     """Whether a call failed because there were no credentials, or because S3 no longer takes them."""
     if isinstance(error, exceptions.ClientError):
-        return _code(error) in _REFUSED
+        return code(error) in _REFUSED
     return isinstance(error, _MISSING) or (isinstance(error, RuntimeError) and str(error) == _STILL_EXPIRED)
 
 
 def may_be_cured(error: Exception) -> bool:
     """Whether another client, with credentials that are asked for again, may do better."""
-    return lacks_credentials(error) or (isinstance(error, exceptions.ClientError) and _code(error) == "403")
+    return lacks_credentials(error) or (isinstance(error, exceptions.ClientError) and code(error) == "403")
 
 
-def _code(error: exceptions.ClientError) -> str:
+def code(error: exceptions.ClientError) -> str:
+    """The error's code, such as AlreadyExistsException; empty where there is none."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def status(error: exceptions.ClientError) -> int:
+    """The answer's HTTP status; 0 where there is none."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def is_credentials_trouble(error: Exception) -> bool:
@@ -176,14 +175,14 @@ def explain(error: Exception) -> str:
 def _skew(error: exceptions.ClientError) -> str:
     """The sentence for a clock that is wrong; empty where it is not that."""
     answer: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
-    if _code(error) not in ("RequestTimeTooSkewed", "403"):
+    if code(error) not in ("RequestTimeTooSkewed", "403"):
         return ""
     try:
         theirs = parsedate_to_datetime(answer.get("HTTPHeaders", {}).get("date", ""))
         seconds = (datetime.now(UTC) - theirs).total_seconds()
     except (TypeError, ValueError):
         seconds = 0.0
-    if abs(seconds) < _SKEW_SECONDS and _code(error) != "RequestTimeTooSkewed":
+    if abs(seconds) < _SKEW_SECONDS and code(error) != "RequestTimeTooSkewed":
         return ""
     off = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} S3's" if seconds else "not S3's"
     return f"this host's clock is {off}, and S3 refuses what is signed with it: set the clock (chronyc tracking)"

@@ -103,26 +103,28 @@ def poison_line(topic: str, partition: int, record: Record, reason: str) -> byte
     return _ENCODER.encode(line) + b"\n"
 
 
+def _no_time(timestamp_ms: int) -> str:
+    if timestamp_ms == -1:
+        return "the record carries no Kafka timestamp"
+    return f"the Kafka timestamp {timestamp_ms} is no time of this century in milliseconds since 1970"
+
+
 class Segment:
     """The records of one object-to-be: offsets from `start` on, all within one hour of Kafka's timestamps.
 
-    Args:
-        topic: the topic.
-        partition: the partition.
-        start: the offset at which the object before this one ends.
-        gap_end: end of a range that begins at `start` and that Kafka no longer has, if there is one.
-
     Attributes:
+        gap_end: end of a range that begins at `start` and that Kafka no longer has, if there is one.
+        cut_start: where the log was cut below `start`, if it was.
         ages: how old its records are.
         reasons: why records were quarantined, each with their number.
     """
 
-    def __init__(self, topic: str, partition: int, start: int, gap_end: int | None = None) -> None:
+    def __init__(self, topic: str, partition: int, start: int) -> None:
         self.topic = topic
         self.partition = partition
         self.start = start
         self.end = start
-        self.gap_end = gap_end
+        self.gap_end: int | None = None
         self.cut_start: int | None = None
         self.leader_epoch = -1
         self.first_timestamp = -1
@@ -162,29 +164,19 @@ class Segment:
         if timed:
             self.ages.add(block.timestamps)
         if block.flaw:
-            self.reasons[quotes.UNREADABLE] += len(block)
-            self._refuse(block)
-        elif not timed:
-            self.reasons[quotes.TIMESTAMP] += len(block)
-            self._refuse_times(block)
+            for index in range(len(block)):
+                self._refuse(block.record(index), quotes.UNREADABLE, block.flaw)
+        elif not timed:  # All of this segment's are of that kind.
+            for index in range(len(block)):
+                record = block.record(index)
+                self._refuse(record, quotes.TIMESTAMP, _no_time(record.timestamp))
         else:
             self._sort(block)
 
-    def _refuse(self, block: RecordBlock) -> None:
-        """Puts records to the bad lines that could not be read."""
-        for index in range(len(block)):
-            self.bad.add(poison_line(self.topic, self.partition, block.record(index), block.flaw), 1)
-
-    def _refuse_times(self, block: RecordBlock) -> None:
-        """Puts records to the bad lines whose Kafka timestamps are no times; all of this segment's are of that kind."""
-        for index in range(len(block)):
-            record = block.record(index)
-            reason = (
-                "the record carries no Kafka timestamp"
-                if record.timestamp == -1
-                else f"the Kafka timestamp {record.timestamp} is no time of this century in milliseconds since 1970"
-            )
-            self.bad.add(poison_line(self.topic, self.partition, record, reason), 1)
+    def _refuse(self, record: Record, kind: str, reason: str) -> None:
+        """Puts a record to the bad lines, for a reason of one of the kinds in `REASONS`."""
+        self.reasons[kind] += 1
+        self.bad.add(poison_line(self.topic, self.partition, record, reason), 1)
 
     def _sort(self, block: RecordBlock) -> None:
         """Puts valid records to the good lines and others to the bad ones."""
@@ -222,8 +214,7 @@ class Segment:
         if reason is None and record.value is not None:
             self.good.add(record.value + b"\n", 1)
         else:
-            self.reasons[quotes.kind_of(reason or "")] += 1
-            self.bad.add(poison_line(self.topic, self.partition, record, reason or ""), 1)
+            self._refuse(record, quotes.kind_of(reason or ""), reason or "")
 
     def close(self) -> None:
         """Nothing is added any more: lets go of the compressors, which take half a megabyte each."""

@@ -52,8 +52,18 @@ def new_object(metadata: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _status(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+def metadata_of(client: S3Client, bucket: str, key: str) -> dict[str, str] | None:
+    """The metadata of an object; None when there is no such object.
+
+    Raises:
+        botocore's errors.
+    """
+    try:
+        return dict(client.head_object(Bucket=bucket, Key=key)["Metadata"])
+    except ClientError as error:
+        if s3_connection.status(error) == 404:
+            return None
+        raise
 
 
 class Trouble:
@@ -84,12 +94,6 @@ class Trouble:
 
 class Store:
     """A bucket. Every call is repeated with growing pauses until S3 answers or the service's time is over.
-
-    Args:
-        connection: gives the S3 client; used by several threads at once.
-        bucket: the bucket's name.
-        stop: ends the repeating.
-        pauses: makes the pauses of one call.
 
     Attributes:
         trouble: why S3 cannot be used for now, where credentials or the clock are the reason.
@@ -149,12 +153,8 @@ class Store:
     def put_new(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str]) -> bool:
         """Writes an object where none is yet.
 
-        An attempt whose answer got lost may have stored the object all the same; then the next one finds it there.
-
-        Args:
-            key: where to.
-            body: what.
-            metadata: see `new_object`.
+        `metadata` is as in `new_object`. An attempt whose answer got lost may have stored the object all the same; then
+        the next one finds it there.
 
         Returns:
             whether it was written; False when there is one already, which stays as it is.
@@ -173,7 +173,7 @@ class Store:
                     **conditions,
                 )
             except ClientError as error:
-                if _status(error) == 412:
+                if s3_connection.status(error) == 412:
                     return False
                 raise
             return True
@@ -186,16 +186,7 @@ class Store:
         Raises:
             UnfinishedError: the service's time is over.
         """
-
-        def call(client: S3Client) -> dict[str, str] | None:
-            try:
-                return dict(client.head_object(Bucket=self._bucket, Key=key)["Metadata"])
-            except ClientError as error:
-                if _status(error) == 404:
-                    return None
-                raise
-
-        return self._patiently("head", key, call)
+        return self._patiently("head", key, lambda client: metadata_of(client, self._bucket, key))
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Every object whose key starts with `prefix`, in the order of the keys, page by page.

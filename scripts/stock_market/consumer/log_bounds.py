@@ -20,10 +20,7 @@ _LAG_MS = 2_000
 class LogBounds:
     """Asks for the first and last offsets of one topic's partitions.
 
-    Args:
-        consumer: asks the brokers.
-        topic: the topic's name.
-        make_reader: makes a consumer outside of the group, for a look at a single record.
+    `make_reader` makes a consumer outside of the group, for a look at a single record.
     """
 
     def __init__(self, consumer: KafkaConsumer, topic: str, make_reader: Callable[[], KafkaConsumer]) -> None:
@@ -64,10 +61,6 @@ class LogBounds:
         Kafka's leaders keep at which offset each epoch ended (KIP-101, KIP-320): where the record's epoch ended before
         its offset, the record is no longer in the log. A broker that is alone goes on in its old epoch, so the
         timestamp is compared, too: another record at the same offset has another one, as far as the clock tells.
-
-        Args:
-            partition: the partition.
-            before: the record; None where none is known.
 
         Returns:
             the first offset that the log lost: exact where epochs tell or the topic's timestamps are LogAppendTime,

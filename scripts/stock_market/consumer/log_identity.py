@@ -41,13 +41,7 @@ class _Question(NamedTuple):
 
 
 class IdentityCheck:
-    """Holds fetched records until their leader has confirmed that they are of the log.
-
-    Args:
-        consumer: knows the leaders.
-        topic: the topic's name.
-        expected: the log.
-    """
+    """Holds fetched records until their leader has confirmed that they are of the log."""
 
     def __init__(self, consumer: KafkaConsumer, topic: str, expected: Identity) -> None:
         self._consumer = consumer

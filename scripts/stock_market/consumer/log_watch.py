@@ -31,13 +31,7 @@ _NEVER = -1.0
 
 
 class LogWatch:
-    """Compares the logs with what was read of them.
-
-    Args:
-        consumer: reads the logs.
-        bounds: asks the brokers.
-        check: tells another log.
-    """
+    """Compares the logs with what was read of them."""
 
     def __init__(self, consumer: KafkaConsumer, bounds: LogBounds, check: IdentityCheck) -> None:
         self._manager = consumer._manager
@@ -56,10 +50,7 @@ class LogWatch:
     def look(self, where: TopicPartition, writer: PartitionWriter, leader_epoch: int = -1) -> None:
         """Asks whether the log still has the record before the position, where that may have changed.
 
-        Args:
-            where: the partition.
-            writer: its writer.
-            leader_epoch: of the records that come next; -1 where it is not known.
+        `leader_epoch` is that of the records that come next; -1 where it is not known.
 
         Raises:
             ConflictError: the log does not reach the position.

@@ -13,12 +13,7 @@ _log = Log("consumer")
 
 
 class MemoryBound:
-    """Decides which partitions are read for now.
-
-    Args:
-        consumer: pauses and resumes partitions.
-        limit: compressed bytes that may be held, of all partitions.
-    """
+    """Decides which partitions are read for now, so that all together hold at most `limit` compressed bytes."""
 
     def __init__(self, consumer: KafkaConsumer, limit: int) -> None:
         self._consumer = consumer

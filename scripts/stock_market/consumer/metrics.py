@@ -92,12 +92,8 @@ class _Seen:
 
 
 class ConsumerReadings:
-    """Values for the listener's thread. The main loop's objects change, so that loop looks at them once a second.
-
-    Args:
-        settings: the consumer's; without a listener nothing is done.
-        totals: counts of all partitions.
-        requests: to S3.
+    """Values for the listener's thread. The main loop's objects change, so that loop looks at them once a second, where
+    there is a listener.
     """
 
     def __init__(self, settings: ConsumerSettings, totals: Totals, requests: RequestTimes) -> None:

@@ -18,12 +18,7 @@ _MAX_HOURS = 10
 
 
 class Rates:
-    """What has been done since the last report.
-
-    Args:
-        totals: counts of all partitions.
-        systemd: hears the status.
-    """
+    """What has been done since the last report."""
 
     def __init__(self, totals: Totals, systemd: Systemd) -> None:
         self._totals = totals
@@ -32,12 +27,7 @@ class Rates:
         self._minute = Every(_SECONDS)
 
     def report(self, writers: Mapping[TopicPartition, PartitionWriter], lag: Callable[[], str]) -> None:
-        """Reports when a minute is over.
-
-        Args:
-            writers: the partitions that are being read.
-            lag: asks for the records that have not been read.
-        """
+        """Reports when a minute is over; `lag` asks for the records that have not been read."""
         seconds = self._minute.due()
         if not seconds:
             return

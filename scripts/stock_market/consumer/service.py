@@ -54,13 +54,7 @@ _HEAP_BYTES = 8 << 20
 
 
 class ConsumerService:
-    """The service from its start to its end.
-
-    Args:
-        settings: the checked settings.
-        stop: ends the service.
-        systemd: hears how it goes.
-    """
+    """The service from its start to its end."""
 
     def __init__(self, settings: ConsumerSettings, stop: Stop, systemd: Systemd) -> None:
         self._settings = settings

@@ -19,15 +19,7 @@ _KAFKA_MS = 10_000
 
 
 class Beginnings:
-    """Partitions that have been assigned and are not read yet.
-
-    Args:
-        consumer: knows what the group has committed, and is told where to read on.
-        context: what all partitions share.
-        bounds: where the logs begin and end.
-        check: tells another log.
-        watch: tells a log that was cut.
-    """
+    """Partitions that have been assigned and are not read yet."""
 
     def __init__(
         self, consumer: KafkaConsumer, context: Context, bounds: LogBounds, check: IdentityCheck, watch: LogWatch

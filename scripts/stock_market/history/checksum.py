@@ -11,12 +11,15 @@ JSON do not agree on what `-0` is. JSON has no NaN.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from xxhash import xxh64_intdigest
 
 from stock_market.history.tables import COLUMNS
+
+if TYPE_CHECKING:
+    from stock_market.quotes.validation import Quote
 
 _NUMBERS = struct.Struct(">dddddqd")
 _SEQUENCE = struct.Struct(">q")
@@ -25,50 +28,8 @@ _MASK = (1 << _BITS) - 1
 _STRINGS = frozenset({"symbol", "event_time", "producer_id"})
 
 
-class Record(Protocol):
-    """What a record has; `stock_market.quotes.validation.Quote` is one."""
-
-    symbol: str
-    event_time: str
-    open: float
-    high: float
-    low: float
-    close: float
-    adj_close: float
-    volume: int
-    close_usd: float
-    producer_id: str
-    sequence: int
-
-
-def checksum_of_columns(columns: Mapping[str, Sequence[Any]]) -> int:
-    """The checksum of records that are given by column, as `pyarrow.RecordBatch.to_pydict()` gives them.
-
-    Args:
-        columns: the values of each field, shape (n,); prices as float, volume and sequence as int, strings as str.
-
-    Returns:
-        the checksum, from 0 to 2^64 - 1; checksums of parts are added modulo 2^64 (`added`).
-
-    Raises:
-        TypeError, struct.error: a value is None or of another type.
-    """
-    numbers, last, digest, total = _NUMBERS.pack, _SEQUENCE.pack, xxh64_intdigest, 0
-    for symbol, event_time, open_, high, low, close, adjusted, volume, usd, producer_id, sequence in zip(
-        *(columns[name] for name, _ in COLUMNS), strict=True
-    ):
-        total += digest(
-            # Not formatted, which would take None for a text.
-            (symbol + "\0" + event_time + "\0").encode()
-            + numbers(open_ + 0.0, high + 0.0, low + 0.0, close + 0.0, adjusted + 0.0, volume, usd + 0.0)
-            + (producer_id + "\0").encode()
-            + last(sequence)
-        )
-    return total & _MASK
-
-
-def checksum_of_records(records: Iterable[Record]) -> int:
-    """The checksum of parsed records, from 0 to 2^64 - 1.
+def checksum_of_records(records: Iterable[Quote]) -> int:
+    """The checksum of parsed records, from 0 to 2^64 - 1; checksums of parts are added modulo 2^64 (`added`).
 
     Raises:
         TypeError, struct.error: a value is None, or a number does not fit.
@@ -76,6 +37,7 @@ def checksum_of_records(records: Iterable[Record]) -> int:
     numbers, last, digest, total = _NUMBERS.pack, _SEQUENCE.pack, xxh64_intdigest, 0
     for one in records:
         total += digest(
+            # Not formatted, which would take None for a text.
             (one.symbol + "\0" + one.event_time + "\0").encode()
             + numbers(
                 one.open + 0.0,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from stock_market.history.naming import Hour
-from stock_market.history.tables import COLUMNS, RAW_KEYS
+from stock_market.history.tables import COLUMNS, RAW_KEYS, literal
 
 SNAPSHOT_SECONDS = 86_400
 """VACUUM removes snapshots that are older, and files that none of the others needs. Queries and MERGEs end within 30
@@ -17,12 +17,8 @@ _NAMES = (*(name for name, _ in COLUMNS), *RAW_KEYS)
 _MORE_RUNS = "MORE_RUNS_NEEDED"
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _texts(values: Iterable[str]) -> str:
-    return ", ".join(_text(value) for value in sorted(values))
+    return ", ".join(literal(value) for value in sorted(values))
 
 
 def create(table: str, location: str) -> str:
@@ -36,7 +32,7 @@ def create(table: str, location: str) -> str:
     """
     columns = ", ".join(f"`{name}` {kind}" for name, kind in (*COLUMNS, *((key, "string") for key in RAW_KEYS)))
     return (
-        f"CREATE TABLE IF NOT EXISTS `{table}` ({columns}) PARTITIONED BY (`dt`) LOCATION {_text(location)}"
+        f"CREATE TABLE IF NOT EXISTS `{table}` ({columns}) PARTITIONED BY (`dt`) LOCATION {literal(location)}"
         " TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet', 'write_compression' = 'zstd',"
         f" 'vacuum_max_snapshot_age_seconds' = '{SNAPSHOT_SECONDS}')"
     )
@@ -46,24 +42,20 @@ def merge(table: str, history: str, revisions: Mapping[Hour, str]) -> str:
     """Adds the records of hours of one day that the table does not have, by producer_id and sequence.
 
     Day and hours are constants on both sides, so that neither side reads another day or hour. An hour's later revision
-    has all records of those before it, so that nothing is ever changed or removed.
-
-    Args:
-        table: the Iceberg table.
-        history: the table of the history.
-        revisions: of each hour the revision that the view reads.
+    has all records of those before it, so that nothing is ever changed or removed. The revisions are those that the
+    view reads.
     """
     (dt,) = {hour.dt for hour in revisions}
     chosen = " OR ".join(
-        f"(hour = {_text(hour.hour)} AND revision = {_text(name)})" for hour, name in sorted(revisions.items())
+        f"(hour = {literal(hour.hour)} AND revision = {literal(name)})" for hour, name in sorted(revisions.items())
     )
     listed = ", ".join(f'"{name}"' for name in _NAMES)
     hours = _texts(hour.hour for hour in revisions)
     values = ", ".join(f's."{name}"' for name in _NAMES)
     return (
         f'MERGE INTO "{table}" AS t'
-        f' USING (SELECT {listed} FROM "{history}" WHERE dt = {_text(dt)} AND ({chosen})) AS s'
-        f" ON (t.dt = {_text(dt)} AND t.hour IN ({hours}) AND t.hour = s.hour"
+        f' USING (SELECT {listed} FROM "{history}" WHERE dt = {literal(dt)} AND ({chosen})) AS s'
+        f" ON (t.dt = {literal(dt)} AND t.hour IN ({hours}) AND t.hour = s.hour"
         " AND t.producer_id = s.producer_id AND t.sequence = s.sequence)"
         f" WHEN NOT MATCHED THEN INSERT ({listed})"
         f" VALUES ({values})"
@@ -72,7 +64,7 @@ def merge(table: str, history: str, revisions: Mapping[Hour, str]) -> str:
 
 def counts(table: str, since: str = "", days: Iterable[str] = ()) -> str:
     """The table's records by day and hour: of the days from `since` on, and of these days; of all without either."""
-    parts = ([f"dt >= {_text(since)}"] if since else []) + ([f"dt IN ({_texts(days)})"] if (days := {*days}) else [])
+    parts = ([f"dt >= {literal(since)}"] if since else []) + ([f"dt IN ({_texts(days)})"] if (days := {*days}) else [])
     where = f" WHERE {' OR '.join(parts)}" if parts else ""
     return f'SELECT dt, hour, count(*) FROM "{table}"{where} GROUP BY dt, hour'
 
@@ -84,7 +76,7 @@ def newest_day(table: str) -> str:
 
 def optimize(table: str, first: str, before: str) -> str:
     """Joins the files of the days from `first` on that lie before another day."""
-    return f"OPTIMIZE {table} REWRITE DATA USING BIN_PACK WHERE dt >= {_text(first)} AND dt < {_text(before)}"
+    return f"OPTIMIZE {table} REWRITE DATA USING BIN_PACK WHERE dt >= {literal(first)} AND dt < {literal(before)}"
 
 
 def vacuum(table: str) -> str:

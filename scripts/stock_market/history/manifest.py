@@ -26,13 +26,7 @@ class ManifestError(ServiceError):
 
 
 class Log(NamedTuple):
-    """One partition's log.
-
-    Attributes:
-        topic: the topic.
-        topic_id: the topic's id, as Kafka's tools show it.
-        partition: the partition.
-    """
+    """One partition's log; `topic_id` is as Kafka's tools show it."""
 
     topic: str
     topic_id: str
@@ -252,10 +246,6 @@ def encode(manifest: Manifest) -> bytes:
 
 def decode(data: bytes, key: str) -> Manifest:
     """Reads a manifest and looks whether it contradicts itself.
-
-    Args:
-        data: its bytes.
-        key: its key, for the sentence.
 
     Raises:
         ManifestError: it is none, or contradicts itself.

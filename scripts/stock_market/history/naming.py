@@ -100,12 +100,7 @@ def is_hour(text: str) -> bool:
 
 
 class TryFolder(NamedTuple):
-    """The folder of a try.
-
-    Attributes:
-        hour: that it holds.
-        attempt: the try's id.
-    """
+    """The folder of a try: the hour that it holds, and the id of the try."""
 
     hour: Hour
     attempt: str

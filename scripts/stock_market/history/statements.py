@@ -9,35 +9,25 @@ from stock_market.errors import ServiceError
 from stock_market.history import checksum
 from stock_market.history.manifest import Producer
 from stock_market.history.naming import Hour
-from stock_market.history.tables import COLUMNS
+from stock_market.history.tables import COLUMNS, literal
 from stock_market.history.view import Names
 
 _LISTED = ", ".join(f'"{name}"' for name, _ in COLUMNS)
 _SOURCE, _HISTORY = "source", "history"
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def raw(names: Names, hour: Hour, paths: Iterable[str] = ()) -> str:
-    """The records of an hour's raw objects.
-
-    Args:
-        names: of the tables.
-        hour: the hour.
-        paths: addresses, `s3://bucket/key`, of the only objects to read; all where there are none.
-    """
-    listed = ", ".join(_text(path) for path in paths)
+    """The records of an hour's raw objects, or of those at these paths alone, such as `s3://bucket/key`."""
+    listed = ", ".join(literal(path) for path in paths)
     only = f' AND "$path" IN ({listed})' if listed else ""
-    return f'SELECT {_LISTED} FROM "{names.raw}" WHERE dt = {_text(hour.dt)} AND hour = {_text(hour.hour)}{only}'
+    return f'SELECT {_LISTED} FROM "{names.raw}" WHERE dt = {literal(hour.dt)} AND hour = {literal(hour.hour)}{only}'
 
 
 def revision(names: Names, hour: Hour, name: str) -> str:
     """The records of a revision of an hour."""
     return (
         f'SELECT {_LISTED} FROM "{names.history}"'
-        f" WHERE dt = {_text(hour.dt)} AND hour = {_text(hour.hour)} AND revision = {_text(name)}"
+        f" WHERE dt = {literal(hour.dt)} AND hour = {literal(hour.hour)} AND revision = {literal(name)}"
     )
 
 
@@ -54,7 +44,7 @@ def unload(source: str, location: str) -> str:
     """
     return (
         f"UNLOAD (SELECT {_LISTED} FROM ({source}) ORDER BY symbol, event_time, producer_id, sequence)"
-        f" TO {_text(location)} WITH (format = 'PARQUET', compression = 'ZSTD')"
+        f" TO {literal(location)} WITH (format = 'PARQUET', compression = 'ZSTD')"
     )
 
 
@@ -72,12 +62,7 @@ def comparison(source: str, written: str) -> str:
 
 
 class Content(NamedTuple):
-    """What a source, or what was written, holds.
-
-    Attributes:
-        producers: by producer_id.
-        checksum: from 0 to 2^64 - 1.
-    """
+    """What a source, or what was written, holds: records by producer_id; their checksum, from 0 to 2^64 - 1."""
 
     producers: dict[str, Producer]
     checksum: int

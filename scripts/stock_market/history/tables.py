@@ -25,6 +25,11 @@ KEYS = (*RAW_KEYS, "revision")
 """The partition keys of quotes_history; all are strings."""
 
 
+def literal(value: str) -> str:
+    """A text as a literal of SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def columns(*keys: str) -> list[dict[str, str]]:
     """Glue's description of a record's columns, and of partition keys after them."""
     return [{"Name": name, "Type": kind} for name, kind in (*COLUMNS, *((key, "string") for key in keys))]
@@ -42,13 +47,7 @@ def storage(location: str) -> dict[str, Any]:
 
 
 def history_table(name: str, bucket: str, prefix: str) -> dict[str, Any]:
-    """Glue's TableInput of the history: external, Parquet, partitioned by day, hour and revision.
-
-    Args:
-        name: the table's name.
-        bucket: the data bucket.
-        prefix: of the history's objects, with the slash at its end.
-    """
+    """Glue's TableInput of the history: external, Parquet, partitioned by day, hour and revision."""
     return {
         "Name": name,
         "Description": "Hours of quotes that are over, as Parquet; quotes_all says which revision of each is valid",

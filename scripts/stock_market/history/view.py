@@ -33,14 +33,7 @@ _TYPES = {"string": "varchar"}
 
 
 class Names(NamedTuple):
-    """The names that the view reads.
-
-    Attributes:
-        database: of the three.
-        raw: the table of the raw objects.
-        history: the table of the history.
-        view: the view.
-    """
+    """The names of the view, of the two tables that it reads, and of their database."""
 
     database: str
     raw: str = "quotes"

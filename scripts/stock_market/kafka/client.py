@@ -126,14 +126,7 @@ class MendedConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python ships
 
 
 def connect(what: str, make: Callable[[], _T], kafka: Kafka, stop: Stop, systemd: Systemd) -> _T | None:
-    """Makes a Kafka client, as often as it takes, with growing pauses.
-
-    Args:
-        what: names the client in the log.
-        make: makes it.
-        kafka: the settings that it is made with.
-        stop: ends it.
-        systemd: hears why it waits.
+    """Makes a Kafka client, as often as it takes, with growing pauses; `what` names it in the log.
 
     Returns:
         the client; None when the service was asked to end before a broker answered.

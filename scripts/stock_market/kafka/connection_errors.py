@@ -13,12 +13,7 @@ _log = Log("kafka")
 
 
 class Outages:
-    """Says now and then which broker does not take this client, and why.
-
-    Args:
-        kafka: the settings that the client was made with.
-        systemd: hears it too.
-    """
+    """Says now and then which broker does not take this client, and why."""
 
     def __init__(self, kafka: Kafka, systemd: Systemd) -> None:
         self._kafka = kafka

@@ -54,13 +54,7 @@ _NEWS_SECONDS = 0.1
 
 
 class Failure(NamedTuple):
-    """A failed attempt to connect.
-
-    Attributes:
-        broker: host:port.
-        error: the reason.
-        moment: when, in seconds of the monotonic clock.
-    """
+    """A failed attempt to connect to a broker, `host:port`, at a moment of the monotonic clock, in seconds."""
 
     broker: str
     error: BaseException

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,26 +11,6 @@ from numpy.typing import NDArray
 from stock_market.hours import END_TIME_MS, FIRST_TIME_MS, HOUR_MS, NO_HOUR
 
 Integers: TypeAlias = NDArray[np.int64]
-
-
-class KafkaRecord(Protocol):
-    """What is read of a record that kafka-python hands out."""
-
-    @property
-    def offset(self) -> int:
-        """Its offset."""
-
-    @property
-    def timestamp(self) -> int | None:
-        """Kafka's timestamp in milliseconds since 1970; the oldest format has none."""
-
-    @property
-    def key(self) -> bytes | None:
-        """Its key."""
-
-    @property
-    def value(self) -> bytes | None:
-        """Its value."""
 
 
 class Record(NamedTuple):
@@ -57,10 +37,6 @@ class Spans(NamedTuple):
     key_ends: Integers
     value_starts: Integers
     value_ends: Integers
-
-
-def _timestamp(record: KafkaRecord) -> int:
-    return -1 if record.timestamp is None else record.timestamp
 
 
 class RecordBlock:
@@ -108,8 +84,8 @@ class RecordBlock:
         return cls(start, end, offsets=none, timestamps=none, buffer=b"", spans=Spans(none, none, none, none))
 
     @classmethod
-    def of_records(cls, records: Sequence[KafkaRecord], flaw: str = "") -> RecordBlock:
-        """At least one record, as kafka-python hands them out; `flaw` as above."""
+    def of_records(cls, records: Sequence[Any], flaw: str = "") -> RecordBlock:
+        """At least one record, as kafka-python hands them out, or as `Record`; `flaw` as above."""
         parts: list[bytes] = []
         lengths: list[int] = []
         for record in records:
@@ -120,7 +96,9 @@ class RecordBlock:
         starts = np.cumsum(sizes) - sizes
         ends = starts + np.array(lengths, np.int64)
         offsets = np.fromiter((record.offset for record in records), np.int64, len(records))
-        timestamps = np.fromiter((_timestamp(record) for record in records), np.int64, len(records))
+        # The oldest format has none.
+        stamps = (-1 if record.timestamp is None else record.timestamp for record in records)
+        timestamps = np.fromiter(stamps, np.int64, len(records))
         spans = Spans(starts[::2], ends[::2], starts[1::2], ends[1::2])
         return cls(
             int(offsets[0]),

@@ -132,12 +132,7 @@ def explain(error: KafkaError, kafka: Kafka, since: float = math.inf) -> str:
 
 
 def why_failed(failure: Failure, kafka: Kafka) -> str:
-    """One sentence for a person: why a broker was not to be had.
-
-    Args:
-        failure: the attempt to connect to it.
-        kafka: the settings of the client that made it.
-    """
+    """One sentence for a person: why a client with these settings could not connect to a broker."""
     broker, error, security = f"the broker {failure.broker}", failure.error, kafka.security
     if isinstance(error, SettingsError):
         return str(error)

@@ -56,8 +56,7 @@ def bound_old_format(limit: int) -> None:
 def bound(limit: int) -> None:
     """Has kafka-python read single records within the bound, and past what it cannot read.
 
-    Args:
-        limit: bytes that a batch may have when unpacked.
+    `limit` is the bytes that a batch may have when unpacked.
     """
     bound_old_format(limit)
     kind = default_records.DefaultRecordBatch

@@ -20,26 +20,16 @@ _CHUNK = 8000
 """Offsets at once: a batch that lies about its number of records may name two thousand million."""
 
 
-def flaw(batch: Batch, reason: str) -> str:
-    """Why none of the batch's records can be read, in words for the quarantine."""
-    codec = CODECS[batch.codec] if batch.codec < len(CODECS) else f"of the number {batch.codec}"
-    last = batch.next_offset - 1
-    return (
-        f"the record batch of the offsets {batch.base_offset} to {last} (compression {codec}) cannot be read: {reason};"
-        f" the line of offset {batch.base_offset} holds the whole batch"
-    )
-
-
 def blocks(batch: Batch, start: int, reason: str, partition: int) -> Iterator[RecordBlock]:
-    """One record without a key for each offset of the batch, from `start` on.
-
-    Args:
-        batch: the batch.
-        start: where to read from; the block before ends there.
-        reason: why it cannot be read.
-        partition: for the log.
-    """
+    """One record without a key for each offset of the batch, from `start` on, where the block before ends."""
     first, last = max(start, batch.base_offset), batch.next_offset
+    codec = CODECS[batch.codec] if batch.codec < len(CODECS) else f"of the number {batch.codec}"
+    flaw = (
+        f"the record batch of the offsets {batch.base_offset} to {last - 1} (compression {codec}) cannot be read:"
+        f" {reason}; the line of offset {batch.base_offset} holds the whole batch"
+    )
+    # The batch's head tells the time of its first record: under that, all are stored.
+    timestamp = batch.max_timestamp if batch.append_time else batch.base_timestamp
     _log.error(
         "batch_unreadable",
         partition=partition,
@@ -59,11 +49,11 @@ def blocks(batch: Batch, start: int, reason: str, partition: int) -> Iterator[Re
             min(start, begin) if begin == first else begin,
             int(offsets[-1]) + 1,
             offsets=offsets,
-            timestamps=np.full(len(offsets), timestamp(batch), np.int64),
+            timestamps=np.full(len(offsets), timestamp, np.int64),
             buffer=body,
             spans=Spans(nulls, np.full(len(offsets), -1, np.int64), nulls, ends),
             leader_epoch=batch.leader_epoch,
-            flaw=flaw(batch, reason),
+            flaw=flaw,
         )
 
 
@@ -85,8 +75,3 @@ def old_format(body: memoryview, start: int, last: int, timestamp_ms: int, codec
         last - start + 1,
         body,
     )
-
-
-def timestamp(batch: Batch) -> int:
-    """The Kafka timestamp under which all of an unreadable batch is stored: its head tells that of its first record."""
-    return batch.max_timestamp if batch.append_time else batch.base_timestamp

@@ -41,14 +41,7 @@ Readings: TypeAlias = Callable[[], Mapping[Metric, Values]]
 
 
 class Definitions:
-    """The metrics of one program.
-
-    Args:
-        prefix: what each name begins with.
-
-    Attributes:
-        metrics: in the order in which they were defined.
-    """
+    """The metrics of one program, whose names begin with `prefix`, in the order in which they were defined."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix

@@ -10,13 +10,7 @@ from stock_market.settings import MetricsListener
 
 
 def listen(listener: MetricsListener | None, readings: Readings, stop: Stop) -> None:
-    """Serves the metrics in a thread of their own, until the process ends.
-
-    Args:
-        listener: where; None for nowhere.
-        readings: gives the service's values.
-        stop: ends the attempts to listen.
-    """
+    """As `listener.listen`; with None it listens nowhere."""
     if listener is not None:
         # prometheus-client and its HTTP server take two megabytes and 90 ms.
         importlib.import_module("stock_market.metrics.listener").listen(listener, readings, stop)

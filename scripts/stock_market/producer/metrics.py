@@ -50,11 +50,7 @@ METRICS = tuple(_defined.metrics)
 def readings(publisher: Publisher, settings: ProducerSettings, producer_id: str, *, paced: bool) -> Readings:
     """What gives the values of the moment at which it is called, in any thread.
 
-    Args:
-        publisher: counts.
-        settings: the producer's.
-        producer_id: what its quotes carry.
-        paced: whether the settings' rate is the one at which it sends.
+    `paced` says whether it sends at the rate in the settings.
     """
 
     def read() -> Mapping[Metric, Values]:

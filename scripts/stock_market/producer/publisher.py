@@ -6,7 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import (
@@ -43,24 +43,12 @@ ACKNOWLEDGE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 _T = TypeVar("_T")
 
 
-class Writer(Protocol):
-    """Hands records over to a producer."""
-
-    def write(self, batches: list[Records]) -> list[Flight]:
-        """Starts sending; the network thread does the rest."""
-
-
 class Publisher:
     """An idempotent producer whose records in flight are bounded, and which gets over fatal errors.
 
     kafka-python repeats a batch, under the same sequence number, until it is acknowledged, for as long as it takes.
     Should it give one up all the same (an error that it calls fatal), a new producer is made, the topic is read to see
     which of the records in flight are there, and the others are sent again, in their order.
-
-    Args:
-        settings: the broker's addresses, the topic and the bounds.
-        stop: ends waiting.
-        systemd: hears how it goes.
 
     Attributes:
         acknowledged: how many records the broker has acknowledged; this and the following numbers never fall.
@@ -78,7 +66,7 @@ class Publisher:
         self._systemd = systemd
         self._outages = Outages(settings, systemd)
         self._producer: KafkaProducer | None = None
-        self._writer: Writer | None = None
+        self._writer: BatchWriter | RecordWriter | None = None
         self._partitions = 0
         self._metadata_look = Every(30.0)
         self._in_flight: deque[Flight] = deque()
@@ -203,7 +191,7 @@ class Publisher:
             self._records += flight.count
             self._bytes += flight.size
 
-    def _make_writer(self) -> Writer:
+    def _make_writer(self) -> BatchWriter | RecordWriter:
         if self._settings.writer == "batches" and compared.fits():
             return BatchWriter(self._producer, self._settings.topic)
         return RecordWriter(self._producer, self._settings.topic)

@@ -51,12 +51,7 @@ def present(
 
 
 def lacking(flights: Sequence[Flight], found: set[bytes]) -> Iterator[Records]:
-    """What is still to be sent of these flights, one batch at a time.
-
-    Args:
-        flights: the records that were looked for.
-        found: what `present` has found of them.
-    """
+    """What is still to be sent of these flights by what `present` has found, one batch at a time."""
     for flight in flights:
         records = flight.records()
         pairs = records.split()

@@ -50,12 +50,7 @@ class _Told(msgspec.Struct):
 
 
 class Writer:
-    """Writes such a file.
-
-    Args:
-        output: an empty file.
-        order: how the rows are ordered.
-    """
+    """Writes such a file into an empty one."""
 
     def __init__(self, output: IO[bytes], order: Order) -> None:
         self._output = output
@@ -89,9 +84,6 @@ class Writer:
 
 class ReplayFile:
     """Such a file, as far as it is known without its blocks.
-
-    Args:
-        path: where it lies.
 
     Raises:
         SettingsError: it can't be read, or is no such file.

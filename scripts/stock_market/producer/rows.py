@@ -83,11 +83,7 @@ class Cut:
 
 
 class RowWriter:
-    """Writes the quotes of these symbols.
-
-    Args:
-        listings: the symbols.
-        producer_id: what the quotes carry as their producer's id.
+    """Writes the quotes of these symbols under a producer's id.
 
     Raises:
         ValueError: a rate to dollars is negative or not finite, which the contract or JSON does not allow.

@@ -72,11 +72,6 @@ class RowClock:
     """How many rows are due by their own clock, which begins at the first row and goes `speed` times as fast as ours.
 
     After a standstill the clock goes on from where it stood, but for a second; where the rows begin again, so does it.
-
-    Args:
-        source: the rows, by time.
-        speed: see above.
-        now: the moment to begin at, in seconds of a steady clock.
     """
 
     def __init__(self, source: ReplayedSource, speed: float, now: float) -> None:
@@ -108,15 +103,7 @@ class RowClock:
 
 
 class ProducerService:
-    """The service from its start to its end.
-
-    Args:
-        settings: the checked settings.
-        source: where quotes come from.
-        producer_id: what they carry as their producer's id.
-        stop: ends the service.
-        systemd: hears how it goes.
-    """
+    """The service from its start to its end."""
 
     def __init__(
         self, settings: ProducerSettings, source: Source, producer_id: str, stop: Stop, systemd: Systemd

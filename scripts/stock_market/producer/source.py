@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, TypeAlias, cast
 
 import msgspec
 import numpy as np
@@ -26,17 +26,6 @@ _MAX_RECORDS = 16384
 """Records that are made at once at most: enough for batches that are worth a request."""
 
 
-class Source(Protocol):
-    """Where records come from."""
-
-    @property
-    def produced(self) -> int:
-        """How many records it has given, which is the sequence number of the next."""
-
-    def take(self, count: int, partitions: int) -> list[Records]:
-        """At most `count` records, at least one unless none are left, for a topic of `partitions` partitions."""
-
-
 @lru_cache(maxsize=1 << 16)
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key, as Java's producer has it."""
@@ -50,13 +39,7 @@ def _iso(seconds: float) -> str:
 
 
 class SimulatedSource:
-    """Quotes of a simulated market, each summing up the interval that ends now.
-
-    Args:
-        settings: the producer's settings.
-        producer_id: names one start of one producer process.
-        clock: seconds since 1970, UTC.
-    """
+    """Quotes of a simulated market, each summing up the interval that ends now, by a clock of seconds since 1970."""
 
     def __init__(self, settings: ProducerSettings, producer_id: str, clock: Callable[[], float] = time.time) -> None:
         options = settings.simulate
@@ -123,11 +106,7 @@ class SimulatedSource:
 
 
 class Stamp:
-    """Completes quotes: numbers them 0, 1, 2, ... without a gap under one producer id.
-
-    Args:
-        producer_id: names one start of one producer process.
-    """
+    """Completes quotes: numbers them 0, 1, 2, ... without a gap under one producer id."""
 
     def __init__(self, producer_id: str) -> None:
         self.next_sequence = 0
@@ -198,6 +177,10 @@ class ReplayedSource:
             (line, placed), self._next = cast("tuple[bytes, _Placed]", self._next), None
             key = placed.symbol.encode()
             yield partition_of(key, partitions), (key, self._stamp.complete(line[:-1]))
+
+
+Source: TypeAlias = SimulatedSource | ReplayedSource
+"""Where records come from: `take` gives at least one unless none are left, `produced` is the next sequence number."""
 
 
 def make_source(settings: ProducerSettings, producer_id: str) -> Source:

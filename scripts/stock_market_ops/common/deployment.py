@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import sys
 from pathlib import Path
 
 import msgspec
@@ -12,6 +14,7 @@ from stock_market.settings import KafkaSecurity
 
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULT_NAME = "stock-market"
+EXIT_NO_DEPLOYMENT = 3
 
 
 class DeploymentError(Exception):
@@ -75,9 +78,20 @@ class Deployment(msgspec.Struct, frozen=True):
         return [instance for instance in self.instances if service in instance.services]
 
 
-def default_name() -> str:
-    """Return the deployment that commands act on when none is named."""
-    return os.environ.get("STOCK_MARKET_DEPLOYMENT") or DEFAULT_NAME
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a command's deployment: by default $STOCK_MARKET_DEPLOYMENT's, of this checkout."""
+    default = os.environ.get("STOCK_MARKET_DEPLOYMENT") or DEFAULT_NAME
+    parser.add_argument("--deployment", default=default, help="default: %(default)s")
+    parser.add_argument("--state-root", type=Path, default=ROOT / ".state", help=argparse.SUPPRESS)
+
+
+def deployment_of(options: argparse.Namespace) -> Deployment:
+    """Load the deployment that the options name; without one, end the program with a sentence and exit code 3."""
+    try:
+        return load(options.deployment, options.state_root)
+    except DeploymentError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(EXIT_NO_DEPLOYMENT)
 
 
 def load(name: str, state_root: Path | None = None) -> Deployment:

@@ -8,10 +8,12 @@ https://docs.aws.amazon.com/glue/latest/webapi/API_BatchCreatePartition.html
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from stock_market.history import folders
+from stock_market.history.naming import Hour
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
     from stock_market_ops.common.deployment import Deployment
 
-_DAY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})/$")
-_HOUR = re.compile(r"hour=(\d{2})/$")
 _HOURS_A_DAY = 24
 # The most that one BatchCreatePartition takes.
 _PARTITIONS_A_CALL = 100
@@ -35,41 +35,10 @@ class PartitionError(Exception):
     """Glue did not take a new partition; the message is one sentence."""
 
 
-class Hour(NamedTuple):
-    """One partition: day `YYYY-MM-DD` and hour `HH`, both UTC."""
-
-    dt: str
-    hour: str
-
-    def prefix(self, table: str) -> str:
-        """Return the key prefix of the hour's objects."""
-        return f"{table}/dt={self.dt}/hour={self.hour}/"
-
-
-def days(s3: S3Client, bucket: str, table: str) -> list[str]:
-    """Return the days that have objects, oldest first."""
-    return _children(s3, bucket, f"{table}/", _DAY)
-
-
 def all_days(s3: S3Client, deployment: Deployment) -> list[str]:
     """Return the days that have raw objects or history, oldest first: raw objects may have expired."""
-    prefixes = (deployment.table, deployment.history_prefix.rstrip("/"))
-    return sorted({day for prefix in prefixes for day in days(s3, deployment.data_bucket, prefix)})
-
-
-def hours(s3: S3Client, bucket: str, table: str, day: str) -> list[Hour]:
-    """Return the hours of `day` that have objects, oldest first."""
-    return [Hour(day, hour) for hour in _children(s3, bucket, f"{table}/dt={day}/", _HOUR)]
-
-
-def _children(s3: S3Client, bucket: str, prefix: str, pattern: re.Pattern[str]) -> list[str]:
-    found = []
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-        for entry in page.get("CommonPrefixes", []):
-            match = pattern.search(entry.get("Prefix", ""))
-            if match:
-                found.append(match[1])
-    return sorted(found)
+    prefixes = (f"{deployment.table}/", deployment.history_prefix)
+    return sorted({day for prefix in prefixes for day in folders.days(s3, deployment.data_bucket, prefix)})
 
 
 def described(glue: GlueClient, database: str, table: str) -> TableTypeDef:
@@ -110,7 +79,7 @@ def missing(s3: S3Client, bucket: str, table: str, known: set[Hour], of: Sequenc
         hour
         for day in of
         if known_hours[day] < _HOURS_A_DAY
-        for hour in hours(s3, bucket, table, day)
+        for hour in folders.hours(s3, bucket, f"{table}/", day)
         if hour not in known
     ]
 
@@ -126,7 +95,7 @@ def add(glue: GlueClient, deployment: Deployment, table: TableTypeDef, new: list
         # The table's own description serves for its partitions; only the place differs.
         storage: Any = {
             **table["StorageDescriptor"],
-            "Location": f"s3://{deployment.data_bucket}/{hour.prefix(deployment.table)}",
+            "Location": f"s3://{deployment.data_bucket}/{hour.folder(f'{deployment.table}/')}",
         }
         inputs.append({"Values": list(hour), "StorageDescriptor": storage})
     for start in range(0, len(inputs), _PARTITIONS_A_CALL):
@@ -152,7 +121,7 @@ def synchronize(s3: S3Client, glue: GlueClient, deployment: Deployment, of: Sequ
         PartitionError: Glue refused a partition.
     """
     table = described(glue, deployment.database, deployment.table)
-    wanted = days(s3, deployment.data_bucket, deployment.table) if of is None else of
+    wanted = folders.days(s3, deployment.data_bucket, f"{deployment.table}/") if of is None else of
     since = min(wanted, default="") if of is not None else ""
     known = catalogued(glue, deployment.database, deployment.table, since)
     new = missing(s3, deployment.data_bucket, deployment.table, known, wanted)

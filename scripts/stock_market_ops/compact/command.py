@@ -11,24 +11,18 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-from botocore.config import Config
 
 from stock_market.errors import ServiceError
 from stock_market.history.compactor.catalog import AbsentError
-from stock_market.history.compactor.clients import Clients
+from stock_market.history.compactor.clients import connect
 from stock_market.history.compactor.engine import Compactor, Options, Outcome
 from stock_market.service import Stop
 from stock_market.settings import HistoryCatalog, HistoryIceberg, HistoryKafka, HistorySettings, HistoryStorage
 from stock_market_ops.common import aws
-from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
+from stock_market_ops.common.deployment import Deployment, add_options, deployment_of
 from stock_market_ops.compact.progress import Progress
 
 EXIT_FAILED, EXIT_ABSENT, EXIT_INTERRUPTED = 1, 3, 130
-# With botocore's pauses a call is given up after about two minutes, as by the service.
-_ATTEMPTS = 8
 
 
 def _at_least_1(text: str) -> int:
@@ -48,8 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--all", action="store_true", help="look for late objects in every day, not only in recent ones"
     )
-    result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
-    result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
+    add_options(result)
     return result
 
 
@@ -80,19 +73,6 @@ def settings_of(deployment: Deployment) -> HistorySettings:
     )
 
 
-def connect(deployment: Deployment, settings: HistorySettings) -> Clients:
-    """Return clients that act as the deployment's role for the history."""
-    session = aws.session(deployment, deployment.history_profile)
-    config = Config(
-        connect_timeout=5,
-        read_timeout=60,
-        max_pool_connections=settings.connections + 2,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-    )
-    made: Any = [session.client(name, config=config) for name in Clients._fields]  # type: ignore[call-overload]  # the stubs know literal names only
-    return Clients(*made)
-
-
 def summary(outcome: Outcome, *, dry: bool) -> str:
     """Say in a line what came of a run."""
     hours = f"{len(outcome.hours)} hours" if len(outcome.hours) != 1 else "1 hour"
@@ -119,11 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logger, progress = logging.getLogger("stock_market.history"), Progress(_say)
     # kafka-python logs every failed attempt to connect; the compactor says it once, in a sentence.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    try:
-        deployment = load(options.deployment, options.state_root)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_ABSENT
+    deployment = deployment_of(options)
     settings, stop = settings_of(deployment), Stop()
     level, propagates = logger.level, logger.propagate
     logger.setLevel(logging.INFO)
@@ -131,9 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logger.addHandler(progress)
     stop.install()
     try:
-        done = Compactor(
-            settings, connect(deployment, settings), stop, Options(options.hours, options.all, options.dry_run)
-        ).run()
+        clients = connect(settings, aws.session(deployment, deployment.history_profile).client)
+        done = Compactor(settings, clients, stop, Options(options.hours, options.all, options.dry_run)).run()
     except AbsentError:
         sys.stderr.write(f"The view {deployment.database}.{deployment.view} is not in the catalog: run `make up`.\n")
         return EXIT_ABSENT

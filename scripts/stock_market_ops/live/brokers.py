@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import selectors
 import socket
-import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -98,33 +98,17 @@ def answering(addresses: list[str], seconds: float = PROBE_SECONDS) -> dict[str,
 
     A broker that was killed refuses at once, long before the others notice: ZooKeeper waits for its session to end.
     """
-    found = dict.fromkeys(addresses, False)
-    with selectors.DefaultSelector() as selector:
-        for address in found:
-            _begin(selector, address)
-        deadline = time.monotonic() + seconds
-        while selector.get_map() and (left := deadline - time.monotonic()) > 0:
-            for key, _ in selector.select(left):
-                connection: Any = key.fileobj
-                found[key.data] = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
-                selector.unregister(connection)
-                connection.close()
-        for key in list(selector.get_map().values()):
-            waiting: Any = key.fileobj
-            waiting.close()
-    return found
+    with ThreadPoolExecutor(max(1, len(addresses))) as pool:
+        return dict(zip(addresses, pool.map(partial(_accepts, seconds=seconds), addresses), strict=True))
 
 
-def _begin(selector: selectors.BaseSelector, address: str) -> None:
+def _accepts(address: str, seconds: float) -> bool:
     host, _, port = address.rpartition(":")
     try:
-        kind, _, _, _, where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
-        connection = socket.socket(kind, socket.SOCK_STREAM)
-        connection.setblocking(False)
-        connection.connect_ex(where)
-        selector.register(connection, selectors.EVENT_WRITE, address)
+        socket.create_connection((host.strip("[]"), int(port)), seconds).close()
     except OSError:
-        return
+        return False
+    return True
 
 
 def names(deployment: Deployment) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -83,14 +84,7 @@ class Ring:
 
     def place(self, time: int) -> int:
         """Returns how many candles start before `time`."""
-        low, high = 0, len(self)
-        while low < high:
-            middle = (low + high) // 2
-            if self._cells[middle * _FIELDS] < time:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return bisect_left(range(len(self)), float(time), key=lambda place: self._cells[place * _FIELDS])
 
     def close_before(self, time: int) -> float | None:
         """Returns the close of the newest candle that starts before `time`, else the oldest open; None where empty."""

@@ -20,7 +20,7 @@ import msgspec
 
 from stock_market.settings import Kafka
 from stock_market_ops.common import charts
-from stock_market_ops.common.deployment import ROOT, Deployment, DeploymentError, default_name, load
+from stock_market_ops.common.deployment import Deployment, add_options, deployment_of
 from stock_market_ops.live.feed import Sources
 from stock_market_ops.live.history import AthenaHistory
 from stock_market_ops.live.market import Market
@@ -28,7 +28,7 @@ from stock_market_ops.live.pipeline import Watch
 from stock_market_ops.live.reader import Reader
 from stock_market_ops.live.server import application, server_of
 
-EXIT_FAILED, EXIT_NO_DEPLOYMENT = 1, 3
+EXIT_FAILED = 1
 USER = "live"
 """Of Kafka, made by playbooks/live.yml: it may read the topic, and nothing else."""
 _TOKEN_BYTES = 32
@@ -47,8 +47,7 @@ def _port(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="stock_market_ops.live", description="Show market and pipeline on a page.")
     result.add_argument("--port", type=_port, default=0, help="of 127.0.0.1; default: a free one")
-    result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
-    result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
+    add_options(result)
     result.add_argument("--node-modules", type=Path, default=charts.NODE_MODULES, help=argparse.SUPPRESS)
     return result
 
@@ -91,14 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # kafka-python logs every failed connection attempt; the page says it once, in a sentence.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    state_root = options.state_root or ROOT / ".state"
+    deployment = deployment_of(options)
     try:
-        deployment = load(options.deployment, state_root)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_NO_DEPLOYMENT
-    try:
-        kafka = kafka_of(deployment, state_root / deployment.deployment)
+        kafka = kafka_of(deployment, options.state_root / deployment.deployment)
         libraries = charts.libraries(options.node_modules)
         listener = _listen(options.port)
     except (LiveError, charts.ChartsError) as error:

@@ -18,12 +18,7 @@ def find(
 ) -> list[Finding]:
     """Return what is not as it should be, the worst first.
 
-    Args:
-        brokers: as seen from here.
-        partitions: of the topic, as the brokers tell.
-        producers: as Prometheus knows them.
-        consumers: as Prometheus knows them.
-        stale_object_seconds: age of the newest object where that is more than it should be.
+    `stale_object_seconds` is the age of the newest object where that is more than it should be.
     """
     down = [broker for broker in brokers if not broker.up]
     found = _of_brokers(down, len(brokers), partitions)

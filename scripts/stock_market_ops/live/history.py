@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
+from stock_market.history.tables import literal
 from stock_market_ops.common import analyses, athena, aws, candles, partitions
 from stock_market_ops.common.deployment import Deployment
 from stock_market_ops.query import command as query
@@ -34,11 +35,8 @@ class AthenaHistory:
         self._turn = threading.Semaphore(_QUERIES_AT_ONCE)
 
     def older(self, symbol: str, width: int) -> dict[str, Any]:
-        """Return a symbol's candles that are in Athena, oldest first, as `candles`, or the `problem` as a sentence.
-
-        Args:
-            symbol: as in the records.
-            width: of a candle, in seconds.
+        """Return a symbol's candles of `width` seconds that are in Athena, oldest first, as `candles`, or the `problem`
+        as a sentence.
         """
         key = symbol, width
         with self._lock:
@@ -66,9 +64,8 @@ class AthenaHistory:
         glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
         since = query.visible_since(glue, s3, self._deployment, days, 0)
         client: AthenaClient = session.client("athena", config=aws.config())
-        literal = "'" + symbol.replace("'", "''") + "'"
         sql, bounds = analyses.bounded(statement(self._deployment.view, width), since)
-        rows = athena.run(client, self._deployment, sql, _SECONDS, [*bounds, literal]).rows
+        rows = athena.run(client, self._deployment, sql, _SECONDS, [*bounds, literal(symbol)]).rows
         found = [[row[name] for name in candles.NAMES] for row in reversed(rows) if None not in row.values()]
         return {"symbol": symbol, "width": width, "candles": found, "since": since, "problem": ""}
 

@@ -134,10 +134,7 @@ def pieces(ticks: Sequence[Tick]) -> dict[str, list[Piece]]:
 
 
 class Market:
-    """What all symbols did since the page began; one thread adds, others look.
-
-    Args:
-        most_symbols: how many symbols are kept; further ones are only counted.
+    """What all symbols, at most `most_symbols`, did since the page began; one thread adds, others look.
 
     Attributes:
         invalid: records that are no quotes.

@@ -36,10 +36,7 @@ _MOST_EVENTS: Final = 100
 class Watch:
     """Looks at every part in a thread of its own, while at least one page is open.
 
-    Args:
-        deployment: to look at.
-        kafka: the brokers, the topic and the user.
-        newest_record: tells Kafka's timestamp of the topic's newest record, in milliseconds since 1970.
+    `newest_record` tells Kafka's timestamp of the topic's newest record, in milliseconds since 1970.
     """
 
     def __init__(self, deployment: Deployment, kafka: Kafka, newest_record: Callable[[], int]) -> None:

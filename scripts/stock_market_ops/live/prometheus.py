@@ -74,11 +74,7 @@ class PrometheusView(msgspec.Struct, frozen=True):
 
 
 class Prometheus:
-    """Asks one Prometheus.
-
-    Args:
-        connect: opens a connection to it.
-    """
+    """Asks one Prometheus."""
 
     def __init__(self, connect: Callable[[], http.client.HTTPConnection]) -> None:
         self._connect = connect

@@ -69,13 +69,7 @@ class StreamView(msgspec.Struct, frozen=True):
 
 
 class Reader(threading.Thread):
-    """The thread that reads; it connects again by itself.
-
-    Args:
-        kafka: the brokers, the topic and the user.
-        into: takes the quotes.
-        look_back_seconds: from how long ago on.
-    """
+    """The thread that reads; it connects again by itself. It begins with the last `look_back_seconds`."""
 
     def __init__(self, kafka: Kafka, into: market.Market, look_back_seconds: float = LOOK_BACK_SECONDS) -> None:
         super().__init__(name="reader", daemon=True)

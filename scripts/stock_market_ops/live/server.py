@@ -50,11 +50,6 @@ class Closed:
     The token is the path's first part: so the browser sends it with every request of the page, and only there. A cookie
     would go to every other port of the host, too (RFC 6265, 8.5). It is compared in constant time, before anything else
     is said. Another Host is a name that somebody else has pointed at loopback (DNS rebinding).
-
-    Args:
-        application: gets the request without the token in its path.
-        token: is part of the address.
-        port: that the server listens on.
     """
 
     def __init__(self, application: ASGIApp, token: str, port: int) -> None:
@@ -118,15 +113,7 @@ def server_of(make: Callable[[Callable[[], bool]], ASGIApp]) -> uvicorn.Server:
 def application(
     sources: Sources, libraries: Mapping[str, str], token: str, port: int, ending: Callable[[], bool]
 ) -> ASGIApp:
-    """Return the application.
-
-    Args:
-        sources: what the page shows.
-        libraries: the chart libraries' files by name.
-        token: that every request's path begins with.
-        port: that the server listens on.
-        ending: whether the server ends, and open pages have to be let go.
-    """
+    """Return the application; `ending` says whether the server ends, and open pages have to be let go."""
     files = {path.name: path.read_bytes() for path in sorted(_PAGE.iterdir()) if path.suffix in _TYPES}
     files |= {name: text.encode() for name, text in libraries.items()}
     pages: set[Feed] = set()

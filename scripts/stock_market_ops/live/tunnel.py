@@ -20,11 +20,7 @@ class Tunnel(threading.Thread):
     A port of this machine's loopback would be open to its other users; a socket in a folder of ours is not. ssh runs
     `cat` over there, which ends, and ssh with it, when this process is gone, however it ended.
 
-    Args:
-        ssh_config: the deployment's file for ssh -F.
-        host: a name in it.
-        port: of that host's loopback.
-        folder: for the socket; its path is short, for Linux bounds a socket's at 107 bytes (unix(7)).
+    The folder, for the socket, has a short path: Linux bounds a socket's path at 107 bytes (unix(7)).
 
     Attributes:
         path: of the socket.

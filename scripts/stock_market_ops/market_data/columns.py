@@ -104,12 +104,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 class Mapping(NamedTuple):
-    """Where each field comes from: a column's number, or a mapping that says what stands in for it, or None.
-
-    Attributes:
-        name: the layout's name.
-        fields: one entry a field.
-    """
+    """A layout's name, and where each field comes from: a column's number, a mapping that stands in for it, or None."""
 
     name: str
     fields: dict[str, Any]

@@ -169,13 +169,9 @@ def _cells(text: str, delimiter: str, *, strict: bool = False) -> list[str]:
 
 
 def _without_bom(line: str, tally: Tally, *, count: bool) -> str:
-    found = True
-    while found:
-        found = False
-        for bom in _BOMS:
-            if line.startswith(bom):
-                line, found = line.removeprefix(bom), True
-                tally.mended["byte-order mark"] += count
+    while bom := next(filter(line.startswith, _BOMS), ""):
+        line = line.removeprefix(bom)
+        tally.mended["byte-order mark"] += count
     return line
 
 

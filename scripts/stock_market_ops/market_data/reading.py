@@ -162,12 +162,7 @@ def _survey_numbers(column: pa.Array, evidence: numbers.Evidence, where: Any) ->
 
 
 class Converter:
-    """Makes quotes of rows, and counts what it leaves out or mends.
-
-    Args:
-        formats: what has been decided.
-        tally: counts.
-    """
+    """Makes quotes of rows, and counts what it leaves out or mends."""
 
     def __init__(self, formats: Formats, tally: Tally) -> None:
         self._formats = formats

@@ -17,9 +17,9 @@ from typing import NoReturn
 
 import operator_aws
 from stock_market_ops.common import aws, partitions
-from stock_market_ops.common.deployment import ROOT, Deployment, DeploymentError, default_name, load
+from stock_market_ops.common.deployment import ROOT, Deployment, add_options, deployment_of
 
-EXIT_MISSING, EXIT_NO_DEPLOYMENT = 1, 3
+EXIT_MISSING = 1
 NOTEBOOKS = ROOT / "notebooks"
 PYTHON = ROOT / ".venv" / "notebook" / "bin" / "python"
 """Of the environment that requirements/notebook.txt locks."""
@@ -31,8 +31,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's definition."""
     result = argparse.ArgumentParser(prog="stock_market_ops.notebook", description="Start JupyterLab on loopback.")
     result.add_argument("--check", action="store_true", help="only say whether the deployment can serve notebooks")
-    result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
-    result.add_argument("--state-root", type=Path, default=ROOT / ".state", help=argparse.SUPPRESS)
+    add_options(result)
     return result
 
 
@@ -87,11 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Start JupyterLab in place of this process, or return an exit code."""
     options = parser().parse_args(arguments)
     state = options.state_root / options.deployment
-    try:
-        deployment = load(options.deployment, options.state_root)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_NO_DEPLOYMENT
+    deployment = deployment_of(options)
     if options.check:
         return _say("" if deployment.notebook_profile else missing(deployment, state))
     sentence = missing(deployment, state) or _show_new_hours(deployment)

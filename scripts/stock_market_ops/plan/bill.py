@@ -125,7 +125,7 @@ def _use(costs: Costs, table: Table, prices: RegionPrices) -> Iterator[Item]:
     scanned = history.scanned_bytes(costs) if made else usage.scanned_bytes(costs)
     days = f"{use.days_read} days each"
     yield Item(f"queries in Athena, {days}", usage.queries(costs), scanned / 1e12 * prices.athena_tb)
-    gets, lists = history.requests(costs) if made else (usage.get_requests(costs), usage.list_requests(costs))
+    gets, lists = history.requests(costs) if made else usage.requests(costs, usage.queries(costs) + use.crawls)
     requests = gets / 1000 * prices.s3_get_thousand + lists / 1000 * prices.s3_put_thousand
     yield Item("S3 GETs and LISTs of queries and crawls", round(gets + lists), requests)
     out = use.readers_outside * usage.wire_bytes(costs.stream) / GB

@@ -100,17 +100,16 @@ def requests(costs: Costs) -> tuple[float, float]:
     # A file of Parquet is read by its footer and its columns.
     gets_a_query = usage.objects(costs.stream) * raw + 3 * files(costs.stream) * (share - raw)
     lists_a_query = usage.HOURS_A_MONTH * share + usage.objects(costs.stream) / 1000 * raw
-    crawled, crawl_lists = usage.crawl_requests(costs)
-    return usage.queries(costs) * gets_a_query + crawled, usage.queries(costs) * lists_a_query + crawl_lists
+    crawl_gets, crawl_lists = usage.requests(costs, costs.use.crawls)
+    return usage.queries(costs) * gets_a_query + crawl_gets, usage.queries(costs) * lists_a_query + crawl_lists
 
 
 def saved(costs: Costs, prices: RegionPrices) -> float:
     """Return by how many US dollars a month the queries are cheaper than over raw objects."""
     gets, lists = requests(costs)
-    fewer_bytes = usage.scanned_bytes(costs) - scanned_bytes(costs)
-    fewer_gets, fewer_lists = usage.get_requests(costs) - gets, usage.list_requests(costs) - lists
+    raw_gets, raw_lists = usage.requests(costs, usage.queries(costs) + costs.use.crawls)
     return (
-        fewer_bytes / 1e12 * prices.athena_tb
-        + fewer_gets / 1000 * prices.s3_get_thousand
-        + fewer_lists / 1000 * prices.s3_put_thousand
+        (usage.scanned_bytes(costs) - scanned_bytes(costs)) / 1e12 * prices.athena_tb
+        + (raw_gets - gets) / 1000 * prices.s3_get_thousand
+        + (raw_lists - lists) / 1000 * prices.s3_put_thousand
     )

@@ -9,16 +9,12 @@ from stock_market_ops.plan.facts import Facts, Rights
 MAX_HEAP_SHARE = 0.5
 """Share of an instance's memory that heaps may take; page cache, the JVMs, services and Debian need the rest."""
 
-_QUOTAS = {
+QUOTAS = {
     "vcpus": "vCPUs of running on-demand standard instances",
     "elastic_ips": "Elastic IPs",
     "vpcs": "VPCs",
 }
-
-
-def quota_title(name: str) -> str:
-    """Return what a quota counts."""
-    return _QUOTAS[name]
+"""What each quota counts."""
 
 
 def needed(facts: Facts) -> dict[str, int | None]:
@@ -77,7 +73,7 @@ def _quotas(facts: Facts) -> Iterator[str]:
         wanted = more[name]
         if quota.limit is not None and wanted is not None and quota.used + wanted > quota.limit:
             yield (
-                f"The account may have {quota.limit} {quota_title(name)} in {facts.region}, has {quota.used} and needs "
+                f"The account may have {quota.limit} {QUOTAS[name]} in {facts.region}, has {quota.used} and needs "
                 f"{wanted} more: release what is not in use, or ask Service Quotas for more ({quota.code})."
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from stock_market_ops.common import tables
 from stock_market_ops.plan import bill, prices, usage
@@ -28,6 +28,13 @@ def _line(label: str, text: str) -> str:
     )
 
 
+def _below(label: str, texts: Iterable[str]) -> Iterator[str]:
+    """Lay out texts below each other, the first one beside their label."""
+    for text in texts:
+        yield _line(label, text)
+        label = ""
+
+
 def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator[str]:
     where = f"the local cloud, {facts.endpoint_url}" if facts.endpoint_url else f"AWS, {facts.region}"
     yield _line("plan", f"{facts.deployment} on {where}; nothing is created or changed")
@@ -40,23 +47,17 @@ def _lines(facts: Facts, table: prices.Table, in_the_way: list[str]) -> Iterator
         yield _line("image", told)
     else:
         yield _line("identity", "not known: the local cloud does not run, and so nothing is in it; site.yml starts it")
-    label = "instances"
-    for instance in facts.instances:
-        yield _line(label, _instance(facts, instance))
-        label = ""
+    yield from _below("instances", (_instance(facts, instance) for instance in facts.instances))
     if facts.access == "ssm":
         yield _line("access", "SSH through Session Manager; no inbound port for it")
     if facts.costs.nat_gateways:
         yield _line("subnets", "private: no instance has a public address; Kafka's clients need a way into the VPC")
-    label = "replay"
-    for line in facts.market_data:
-        yield _line(label, line)
-        label = ""
+    yield from _below("replay", facts.market_data)
     if facts.history is not None:
         yield _line("history", _history(facts.history))
-    yield from _quotas(facts)
-    yield from _names(facts)
+    yield from _below("quotas", _quotas(facts))
     if facts.cloud_answers:
+        yield from _below("names", _names(facts))
         yield _line("catalog", _CATALOG[facts.lake_formation.iam_alone] or facts.lake_formation.unknown)
     yield ""
     yield from _cost(facts, table)
@@ -114,19 +115,15 @@ def _history(history: History) -> str:
 
 def _quotas(facts: Facts) -> Iterator[str]:
     more = judge.needed(facts)
-    label = "quotas"
     for name, quota in facts.quotas.items():
         limit = "a limit that is not known" if quota.limit is None else str(quota.limit)
         wanted = "not known" if more[name] is None else more[name]
-        yield _line(label, f"{judge.quota_title(name)}: {quota.used} used of {limit}, {wanted} more needed")
-        label = ""
+        yield f"{judge.QUOTAS[name]}: {quota.used} used of {limit}, {wanted} more needed"
     for reason in dict.fromkeys(quota.unknown for quota in facts.quotas.values() if quota.unknown):
-        yield _line("", f"limits: {reason}")
+        yield f"limits: {reason}"
 
 
 def _names(facts: Facts) -> Iterator[str]:
-    if not facts.cloud_answers:
-        return
     states: dict[str, list[str]] = {}
     for name, bucket in facts.buckets.items():
         own = bucket.bare or bucket.tags.get("Deployment") == facts.deployment
@@ -138,10 +135,7 @@ def _names(facts: Facts) -> Iterator[str]:
     for found in facts.names:
         state = said.get(found.state, found.state)
         states.setdefault(state, []).append(f"{found.kind.replace('-', ' ')} {found.name}")
-    label = "names"
-    for state, names in states.items():
-        yield _line(label, f"{state}: {', '.join(names)}")
-        label = ""
+    yield from (f"{state}: {', '.join(names)}" for state, names in states.items())
 
 
 def _cost(facts: Facts, table: prices.Table) -> Iterator[str]:

@@ -47,24 +47,13 @@ def queries(costs: Costs) -> int:
     return costs.use.analyses * costs.use.queries
 
 
-def get_requests(costs: Costs) -> float:
-    """Return the GETs of queries over raw objects, and of crawls: each reads each object once."""
-    return (queries(costs) + costs.use.crawls) * objects(costs.stream) * read_share(costs)
+def requests(costs: Costs, readers: int) -> tuple[float, float]:
+    """Return the GETs and LISTs of a number of queries or crawls that read raw objects.
 
-
-def list_requests(costs: Costs) -> float:
-    """Return the LISTs of queries over raw objects, and of crawls.
-
-    One an hour's folder, and one more for each thousand objects.
+    Each reads each object once, and lists an hour's folder once, and once more for each thousand objects.
     """
-    of_one = HOURS_A_MONTH + objects(costs.stream) / 1000
-    return (queries(costs) + costs.use.crawls) * of_one * read_share(costs)
-
-
-def crawl_requests(costs: Costs) -> tuple[float, float]:
-    """Return the crawls' part of both."""
-    share = costs.use.crawls * read_share(costs)
-    return share * objects(costs.stream), share * (HOURS_A_MONTH + objects(costs.stream) / 1000)
+    share, number = readers * read_share(costs), objects(costs.stream)
+    return share * number, share * (HOURS_A_MONTH + number / 1000)
 
 
 def scanned_bytes(costs: Costs) -> float:

@@ -16,18 +16,18 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from stock_market.history import folders
 from stock_market_ops.common import analyses, athena, aws, partitions, scanned, tables
-from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
+from stock_market_ops.common.deployment import Deployment, add_options, deployment_of
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
-EXIT_FAILED, EXIT_USAGE, EXIT_NO_DEPLOYMENT, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 # Athena's default quota of running queries is far higher; this many keep the local cloud's two cores busy.
 _QUERIES_AT_ONCE = 3
 
@@ -89,8 +89,7 @@ def parser(known: dict[str, analyses.Analysis]) -> argparse.ArgumentParser:
     result.add_argument("--rows", type=int, help="the most rows to print of each table; default: all")
     result.add_argument("--stored", action="store_true", help="only print how many days S3, and hours the catalog has")
     result.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
-    result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
-    result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
+    add_options(result)
     result.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="limit a query, default: 120")
     return result
 
@@ -112,16 +111,12 @@ def _checked(arguments: Sequence[str], known: dict[str, analyses.Analysis]) -> a
     return options
 
 
-def _needs_table(sql: str | None, table: str) -> bool:
-    return sql is None or table.lower() in sql.lower()
-
-
 def visible_since(glue: GlueClient, s3: S3Client, deployment: Deployment, days: int, hours: int) -> str:
     """Make new hours visible; return the day, or the day and hour, from which on there are as many as wanted."""
     if hours:
         partitions.synchronize(s3, glue, deployment)
         known = sorted(partitions.catalogued(glue, deployment.database, deployment.table))
-        return " ".join(known[-hours:][0]) if known else ""
+        return known[-hours:][0].text if known else ""
     looked_at = partitions.all_days(s3, deployment)[-days:] if days else None
     partitions.synchronize(s3, glue, deployment, looked_at)
     return looked_at[0] if looked_at else ""
@@ -155,7 +150,7 @@ def ask(
     try:
         first = visible_since(glue, s3, deployment, days if sql is None else 0, hours)
     except partitions.MissingTableError:
-        if _needs_table(sql, deployment.table):
+        if sql is None or deployment.table.lower() in sql.lower():
             raise
     if sql is not None:
         return [Result(athena.run(client, deployment, sql, timeout))], ""
@@ -183,7 +178,7 @@ def count(deployment: Deployment) -> dict[str, int]:
     session = aws.session(deployment)
     glue, s3 = session.client("glue", config=aws.config()), session.client("s3", config=aws.config())
     partitions.described(glue, deployment.database, deployment.table)
-    days = partitions.days(s3, deployment.data_bucket, deployment.table)
+    days = folders.days(s3, deployment.data_bucket, f"{deployment.table}/")
     known = partitions.catalogued(glue, deployment.database, deployment.table)
     missing = partitions.missing(s3, deployment.data_bucket, deployment.table, known, days)
     return {"days": len(days), "known": len(known), "missing": len(missing)}
@@ -226,11 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = analyses.load_all()
     options = _checked(sys.argv[1:] if arguments is None else arguments, known)
     chosen = [known[name] for name in options.analyses] or list(known.values())
-    try:
-        deployment = load(options.deployment, options.state_root)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_NO_DEPLOYMENT
+    deployment = deployment_of(options)
     failed = ""
     try:
         if options.stored:

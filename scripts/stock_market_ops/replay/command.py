@@ -14,12 +14,11 @@ import sys
 from collections.abc import Sequence
 
 from stock_market_ops.common import aws, tables
-from stock_market_ops.common.deployment import DeploymentError
 from stock_market_ops.replay.replayer import ALREADY, BEFORE, REPLAYABLE, REPLAYED, Outcome, Replayer
 from stock_market_ops.replay.transform import Filter, MendError, as_they_are
 from stock_market_ops.verify.command import place_of, place_options, sentence
 
-EXIT_FAILED, EXIT_NO_DEPLOYMENT, EXIT_UNKNOWN, EXIT_INTERRUPTED = 1, 3, 4, 130
+EXIT_FAILED, EXIT_UNKNOWN, EXIT_INTERRUPTED = 1, 4, 130
 _AT_HOME = (BEFORE, ALREADY, REPLAYED, REPLAYABLE)
 
 
@@ -82,11 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mend = as_they_are if options.filter is None else Filter(options.filter)
     except MendError as error:
         parser.error(str(error))
-    try:
-        place = place_of(options)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_NO_DEPLOYMENT
+    place = place_of(options)
     try:
         outcome = Replayer(place, mend, options.reason, options.jobs).run(dry=options.dry_run)
     except MendError as error:

@@ -18,8 +18,9 @@ from pyroaring import BitMap64
 from stock_market.chain.naming import parse_key
 from stock_market.chain.replays import OffsetText, replay_key
 from stock_market.chain.segment import Lines, Poison
+from stock_market.chain.store import metadata_of
 from stock_market.history.naming import Hour, parse_hour
-from stock_market_ops.replay.source import DamagedError, Done, Quarantined, metadata_of, put_new, replayed
+from stock_market_ops.replay.source import DamagedError, Done, Quarantined, put_new, replayed
 from stock_market_ops.replay.transform import Judged
 from stock_market_ops.verify.bucket import Place, take_listing
 from stock_market_ops.verify.history.published import Published, files_beyond, look
@@ -59,14 +60,7 @@ class Outcome:
 
 
 class Replayer:
-    """One run.
-
-    Args:
-        place: where the objects are.
-        mend: turns quarantined records into quotes.
-        reason: takes only the records whose reason has this text in it.
-        jobs: the number of processes that read quotes/.
-    """
+    """One run, over the records whose reason has this text in it; `jobs` processes read quotes/."""
 
     def __init__(self, place: Place, mend: Mend, reason: str = "", jobs: int = 1) -> None:
         self._place = place

@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 from pyroaring import BitMap64
 
 from stock_market.chain.replays import parse_replay, read_offsets
+from stock_market.chain.s3_connection import status
 from stock_market.chain.segment import Poison
-from stock_market.chain.store import new_object
+from stock_market.chain.store import metadata_of, new_object
 from stock_market.history.manifest import Replay
 from stock_market_ops.verify.bucket import Place, opened, take_listing
 from stock_market_ops.verify.reading import FlawError, summed, unpacked
@@ -30,35 +31,16 @@ class DamagedError(Exception):
 
 
 class Done(NamedTuple):
-    """What has been replayed of a quarantine object.
-
-    Attributes:
-        offsets: the records that are in replays.
-        number: of the next replay.
-    """
+    """The offsets that have been replayed of a quarantine object, and the number of the next replay."""
 
     offsets: BitMap64
     number: int
 
 
-def metadata_of(client: S3Client, bucket: str, key: str) -> dict[str, str]:
-    """What S3 keeps beside an object; nothing when there is no such object."""
-    try:
-        return dict(client.head_object(Bucket=bucket, Key=key)["Metadata"])
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return {}
-        raise
-
-
 def replayed(client: S3Client, place: Place, main_key: str, history: Iterable[Replay] = ()) -> Done:
     """Looks which replays there are of a main object's quarantined records.
 
-    Args:
-        client: the S3 client.
-        place: the bucket.
-        main_key: the main object.
-        history: the replays that are in the history of its hour, whose objects may be gone.
+    `history` are the replays that are in the history of its hour, whose objects may be gone.
 
     Raises:
         DamagedError: one of them does not say what it replays.
@@ -78,7 +60,7 @@ def replayed(client: S3Client, place: Place, main_key: str, history: Iterable[Re
             continue
         number = max(number, found.number + 1)
         try:
-            for first, last in read_offsets(metadata_of(client, place.bucket, entry.key)):
+            for first, last in read_offsets(metadata_of(client, place.bucket, entry.key) or {}):
                 offsets.add_range(first, last + 1)
         except ValueError as error:
             raise DamagedError(f"{entry.key} does not say in its metadata which offsets it replays") from error
@@ -86,13 +68,7 @@ def replayed(client: S3Client, place: Place, main_key: str, history: Iterable[Re
 
 
 class Quarantined:
-    """A quarantine object.
-
-    Args:
-        client: the S3 client.
-        place: the bucket.
-        key: the object.
-    """
+    """A quarantine object."""
 
     def __init__(self, client: S3Client, place: Place, key: str) -> None:
         self.key = key
@@ -137,7 +113,7 @@ def put_new(client: S3Client, bucket: str, key: str, body: bytes | bytearray, me
         client.put_object(Bucket=bucket, Key=key, Body=bytes(body), **new_object(metadata))
     except ClientError as error:
         # 409: another conditional write is under way; who looks again afterwards sees what came of it.
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
+        if status(error) in (409, 412):
             return False
         raise
     return True

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stock_market_ops.common import analyses, athena, aws, charts, partitions, tables
-from stock_market_ops.common.deployment import ROOT, Deployment, DeploymentError, default_name, load
+from stock_market_ops.common.deployment import Deployment, add_options, deployment_of
 from stock_market_ops.plan import bill, prices
 from stock_market_ops.plan import command as plan
 from stock_market_ops.query import command as query
@@ -31,7 +31,7 @@ from stock_market_ops.status import verdict
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
 
-EXIT_FAILED, EXIT_NO_DEPLOYMENT = 1, 3
+EXIT_FAILED = 1
 PLOTS = {
     "average_level": Plot("symbol", ["average_close_usd"]),
     "volume": Plot("symbol", ["total_volume"]),
@@ -184,8 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--output", type=Path, help="default: .state/DEPLOYMENT/report.html")
     result.add_argument("--inventory", default="local", choices=("local", "aws"), help="default: %(default)s")
-    result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
-    result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
+    add_options(result)
     result.add_argument("--node-modules", type=Path, default=charts.NODE_MODULES, help=argparse.SUPPRESS)
     result.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="limit a query, default: 120")
     return result
@@ -197,13 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = definition.parse_args(arguments)
     if options.sql is not None and not options.sql.strip(" \t\n;"):
         definition.error("the SQL is empty")
-    state_root = options.state_root or ROOT / ".state"
-    try:
-        deployment = load(options.deployment, state_root)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_NO_DEPLOYMENT
-    output = options.output or state_root / deployment.deployment / "report.html"
+    deployment = deployment_of(options)
+    output = options.output or options.state_root / deployment.deployment / "report.html"
     try:
         libraries = charts.libraries(options.node_modules)
         with ThreadPoolExecutor(1) as pool:

@@ -12,13 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
 
 from stock_market_ops.common import athena, aws, partitions
-from stock_market_ops.common.deployment import Deployment, DeploymentError, default_name, load
+from stock_market_ops.common.deployment import Deployment, add_options, deployment_of
 from stock_market_ops.status import (
     hosts,
     probe_alerts,
@@ -34,7 +33,7 @@ from stock_market_ops.status.report import Outcome, Report
 
 T = TypeVar("T")
 
-EXIT_NOT_WELL, EXIT_NO_DEPLOYMENT = 1, 3
+EXIT_NOT_WELL = 1
 # Ten seconds for the whole command, minus what Python takes to start and to print.
 LIMIT_SECONDS = 8.5
 
@@ -133,8 +132,7 @@ def look(deployment: Deployment, limit_seconds: float = LIMIT_SECONDS) -> Report
 def _parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="stock_market_ops.status", description="Look at the whole deployment.")
     result.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
-    result.add_argument("--deployment", default=default_name(), help="default: %(default)s")
-    result.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
+    add_options(result)
     return result
 
 
@@ -143,11 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # kafka-python logs every failed connection attempt; the report says it once, in a sentence.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    try:
-        deployment = load(options.deployment, options.state_root)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_NO_DEPLOYMENT
+    deployment = deployment_of(options)
     report = look(deployment)
     problems = verdict.problems(deployment, report)
     if options.format == "json":

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from botocore.config import Config
 
 from stock_market.chain.naming import parse_key
+from stock_market.history import folders
+from stock_market.history.naming import Hour
 from stock_market_ops.common import athena, aws, partitions
 from stock_market_ops.status.report import InstanceView, RowsView, StorageView
 
@@ -75,15 +77,15 @@ def look_at_instances(session: boto3.Session, deployment: Deployment) -> list[In
     return sorted(found, key=lambda instance: (instance.name, instance.instance_id))
 
 
-def newest_hours(s3: S3Client, deployment: Deployment, most: int) -> list[partitions.Hour]:
+def newest_hours(s3: S3Client, deployment: Deployment, most: int) -> list[Hour]:
     """Return the newest hours that have objects, newest first, at most `most`.
 
     Raises:
         NothingStoredError: there is none.
     """
-    found: list[partitions.Hour] = []
-    for day in reversed(partitions.days(s3, deployment.data_bucket, deployment.table)):
-        found += reversed(partitions.hours(s3, deployment.data_bucket, deployment.table, day))
+    found: list[Hour] = []
+    for day in reversed(folders.days(s3, deployment.data_bucket, f"{deployment.table}/")):
+        found += reversed(folders.hours(s3, deployment.data_bucket, f"{deployment.table}/", day))
         if len(found) >= most:
             break
     if not found:
@@ -101,9 +103,7 @@ def look_at_storage(session: boto3.Session, deployment: Deployment) -> StorageVi
     """
     s3: S3Client = session.client("s3", config=limits())
     objects = [
-        stored
-        for hour in newest_hours(s3, deployment, _HOURS_LOOKED_AT)
-        for stored in _objects(s3, deployment, hour.prefix(deployment.table))
+        stored for hour in newest_hours(s3, deployment, _HOURS_LOOKED_AT) for stored in _objects(s3, deployment, hour)
     ]
     if not objects:
         raise NothingStoredError(f"The newest hours of s3://{deployment.data_bucket} hold no object of the consumer's.")
@@ -123,8 +123,8 @@ def look_at_storage(session: boto3.Session, deployment: Deployment) -> StorageVi
     )
 
 
-def _objects(s3: S3Client, deployment: Deployment, prefix: str) -> list[StoredObject]:
-    found = []
+def _objects(s3: S3Client, deployment: Deployment, hour: Hour) -> list[StoredObject]:
+    found, prefix = [], hour.folder(f"{deployment.table}/")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=deployment.data_bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
             name = parse_key(entry["Key"])
@@ -184,7 +184,7 @@ def look_at_rows(session: boto3.Session, deployment: Deployment) -> RowsView:
     client = session.client("athena", config=limits())
     newest = newest_hours(s3, deployment, 1)[0]
     partitions.synchronize(s3, session.client("glue", config=limits()), deployment, of=[newest.dt])
-    stored = _objects(s3, deployment, newest.prefix(deployment.table))
+    stored = _objects(s3, deployment, newest)
     counted = newest_objects(stored, _COUNTED_BYTES, _COUNTED_OBJECTS)
     whole = len(counted) == len(stored)
     sql = (

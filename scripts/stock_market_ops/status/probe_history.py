@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from stock_market.history import view
+from stock_market.history import folders, view
 from stock_market.history.naming import Hour
-from stock_market_ops.common import partitions
 from stock_market_ops.common.deployment import Deployment, Instance
 from stock_market_ops.status import hosts
 from stock_market_ops.status.probe_cloud import limits
@@ -16,7 +15,6 @@ from stock_market_ops.status.report import HistoryUnitView, HistoryView
 
 if TYPE_CHECKING:
     import boto3
-    from mypy_boto3_s3 import S3Client
 
 _UNITS = "stock-history.timer stock-history.service"
 _PROPERTIES = ("Id", "ActiveState", "Result", "ExecMainStatus", "LastTriggerUSec")
@@ -48,20 +46,9 @@ def look(session: boto3.Session, deployment: Deployment, ask: hosts.Ask = hosts.
         raise HistoryProbeError(reason) from None
     except view.ViewError as error:
         raise HistoryProbeError(f"The history can't be told: {error}.") from None
-    oldest = _first_raw(s3, deployment, found.watermark)
+    raw = folders.hours_since(s3, deployment.data_bucket, f"{deployment.table}/", found.watermark)
     units = [_ask(deployment, instance, command, ask) for instance, command in questions(deployment)]
-    return HistoryView(found.watermark, hours_behind(oldest, datetime.now(UTC)), units)
-
-
-def _first_raw(s3: S3Client, deployment: Deployment, watermark: str) -> Hour | None:
-    """Return the oldest hour with raw objects that is not history."""
-    for day in partitions.days(s3, deployment.data_bucket, deployment.table):
-        if day >= watermark[:10]:
-            for found in partitions.hours(s3, deployment.data_bucket, deployment.table, day):
-                hour = Hour(found.dt, found.hour)
-                if hour.text >= watermark:
-                    return hour
-    return None
+    return HistoryView(found.watermark, hours_behind(next(raw, None), datetime.now(UTC)), units)
 
 
 def hours_behind(oldest: Hour | None, now: datetime) -> float:

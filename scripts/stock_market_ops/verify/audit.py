@@ -93,12 +93,7 @@ def _of_topic(key: str, topic: str) -> bool:
 
 
 def run(place: Place, question: Question, watch: Callable[[int, int], None] = lambda _done, _all: None) -> Result:
-    """Reads every object under the prefixes and judges them.
-
-    Args:
-        place: where the objects are.
-        question: how strictly.
-        watch: hears how many of how many packed bytes have been read.
+    """Reads every object under the prefixes and judges them; `watch` hears how many of all packed bytes were read.
 
     Raises:
         SeveralTopicsError: the history holds other topics beside the one that is asked for.
@@ -183,47 +178,44 @@ def _chosen(listing: Listing, began: float, topic: str, question: Question, resu
     return settled
 
 
+@dataclass(frozen=True, slots=True)
 class _Taker:
     """Hands what was read to those who judge it."""
 
-    def __init__(
-        self, chains: Chains, producers: Producers, hours: Hours, place: Place, catalog: Catalog | None
-    ) -> None:
-        self._chains = chains
-        self._producers = producers
-        self._hours = hours
-        self._place = place
-        self._catalog = catalog
+    chains: Chains
+    producers: Producers
+    hours: Hours
+    place: Place
+    catalog: Catalog | None
 
     def vanished(self, task: Task) -> None:
         """Takes an object that was listed and could not be read."""
         if task.kind is not Content.HISTORY:
-            self._chains.vanished(task.key)
+            self.chains.vanished(task.key)
             return
-        folder = parse_try(task.key, self._place.history_prefix)
+        folder = parse_try(task.key, self.place.history_prefix)
         if folder is not None:
-            replaced = self._catalog is None or self._catalog.select().folders.get(folder.hour) != folder
-            self._hours.vanished(task.key, folder.hour, replaced=replaced)
+            replaced = self.catalog is None or self.catalog.select().folders.get(folder.hour) != folder
+            self.hours.vanished(task.key, folder.hour, replaced=replaced)
 
     def take(self, reading: Reading, task: Task, written: float) -> None:
         """Takes an object."""
-        chains, producers = self._chains, self._producers
         if task.kind is Content.HISTORY:
-            folder = parse_try(task.key, self._place.history_prefix)
+            folder = parse_try(task.key, self.place.history_prefix)
             if folder is not None:
-                self._hours.add_file(reading, folder.hour)
+                self.hours.add_file(reading, folder.hour)
         elif task.kind is Content.QUARANTINE:
-            if chains.add_quarantine(reading) is not None:
-                producers.add_quarantined(reading)
+            if self.chains.add_quarantine(reading) is not None:
+                self.producers.add_quarantined(reading)
         elif parse_key(reading.key) is None:
-            log = chains.add_replay(reading)
+            log = self.chains.add_replay(reading)
             if log is not None:
-                producers.add(reading, log, -1, -1)
-                self._hours.add_raw(reading, written, None)
+                self.producers.add(reading, log, -1, -1)
+                self.hours.add_raw(reading, written, None)
         else:
-            log = chains.add_main(reading)
+            log = self.chains.add_main(reading)
             if log is not None:
                 first, last = (int(reading.metadata[f"{name}-timestamp"]) for name in ("first", "last"))
-                producers.add(reading, log, first, last)
+                self.producers.add(reading, log, first, last)
                 start, end = (int(reading.metadata[f"{name}-offset"]) for name in ("start", "end"))
-                self._hours.add_raw(reading, written, Span(log.topic, log.topic_id, log.partition, start, end))
+                self.hours.add_raw(reading, written, Span(log.topic, log.topic_id, log.partition, start, end))

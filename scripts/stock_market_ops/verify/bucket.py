@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stock_market.chain.s3_connection import status
 from stock_market_ops.common import aws
 from stock_market_ops.common.deployment import Deployment
 
@@ -129,7 +130,7 @@ def patiently(call: Callable[[], _T]) -> _T:
         try:
             return call()
         except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            if status(error) == 404:
                 raise VanishedError from error
             raise
         except (BotoCoreError, OSError):

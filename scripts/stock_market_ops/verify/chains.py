@@ -61,13 +61,7 @@ class _Replayed(NamedTuple):
 
 
 class Chains:
-    """Collects objects in any order, and judges their chains at the end.
-
-    Args:
-        place: where the objects are.
-        findings: takes what is untrue.
-        coverage: the objects that the history stands for, where they are gone.
-    """
+    """Collects objects in any order, and judges their chains at the end."""
 
     def __init__(self, place: Place, findings: Findings, coverage: Coverage) -> None:
         self._place = place

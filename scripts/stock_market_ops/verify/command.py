@@ -13,25 +13,23 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 from botocore.exceptions import ClientError
 
 from stock_market_ops.common import aws
-from stock_market_ops.common.deployment import DeploymentError, default_name, load
+from stock_market_ops.common.deployment import add_options, deployment_of
 from stock_market_ops.verify import audit, report
 from stock_market_ops.verify.bucket import Place
 from stock_market_ops.verify.history import expiry
 
-EXIT_LIE, EXIT_NO_DEPLOYMENT, EXIT_UNKNOWN, EXIT_INTERRUPTED = 1, 3, 4, 130
+EXIT_LIE, EXIT_UNKNOWN, EXIT_INTERRUPTED = 1, 4, 130
 _MAX_PROCESSES = 8
 
 
 def place_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say where the objects are."""
-    parser.add_argument("--deployment", default=default_name(), help="default: %(default)s")
-    parser.add_argument("--state-root", type=Path, help=argparse.SUPPRESS)
+    add_options(parser)
     where = parser.add_argument_group("without a deployment, with your own credentials")
     where.add_argument("--bucket", help="the bucket; then no deployment is asked for")
     where.add_argument("--prefix", default="", help="default: the deployment's, or quotes/")
@@ -42,12 +40,8 @@ def place_options(parser: argparse.ArgumentParser) -> None:
 
 
 def place_of(options: argparse.Namespace) -> Place:
-    """The place that the options name.
-
-    Raises:
-        DeploymentError: there is no such deployment.
-    """
-    deployment = None if options.bucket else load(options.deployment, options.state_root)
+    """The place that the options name."""
+    deployment = None if options.bucket else deployment_of(options)
     return Place(
         options.bucket or (deployment.data_bucket if deployment else ""),
         options.prefix or (f"{deployment.table}/" if deployment else "quotes/"),
@@ -140,11 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.jobs < 1 or options.most < 1:
         parser.error("--jobs and --most must be at least 1")
-    try:
-        place = place_of(options)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_NO_DEPLOYMENT
+    place = place_of(options)
     question = audit.Question(
         at_rest=options.at_rest,
         unfinished=frozenset(options.unfinished),

@@ -21,13 +21,7 @@ _WORTH_A_PROCESS_BYTES = 16 << 20
 
 
 class Task(NamedTuple):
-    """An object to read.
-
-    Attributes:
-        key: where it lies.
-        kind: what it is.
-        with_checksum: whether the checksum of its records is asked for; that of a file of the history always is.
-    """
+    """An object to read, with the checksum of its records where asked for; that of a file of the history always is."""
 
     key: str
     kind: Content = Content.QUOTES
@@ -77,12 +71,7 @@ def read_all(
 ) -> Iterator[Reading | str]:
     """Yields the readings, in the order of the tasks; for an object that has vanished, its key.
 
-    Args:
-        place: where the objects are.
-        client: reads them where no process is worth its start.
-        tasks: which ones.
-        packed_bytes: what they weigh together: processes are started only where that pays.
-        jobs: the most processes.
+    At most `jobs` processes are started, where that pays for `packed_bytes`; else the client reads.
 
     Raises:
         botocore's errors: S3 did not give an object.

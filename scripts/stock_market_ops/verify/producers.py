@@ -55,11 +55,7 @@ class _Producer:
 
 
 class Producers:
-    """Collects the numbers of all objects, and judges them at the end.
-
-    Args:
-        findings: takes what is untrue.
-    """
+    """Collects the numbers of all objects, and judges them at the end."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 from isal import isal_zlib
@@ -136,13 +136,6 @@ def unpacked(packed: Iterator[bytes]) -> Iterator[bytes]:
         raise FlawError("ends in the middle of its gzip file")
 
 
-class _Lines(Protocol):
-    """Takes whole lines."""
-
-    def take(self, lines: bytes) -> None:
-        """Takes lines, each with its end."""
-
-
 class QuoteLines:
     """Collects the numbers of quotes, and their checksum where it is asked for.
 
@@ -234,7 +227,7 @@ def numbered_in(poison: Poison) -> tuple[str, int] | None:
     return (found.producer_id, found.sequence) if 0 <= found.sequence < 2**63 else None
 
 
-def _feed(plain: Iterator[bytes], lines: _Lines) -> None:
+def _feed(plain: Iterator[bytes], lines: QuoteLines | PoisonLines) -> None:
     rest = b""
     for piece in plain:
         whole, end, tail = piece.rpartition(b"\n")

@@ -109,9 +109,9 @@ def make(place: Place, result: Result) -> Report:
         true=not findings.violations and result.complete,
         violations=findings.violations,
         records=sum(row.records + row.replayed for row in partitions),
-        missing=_sum(result.producers, "missing"),
-        doubles=_sum(result.producers, "doubles"),
-        pending=_sum(result.producers, "pending"),
+        missing=sum(row.missing for row in producers),
+        doubles=sum(row.doubles for row in producers),
+        pending=sum(row.pending for row in producers),
         objects=result.objects,
         left_out=result.left_out,
         history=result.history,
@@ -120,10 +120,6 @@ def make(place: Place, result: Result) -> Report:
         findings=findings.kept,
         accepted=findings.accepted_kept,
     )
-
-
-def _sum(rows: list[Verdict], name: str) -> int:
-    return sum(int(getattr(row, name)) for row in rows)
 
 
 def render(report: Report, most_rows: int = 70) -> str:

@@ -64,7 +64,8 @@ def options(state: Path, *more: str) -> list[str]:
 
 
 def test_no_deployment_is_one_sentence(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main([*options(state), "--deployment", "other"]) == 3
+    with pytest.raises(SystemExit, match="3"):
+        command.main([*options(state), "--deployment", "other"])
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -30,13 +30,6 @@ class Adoption:
 
     Who cleans never removes a try with a manifest whose hour is at or above the watermark, so that what is found after
     the view was read is still there when the view is replaced.
-
-    Args:
-        s3: lists the history.
-        raw: lists the raw objects.
-        attempts: reads manifests.
-        pool: reads many at once.
-        settings: bucket and prefix.
     """
 
     def __init__(

@@ -27,15 +27,7 @@ class StoppedError(ServiceError):
 
 
 class Athena:
-    """One workgroup.
-
-    Args:
-        client: asks Athena.
-        workgroup: its name.
-        database: of the names without one.
-        limit_seconds: after which a query is stopped.
-        stop: ends the waiting.
-    """
+    """One workgroup; a query that takes longer than `limit_seconds` is stopped."""
 
     def __init__(self, client: AthenaClient, workgroup: str, database: str, limit_seconds: float, stop: Stop) -> None:
         self._client = client

@@ -63,14 +63,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A try that is ready to be read.
-
-    Attributes:
-        plan: what it was to write.
-        folder: where it lies.
-        revision: the partition that points to it.
-        written: its manifest.
-    """
+    """A try that is ready to be read, by the partition of its revision."""
 
     plan: Plan
     folder: TryFolder
@@ -79,16 +72,7 @@ class Prepared:
 
 
 class Attempts:
-    """Makes tries, and takes failed ones away.
-
-    Args:
-        s3: writes manifests, lists and deletes.
-        raw: the raw objects.
-        catalog: the tables.
-        athena: writes and compares.
-        settings: the names.
-        step: hears of each step.
-    """
+    """Makes tries, and takes failed ones away."""
 
     def __init__(
         self, s3: S3Client, raw: Raw, catalog: Catalog, athena: Athena, *, settings: HistorySettings, step: Step
@@ -216,11 +200,7 @@ class Attempts:
         """
         if revision and revision != FIRST_REVISION:
             self._catalog.delete_partition(folder.hour, revision)
-        self.delete_files(folder)
-
-    def delete_files(self, folder: TryFolder) -> int:
-        """Deletes a try's objects; returns how many."""
-        return self.delete_folder(folder.prefix(self._prefix))
+        self.delete_folder(folder.prefix(self._prefix))
 
     def delete_folder(self, prefix: str) -> int:
         """Deletes the objects of a folder, whose name ends with a slash; returns how many."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from stock_market.chain.s3_connection import code
 from stock_market.errors import EXIT_CONFLICT, ServiceError
 from stock_market.history import tables, view
-from stock_market.history.compactor.clients import MISSING, code
+from stock_market.history.compactor.clients import MISSING
 from stock_market.history.naming import Hour, TryFolder, parse_location
 from stock_market.history.view import FIRST_REVISION, History, Names
 from stock_market.settings import HistorySettings
@@ -31,24 +32,14 @@ class OvertakenError(ServiceError):
 
 
 class State(NamedTuple):
-    """The view at one moment.
-
-    Attributes:
-        version: Glue's VersionId; the view is only replaced as long as it has this one.
-        history: what the view reads.
-    """
+    """The view at one moment; it is only replaced as long as it has this version, Glue's VersionId."""
 
     version: str
     history: History
 
 
 class Catalog:
-    """The deployment's tables.
-
-    Args:
-        client: asks Glue.
-        settings: the names.
-    """
+    """The deployment's tables in Glue, by the names in the settings."""
 
     def __init__(self, client: GlueClient, settings: HistorySettings) -> None:
         self._client: Any = client  # the TypedDicts of its stubs take no plain dict
@@ -118,15 +109,12 @@ class Catalog:
         """Makes sure that Athena sees the hour's raw objects."""
         table = self._table(self.names.raw)
         location = f"s3://{self._s3.bucket}/{hour.folder(self._s3.prefix)}"
-        self._create(self.names.raw, {**table["StorageDescriptor"], "Location": location}, list(hour))
+        storage = {**table["StorageDescriptor"], "Location": location}
+        self._create(self.names.raw, {"Values": list(hour), "StorageDescriptor": storage})
 
-    def _create(self, table: str, storage: Mapping[str, Any], values: list[str]) -> bool:
+    def _create(self, table: str, partition: Mapping[str, Any]) -> bool:
         try:
-            self._client.create_partition(
-                DatabaseName=self.names.database,
-                TableName=table,
-                PartitionInput={"Values": values, "StorageDescriptor": storage},
-            )
+            self._client.create_partition(DatabaseName=self.names.database, TableName=table, PartitionInput=partition)
         except ClientError as error:
             if code(error) != _EXISTS:
                 raise
@@ -148,7 +136,7 @@ class Catalog:
 
     def _add(self, folder: TryFolder, revision: str) -> bool:
         made = tables.history_partition(folder, revision, self._s3.bucket, self._s3.history_prefix)
-        return self._create(self.names.history, made["StorageDescriptor"], made["Values"])
+        return self._create(self.names.history, made)
 
     def _is_ours(self, folder: TryFolder) -> bool:
         """Whether an attempt of ours whose answer got lost has created the first revision."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import botocore.session
@@ -32,12 +33,16 @@ class Clients(NamedTuple):
     athena: AthenaClient
 
 
-def connect(settings: HistorySettings) -> Clients:
-    """Makes the clients with botocore's default chain of credentials and its endpoint variables.
+def connect(settings: HistorySettings, create: Callable[..., Any] | None = None) -> Clients:
+    """Makes the clients, by default with botocore's chain of credentials and its endpoint variables.
 
     Each call is repeated by botocore: standard mode, eight attempts with growing pauses, throttling included.
+
+    Args:
+        settings: the region, and how many requests are made at once.
+        create: makes a client of a service with a config, as a session's method does.
     """
-    session = botocore.session.get_session()
+    make: Callable[..., Any] = create or botocore.session.get_session().create_client
     config = Config(
         region_name=settings.s3.region,
         connect_timeout=5,
@@ -45,13 +50,7 @@ def connect(settings: HistorySettings) -> Clients:
         max_pool_connections=settings.connections + 2,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     )
-    made: Any = [session.create_client(name, config=config) for name in Clients._fields]
-    return Clients(*made)
-
-
-def code(error: ClientError) -> str:
-    """The error's code, such as AlreadyExistsException."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    return Clients(*(make(name, config=config) for name in Clients._fields))
 
 
 def sentence(error: Exception) -> str:
@@ -59,4 +58,4 @@ def sentence(error: Exception) -> str:
     if s3_connection.is_credentials_trouble(error) or not isinstance(error, ClientError):
         return s3_connection.explain(error)
     message = error.response.get("Error", {}).get("Message") or "no reason given"
-    return f"{error.operation_name} was refused: {code(error)}: {' '.join(message.split())}"
+    return f"{error.operation_name} was refused: {s3_connection.code(error)}: {' '.join(message.split())}"

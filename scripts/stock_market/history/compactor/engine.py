@@ -82,16 +82,7 @@ def _no_step(_name: str, _hour: Hour) -> None:
 
 
 class Compactor:
-    """One run.
-
-    Args:
-        settings: the checked settings.
-        clients: of AWS.
-        stop: ends the run.
-        options: what to do.
-        step: hears the name of each step before it is made.
-        now: the time.
-    """
+    """One run; `step` hears the name of each step before it is made."""
 
     def __init__(
         self,
@@ -156,6 +147,9 @@ class Compactor:
         _log.error("problem", reason=error)
 
     def _wait(self, pauses: Backoff, error: ServiceError) -> None:
+        """Waits before another try; raises the error after the last one."""
+        if pauses.attempts + 1 >= self._settings.attempts and not isinstance(error, OvertakenError):
+            raise error
         seconds = pauses.pause()
         _log.warning("try_again", attempt=pauses.attempts, pause=seconds, reason=error)
         if self._stop.wait(seconds):
@@ -181,8 +175,6 @@ class Compactor:
                 self._publish_fresh(state, plans)
                 pauses.reset()
             except _AGAIN as error:
-                if pauses.attempts + 1 >= self._settings.attempts and not isinstance(error, OvertakenError):
-                    raise
                 self._wait(pauses, error)
 
     def _adopt(self, state: State) -> bool:
@@ -326,8 +318,6 @@ class Compactor:
                     raise ChangedError(f"the raw objects of {hour.text} changed while they were written")
                 self._publish(state, [ready])
             except _AGAIN as error:
-                if pauses.attempts + 1 >= self._settings.attempts and not isinstance(error, OvertakenError):
-                    raise
                 self._wait(pauses, error)
 
     # The Iceberg table, and orphans

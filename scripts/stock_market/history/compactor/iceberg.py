@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from stock_market.chain.s3_connection import code
 from stock_market.errors import ServiceError
 from stock_market.history import iceberg
 from stock_market.history.compactor.athena import Athena, QueryError, StoppedError
 from stock_market.history.compactor.attempt import Attempts, Step
 from stock_market.history.compactor.catalog import Catalog
-from stock_market.history.compactor.clients import MISSING, Clients, code
+from stock_market.history.compactor.clients import MISSING, Clients
 from stock_market.history.naming import Hour, TryFolder, new_try, try_time
 from stock_market.history.view import FIRST_REVISION, History
 from stock_market.logs import Log
@@ -52,18 +53,7 @@ class _Due(NamedTuple):
 
 
 class Iceberg:
-    """The table.
-
-    Args:
-        clients: of AWS.
-        catalog: says what the view reads.
-        attempts: reads manifests.
-        athena: runs the statements.
-        settings: the names, and how often to try.
-        stop: ends the run.
-        step: hears of each step.
-        now: the time.
-    """
+    """The table: fills it from the history, joins and cleans its files, and removes folders of earlier tables."""
 
     def __init__(
         self,
@@ -165,10 +155,10 @@ class Iceberg:
         before = Hour.parse(history.watermark).before
         since = "" if every else Hour.at(before.start - timedelta(days=1)).dt
         days = {hour.dt for hour in folders if hour.dt >= since or history.revision(hour) != FIRST_REVISION}
-        held = self._counts(since, days)
+        held = self._counts(days if since else (), since)
         if not any(hour.dt >= since for hour in held) and (newest_day := self._newest_day()):
             days.add(newest_day)
-            held |= self._counts_of({newest_day})
+            held |= self._counts({newest_day})
         newest = max(held, default=None)
         # Of an hour that has one revision, all records were added at once or none.
         compared = {
@@ -223,7 +213,7 @@ class Iceberg:
         sql = iceberg.merge(self._table, self._catalog.names.history, due.revisions)
         self._athena.run(sql, f"MERGE of {name}")
         self._step("count", first)
-        held = self._counts_of({first.dt})
+        held = self._counts({first.dt})
         for hour, rows in due.rows.items():
             if held.get(hour, 0) > rows:
                 raise self._too_many(hour, due.revisions[hour], held[hour], rows)
@@ -234,15 +224,9 @@ class Iceberg:
                 )
         _log.info("hours_merged", first=first.text, last=last.text, hours=len(due.rows), rows=sum(due.rows.values()))
 
-    def _counts(self, since: str, days: Iterable[str]) -> dict[Hour, int]:
-        """The table's records by hour: of the days from `since` on, and of `days`; of all where `since` is empty."""
-        return self._numbers(iceberg.counts(self._table, since, days if since else ()))
-
-    def _counts_of(self, days: Iterable[str]) -> dict[Hour, int]:
-        return self._numbers(iceberg.counts(self._table, days=days))
-
-    def _numbers(self, sql: str) -> dict[Hour, int]:
-        rows = self._athena.rows(sql, f"count of {self._table}")
+    def _counts(self, days: Iterable[str], since: str = "") -> dict[Hour, int]:
+        """The table's records by hour: of these days, and of those from `since` on; of all without either."""
+        rows = self._athena.rows(iceberg.counts(self._table, since, days), f"count of {self._table}")
         return {Hour(str(dt), str(hour)): int(number or 0) for dt, hour, number in rows}
 
     def _newest_day(self) -> str:

@@ -58,16 +58,7 @@ class LateHour:
 
 
 class Late:
-    """Finds late objects.
-
-    Args:
-        raw: lists the raw objects.
-        catalog: says what is read.
-        attempts: reads manifests.
-        pool: reads many at once.
-        days: how far back it looks, from now on, when not every day is asked for.
-        now: the time.
-    """
+    """Finds late objects: of the last `days`, or of every day."""
 
     def __init__(
         self,

@@ -35,12 +35,7 @@ class LogEnds(NamedTuple):
 
 
 class KafkaLogs:
-    """Asks Kafka; a broker that does not answer is asked twice, and then not again in this run.
-
-    Args:
-        kafka: where it is.
-        stop: ends the asking.
-    """
+    """Asks Kafka; a broker that does not answer is asked twice, and then not again in this run."""
 
     def __init__(self, kafka: HistoryKafka, stop: Stop) -> None:
         self.topic = kafka.topic

@@ -36,16 +36,7 @@ class _Found:
 
 
 class Orphans:
-    """Finds and removes them.
-
-    Args:
-        s3: lists the history.
-        catalog: says what is read.
-        attempts: deletes.
-        settings: the prefix and the grace.
-        step: hears of each step.
-        now: the time.
-    """
+    """Finds orphans that are older than the grace in the settings, and removes them."""
 
     def __init__(
         self,
@@ -131,6 +122,6 @@ class Orphans:
         count = 0
         for folder in folders:
             self._step("remove", folder.hour)
-            count += self._attempts.delete_files(folder)
+            count += self._attempts.delete_folder(folder.prefix(self._prefix))
         _log.info("orphans_removed", partitions=len(partitions), tries=len(folders), objects=count)
         return count

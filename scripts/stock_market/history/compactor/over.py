@@ -18,11 +18,7 @@ def utc_now() -> datetime:
 
 
 class Newest:
-    """The newest raw object of each log, by start. What is written after the first look is not seen.
-
-    Args:
-        raw: lists the objects.
-    """
+    """The newest raw object of each log, by start. What is written after the first look is not seen."""
 
     def __init__(self, raw: Raw) -> None:
         self._raw = raw

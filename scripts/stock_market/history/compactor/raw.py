@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from botocore.exceptions import ClientError
-
 from stock_market.chain.naming import ObjectInfo, ObjectName, object_key, parse_key
 from stock_market.chain.replays import parse_replay, read_offsets
+from stock_market.chain.store import metadata_of
 from stock_market.errors import ServiceError
-from stock_market.history import manifest
+from stock_market.history import folders, manifest
 from stock_market.history.manifest import Log, Replay
-from stock_market.history.naming import Hour, is_hour, parse_hour
+from stock_market.history.naming import Hour, parse_hour
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -40,14 +39,7 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True)
 class RawHour:
-    """The raw objects of an hour.
-
-    Attributes:
-        hour: the hour.
-        listed: the objects of the chain, main and replay, by key.
-        mains: the main objects.
-        replays: the replay objects.
-    """
+    """The raw objects of an hour, as they are listed, by key, and as their metadata tells them, main and replay."""
 
     hour: Hour
     listed: dict[str, Listed]
@@ -61,14 +53,7 @@ class RawHour:
 
 
 class Raw:
-    """The raw objects in a bucket.
-
-    Args:
-        client: asks S3.
-        bucket: its name.
-        prefix: of the raw objects, with the slash at its end.
-        pool: asks for many objects at once.
-    """
+    """The raw objects in a bucket, below a prefix with a slash at its end; the pool asks for many at once."""
 
     def __init__(self, client: S3Client, bucket: str, prefix: str, pool: ThreadPoolExecutor) -> None:
         self._client = client
@@ -80,25 +65,13 @@ class Raw:
         """The object's address, as Athena's "$path" has it."""
         return f"s3://{self._bucket}/{key}"
 
-    def _folders(self, prefix: str, name: str) -> list[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=f"{prefix}{name}=", Delimiter="/"
-        )
-        found = (entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", []))
-        return sorted(folder.removeprefix(f"{prefix}{name}=").rstrip("/") for folder in found)
-
     def days(self) -> list[str]:
         """The days that have objects, the oldest first."""
-        return [day for day in self._folders(self._prefix, "dt") if is_hour(f"{day} 00")]
+        return folders.days(self._client, self._bucket, self._prefix)
 
     def hours(self, watermark: str) -> Iterator[Hour]:
         """The hours from the watermark on that have objects, the oldest first."""
-        for day in self.days():
-            if day >= watermark[:10]:
-                for name in self._folders(f"{self._prefix}dt={day}/", "hour"):
-                    text = f"{day} {name}"
-                    if text >= watermark and is_hour(text):
-                        yield Hour(day, name)
+        return folders.hours_since(self._client, self._bucket, self._prefix, watermark)
 
     def _list(self, prefix: str) -> Iterator[Listed]:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
@@ -121,12 +94,7 @@ class Raw:
 
     def metadata(self, key: str) -> dict[str, str] | None:
         """An object's metadata; None where there is no such object."""
-        try:
-            return dict(self._client.head_object(Bucket=self._bucket, Key=key)["Metadata"])
-        except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
-                return None
-            raise
+        return metadata_of(self._client, self._bucket, key)
 
     def read(self, hour: Hour, listed: dict[str, Listed]) -> RawHour:
         """The objects with what their metadata says.
@@ -170,10 +138,7 @@ class Raw:
                 if self.metadata(object_key(self._prefix, name, near.end_ms - 1)) is not None:
                     return True
         # A clock that goes back by more than an hour, or timestamps that producers set.
-        return any(self._starts(log, start, day) for day in self.days())
-
-    def _starts(self, log: Log, start: int, day: str) -> bool:
-        names = (parse_key(one.key) for one in self._list(f"{self._prefix}dt={day}/"))
+        names = (parse_key(one.key) for day in self.days() for one in self._list(f"{self._prefix}dt={day}/"))
         return any(
             name is not None
             and (name.topic, name.partition, name.start) == (log.topic, log.partition, start)

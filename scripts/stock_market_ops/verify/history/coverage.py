@@ -11,7 +11,7 @@ from pyroaring import BitMap64
 from stock_market.history.manifest import Log as LogName
 from stock_market.history.manifest import Manifest, Replay
 from stock_market.history.naming import Hour
-from stock_market_ops.verify.numbers import ranges
+from stock_market_ops.verify.numbers import absent, ranges
 from stock_market_ops.verify.violations import Log
 
 _MOST = 20
@@ -39,11 +39,7 @@ def _name(log: Log) -> LogName:
 
 
 class Coverage:
-    """The ranges of raw main objects that are in the history.
-
-    Args:
-        manifests: of the tries that are read.
-    """
+    """The ranges of raw main objects that are in the history, by the manifests of the tries that are read."""
 
     def __init__(self, manifests: Iterable[Manifest] = ()) -> None:
         self._offsets: dict[LogName, BitMap64] = defaultdict(BitMap64)
@@ -76,15 +72,12 @@ class Coverage:
 
     def uncovered(self, log: Log, start: int, end: int) -> list[tuple[int, int]]:
         """The stretches of start to end - 1 that are in no range, the first twenty: first offset, and the one after."""
-        found = self._offsets.get(_name(log))
-        if found is None:
-            return [(start, end)] if end > start else []
+        found = self._offsets.get(_name(log), BitMap64())
         return [(first, last + 1) for first, last in ranges(found, start, end, _MOST)]
 
     def before(self, log: Log, end: int) -> int:
         """How many of the offsets below `end` are in no range."""
-        found = self._offsets.get(_name(log))
-        return end - (found.range_cardinality(0, end) if found is not None and end else 0)
+        return absent(self._offsets.get(_name(log), BitMap64()), end)
 
     def counts(self, log: Log) -> Counts:
         """All that the history holds of a log."""

@@ -59,12 +59,7 @@ def days(client: S3Client, bucket: str) -> int:
 
 
 def tag(writer: S3Client, place: Place, keys: Sequence[str]) -> int:
-    """Tags objects; returns how many were still there.
-
-    Args:
-        writer: a client that may tag quotes (`Place.writer`).
-        place: the bucket.
-        keys: which objects.
+    """Tags objects, by a client that may (`Place.writer`); returns how many were still there.
 
     Raises:
         botocore's errors.

@@ -101,14 +101,7 @@ class _Open:
 
 
 class Hours:
-    """Takes raw objects and files in the order of their hours.
-
-    Args:
-        published: what is read.
-        findings: takes what is untrue.
-        producers: takes the numbers that only the files have.
-        prefix: of the quotes' objects.
-    """
+    """Takes raw objects and files in the order of their hours."""
 
     def __init__(self, published: Published, findings: Findings, producers: Producers, prefix: str) -> None:
         self._published = published

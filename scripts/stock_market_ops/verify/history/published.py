@@ -36,13 +36,7 @@ class Flaw(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A try that is read.
-
-    Attributes:
-        folder: where it lies.
-        manifest: what it says of itself.
-        files: what a reader finds in its folder, by key.
-    """
+    """A try that is read; `files` are those that a reader finds in its folder, by key."""
 
     folder: TryFolder
     manifest: Manifest
@@ -86,13 +80,7 @@ class Selection:
 
 
 class Catalog:
-    """What Glue says: the view, and the folder of each revision.
-
-    Args:
-        glue: the client.
-        deployment: whose tables they are.
-        prefix: of the history's files.
-    """
+    """What Glue says: the view, and the folder of each revision."""
 
     def __init__(self, glue: GlueClient, deployment: Deployment, prefix: str) -> None:
         self._glue = glue
@@ -186,13 +174,9 @@ def look(client: S3Client, place: Place) -> Published:
 
 
 def read_manifests(client: S3Client, place: Place, selection: Selection, entries: Iterable[Entry]) -> Published:
-    """Reads the manifest of each try that is read.
+    """Reads the manifest of each try that is read; without a catalog, of the newest whole try of each hour.
 
-    Args:
-        client: the S3 client.
-        place: the bucket.
-        selection: what is read, by the catalog; where it does not say, the newest whole try of each hour is taken.
-        entries: the listing of the history's prefix, taken after `selection`.
+    `entries` is the listing of the history's prefix, taken after the selection.
 
     Raises:
         botocore's errors.
@@ -272,12 +256,8 @@ def _try(client: S3Client, place: Place, folder: TryFolder, held: list[Entry]) -
 
 
 def files_beyond(published: Published, keys: Iterable[str], prefix: str) -> list[str]:
-    """The files of the hours of which not all raw objects are listed: they may hold records that no raw object holds.
-
-    Args:
-        published: what is read.
-        keys: the listed raw objects.
-        prefix: of these.
+    """The files of the hours of which not all raw objects are among these keys: they may hold records that no raw
+    object holds.
     """
     listed: Counter[Hour] = Counter()
     for key in keys:
