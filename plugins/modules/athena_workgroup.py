@@ -15,7 +15,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     boto3_tag_list_to_ansible_dict,
     compare_aws_tags,
 )
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
 ---
@@ -242,25 +242,8 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "description": {"type": "str"},
-            "output_location": {"type": "str"},
-            "encryption": {"type": "str", "choices": ["SSE_S3", "none"], "default": "SSE_S3"},
-            "enforce": {"type": "bool", "default": True},
-            "scan_limit_bytes": {"type": "int", "default": 0},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        },
-        required_if=[("state", "present", ["output_location"])],
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The Athena workgroup '{module.params['name']}' can't be managed")
-    module.exit_json(**result)
+    failure = "The Athena workgroup '{name}' can't be managed"
+    aws.run_module(DOCUMENTATION, run, failure, required_if=[("state", "present", ["output_location"])])
 
 
 if __name__ == "__main__":

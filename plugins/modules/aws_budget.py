@@ -14,7 +14,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
     boto3_tag_list_to_ansible_dict,
 )
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
 ---
@@ -148,22 +148,8 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "limit_usd": {"type": "float"},
-            "email": {"type": "str"},
-            "tags": {"type": "dict", "default": {}},
-        },
-        required_if=[("state", "present", ("limit_usd", "email"))],
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="The budget could not be made as it is declared")
-    module.exit_json(**result)
+    failure = "The budget could not be made as it is declared"
+    aws.run_module(DOCUMENTATION, run, failure, required_if=[("state", "present", ("limit_usd", "email"))])
 
 
 if __name__ == "__main__":

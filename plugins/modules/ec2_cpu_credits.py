@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
 ---
@@ -69,18 +69,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "instance_ids": {"type": "list", "elements": "str", "required": True},
-            "cpu_credits": {"type": "str", "choices": ["standard", "unlimited"], "required": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="The credit option of the instances could not be set")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The credit option of the instances could not be set")
 
 
 if __name__ == "__main__":

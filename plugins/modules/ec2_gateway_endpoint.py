@@ -15,7 +15,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     boto3_tag_list_to_ansible_dict,
     boto3_tag_specifications,
 )
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
 ---
@@ -153,21 +153,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "vpc_id": {"type": "str", "required": True},
-            "service": {"type": "str", "required": True},
-            "route_table_ids": {"type": "list", "elements": "str", "required": True},
-            "policy": {"type": "json", "required": True},
-            "tags": {"type": "dict", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="The gateway endpoint could not be made as it is declared")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The gateway endpoint could not be made as it is declared")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 from botocore.config import Config
 
@@ -115,17 +116,17 @@ def ask(client_of: Callable[[str], Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(argument_spec={}, supports_check_mode=True)
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Ask for limits and use; return the module's result."""
     config = Config(
         connect_timeout=SECONDS, read_timeout=SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    try:
-        quotas = ask(lambda service: module.client(service, aws_config=config))
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="EC2 does not tell what the account has")
-    module.exit_json(changed=False, quotas=quotas)
+    return {"changed": False, "quotas": ask(lambda service: module.client(service, aws_config=config))}
+
+
+def main() -> None:
+    """Run the module."""
+    aws.run_module(DOCUMENTATION, run, "EC2 does not tell what the account has")
 
 
 if __name__ == "__main__":

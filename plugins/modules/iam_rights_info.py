@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 from botocore.config import Config
 
@@ -177,24 +178,19 @@ def ask(iam: Any, caller: str, policies: Mapping[str, Any], skip: list[str]) -> 
     return found
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "policies": {"type": "dict", "required": True},
-            "skip": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Ask who is calling, and what is denied to them; return the module's result."""
     config = Config(
         connect_timeout=SECONDS, read_timeout=SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    try:
-        caller = str(module.client("sts", aws_config=config).get_caller_identity()["Arn"])
-        found = ask(module.client("iam", aws_config=config), caller, module.params["policies"], module.params["skip"])
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="IAM does not tell what the caller may do")
-    module.exit_json(changed=False, **found)
+    caller = str(module.client("sts", aws_config=config).get_caller_identity()["Arn"])
+    iam = module.client("iam", aws_config=config)
+    return {"changed": False, **ask(iam, caller, module.params["policies"], module.params["skip"])}
+
+
+def main() -> None:
+    """Run the module."""
+    aws.run_module(DOCUMENTATION, run, "IAM does not tell what the caller may do")
 
 
 if __name__ == "__main__":

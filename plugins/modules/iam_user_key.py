@@ -10,7 +10,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
 ---
@@ -142,21 +142,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "user": {"type": "str", "required": True},
-            "path": {"type": "str", "required": True},
-            "rotate": {"type": "bool", "default": False},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "tags": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The access key of the user '{module.params['user']}' can't be looked after")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The access key of the user '{user}' can't be looked after")
 
 
 if __name__ == "__main__":

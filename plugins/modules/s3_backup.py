@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
@@ -144,25 +145,18 @@ def run(client: Any, options: dict[str, Any], check_mode: bool) -> dict[str, Any
     return {"changed": True, "location": f"s3://{bucket}/{prefix}{name}.json"}
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "bucket": {"type": "str", "required": True},
-            "prefix": {"type": "str", "default": "backups/"},
-            "name": {"type": "str", "required": True},
-            "document": {"type": "dict"},
-        },
-        supports_check_mode=True,
-    )
-    bucket = module.params["bucket"]
+def run_or_fail(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Read or write, or fail with a sentence; return the module's result."""
     try:
         result = run(module.client("s3"), module.params, module.check_mode)
     except BackupError as error:
         module.fail_json(msg=str(error))
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The backups in the bucket '{bucket}' can't be reached")
-    module.exit_json(**result)
+    return result
+
+
+def main() -> None:
+    """Run the module."""
+    aws.run_module(DOCUMENTATION, run_or_fail, "The backups in the bucket '{bucket}' can't be reached")
 
 
 if __name__ == "__main__":

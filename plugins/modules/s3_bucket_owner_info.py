@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
@@ -86,21 +87,15 @@ def tags_of(client: Any, name: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
 
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Look each bucket up; return the module's result."""
+    client, account = module.client("s3"), module.params["account_id"]
+    return {"changed": False, "buckets": {name: look_up(client, name, account) for name in module.params["names"]}}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "names": {"type": "list", "elements": "str", "required": True},
-            "account_id": {"type": "str", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        client = module.client("s3")
-        buckets = {name: look_up(client, name, module.params["account_id"]) for name in module.params["names"]}
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="S3 does not tell who owns the buckets")
-    module.exit_json(changed=False, buckets=buckets)
+    aws.run_module(DOCUMENTATION, run, "S3 does not tell who owns the buckets")
 
 
 if __name__ == "__main__":

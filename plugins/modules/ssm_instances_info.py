@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
 ---
@@ -63,27 +63,21 @@ def online(client: Any, instance_ids: Sequence[str]) -> set[str]:
     return found
 
 
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Ask until all are reached or the time is over; return the module's result."""
+    wanted, client = module.params["instance_ids"], module.client("ssm")
+    give_up = time.monotonic() + module.params["timeout"]
+    reached = online(client, wanted)
+    while set(wanted) - reached and time.monotonic() < give_up:
+        time.sleep(SECONDS_BETWEEN_QUESTIONS)
+        reached = online(client, wanted)
+    missing = [identifier for identifier in wanted if identifier not in reached]
+    return {"changed": False, "online": sorted(reached), "missing": missing}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "instance_ids": {"type": "list", "elements": "str", "required": True},
-            "timeout": {"type": "int", "default": 0},
-        },
-        supports_check_mode=True,
-    )
-    wanted = module.params["instance_ids"]
-    give_up = time.monotonic() + module.params["timeout"]
-    client = module.client("ssm")
-    try:
-        reached = online(client, wanted)
-        while set(wanted) - reached and time.monotonic() < give_up:
-            time.sleep(SECONDS_BETWEEN_QUESTIONS)
-            reached = online(client, wanted)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="Systems Manager could not be asked for its instances")
-    missing = [identifier for identifier in wanted if identifier not in reached]
-    module.exit_json(changed=False, online=sorted(reached), missing=missing)
+    aws.run_module(DOCUMENTATION, run, "Systems Manager could not be asked for its instances")
 
 
 if __name__ == "__main__":

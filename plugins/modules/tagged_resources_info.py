@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
@@ -316,29 +317,20 @@ def find(clients: Clients, tags: Tags, prefix: str, buckets: list[str]) -> list[
     ]
 
 
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Search until nothing but what is kept is left, or the time is over; return the module's result."""
+    clients, params = functools.cache(module.client), module.params
+    give_up = time.monotonic() + params["timeout"]
+    resources = find(clients, params["tags"], params["prefix"], params["buckets"])
+    while {found["id"] for found in resources} - set(params["keep"]) and time.monotonic() < give_up:
+        time.sleep(SECONDS_BETWEEN_SEARCHES)
+        resources = find(clients, params["tags"], params["prefix"], params["buckets"])
+    return {"changed": False, "resources": resources}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "tags": {"type": "dict", "required": True},
-            "prefix": {"type": "str", "required": True},
-            "buckets": {"type": "list", "elements": "str", "default": []},
-            "timeout": {"type": "int", "default": 0},
-            "keep": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    clients = functools.cache(module.client)
-    params = module.params
-    give_up = time.monotonic() + params["timeout"]
-    try:
-        resources = find(clients, params["tags"], params["prefix"], params["buckets"])
-        while {found["id"] for found in resources} - set(params["keep"]) and time.monotonic() < give_up:
-            time.sleep(SECONDS_BETWEEN_SEARCHES)
-            resources = find(clients, params["tags"], params["prefix"], params["buckets"])
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="The search for tagged resources could not be finished")
-    module.exit_json(changed=False, resources=resources)
+    aws.run_module(DOCUMENTATION, run, "The search for tagged resources could not be finished")
 
 
 if __name__ == "__main__":
