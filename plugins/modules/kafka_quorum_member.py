@@ -39,7 +39,7 @@ options:
   certificate_file:
     description: PEM file of a key and certificate that controllers take for a super user's. Needed with C(ca_file).
     type: path
-  timeout: {description: How long to wait for it and for the others, in seconds., type: int, default: 90}
+  timeout: {description: "How long to wait for it and for the others, in seconds.", type: int, default: 90}
 author: stock-market
 """
 

@@ -40,7 +40,7 @@ options:
   certificate_file:
     description: PEM file of a key and certificate that controllers take. Needed with C(ca_file).
     type: path
-  timeout: {description: How long to wait, in seconds., type: int, default: 90}
+  timeout: {description: "How long to wait, in seconds.", type: int, default: 90}
   unit:
     description: The systemd unit whose journal is shown when they do not work.
     type: str

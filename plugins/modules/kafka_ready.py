@@ -47,7 +47,7 @@ options:
     type: path
   sasl_username: {description: Who logs in. Needed for C(SASL_SSL)., type: str}
   sasl_password: {description: "That user's password. Needed for C(SASL_SSL).", type: str}
-  timeout: {description: How long to wait, in seconds., type: int, default: 120}
+  timeout: {description: "How long to wait, in seconds.", type: int, default: 120}
   unit:
     description: The systemd unit whose journal is shown when the broker does not come.
     type: str

@@ -32,7 +32,7 @@ options:
   certificate_file:
     description: PEM file of the client's key and certificate. Needed with C(ca_file).
     type: path
-  timeout: {description: How long to wait, in seconds., type: int, default: 60}
+  timeout: {description: "How long to wait, in seconds.", type: int, default: 60}
   unit:
     description: The systemd unit whose journal is shown when the server does not come.
     type: str
