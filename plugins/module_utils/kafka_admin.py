@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.stock_market.streaming.plugins.module_utils import reach, tls
+from ansible_collections.stock_market.streaming.plugins.module_utils.documentation import argument_spec
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import Connection, Security
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import KafkaError as WireError
 
@@ -60,11 +61,17 @@ class RefusedError(Exception):
     """What was asked for can't be done; the message says why."""
 
 
-def make_module(spec: Mapping[str, Any], **more: Any) -> AnsibleModule:
-    """Return a module that has the shared options beside its own; ends it where kafka-python is missing."""
-    more.setdefault("required_if", [])
-    more["required_if"] = [*more["required_if"], *REQUIRED_IF]
-    module = AnsibleModule(argument_spec={**OPTIONS, **spec}, supports_check_mode=True, **more)
+def make_module(documentation: str, **rules: dict[str, Any]) -> AnsibleModule:
+    """Return a module that has the shared options beside those that it documents; ends where kafka-python is missing.
+
+    Args:
+        documentation: the module's DOCUMENTATION.
+        rules: by an option's name, what AnsibleModule is to check of its suboptions.
+    """
+    spec = {**OPTIONS, **argument_spec(documentation)}
+    for name, rule in rules.items():
+        spec[name] |= rule
+    module = AnsibleModule(argument_spec=spec, required_if=REQUIRED_IF, supports_check_mode=True)
     if MISSING is not None:
         module.fail_json(msg=missing_required_lib("kafka-python"), exception=MISSING)
     return module

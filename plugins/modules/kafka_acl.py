@@ -102,36 +102,6 @@ created: {description: "The bindings that were missing, in words.", type: list, 
 deleted: {description: "The bindings that were too many, in words.", type: list, elements: str, returned: success}
 """
 
-OPERATIONS = (
-    "all",
-    "read",
-    "write",
-    "create",
-    "delete",
-    "alter",
-    "describe",
-    "cluster_action",
-    "describe_configs",
-    "alter_configs",
-    "idempotent_write",
-)
-BINDING: dict[str, dict[str, Any]] = {
-    "resource_type": {"type": "str", "choices": ["topic", "group", "cluster", "transactional_id"], "required": True},
-    "resource_name": {"type": "str", "required": True},
-    "pattern": {"type": "str", "choices": ["literal", "prefixed"], "default": "literal"},
-    "operations": {"type": "list", "elements": "str", "choices": list(OPERATIONS), "required": True},
-}
-SPEC: dict[str, dict[str, Any]] = {
-    "principals": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "principal": {"type": "str", "required": True},
-            "bindings": {"type": "list", "elements": "dict", "required": True, "options": BINDING},
-        },
-    },
-}
 _EVERY_HOST = "*"
 
 
@@ -241,7 +211,7 @@ class Principal:
 
 def main() -> None:
     """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     names = [principal["principal"] for principal in options["principals"]]
     for name in names:

@@ -53,10 +53,6 @@ RETURN = r"""
 config: {description: "What is set for all brokers now, or would be.", type: dict, returned: success}
 """
 
-SPEC: dict[str, dict[str, Any]] = {
-    "config": {"type": "dict", "required": True},
-    "managed": {"type": "list", "elements": "str", "default": []},
-}
 THREADS = {
     "background.threads",
     "log.cleaner.threads",
@@ -213,7 +209,7 @@ class ClusterWide:
 
 def main() -> None:
     """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     work = ClusterWide(module.params, module.check_mode)
     module.exit_json(**kafka_admin.persistently(module, "the brokers' configuration", work.apply))
 

@@ -128,7 +128,7 @@ def describe(admin: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = make_module({})
+    module = make_module(DOCUMENTATION)
     with admin_client(module, "a description of the cluster") as admin:
         result = describe(admin)
     module.exit_json(changed=False, **result)

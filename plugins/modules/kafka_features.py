@@ -49,7 +49,6 @@ features: {description: "The level of each feature in use, by its name.", type: 
 _POLL_SECONDS = 0.2
 # As Kafka numbers the ways of a change of levels.
 _UPGRADE = 1
-SPEC: dict[str, dict[str, Any]] = {"release": {"type": "str", "required": True}}
 
 
 def raised(now: dict[str, int], release: str) -> dict[str, int]:
@@ -111,7 +110,7 @@ def await_broker(admin: Any, release: str, timeout: int) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     release = module.params["release"]
     first: dict[str, int] = {}
 

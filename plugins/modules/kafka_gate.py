@@ -71,14 +71,6 @@ alive: {description: Whether the broker is registered., type: bool, returned: al
 outage: {description: "Whether it is the only broker, so that its restart is an outage.", type: bool, returned: always}
 """
 
-SPEC: dict[str, dict[str, Any]] = {
-    "broker": {"type": "int", "required": True},
-    "when": {"type": "str", "choices": ["before", "after"], "required": True},
-    "polls": {"type": "int", "default": 2},
-    "interval": {"type": "int", "default": 1},
-    "timeout": {"type": "int", "default": 120},
-    "accept_outage": {"type": "list", "elements": "str", "default": []},
-}
 _CLIENT_SECONDS = 10.0
 
 
@@ -223,7 +215,7 @@ class Gate:
 
 def main() -> None:
     """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     if options["polls"] < 1 or options["interval"] < 0:
         module.fail_json(msg="kafka_gate needs at least 1 poll, and an interval that is not negative.")

@@ -31,12 +31,10 @@ RETURN = r"""
 elected: {description: "Partitions that got another leader, as C(topic-partition).", type: list, returned: success}
 """
 
-SPEC: dict[str, dict[str, Any]] = {"topics": {"type": "list", "elements": "str", "default": []}}
-
 
 def main() -> None:
     """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     topics, timeout = module.params["topics"], module.params["timeout"]
 
     def work(admin: Any) -> Any:

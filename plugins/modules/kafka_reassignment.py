@@ -81,14 +81,6 @@ remaining:
   returned: success
 """
 
-SPEC: dict[str, dict[str, Any]] = {
-    "brokers": {"type": "list", "elements": "int", "required": True},
-    "topics": {"type": "list", "elements": "str", "default": []},
-    "replication_factor": {"type": "int"},
-    "throttle": {"type": "int", "default": 10 * 1024 * 1024},
-    "wait": {"type": "bool", "default": True},
-    "timeout": {"type": "int", "default": 3600},
-}
 _METADATA_SECONDS = 0.5
 _ELECTION_SECONDS = 30.0
 _MEGABYTE = 1_000_000
@@ -299,7 +291,7 @@ def step(admin: Any, options: dict[str, Any], check_mode: bool) -> dict[str, Any
 
 def main() -> None:
     """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     if not options["brokers"] or options["throttle"] < 1:
         module.fail_json(msg="kafka_reassignment needs at least 1 broker, and a throttle of at least 1 byte a second.")

@@ -298,7 +298,7 @@ class Restore:
 
 def main() -> None:
     """Run the module."""
-    module = make_module({"snapshot": {"type": "dict", "required": True}})
+    module = make_module(DOCUMENTATION)
     options = module.params
     with admin_client(module, "the restored state") as admin:
         result = Restore(admin, options["snapshot"], options["timeout"], module.check_mode).result()

@@ -58,14 +58,6 @@ partitions: {description: The number of partitions that it has now., type: int, 
 replication_factor: {description: The copies of each partition., type: int, returned: when the topic exists}
 """
 
-SPEC: dict[str, dict[str, Any]] = {
-    "name": {"type": "str", "required": True},
-    "partitions": {"type": "int", "default": 1},
-    "replication_factor": {"type": "int", "default": -1},
-    "config": {"type": "dict", "default": {}},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-}
-
 
 def config_changes(
     wanted: Mapping[str, str | None], known: Mapping[str, Mapping[str, Any]]
@@ -206,7 +198,7 @@ class Topic:
 
 def main() -> None:
     """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     if options["partitions"] < 1:
         module.fail_json(msg=f"The topic {options['name']} needs at least 1 partition, not {options['partitions']}.")

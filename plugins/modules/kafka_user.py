@@ -64,20 +64,6 @@ EXAMPLES = r"""
 
 RETURN = "{}"
 
-SPEC: dict[str, dict[str, Any]] = {
-    "users": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "name": {"type": "str", "required": True},
-            "password": {"type": "str", "no_log": True},
-            "iterations": {"type": "int", "default": 4096},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
-        "required_if": [("state", "present", ("password",))],
-    },
-}
 LEAST_ITERATIONS = 4096
 MOST_ITERATIONS = 16384
 _LOGIN_SECONDS = 5.0
@@ -193,7 +179,7 @@ class User:
 
 def main() -> None:
     """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION, users={"required_if": [("state", "present", ("password",))]})
     options = module.params
     names = ", ".join(user["name"] for user in options["users"])
     if options["security_protocol"] == "PLAINTEXT":

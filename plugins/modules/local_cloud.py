@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stock_market.streaming.plugins.module_utils.documentation import argument_spec
 
 DOCUMENTATION = r"""
 ---
@@ -123,23 +124,7 @@ def _ask(module: AnsibleModule, command: str) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "deployment": {"type": "str", "required": True},
-            "block": {"type": "int", "required": True},
-            "state_dir": {"type": "path", "required": True},
-            "debian_release": {"type": "str", "default": "12"},
-            "scripts_dir": {"type": "path", "required": True},
-            "start_in_check_mode": {"type": "bool", "default": True},
-            "faults": {
-                "type": "dict",
-                "default": {},
-                "options": {name: {"type": "int", "default": 0} for name in FAULTS},
-            },
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=argument_spec(DOCUMENTATION), supports_check_mode=True)
     wanted = module.params["state"] == "present"
     status = _ask(module, "status")
     if module.check_mode and not (wanted and module.params["start_in_check_mode"]):
