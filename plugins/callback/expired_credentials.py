@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Callback plugin: says at the end of a run, in one sentence, what to do about AWS credentials that expired in it."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Inventory plugin: amazon.aws.aws_ec2, except that a cloud that does not answer has no instances."""
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from ansible.parsing.dataloader import DataLoader
 
 DOCUMENTATION = r"""
----
 name: reachable_aws_ec2
 short_description: amazon.aws.aws_ec2 for a cloud that may not be there yet
 description:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: whose AWS account do the credentials open, and does the region exist.
 
 amazon.aws.aws_caller_info ends in botocore's own words, after minutes where the API does not answer.
@@ -17,7 +16,6 @@ from botocore import exceptions as boto_errors
 from botocore.config import Config
 
 DOCUMENTATION = r"""
----
 module: aws_account_info
 short_description: Whose account the credentials open
 description:

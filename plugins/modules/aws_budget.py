@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a monthly cost budget of AWS Budgets, with alarms to an address."""
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: aws_budget
 short_description: Have a monthly budget of the account with alarms by mail
 description:

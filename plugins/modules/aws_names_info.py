@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: are these names of IAM, EC2, Glue and Athena free, a deployment's own, or somebody else's."""
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
----
 module: aws_names_info
 short_description: Are these names free in the account
 description:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: the credit option of burstable instances that exist."""
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: ec2_cpu_credits
 short_description: Set the credit option of burstable EC2 instances
 description:

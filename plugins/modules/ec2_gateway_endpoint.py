@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a gateway endpoint of a VPC, with the policy and the route tables that are asked for."""
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: ec2_gateway_endpoint
 short_description: Create or change a gateway endpoint of a VPC
 description:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: what EC2 offers in a region, and which instances a deployment has there.
 
 amazon.aws has no module for instance types, and its others for the rest would be three more tasks in each run.
@@ -13,7 +12,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: ec2_offers_info
 short_description: What EC2 offers, and what a deployment has
 description:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: how much of EC2 an account may have in a region, and how much it has."""
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from botocore import exceptions as boto_errors
 from botocore.config import Config
 
 DOCUMENTATION = r"""
----
 module: ec2_quotas_info
 short_description: Quotas of EC2, and what is used of them
 description:

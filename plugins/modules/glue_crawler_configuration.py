@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: the configuration of a Glue crawler, which community.aws.glue_crawler has no option for."""
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: glue_crawler_configuration
 short_description: Set the configuration of a Glue crawler
 description:

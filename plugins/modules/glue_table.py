@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a table of JSON Lines in Glue's Data Catalog, with declared types."""
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: glue_table
 short_description: Declare a table of JSON Lines in Glue's Data Catalog, and the history beside it
 description:

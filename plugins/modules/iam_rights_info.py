@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: what of some policies IAM denies to the caller."""
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from botocore import exceptions as boto_errors
 from botocore.config import Config
 
 DOCUMENTATION = r"""
----
 module: iam_rights_info
 short_description: What of some policies IAM denies to the caller
 description:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a user's access key, which is kept in SSM Parameter Store and shown nowhere."""
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: iam_user_key
 short_description: Give an IAM user an access key that is kept in Parameter Store
 description:

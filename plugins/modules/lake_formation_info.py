@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: does IAM alone decide about new databases and tables of Glue's catalog."""
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from botocore import exceptions as boto_errors
 from botocore.config import Config
 
 DOCUMENTATION = r"""
----
 module: lake_formation_info
 short_description: Whether IAM alone decides about new databases and tables
 description:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: the local cloud of one deployment."""
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stock_market.streaming.plugins.module_utils.documentation import argument_spec
 
 DOCUMENTATION = r"""
----
 module: local_cloud
 short_description: Start and stop the local cloud, a stand-in for AWS on this machine
 description:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a deployment's secrets in SSM Parameter Store."""
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: parameter_secrets
 short_description: Keep a deployment's secrets in SSM Parameter Store
 description:

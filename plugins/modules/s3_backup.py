@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: write a backup to S3 as one checked object, or read one."""
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
----
 module: s3_backup
 short_description: Write a backup to S3 as one object, or read it and check it
 description:

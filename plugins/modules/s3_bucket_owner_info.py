@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: do these S3 buckets exist, whose are they, and which tags do they carry."""
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
----
 module: s3_bucket_owner_info
 short_description: Whose buckets are these
 description:

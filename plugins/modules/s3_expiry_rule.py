@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a lifecycle rule of a bucket that expires the objects with a prefix and a tag."""
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: s3_expiry_rule
 short_description: Expire a bucket's objects with a prefix and a tag
 description:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: every AWS resource that carries some tags."""
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
----
 module: tagged_resources_info
 short_description: Find every resource that carries some tags
 description:
