@@ -7,12 +7,18 @@ from ansible_collections.amazon.aws.plugins.doc_fragments import boto3, common, 
 
 
 class ModuleDocFragment:
-    """The fragment `aws` adds what all modules of amazon.aws share; `aws.reads` says that a module changes nothing."""
+    """The fragment `aws` adds what all modules of amazon.aws share; `reads` and `manages` say what a module changes."""
 
     READS = r"""
 attributes:
   check_mode: {description: Only reads., support: full}
   diff_mode: {description: Has nothing to show., support: none}
+"""
+
+    MANAGES = r"""
+attributes:
+  check_mode: {description: Says what would change and changes nothing., support: full}
+  diff_mode: {description: Shows what changes as it is before and after., support: full}
 """
 
     def __init__(self) -> None:

@@ -57,10 +57,7 @@ options:
     description: The workgroup's tags; others are removed. Left as they are when not given.
     type: dict
     aliases: [resource_tags]
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the settings before and after., support: full}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 author: stock-market
 """
 

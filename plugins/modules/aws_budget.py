@@ -43,10 +43,7 @@ options:
     description: The budget's tags.
     type: dict
     default: {}
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the budget before and after., support: full}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 author: stock-market
 """
 

@@ -26,10 +26,7 @@ options:
     type: str
     choices: [standard, unlimited]
     required: true
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the options before and after., support: full}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 author: stock-market
 """
 

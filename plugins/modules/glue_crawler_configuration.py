@@ -25,10 +25,7 @@ options:
     description: The configuration as Glue documents it, U(https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html).
     type: dict
     required: true
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the configuration before and after., support: full}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 author: stock-market
 """
 

@@ -52,10 +52,7 @@ options:
     description: Remove tags that are not in I(tags).
     type: bool
     default: true
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the description before and after., support: full}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 author: stock-market
 """
 

@@ -55,10 +55,7 @@ options:
     suboptions:
       table: {description: Glue's TableInput of the table., type: dict, required: true}
       view: {description: Glue's TableInput of the view., type: dict, required: true}
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows types and location before and after., support: full}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 author: stock-market
 """
 

@@ -43,10 +43,7 @@ options:
   days:
     description: Days after which such an object expires, 1 or more; required where there is to be a rule.
     type: int
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the rule before and after., support: full}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 author: stock-market
 """
 
