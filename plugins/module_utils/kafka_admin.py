@@ -6,7 +6,8 @@ import contextlib
 import logging
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -14,9 +15,6 @@ from ansible_collections.stock_market.streaming.plugins.module_utils import reac
 from ansible_collections.stock_market.streaming.plugins.module_utils.documentation import argument_spec
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import Connection, Security
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import KafkaError as WireError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 try:
     from kafka.admin import KafkaAdminClient

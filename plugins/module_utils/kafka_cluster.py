@@ -6,13 +6,11 @@ import contextlib
 import errno
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import READINESS_TOPIC
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResourceType

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import ask
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResourceType

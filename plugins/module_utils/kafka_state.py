@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import READINESS_TOPIC
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 with contextlib.suppress(ImportError):
     from kafka.admin import (

@@ -10,8 +10,8 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import tls
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encoding import (
@@ -24,9 +24,6 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encod
     varint,
 )
 from ansible_collections.stock_market.streaming.plugins.module_utils.scram import ScramClient, ScramError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 API_PRODUCE, API_FETCH, API_METADATA, API_SASL_HANDSHAKE, API_CREATE_TOPICS, API_SASL_AUTHENTICATE = 0, 1, 3, 17, 19, 36
 API_DELETE_TOPICS, API_DESCRIBE_QUORUM = 20, 55

@@ -8,12 +8,9 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from typing import TYPE_CHECKING
+from types import TracebackType
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import tls
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _DELETE, _GET_DATA, _SET_DATA, _CLOSE = 2, 4, 5, -11
 _NO_NODE = -101

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 with contextlib.suppress(ImportError):
     from kafka.admin import (

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_voters import FOLLOWED_MS, Controllers
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import KafkaError, MutualTls, Quorum
 from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import NotReadyError, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DOCUMENTATION = r"""
 module: kafka_quorum_member

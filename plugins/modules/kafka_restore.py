@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import (
     RefusedError,
@@ -21,9 +22,6 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_state
     read_topics,
     read_users,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 with contextlib.suppress(ImportError):
     from kafka import TopicPartition

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
@@ -15,9 +16,6 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire 
     Security,
 )
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import KafkaError as WireError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 with contextlib.suppress(ImportError):
     from kafka.admin import ScramMechanism, UserScramCredentialDeletion, UserScramCredentialUpsertion
