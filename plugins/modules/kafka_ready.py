@@ -14,11 +14,7 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire 
     KafkaError,
     Security,
 )
-from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import (
-    NotReadyError,
-    journal_tail,
-    wait_until,
-)
+from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import NotReadyError, wait_or_fail
 
 DOCUMENTATION = r"""
 module: kafka_ready
@@ -48,10 +44,6 @@ options:
   sasl_username: {description: Who logs in. Needed for C(SASL_SSL)., type: str}
   sasl_password: {description: "That user's password. Needed for C(SASL_SSL).", type: str}
   timeout: {description: "How long to wait, in seconds.", type: int, default: 120}
-  unit:
-    description: The systemd unit whose journal is shown when the broker does not come.
-    type: str
-    default: kafka.service
 author: Stock market streaming
 """
 
@@ -134,7 +126,6 @@ def main() -> None:
             "sasl_username": {"type": "str"},
             "sasl_password": {"type": "str", "no_log": True},
             "timeout": {"type": "int", "default": 120},
-            "unit": {"type": "str", "default": "kafka.service"},
         },
         required_if=[("security_protocol", "SASL_SSL", ("ca_file", "sasl_username", "sasl_password"))],
         supports_check_mode=True,
@@ -161,16 +152,8 @@ def main() -> None:
         return offset
 
     began = time.monotonic()
-    try:
-        offset = wait_until(attempt, options["timeout"])
-    except NotReadyError as error:
-        module.fail_json(
-            msg=(
-                f"Broker {options['broker_id']} gave no record back through {options['host']}:{options['port']} within "
-                f"{options['timeout']} s: {error}. The last lines of {options['unit']}'s journal:\n"
-                f"{journal_tail(options['unit'])}"
-            )
-        )
+    failure = f"Broker {options['broker_id']} gave no record back through {options['host']}:{options['port']}"
+    offset = wait_or_fail(module, attempt, failure, "kafka.service")
     module.exit_json(changed=created_once, offset=offset, seconds=round(time.monotonic() - began, 3))
 
 
