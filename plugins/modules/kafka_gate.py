@@ -40,7 +40,6 @@ options:
   broker: {description: Id of the broker that is to be changed., type: int, required: true}
   when: {description: Whether the change is to come or is done., type: str, choices: [before, after], required: true}
   polls: {description: "How many polls in a row have to find all well, after the change.", type: int, default: 2}
-  interval: {description: "How long to pause between two polls, in seconds.", type: int, default: 1}
   timeout: {description: "How long to wait for all to be well, in seconds.", type: int, default: 120}
   accept_outage:
     description:
@@ -72,6 +71,7 @@ outage: {description: "Whether it is the only broker, so that its restart is an 
 """
 
 _CLIENT_SECONDS = 10.0
+_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class Gate:
                 return verdict
             if time.monotonic() >= deadline and not verdict.opens:
                 return Verdict(False, f"{verdict.words} So it was for {self.options['timeout']} s.")
-            time.sleep(self.options["interval"])
+            time.sleep(_POLL_SECONDS)
 
     def result(self, verdict: Verdict) -> dict[str, Any]:
         """Return what the module tells."""
@@ -217,8 +217,8 @@ def main() -> None:
     """Run the module."""
     module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
-    if options["polls"] < 1 or options["interval"] < 0:
-        module.fail_json(msg="kafka_gate needs at least 1 poll, and an interval that is not negative.")
+    if options["polls"] < 1:
+        module.fail_json(msg="kafka_gate needs at least 1 poll.")
     kafka_admin.quiet()
     gate = Gate(options)
     try:

@@ -56,7 +56,6 @@ options:
     description: What all copies together may take, in bytes a second.
     type: int
     default: 10485760
-  wait: {description: "Whether to wait until all copies are made.", type: bool, default: true}
   timeout: {description: "How long to wait, in seconds.", type: int, default: 3600}
 extends_documentation_fragment: [stock_market.streaming.kafka]
 author: stock-market
