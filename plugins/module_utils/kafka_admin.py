@@ -251,6 +251,19 @@ def persistently(module: AnsibleModule, what: str, work: Callable[[Any], Result]
     raise AssertionError("fail_json has ended the module")
 
 
+def wait_for(done: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    """Return when it is done: brokers hear of a change a little later.
+
+    Raises:
+        RefusedError: it is not within `seconds`, for which `otherwise` is the sentence.
+    """
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise RefusedError(otherwise)
+        time.sleep(0.2)
+
+
 def _sentence(options: Mapping[str, Any], what: str, why: str) -> str:
     return f"Kafka at {', '.join(options['bootstrap_servers'])} did not do what {what} needs: {why}."
 

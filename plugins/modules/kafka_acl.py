@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -165,7 +164,8 @@ class Principal:
             # New rights come first, so that a change of pattern takes nothing away in between.
             self.create(missing)
             self.delete(excess)
-            self.wait()
+            otherwise = f"The brokers still have other bindings of {self.name} than were declared."
+            kafka_admin.wait_for(lambda: self.existing() == self.wanted, self.timeout, otherwise)
         return {
             "changed": bool(missing or excess),
             "created": sorted(map(in_words, missing)),
@@ -192,14 +192,6 @@ class Principal:
         for _, _, error in self.admin.delete_acls(list(acls)) if acls else []:
             if error is not NoError:
                 raise RefusedError(f"Kafka did not delete a binding of {self.name}'s: {error.__name__}.")
-
-    def wait(self) -> None:
-        """Return when the brokers tell what was declared; they hear of a change a little later."""
-        deadline = time.monotonic() + self.timeout
-        while self.existing() != self.wanted:
-            if time.monotonic() > deadline:
-                raise RefusedError(f"The brokers still have other bindings of {self.name} than were declared.")
-            time.sleep(0.2)
 
     @staticmethod
     def text(acls: set[ACL]) -> str:

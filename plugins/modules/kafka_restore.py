@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import (
@@ -13,6 +12,7 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin
     admin_client,
     diff,
     make_module,
+    wait_for,
 )
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_state import (
     acl_of,
@@ -169,9 +169,10 @@ class Restore:
             failed = self.admin.create_acls([acl_of(acl) for acl in missing])["failed"]
             if failed:
                 raise RefusedError(f"Kafka did not create {len(failed)} of the backup's ACLs: {failed[0].__name__}.")
-            self.wait(
+            wait_for(
                 lambda: all(acl in (read_acls(self.admin) or []) for acl in missing),
-                "The brokers do not show the new ACLs",
+                self.timeout,
+                f"The brokers do not show the new ACLs within {self.timeout:.0f} s.",
             )
         for acl in missing:
             self.note("", f"acl {acl_words(acl)}")
@@ -263,21 +264,10 @@ class Restore:
             return True
 
         if not self.check_mode:
-            self.wait(committed, f"No broker takes the offsets of the group {group}")
+            otherwise = f"No broker takes the offsets of the group {group} within {self.timeout:.0f} s."
+            wait_for(committed, self.timeout, otherwise)
         for each in offsets:
             self.note("", f"group {group}: {each['topic']}-{each['partition']} at {each['offset']}")
-
-    def wait(self, done: Callable[[], bool], otherwise: str) -> None:
-        """Return when it is done.
-
-        Raises:
-            RefusedError: it is not in time.
-        """
-        deadline = time.monotonic() + self.timeout
-        while not done():
-            if time.monotonic() > deadline:
-                raise RefusedError(f"{otherwise} within {self.timeout:.0f} s.")
-            time.sleep(0.3)
 
     def result(self) -> dict[str, Any]:
         """Restore all of it and return the module's result."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -150,11 +149,8 @@ class Topic:
             return self.result({}, {})
         if not check_mode:
             self.admin.delete_topics([self.name], timeout_ms=self.timeout_ms)
-            deadline = time.monotonic() + self.timeout_ms / 1000
-            while self.describe() is not None:
-                if time.monotonic() > deadline:
-                    raise RefusedError(f"The topic {self.name} is to be deleted, and the brokers have not done it yet.")
-                time.sleep(0.2)
+            otherwise = f"The topic {self.name} is to be deleted, and the brokers have not done it yet."
+            kafka_admin.wait_for(lambda: self.describe() is None, self.timeout_ms / 1000, otherwise)
         return self.result({"partitions": len(topic["partitions"])}, {})
 
     def change(self, topic: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
