@@ -14,7 +14,6 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
-from ansible_collections.stock_market.streaming.plugins.module_utils.documentation import argument_spec
 
 DOCUMENTATION = r"""
 module: verified_download
@@ -64,7 +63,14 @@ def fetch(url: str, path: Path) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(DOCUMENTATION), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "urls": {"type": "list", "elements": "str", "required": True},
+            "dest": {"type": "path", "required": True},
+            "checksum": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
     urls, dest, checksum = module.params["urls"], Path(module.params["dest"]), module.params["checksum"].lower()
     if not CHECKSUM.fullmatch(checksum):
         module.fail_json(
