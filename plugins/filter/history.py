@@ -26,5 +26,4 @@ class FilterModule:
     """What Ansible asks for the filters' names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {"history_tables": history_tables}

@@ -102,7 +102,6 @@ class FilterModule:
     """What Ansible asks for the filters' names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {
             "jvm_heap_mb": jvm_heap_mb,
             "misspelt_options": misspelt_options,

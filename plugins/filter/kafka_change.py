@@ -220,5 +220,4 @@ class FilterModule:
     """What Ansible asks for the filters' names."""
 
     def filters(self) -> dict[str, Callable[..., dict[str, str]]]:
-        """Return the filter by name."""
         return {"kafka_change": kafka_change}

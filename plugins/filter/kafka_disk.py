@@ -274,7 +274,6 @@ class FilterModule:
     """What Ansible asks for the filters' names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {
             "bounded_topics": bounded_topics,
             "disk_faults": disk_faults,

@@ -233,5 +233,4 @@ class FilterModule:
     """What Ansible asks for the filters' names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {"kafka_migration": kafka_migration, "kafka_migration_gaps": kafka_migration_gaps}

@@ -109,5 +109,4 @@ class FilterModule:
     """What Ansible asks for the filters' names."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {"kafka_quorum": kafka_quorum, "controller_id": controller_id}

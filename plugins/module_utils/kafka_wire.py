@@ -53,7 +53,6 @@ class Reader:
     """Takes a response apart, from its first byte to its last."""
 
     def __init__(self, data: bytes) -> None:
-        """Start at the first byte of `data`."""
         self._data = data
         self._at = 0
 
@@ -245,11 +244,9 @@ class Connection:
         return told
 
     def __enter__(self) -> Connection:
-        """Return the connection itself."""
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """Close the connection."""
         self._socket.close()
 
     def quorum(self) -> Quorum | None:

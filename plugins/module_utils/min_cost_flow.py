@@ -46,7 +46,6 @@ class Network:
     """Nodes are whatever is hashable; they are there as soon as an edge names them."""
 
     def __init__(self) -> None:
-        """Begin without edges."""
         self._edges: defaultdict[Hashable, list[Edge]] = defaultdict(list)
         self._potentials: defaultdict[Hashable, int] = defaultdict(int)
 

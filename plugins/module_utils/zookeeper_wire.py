@@ -48,13 +48,11 @@ class ZooKeeper:
             raise
 
     def __enter__(self) -> ZooKeeper:
-        """Return the session itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the session."""
         try:
             if error is None:
                 self._request(_CLOSE, b"", "the session")

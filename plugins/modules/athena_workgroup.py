@@ -144,7 +144,6 @@ class Workgroup:
         return wanted
 
     def write(self, current: dict[str, Any], wanted: dict[str, Any]) -> None:
-        """Creates or updates it."""
         if not current:
             self.client.create_work_group(
                 Name=wanted["name"],
@@ -236,7 +235,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     failure = "The Athena workgroup '{name}' can't be managed"
     aws.run_module(DOCUMENTATION, run, failure, required_if=[("state", "present", ["output_location"])])
 

@@ -95,7 +95,6 @@ def sentence(error: Exception, region: str, endpoint: str | None) -> str:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleAWSModule(argument_spec={}, supports_check_mode=True)
     keep_service_descriptions()
     region = str(module.region)

@@ -142,7 +142,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     failure = "The budget could not be made as it is declared"
     aws.run_module(DOCUMENTATION, run, failure, required_if=[("state", "present", ("limit_usd", "email"))])
 

@@ -148,7 +148,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run, "AWS does not tell which names are taken")
 
 

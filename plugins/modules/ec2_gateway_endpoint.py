@@ -147,7 +147,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run, "The gateway endpoint could not be made as it is declared")
 
 

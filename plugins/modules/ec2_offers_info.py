@@ -148,7 +148,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run, "EC2 does not tell what it offers")
 
 

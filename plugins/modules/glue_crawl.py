@@ -88,7 +88,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run, "The Glue crawler '{name}' can't be run")
 
 

@@ -64,7 +64,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run, "The configuration of the crawler '{name}' can't be set")
 
 

@@ -128,7 +128,6 @@ class GlueDatabase:
         return wanted
 
     def write(self, current: dict[str, Any], wanted: dict[str, Any]) -> None:
-        """Creates or updates it."""
         given = {name: wanted[option] for option, name in FIELDS.items() if wanted[option]}
         description = {"Name": wanted["name"], **given}
         if not current:
@@ -175,7 +174,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run, "The Glue database '{name}' can't be managed")
 
 

@@ -180,7 +180,6 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "list", "elements": "str", "required": True},

@@ -139,7 +139,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run, "The access key of the user '{user}' can't be looked after")
 
 

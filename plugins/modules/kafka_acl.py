@@ -135,7 +135,6 @@ class Principal:
     """The principal that the module's options describe, and the bindings that the brokers have of it."""
 
     def __init__(self, admin: Any, options: Mapping[str, Any]) -> None:
-        """Use the connected client `admin`."""
         self.admin = admin
         self.name: str = options["principal"]
         self.wanted = declared(self.name, options["bindings"])
@@ -200,7 +199,6 @@ class Principal:
 
 
 def main() -> None:
-    """Run the module."""
     module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     names = [principal["principal"] for principal in options["principals"]]

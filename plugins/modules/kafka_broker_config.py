@@ -112,7 +112,6 @@ class ClusterWide:
     """What is to be set for all brokers, and the way there."""
 
     def __init__(self, options: Mapping[str, Any], check_mode: bool) -> None:
-        """Take the module's options."""
         texts = {name: config_text(value) for name, value in options["config"].items()}
         self.wanted: dict[str, str | None] = {name: text for name, text in texts.items() if text is not None}
         self.managed = set(options["managed"])
@@ -208,7 +207,6 @@ class ClusterWide:
 
 
 def main() -> None:
-    """Run the module."""
     module = kafka_admin.make_module(DOCUMENTATION)
     work = ClusterWide(module.params, module.check_mode)
     module.exit_json(**kafka_admin.persistently(module, "the brokers' configuration", work.apply))

@@ -84,7 +84,6 @@ def look(admin: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     module = make_module(DOCUMENTATION)
     module.exit_json(changed=False, **kafka_admin.persistently(module, "a look at the cluster", look))
 

@@ -109,7 +109,6 @@ def groups_of(admin: Any, ends: dict[Any, int]) -> dict[str, dict[str, Any]]:
 
 
 def describe(admin: Any) -> dict[str, Any]:
-    """All of it."""
     cluster = admin.describe_cluster()
     topics = topics_of(admin)
     ends = ends_of(admin, topics)
@@ -127,7 +126,6 @@ def describe(admin: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     module = make_module(DOCUMENTATION)
     with admin_client(module, "a description of the cluster") as admin:
         result = describe(admin)

@@ -91,7 +91,6 @@ def in_use(admin: Any) -> dict[str, int]:
 
 
 def main() -> None:
-    """Run the module."""
     module = kafka_admin.make_module(DOCUMENTATION)
     release, timeout = module.params["release"], module.params["timeout"]
     first: dict[str, int] = {}

@@ -161,7 +161,6 @@ class Gate:
     """The gate that the module's options describe, and what it last saw of the cluster."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        """Begin without having seen anything."""
         self.options = options
         self.broker: int = options["broker"]
         self.cluster = kafka_cluster.NOBODY
@@ -205,7 +204,6 @@ class Gate:
             time.sleep(_POLL_SECONDS)
 
     def result(self, verdict: Verdict) -> dict[str, Any]:
-        """Return what the module tells."""
         return dict(self.cluster.facts()) | {
             "alive": self.broker in self.cluster.ids,
             "outage": is_only(self.cluster, self.broker),
@@ -214,7 +212,6 @@ class Gate:
 
 
 def main() -> None:
-    """Run the module."""
     module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     if options["polls"] < 1:

@@ -33,7 +33,6 @@ elected: {description: "Partitions that got another leader, as C(topic-partition
 
 
 def main() -> None:
-    """Run the module."""
     module = kafka_admin.make_module(DOCUMENTATION)
     topics, timeout = module.params["topics"], module.params["timeout"]
 

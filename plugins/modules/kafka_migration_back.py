@@ -68,7 +68,6 @@ def back(session: zookeeper_wire.ZooKeeper, *, check: bool) -> tuple[list[str], 
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "zookeeper": {"type": "str", "required": True},

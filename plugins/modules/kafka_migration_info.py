@@ -138,7 +138,6 @@ def free_mb(directory: str) -> int:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "broker_properties": {"type": "path", "required": True},

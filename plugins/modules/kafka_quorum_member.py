@@ -120,7 +120,6 @@ def settle(
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "node_id": {"type": "int", "required": True},

@@ -92,7 +92,6 @@ def role(known: Quorum, node: int, directory: str) -> str:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "node_id": {"type": "int", "required": True},

@@ -115,7 +115,6 @@ def round_trip(
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "host": {"type": "str", "required": True},

@@ -289,7 +289,6 @@ def step(admin: Any, options: dict[str, Any], check_mode: bool) -> dict[str, Any
 
 
 def main() -> None:
-    """Run the module."""
     module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     if not options["brokers"] or options["throttle"] < 1:

@@ -285,7 +285,6 @@ class Restore:
 
 
 def main() -> None:
-    """Run the module."""
     module = make_module(DOCUMENTATION)
     options = module.params
     with admin_client(module, "the restored state") as admin:

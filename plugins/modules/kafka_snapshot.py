@@ -36,7 +36,6 @@ snapshot:
 
 
 def main() -> None:
-    """Run the module."""
     module = make_module(DOCUMENTATION)
     with admin_client(module, "a snapshot of the cluster") as admin:
         snapshot = read_snapshot(admin)

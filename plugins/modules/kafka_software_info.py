@@ -93,7 +93,6 @@ def command_line(module: AnsibleModule) -> str:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "unit_file": {"type": "path", "required": True},

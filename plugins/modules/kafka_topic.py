@@ -104,7 +104,6 @@ class Topic:
     """The topic that the module's options describe, and what the brokers have of it."""
 
     def __init__(self, admin: Any, options: Mapping[str, Any]) -> None:
-        """Use the connected client `admin`."""
         self.admin = admin
         self.name: str = options["name"]
         self.partitions: int = options["partitions"]
@@ -191,7 +190,6 @@ class Topic:
 
 
 def main() -> None:
-    """Run the module."""
     module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     if options["partitions"] < 1:

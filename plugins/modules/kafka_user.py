@@ -100,7 +100,6 @@ class User:
     """The user that the module's options describe, and what the brokers have of them."""
 
     def __init__(self, admin: Any, options: Mapping[str, Any]) -> None:
-        """Use the connected client `admin`."""
         self.admin = admin
         self.options = options
         self.name: str = options["name"]
@@ -176,7 +175,6 @@ class User:
 
 
 def main() -> None:
-    """Run the module."""
     module = kafka_admin.make_module(DOCUMENTATION, users={"required_if": [("state", "present", ("password",))]})
     options = module.params
     names = ", ".join(user["name"] for user in options["users"])

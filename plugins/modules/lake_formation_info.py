@@ -67,7 +67,6 @@ def ask(client: Any) -> tuple[bool | None, str]:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleAWSModule(argument_spec={}, supports_check_mode=True)
     config = Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 2})
     iam_alone, unknown = ask(module.client("lakeformation", aws_config=config))

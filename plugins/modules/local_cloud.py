@@ -117,7 +117,6 @@ def _ask(module: AnsibleModule, command: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(DOCUMENTATION), supports_check_mode=True)
     wanted = module.params["state"] == "present"
     status = _ask(module, "status")

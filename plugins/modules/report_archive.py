@@ -72,7 +72,6 @@ def write(path: Path, files: dict[str, bytes]) -> None:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(DOCUMENTATION), supports_check_mode=True)
     path = Path(module.params["path"])
     result: dict[str, Any] = {"changed": True, "path": str(path)}

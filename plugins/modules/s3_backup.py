@@ -153,7 +153,6 @@ def run_or_fail(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run_or_fail, "The backups in the bucket '{bucket}' can't be reached")
 
 

@@ -110,7 +110,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     failure = "The bucket's lifecycle rule could not be made as it is declared"
     aws.run_module(DOCUMENTATION, run, failure, required_if=[("state", "present", ("tag", "days"))])
 

@@ -74,7 +74,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run, "Systems Manager could not be asked for its instances")
 
 

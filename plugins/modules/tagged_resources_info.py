@@ -170,7 +170,6 @@ def find_ec2(client: Client, tags: Tags) -> Iterator[Resource]:
 
 
 def describe_ec2(kind: str, entry: dict[str, Any], identifier: str) -> Resource:
-    """One of EC2's resources."""
     own = as_dict(entry.get("Tags") or entry.get("TagSet"))
     name = entry.get("GroupName") or entry.get("KeyName") if kind in {"security-group", "key-pair"} else own.get("Name")
     found = {"kind": kind, "id": entry[identifier], "name": name or entry[identifier], "tags": own}
@@ -197,7 +196,6 @@ def find_glue(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterator
 
 
 def find_athena(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterator[Resource]:
-    """Workgroups."""
     for entry in pages(client, "list_work_groups", "WorkGroups"):
         name = entry["Name"]
         if name == "primary":
@@ -327,7 +325,6 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
     aws.run_module(DOCUMENTATION, run, "The search for tagged resources could not be finished")
 
 

@@ -102,7 +102,6 @@ def link_commands(path: Path, launcher: Path, *, check_mode: bool) -> bool:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},

@@ -71,7 +71,6 @@ def _answer(connection: socket.socket) -> str:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "host": {"type": "str", "required": True},
