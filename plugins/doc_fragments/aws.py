@@ -25,4 +25,4 @@ attributes:
         connection = yaml.safe_load(common.ModuleDocFragment.MODULES)
         connection["options"] |= yaml.safe_load(region.ModuleDocFragment.MODULES)["options"]
         connection["requirements"] = yaml.safe_load(boto3.ModuleDocFragment().MODULES)["requirements"]
-        self.DOCUMENTATION = yaml.safe_dump(connection)
+        self.DOCUMENTATION = yaml.safe_dump({**connection, "author": "stock-market"})

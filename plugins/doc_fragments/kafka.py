@@ -7,6 +7,7 @@ class ModuleDocFragment:
     """What `extends_documentation_fragment: [kafka]` adds."""
 
     DOCUMENTATION = r"""
+author: stock-market
 requirements: [kafka-python >= 3.0]
 options:
   bootstrap_servers: {description: "Brokers to ask first, as C(host:port).", type: list, elements: str, required: true}

@@ -7,6 +7,7 @@ class ModuleDocFragment:
     """What `extends_documentation_fragment: [stock_market.streaming.tls]` adds."""
 
     DOCUMENTATION = r"""
+author: stock-market
 options:
   ca_file:
     description: PEM file of the authorities that signed the servers' certificates. Without it there is no TLS.

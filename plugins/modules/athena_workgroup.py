@@ -58,7 +58,6 @@ options:
     type: dict
     aliases: [resource_tags]
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
-author: stock-market
 """
 
 EXAMPLES = r"""

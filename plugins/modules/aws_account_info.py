@@ -25,7 +25,6 @@ description:
   - What botocore reads of its descriptions of services is kept for the modules that run in the same process after it,
     as they do under mitogen; each would read them again.
 extends_documentation_fragment: [stock_market.streaming.aws]
-author: stock-market
 """
 
 EXAMPLES = r"""

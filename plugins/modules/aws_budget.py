@@ -44,7 +44,6 @@ options:
     type: dict
     default: {}
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -29,7 +29,6 @@ options:
     type: dict
     required: true
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -27,7 +27,6 @@ options:
     choices: [standard, unlimited]
     required: true
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
-author: stock-market
 """
 
 EXAMPLES = r"""

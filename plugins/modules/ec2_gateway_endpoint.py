@@ -46,7 +46,6 @@ options:
     type: dict
     required: true
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
-author: stock-market
 """
 
 EXAMPLES = r"""

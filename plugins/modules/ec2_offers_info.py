@@ -37,7 +37,6 @@ options:
     type: dict
     required: true
 extends_documentation_fragment: [stock_market.streaming.aws]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -20,7 +20,6 @@ description:
     have in the region, and EC2 how many it has. Only reads.
   - A limit that Service Quotas does not tell is C(none), with the reason; nothing is assumed in its place.
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -53,7 +53,6 @@ options:
     type: bool
     default: true
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
-author: stock-market
 """
 
 EXAMPLES = r"""

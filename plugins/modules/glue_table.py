@@ -56,7 +56,6 @@ options:
       table: {description: Glue's TableInput of the table., type: dict, required: true}
       view: {description: Glue's TableInput of the view., type: dict, required: true}
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
-author: stock-market
 """
 
 EXAMPLES = r"""

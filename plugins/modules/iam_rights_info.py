@@ -33,7 +33,6 @@ options:
     elements: str
     default: []
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""

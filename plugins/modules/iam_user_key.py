@@ -44,7 +44,6 @@ extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Makes and removes nothing., support: full}
   diff_mode: {description: Shows no key., support: none}
-author: stock-market
 """
 
 EXAMPLES = r"""

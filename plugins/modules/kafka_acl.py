@@ -76,7 +76,6 @@ options:
               - alter_configs
               - idempotent_write
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

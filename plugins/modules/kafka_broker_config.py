@@ -37,7 +37,6 @@ options:
     required: true
   managed: {description: Names of the properties that are set nowhere else., type: list, elements: str, default: []}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

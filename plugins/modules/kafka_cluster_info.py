@@ -15,7 +15,6 @@ description:
   - Asks the controller, since another broker may be behind. Changes nothing.
   - The brokers' own readiness topics, C(__readiness-<broker id>), don't count.
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -22,7 +22,6 @@ description:
     topic's partitions with leader, replicas, in-sync replicas and end offset, and every consumer group with its
     members, committed offsets and lag. Only reads.
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -31,7 +31,6 @@ description:
 options:
   release: {description: "The release, such as 4.3.", type: str, required: true}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

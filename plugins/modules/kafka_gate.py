@@ -49,7 +49,6 @@ options:
     elements: str
     default: []
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -18,7 +18,6 @@ description:
 options:
   topics: {description: "Topics to do it for, all without it.", type: list, elements: str, default: []}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -21,7 +21,6 @@ description:
 options:
   zookeeper: {description: "The ZooKeeper servers, C(host:port) separated by commas.", type: str, required: true}
 extends_documentation_fragment: [stock_market.streaming.tls]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -35,7 +35,6 @@ options:
     type: int
     default: 0
 extends_documentation_fragment: [stock_market.streaming.tls]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -34,7 +34,6 @@ options:
   servers: {description: "Every controller's C(host:port), by its id.", type: dict, required: true}
   timeout: {description: "How long to wait for it and for the others, in seconds.", type: int, default: 90}
 extends_documentation_fragment: [stock_market.streaming.tls]
-author: stock-market
 """
 
 EXAMPLES = r"""

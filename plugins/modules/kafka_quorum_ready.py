@@ -33,7 +33,6 @@ options:
     default: this
   timeout: {description: "How long to wait, in seconds.", type: int, default: 90}
 extends_documentation_fragment: [stock_market.streaming.tls]
-author: stock-market
 """
 
 EXAMPLES = r"""

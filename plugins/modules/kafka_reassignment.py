@@ -58,7 +58,6 @@ options:
     default: 10485760
   timeout: {description: "How long to wait, in seconds.", type: int, default: 3600}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -42,7 +42,6 @@ description:
 options:
   snapshot: {description: "What M(kafka_snapshot) has read.", type: dict, required: true}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -15,7 +15,6 @@ description:
     reads.
   - M(kafka_restore) makes of it what is missing elsewhere.
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -30,7 +30,6 @@ options:
     elements: str
     default: []
 extends_documentation_fragment: [stock_market.streaming.tls]
-author: stock-market
 """
 
 EXAMPLES = r"""

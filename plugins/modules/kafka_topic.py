@@ -37,7 +37,6 @@ options:
     choices: [present, absent]
     default: present
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

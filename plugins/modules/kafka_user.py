@@ -46,7 +46,6 @@ options:
         default: 4096
       state: {description: Whether the user exists., type: str, choices: [present, absent], default: present}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""

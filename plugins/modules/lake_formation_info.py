@@ -19,7 +19,6 @@ description:
     policies alone decide. Where somebody has changed that, Glue and Athena refuse what IAM allows, until Lake Formation
     grants it too.
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""

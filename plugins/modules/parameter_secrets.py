@@ -56,7 +56,6 @@ extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Returns secrets that a real run would not use for those that are missing., support: full}
   diff_mode: {description: Shows no secret., support: none}
-author: stock-market
 """
 
 EXAMPLES = r"""

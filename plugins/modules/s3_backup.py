@@ -31,7 +31,6 @@ extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Writes nothing., support: full}
   diff_mode: {description: Has nothing to show., support: none}
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -26,7 +26,6 @@ options:
     type: str
     required: true
 extends_documentation_fragment: [stock_market.streaming.aws]
-author: stock-market
 """
 
 EXAMPLES = r"""

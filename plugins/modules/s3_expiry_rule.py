@@ -44,7 +44,6 @@ options:
     description: Days after which such an object expires, 1 or more; required where there is to be a rule.
     type: int
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -27,7 +27,6 @@ options:
     type: int
     default: 0
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""

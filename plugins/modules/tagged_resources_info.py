@@ -48,7 +48,6 @@ options:
     elements: str
     default: []
 extends_documentation_fragment: [stock_market.streaming.aws]
-author: stock-market
 """
 
 EXAMPLES = r"""

@@ -24,7 +24,6 @@ options:
   port: {description: The client port., type: int, default: 2181}
   timeout: {description: "How long to wait, in seconds.", type: int, default: 60}
 extends_documentation_fragment: [stock_market.streaming.tls]
-author: Stock market streaming
 """
 
 EXAMPLES = r"""
