@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict as as_dict
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
@@ -119,7 +120,7 @@ def living_instances(client: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
     for page in client.get_paginator("describe_instances").paginate(Filters=filters):
         for reservation in page["Reservations"]:
             for entry in reservation["Instances"]:
-                own = {tag["Key"]: tag["Value"] for tag in entry.get("Tags", [])}
+                own = as_dict(entry.get("Tags"))
                 found.append(
                     {
                         "id": entry["InstanceId"],

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict as as_dict
 from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
@@ -118,16 +119,6 @@ ASKED_ITSELF = {
 }
 
 
-def as_dict(pairs: Iterable[dict[str, str]] | None) -> Tags:
-    """Tags as EC2, S3, IAM and Athena list them, as a dict."""
-    return {pair["Key"]: pair["Value"] for pair in pairs or []}
-
-
-def carries(own: Tags, wanted: Tags) -> bool:
-    """Whether all of the wanted tags are among a resource's own."""
-    return all(own.get(key) == value for key, value in wanted.items())
-
-
 def pages(client: Client, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
     """The entries of a listing call, whether or not botocore has a paginator for it."""
     if client.can_paginate(operation):
@@ -190,7 +181,7 @@ def find_glue(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterator
         for entry in pages(client, operation, key):
             name = entry["Name"]
             own = unless_vanished(client.get_tags, ResourceArn=arn(f"{kind}/{name}")).get("Tags", {})
-            if carries(own, tags):
+            if tags.items() <= own.items():
                 yield {"kind": f"glue-{kind}", "id": name, "name": name, "tags": own}
 
 
@@ -201,7 +192,7 @@ def find_athena(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterat
             continue  # every account has it from the start
         answer = unless_vanished(client.list_tags_for_resource, ResourceARN=arn(f"workgroup/{name}"))
         own = as_dict(answer.get("Tags"))
-        if carries(own, tags):
+        if tags.items() <= own.items():
             yield {"kind": "athena-workgroup", "id": name, "name": name, "tags": own}
 
 
@@ -226,7 +217,7 @@ def find_iam(client: Client, tags: Tags, prefix: str) -> Iterator[Resource]:
             if name.startswith(prefix):
                 parameter = {"PolicyArn": entry["Arn"]} if argument == "Arn" else {argument: name}
                 own = as_dict(unless_vanished(getattr(client, getting), **parameter).get(key, {}).get("Tags"))
-                if carries(own, tags):
+                if tags.items() <= own.items():
                     yield {"kind": kind, "id": name, "name": name, "tags": own}
 
 
@@ -247,7 +238,7 @@ def find_budgets(client: Client, tags: Tags, account: str, name: str) -> Iterato
         if error.response["Error"]["Code"] in {"NotFoundException", "AccessDeniedException"}:
             return
         raise
-    if carries(own, tags):
+    if tags.items() <= own.items():
         yield {"kind": "budget", "id": name, "name": name, "tags": own}
 
 
@@ -261,7 +252,7 @@ def find_buckets(client: Client, tags: Tags, names: Iterable[str], account: str)
                 continue
             raise
         own = as_dict(answer.get("TagSet"))
-        if carries(own, tags) or (not own and is_empty(client, name, account)):
+        if tags.items() <= own.items() or (not own and is_empty(client, name, account)):
             yield {"kind": "bucket", "id": name, "name": name, "tags": own}
 
 
