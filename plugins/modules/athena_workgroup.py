@@ -173,16 +173,12 @@ class Workgroup:
         self.client.delete_work_group(WorkGroup=self.params["name"], RecursiveDeleteOption=True, aws_retry=True)
 
 
-def _result_configuration(wanted: dict[str, Any]) -> dict[str, Any]:
-    configuration: dict[str, Any] = {"OutputLocation": wanted["output_location"]}
-    if wanted["encryption"] != "none":
-        configuration["EncryptionConfiguration"] = {"EncryptionOption": wanted["encryption"]}
-    return configuration
-
-
 def _configuration(wanted: dict[str, Any]) -> dict[str, Any]:
+    results: dict[str, Any] = {"OutputLocation": wanted["output_location"]}
+    if wanted["encryption"] != "none":
+        results["EncryptionConfiguration"] = {"EncryptionOption": wanted["encryption"]}
     configuration: dict[str, Any] = {
-        "ResultConfiguration": _result_configuration(wanted),
+        "ResultConfiguration": results,
         "EnforceWorkGroupConfiguration": wanted["enforce"],
         "PublishCloudWatchMetricsEnabled": wanted["metrics"],
     }

@@ -7,7 +7,7 @@ amazon.aws.aws_caller_info ends in botocore's own words, after minutes where the
 from __future__ import annotations
 
 import functools
-from typing import Any, Protocol
+from typing import Any
 
 import boto3
 import botocore.session
@@ -51,17 +51,7 @@ def keep_service_descriptions() -> None:
         botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
-class Session(Protocol):
-    """The part of boto3.Session that is used here."""
-
-    def get_available_partitions(self) -> list[str]:
-        """The partitions that botocore knows."""
-
-    def get_available_regions(self, service_name: str, partition_name: str = "aws") -> list[str]:
-        """The regions of one of them."""
-
-
-def known_regions(session: Session) -> set[str]:
+def known_regions(session: boto3.Session) -> set[str]:
     """Every region of every partition that botocore knows, without asking the network."""
     partitions = session.get_available_partitions()
     return {region for partition in partitions for region in session.get_available_regions("ec2", partition)}

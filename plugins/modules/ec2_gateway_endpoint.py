@@ -70,8 +70,7 @@ class GatewayEndpoint:
         self.module = module
         self.params: dict[str, Any] = module.params
         self.client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
-        policy = self.params["policy"]
-        self.policy: dict[str, Any] = json.loads(policy) if isinstance(policy, str) else policy
+        self.policy: dict[str, Any] = json.loads(self.params["policy"])
         self.identifier = ""
 
     def current(self) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import io
 import re
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,15 +158,11 @@ class Report:
         """The files as a gzipped tar in Base64."""
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w:gz") as tar:
-            for name, content in self._encoded():
-                entry = tarfile.TarInfo(name)
+            for name, text in sorted(self.files.items()):
+                content, entry = text.encode(), tarfile.TarInfo(name)
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
         return base64.b64encode(out.getvalue()).decode()
-
-    def _encoded(self) -> Iterator[tuple[str, bytes]]:
-        for name, text in sorted(self.files.items()):
-            yield name, text.encode()
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
