@@ -143,6 +143,10 @@ class Workgroup:
         return wanted
 
     def write(self, current: dict[str, Any], wanted: dict[str, Any]) -> None:
+        """Create, update or delete it; with it goes all that Athena keeps in it."""
+        if not wanted:
+            self.client.delete_work_group(WorkGroup=self.params["name"], RecursiveDeleteOption=True, aws_retry=True)
+            return
         if not current:
             self.client.create_work_group(
                 Name=wanted["name"],
@@ -167,10 +171,6 @@ class Workgroup:
         if to_add:
             tags = ansible_dict_to_boto3_tag_list(to_add)
             self.client.tag_resource(ResourceARN=self.arn, Tags=tags, aws_retry=True)
-
-    def delete(self) -> None:
-        """Deletes it with all that Athena keeps in it."""
-        self.client.delete_work_group(WorkGroup=self.params["name"], RecursiveDeleteOption=True, aws_retry=True)
 
 
 def _configuration(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -222,10 +222,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     current = workgroup.current()
     wanted = {} if module.params["state"] == "absent" else workgroup.wanted(current)
     if current != wanted and not module.check_mode:
-        if wanted:
-            workgroup.write(current, wanted)
-        else:
-            workgroup.delete()
+        workgroup.write(current, wanted)
     return {"changed": current != wanted, "workgroup": wanted, "diff": {"before": current, "after": wanted}}
 
 
