@@ -99,8 +99,6 @@ def placed_properties(
 
 
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "jvm_heap_mb": jvm_heap_mb,

@@ -215,7 +215,5 @@ def _runs(versions: Mapping[str, str]) -> str:
 
 
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., dict[str, str]]]:
         return {"kafka_change": kafka_change}

@@ -247,8 +247,6 @@ def _unbounded(topic: Mapping[str, Any], disk: Mapping[str, Any], share: float, 
 
 
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "bounded_topics": bounded_topics,

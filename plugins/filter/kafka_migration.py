@@ -228,7 +228,5 @@ class _Found:
 
 
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {"kafka_migration": kafka_migration, "kafka_migration_gaps": kafka_migration_gaps}

@@ -96,7 +96,5 @@ def _new_id() -> str:
 
 
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {"kafka_quorum": kafka_quorum, "controller_id": controller_id}
