@@ -66,8 +66,8 @@ def _obstacle(
         return f"What data {listed(silent)} have is not known: run the playbook without --limit."
     if old and not migrating:
         return (
-            f"The data of {listed(old)} are of brokers that keep their metadata in ZooKeeper: set stock_market_metadata "
-            "to zookeeper, as when the deployment was made."
+            f"The data of {listed(old)} are of brokers that keep their metadata in ZooKeeper: set "
+            "stock_market_metadata to zookeeper, as when the deployment was made."
         )
     if len(clusters) > 1:
         return (

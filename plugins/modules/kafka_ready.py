@@ -33,17 +33,8 @@ options:
   host: {description: Address of the listener., type: str, required: true}
   port: {description: Port of the listener., type: int, required: true}
   broker_id: {description: The broker that must answer., type: int, required: true}
-  security_protocol:
-    description: What the listener speaks.
-    type: str
-    choices: [PLAINTEXT, SASL_SSL]
-    default: PLAINTEXT
-  ca_file:
-    description: PEM file of the authorities that signed the broker's certificate. Needed for C(SASL_SSL).
-    type: path
-  sasl_username: {description: Who logs in. Needed for C(SASL_SSL)., type: str}
-  sasl_password: {description: "That user's password. Needed for C(SASL_SSL).", type: str}
   timeout: {description: "How long to wait, in seconds.", type: int, default: 120}
+extends_documentation_fragment: [stock_market.streaming.kafka.login]
 author: Stock market streaming
 """
 
