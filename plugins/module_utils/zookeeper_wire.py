@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from types import TracebackType
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import tls
 
@@ -50,9 +49,7 @@ class ZooKeeper:
     def __enter__(self) -> ZooKeeper:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
             if error is None:
                 self._request(_CLOSE, b"", "the session")

@@ -80,9 +80,8 @@ class AccountBudget:
         notifications = self.client.describe_notifications_for_budget(**self.key, aws_retry=True)["Notifications"]
         alarms: dict[str, list[str]] = {}
         for told in notifications:
-            asked = {name: told[name] for name in ("NotificationType", "ComparisonOperator", "Threshold")}
-            if "ThresholdType" in told:
-                asked["ThresholdType"] = told["ThresholdType"]
+            names = ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType")
+            asked = {name: told[name] for name in names if name in told}
             answer = self.client.describe_subscribers_for_notification(**self.key, Notification=asked, aws_retry=True)
             kind = f"{told['NotificationType']} above {float(told['Threshold']):g} %"
             alarms[kind] = sorted(subscriber["Address"] for subscriber in answer["Subscribers"])

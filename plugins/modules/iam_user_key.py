@@ -75,12 +75,9 @@ class UserKey:
     def keys(self) -> list[dict[str, Any]]:
         """The user's keys; none if there is no such user."""
         try:
-            found: list[dict[str, Any]] = self.iam.list_access_keys(UserName=self.user, aws_retry=True)[
-                "AccessKeyMetadata"
-            ]
+            return list(self.iam.list_access_keys(UserName=self.user, aws_retry=True)["AccessKeyMetadata"])
         except is_boto3_error_code("NoSuchEntity"):
             return []
-        return found
 
     def kept_id(self) -> str:
         """The id in Parameter Store, empty if either half is missing; of the secret nothing is asked but its name."""

@@ -63,14 +63,13 @@ rule: {description: The rule as it is now; empty when it is absent., returned: a
 
 def _rules(client: Any, bucket: str, *, check_mode: bool) -> list[dict[str, Any]]:
     try:
-        found: list[dict[str, Any]] = client.get_bucket_lifecycle_configuration(Bucket=bucket, aws_retry=True)["Rules"]
+        return list(client.get_bucket_lifecycle_configuration(Bucket=bucket, aws_retry=True)["Rules"])
     except is_boto3_error_code("NoSuchLifecycleConfiguration"):
         return []
     except is_boto3_error_code("NoSuchBucket"):
         if check_mode:
             return []
         raise
-    return found
 
 
 def _wanted(params: dict[str, Any]) -> dict[str, Any]:
