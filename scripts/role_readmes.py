@@ -37,7 +37,7 @@ def _lines(name: str, points: dict[str, dict[str, Any]], defaults: Mapping[str, 
         yield from ("", "Entry points for `tasks_from`:", "", "| file | what it does | its own options |")
         yield "| --- | --- | --- |"
     for point, spec in points.items():
-        own = [option for option in spec["options"] if option not in main["options"]]
+        own = [option for option in spec.get("options", {}) if option not in main["options"]]
         yield _row(f"`{point}`", f"{spec['short_description']}.", ", ".join(f"`{option}`" for option in own))
     yield from ("", "This page is made by `make readmes` from `meta/argument_specs.yml` and `defaults/main.yml`.")
 

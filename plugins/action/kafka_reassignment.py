@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -26,7 +25,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
         """Return the first run's result, with what the last one says of the progress."""
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        waits = boolean(arguments.pop("wait", True))
         timeout = int(arguments.pop("timeout", _DEFAULT_TIMEOUT))
         arguments["timeout"] = min(timeout, _STEP_TIMEOUT)
         began = time.monotonic()
@@ -38,7 +36,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             return found
 
         result = once()
-        if not waits or self._task.check_mode:
+        if self._task.check_mode:
             return result
         while not result.get("failed") and not result["done"]:
             waited = time.monotonic() - began

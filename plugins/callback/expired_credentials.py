@@ -1,20 +1,16 @@
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Callback plugin: says at the end of a run, in one sentence, what to do about AWS credentials that expired in it."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 import boto3
+from ansible.executor.stats import AggregateStats
+from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback import CallbackBase
 from botocore import exceptions as boto_errors
 from botocore.config import Config
-
-if TYPE_CHECKING:
-    from ansible.executor.stats import AggregateStats
-    from ansible.executor.task_result import CallbackTaskResult
 
 DOCUMENTATION = r"""
 name: expired_credentials

@@ -7,7 +7,7 @@ from ansible_collections.amazon.aws.plugins.doc_fragments import boto3, common, 
 
 
 class ModuleDocFragment:
-    """The fragment `aws` adds what all modules of amazon.aws share; `aws.reads` says that a module changes nothing."""
+    """The fragment `aws` adds what all modules of amazon.aws share; `reads` and `manages` say what a module changes."""
 
     READS = r"""
 attributes:
@@ -15,8 +15,14 @@ attributes:
   diff_mode: {description: Has nothing to show., support: none}
 """
 
+    MANAGES = r"""
+attributes:
+  check_mode: {description: Says what would change and changes nothing., support: full}
+  diff_mode: {description: Shows what changes as it is before and after., support: full}
+"""
+
     def __init__(self) -> None:
         connection = yaml.safe_load(common.ModuleDocFragment.MODULES)
         connection["options"] |= yaml.safe_load(region.ModuleDocFragment.MODULES)["options"]
         connection["requirements"] = yaml.safe_load(boto3.ModuleDocFragment().MODULES)["requirements"]
-        self.DOCUMENTATION = yaml.safe_dump(connection)
+        self.DOCUMENTATION = yaml.safe_dump({**connection, "author": "stock-market"})

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What `extends_documentation_fragment: [kafka]` adds."""
+    """The fragment `kafka` adds what all that use kafka-python share; `kafka.login` adds how to talk to a broker."""
 
-    DOCUMENTATION = r"""
-requirements: [kafka-python >= 3.0]
+    LOGIN = r"""
 options:
-  bootstrap_servers: {description: "Brokers to ask first, as C(host:port).", type: list, elements: str, required: true}
   security_protocol:
     description: How to talk to the brokers. With C(SASL_SSL) the host's name or address must be in their certificate.
     type: str
@@ -18,13 +16,19 @@ options:
   ca_file:
     description: PEM file of the authorities that signed the brokers' certificates. Needed for C(SASL_SSL).
     type: path
+  sasl_username: {description: Who is calling. Needed for C(SASL_SSL)., type: str}
+  sasl_password: {description: "The caller's password. Needed for C(SASL_SSL).", type: str}
+"""
+
+    DOCUMENTATION = (
+        LOGIN
+        + r"""
+  bootstrap_servers: {description: "Brokers to ask first, as C(host:port).", type: list, elements: str, required: true}
   sasl_mechanism:
     description: How to prove who is calling.
     type: str
     choices: [SCRAM-SHA-512]
     default: SCRAM-SHA-512
-  sasl_username: {description: Who is calling. Needed for C(SASL_SSL)., type: str}
-  sasl_password: {description: "The caller's password. Needed for C(SASL_SSL).", type: str}
   moved:
     description:
       - Brokers that tell clients an address which they have no more; the address that they tell, and the one they have.
@@ -32,4 +36,7 @@ options:
     type: dict
     default: {}
   timeout: {description: "How long to wait for the brokers, in seconds.", type: int, default: 60}
+author: stock-market
+requirements: [kafka-python >= 3.0]
 """
+    )

@@ -25,8 +25,5 @@ def cost_faults(costs: Mapping[str, Any], budget: float) -> list[str]:
 
 
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {"cost_faults": cost_faults}

@@ -23,8 +23,5 @@ def history_tables(names: Mapping[str, str], bucket: str, prefix: str) -> dict[s
 
 
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {"history_tables": history_tables}

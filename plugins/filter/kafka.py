@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 _STEP_MB = 32
 # Of each service: its share of the machine's memory, and the least and the most in MB.
@@ -101,10 +99,7 @@ def placed_properties(
 
 
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {
             "jvm_heap_mb": jvm_heap_mb,
             "misspelt_options": misspelt_options,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from ansible_collections.stock_market.streaming.plugins.module_utils.words import listed
 
 _GO_ON = "make upgrade STEP=software"
 _GO_BACK = "make upgrade STEP=rollback"
@@ -105,7 +104,7 @@ class _Change:
     def _not_asked(self) -> str:
         """Refuse to decide for all of them, or for a new one, what not all were asked about."""
         if self.silent and (self.step or "" in self.versions.values()):
-            return f"What Kafka {_and(self.silent)} run is not known: run the playbook without --limit."
+            return f"What Kafka {listed(self.silent)} run is not known: run the playbook without --limit."
         if self.step and self.found and not self.spoken:
             return "The controllers do not tell which features the cluster uses: see make status."
         return ""
@@ -210,18 +209,11 @@ def _runs(versions: Mapping[str, str]) -> str:
     for version in sorted(set(versions.values()), key=_numbers, reverse=True):
         names = [name for name in versions if versions[name] == version]
         phrases.append(
-            f"{_and(names)} {'run' if names[1:] else 'runs'} {f'Kafka {version}' if version else 'no Kafka'}"
+            f"{listed(names)} {'run' if names[1:] else 'runs'} {f'Kafka {version}' if version else 'no Kafka'}"
         )
     return ", ".join(phrases)
 
 
-def _and(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-
-
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., dict[str, str]]]:
-        """Return the filter by name."""
         return {"kafka_change": kafka_change}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from typing import Any
 
 MIB, GIB = 1 << 20, 1 << 30
 SYSTEM_BYTES = 4 * GIB
@@ -17,15 +16,12 @@ USABLE_SHARE = 0.8
 """Of what is left. The rest is for the file system itself, a broker that catches up, and the alarm in time."""
 LEAST_SEGMENT, LEAST_SEGMENTS = 16 * MIB, 4
 # A log is over its bound for as long as the broker does not look (log.retention.check.interval.ms, 5 minutes) and keeps
-# the files of what
-# it deleted (log.segment.delete.delay.ms, 1 minute).
+# the files of what it deleted (log.segment.delete.delay.ms, 1 minute).
 _LATE_SECONDS = 360
 # Bytes that a record of the simulation takes in the log of a broker, by the rate of one producer in records per second:
-# measured over 11 s
-# each, three partitions, lz4, linger 5 ms, as the role stock_producer has them (docs/operations.md). A slow stream has
-# small batches: each
-# costs a header of 61 bytes, and lz4 saves little in few records. The last is docs/performance.md's "size on the wire",
-# of full batches.
+# measured over 11 s each, three partitions, lz4, linger 5 ms, as the role stock_producer has them (docs/operations.md).
+# A slow stream has small batches: each costs a header of 61 bytes, and lz4 saves little in few records. The last is
+# docs/performance.md's "size on the wire", of full batches.
 _MEASURED = ((10, 293), (50, 199), (200, 158), (1000, 152), (10_000, 80), (100_000, 60))
 
 
@@ -34,15 +30,9 @@ def record_bytes(rate: float) -> float:
 
     Between two rates that were measured it goes by the rate's logarithm.
     """
-    below = _MEASURED[0]
-    for above in _MEASURED:
-        if rate <= above[0]:
-            if above == below:
-                break
-            share = math.log(rate / below[0]) / math.log(above[0] / below[0])
-            return below[1] + (above[1] - below[1]) * share
-        below = above
-    return float(below[1])
+    rate = min(max(rate, _MEASURED[0][0]), _MEASURED[-1][0])
+    (below, most), (above, least) = next(pair for pair in pairwise(_MEASURED) if rate <= pair[1][0])
+    return most + (least - most) * math.log(rate / below) / math.log(above / below)
 
 
 def _config(topic: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,20 +66,17 @@ def _late_bytes(topic: Mapping[str, Any], disk: Mapping[str, Any]) -> float:
     """Return how far one partition passes its bound, beside its last segment, before the broker deletes."""
     if topic["name"] != disk["topic"]:
         return 0.0
-    return (
-        float(disk["rate"])
-        * record_bytes(float(disk["producer_rate"]))
-        / int(topic.get("partitions") or 1)
-        * _LATE_SECONDS
-    )
+    size = record_bytes(float(disk["producer_rate"]))
+    return float(disk["rate"]) * size / int(topic.get("partitions") or 1) * _LATE_SECONDS
 
 
 def _segment(topic: Mapping[str, Any], disk: Mapping[str, Any]) -> int:
     return _number(_config(topic).get("segment.bytes")) or int(disk["segment_bytes"])
 
 
-def _present(definitions: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [topic for topic in definitions if topic.get("state", "present") == "present" and not _is_compacted(topic)]
+def _is_bounded(topic: Mapping[str, Any]) -> bool:
+    """Whether the topic is there and not compacted, so that a bound in bytes counts."""
+    return topic.get("state", "present") == "present" and not _is_compacted(topic)
 
 
 def _bound(topic: Mapping[str, Any]) -> int | None:
@@ -100,7 +87,7 @@ def _bound(topic: Mapping[str, Any]) -> int | None:
 def _per_partition(definitions: Iterable[Mapping[str, Any]], disk: Mapping[str, Any]) -> float:
     """Return the bytes that every partition whose bound is not given may have on a broker, its segment and all."""
     brokers, left, replicas = int(disk["brokers"]), _share(float(disk["volume_gib"])), 0
-    for topic in _present(definitions):
+    for topic in filter(_is_bounded, definitions):
         bound, count = _bound(topic), _replicas(topic, brokers)
         if bound is None:
             replicas += count
@@ -126,7 +113,7 @@ def bounded_topics(definitions: Iterable[Mapping[str, Any]], disk: Mapping[str, 
     bounded = []
     for topic in definitions:
         config = _config(topic)
-        if topic.get("state", "present") == "present" and not _is_compacted(topic) and _bound(topic) is None:
+        if _is_bounded(topic) and _bound(topic) is None:
             if "segment.bytes" not in config:
                 fits = max(int(share / LEAST_SEGMENTS) // MIB * MIB, LEAST_SEGMENT)
                 # null gives the brokers' own back, where an earlier, smaller volume had a smaller one.
@@ -147,10 +134,9 @@ def topic_history(definitions: Iterable[Mapping[str, Any]], disk: Mapping[str, A
         definitions: as kafka_topics_definitions.
         disk: as for bounded_topics, and `retention_hours` of the brokers.
     """
-    found = [topic for topic in bounded_topics(definitions, disk) if topic["name"] == disk["topic"]]
-    if not found or found[0].get("state", "present") != "present" or _is_compacted(found[0]):
+    topic = next((topic for topic in bounded_topics(definitions, disk) if topic["name"] == disk["topic"]), None)
+    if topic is None or not _is_bounded(topic):
         return {}
-    topic = found[0]
     given = _number(_config(topic).get("retention.ms"))
     wanted = float(disk["retention_hours"]) if given is None else given / 3_600_000
     size = record_bytes(float(disk["producer_rate"]))
@@ -184,7 +170,7 @@ def disk_faults(definitions: Iterable[Mapping[str, Any]], disk: Mapping[str, Any
     """
     definitions = list(definitions)
     brokers, volume = int(disk["brokers"]), float(disk["volume_gib"])
-    topics, share = _present(definitions), _share(volume)
+    topics, share = list(filter(_is_bounded, definitions)), _share(volume)
     room = f"{share / GIB:.1f} GiB of a broker's volume of {volume:g} GiB (instances_volume_size) are for topics"
     faults = []
     for topic in topics:
@@ -193,8 +179,7 @@ def disk_faults(definitions: Iterable[Mapping[str, Any]], disk: Mapping[str, Any
         if given is not None and (bound is None or bound < -1):
             faults.append(
                 f"The topic {topic['name']} has the retention.bytes '{given}' in kafka_topics_definitions: it is a "
-                f"number of bytes "
-                "per partition, or -1 for no bound."
+                "number of bytes per partition, or -1 for no bound."
             )
         elif bound == -1:
             faults.extend(_unbounded(topic, disk, share, room))
@@ -208,37 +193,30 @@ def disk_faults(definitions: Iterable[Mapping[str, Any]], disk: Mapping[str, Any
     free = [topic for topic in topics if _bound(topic) is None]
     if given_bytes > share:
         names = ", ".join(_named(topic) for topic in topics if _bound(topic) is not None)
-        return [
-            (
-                f"The retention.bytes that kafka_topics_definitions gives {names} come to {given_bytes / GIB:.1f} "
-                f"GiB on "
-                f"a broker, a segment "
-                f"for each partition included, and {room}: lower them, leave them out and they are derived, or set a "
-                f"larger "
-                "instances_volume_size."
-            )
-        ]
+        sentence = (
+            f"The retention.bytes that kafka_topics_definitions gives {names} come to {given_bytes / GIB:.1f} GiB on a "
+            f"broker, a segment for each partition included, and {room}: lower them, leave them out and they are "
+            "derived, or set a larger instances_volume_size."
+        )
+        return [sentence]
     least = LEAST_SEGMENT * LEAST_SEGMENTS
     if free and _per_partition(definitions, disk) < least:
-        return [
-            (
-                f"{room}, which leaves each replica of {', '.join(_named(topic) for topic in free)} less than "
-                f"{least // MIB} MiB: set a larger "
-                "instances_volume_size, fewer partitions in kafka_topics_definitions, or a lower stock_producer_rate."
-            )
-        ]
+        sentence = (
+            f"{room}, which leaves each replica of {', '.join(_named(topic) for topic in free)} less than "
+            f"{least // MIB} MiB: set a larger instances_volume_size, fewer partitions in kafka_topics_definitions, or "
+            "a lower stock_producer_rate."
+        )
+        return [sentence]
     history = topic_history(definitions, disk)
     wanted = float(disk["least_hours"])
     if history and wanted > history["hours"] >= 0 and not 0 <= history["wanted_hours"] <= history["hours"]:
-        return [
-            (
-                f"At {history['rate']:g} records/s of about {history['bytes_per_record']} bytes (stock_producer_rate "
-                f"times the producers), Kafka "
-                f"would keep {history['hours']:.1f} hours of {history['topic']}, and kafka_topics_least_hours asks for "
-                f"{wanted:g}; {room}: set a "
-                "larger instances_volume_size, a lower stock_producer_rate, or a lower kafka_topics_least_hours."
-            )
-        ]
+        sentence = (
+            f"At {history['rate']:g} records/s of about {history['bytes_per_record']} bytes (stock_producer_rate times "
+            f"the producers), Kafka would keep {history['hours']:.1f} hours of {history['topic']}, and "
+            f"kafka_topics_least_hours asks for {wanted:g}; {room}: set a larger instances_volume_size, a lower "
+            "stock_producer_rate, or a lower kafka_topics_least_hours."
+        )
+        return [sentence]
     return []
 
 
@@ -246,15 +224,12 @@ def _unbounded(topic: Mapping[str, Any], disk: Mapping[str, Any], share: float, 
     """Return the sentence about a topic with no bound in bytes, where time alone does not keep it small enough."""
     given = _number(_config(topic).get("retention.ms"))
     hours = float(disk["retention_hours"]) if given is None else given / 3_600_000
-    advice = "leave retention.bytes out and it is derived, lower retention.ms, or set a larger instances_volume_size."
     if hours < 0:
-        return [
-            (
-                f"The topic {topic['name']} keeps everything (retention.bytes -1 and retention.ms -1), which fills any "
-                f"volume in time: "
-                "leave retention.bytes out of kafka_topics_definitions and it is derived from the volume."
-            )
-        ]
+        sentence = (
+            f"The topic {topic['name']} keeps everything (retention.bytes -1 and retention.ms -1), which fills any "
+            "volume in time: leave retention.bytes out of kafka_topics_definitions and it is derived from the volume."
+        )
+        return [sentence]
     if topic["name"] != disk["topic"]:
         return []
     size = record_bytes(float(disk["producer_rate"]))
@@ -262,21 +237,17 @@ def _unbounded(topic: Mapping[str, Any], disk: Mapping[str, Any], share: float, 
     needed = (stored + _segment(topic, disk)) * _replicas(topic, int(disk["brokers"]))
     if needed <= share:
         return []
-    return [
-        (
-            f"The topic {topic['name']} has no bound in bytes (retention.bytes -1): {hours:g} hours (retention.ms) of "
-            f"{disk['rate']:g} records/s "
-            f"of about {size:.0f} bytes (stock_producer_rate) come to {needed / GIB:.1f} GiB on a broker, and {room}: "
-            f"{advice}"
-        )
-    ]
+    sentence = (
+        f"The topic {topic['name']} has no bound in bytes (retention.bytes -1): {hours:g} hours (retention.ms) of "
+        f"{disk['rate']:g} records/s of about {size:.0f} bytes (stock_producer_rate) come to {needed / GIB:.1f} GiB on "
+        f"a broker, and {room}: leave retention.bytes out and it is derived, lower retention.ms, or set a larger "
+        "instances_volume_size."
+    )
+    return [sentence]
 
 
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {
             "bounded_topics": bounded_topics,
             "disk_faults": disk_faults,

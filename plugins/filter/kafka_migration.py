@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+from ansible_collections.stock_market.streaming.plugins.module_utils.words import listed
 
 # The steps, in their order; the stage that each leads to has its name.
 STEPS = ("controllers", "brokers", "kraft", "finalize")
@@ -167,15 +167,15 @@ class _Found:
             # Each later step starts those that do not run.
             needed = ("controller", "controller_formatted", *(["controller_active"] if self.begun == step else []))
             idle = sorted(name for name, each in self.controllers.items() if not all(each.get(key) for key in needed))
-            return f"{_and(idle)} {'have' if idle[1:] else 'has'} no running controller" if idle else ""
+            return f"{listed(idle)} {'have' if idle[1:] else 'has'} no running controller" if idle else ""
         if step == _BROKERS:
             old = sorted(name for name, mode in self.modes.items() if mode not in ("dual_write", "kraft"))
             if old:
-                return f"{_and(old)} {'do' if old[1:] else 'does'} not write to both yet"
+                return f"{listed(old)} {'do' if old[1:] else 'does'} not write to both yet"
             return "" if self.copied else "the controllers have not copied ZooKeeper's metadata yet"
         if step == _KRAFT:
             old = sorted(name for name, mode in self.modes.items() if mode != "kraft")
-            return f"{_and(old)} {'use' if old[1:] else 'uses'} ZooKeeper still" if old else ""
+            return f"{listed(old)} {'use' if old[1:] else 'uses'} ZooKeeper still" if old else ""
         return ""
 
     def words(self) -> str:
@@ -208,7 +208,7 @@ class _Found:
             name for name, each in {**self.brokers, **self.controllers, **self.zookeepers}.items() if not each
         )
         if silent:
-            return f"How far {_and(silent)} {'are' if silent[1:] else 'is'} is not known: run it without --limit."
+            return f"How far {listed(silent)} {'are' if silent[1:] else 'is'} is not known: run it without --limit."
         if step == "plan":
             return ""
         begun = self.begun
@@ -227,13 +227,6 @@ class _Found:
         return f"STEP={step} comes after STEP={STEPS[missing - 1]}. {self.words()}"
 
 
-def _and(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-
-
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {"kafka_migration": kafka_migration, "kafka_migration_gaps": kafka_migration_gaps}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encoding import uuid_bytes, uuid_text
+from ansible_collections.stock_market.streaming.plugins.module_utils.words import listed
 
 _FIRST_CONTROLLER = 1000
 
@@ -38,12 +37,13 @@ def kafka_quorum(
     cluster_id = next((each["cluster_id"] for each in [*controllers.values(), *brokers.values()] if _has(each)), "")
     obstacle = _obstacle(controllers, brokers, migrating=migrating)
     cluster_id = cluster_id or _new_id()
+    namespace = uuid.UUID(bytes=uuid_bytes(cluster_id))
     return {
         "obstacle": obstacle,
         "cluster_id": cluster_id,
         "joins": any(each and each["started"] for each in controllers.values()),
         "initial_controllers": [
-            f"{node}@{servers[node]}:{_text(uuid.uuid5(_uuid(cluster_id), f'controller {node}'))}"
+            f"{node}@{servers[node]}:{uuid_text(uuid.uuid5(namespace, f'controller {node}').bytes)}"
             for node in sorted(servers, key=int)
         ],
     }
@@ -63,15 +63,15 @@ def _obstacle(
     clusters = sorted({each["cluster_id"] for _, each in everything if _has(each)})
     empty = [name for name, each in controllers.items() if each and not each["formatted"]]
     if silent:
-        return f"What data {_and(silent)} have is not known: run the playbook without --limit."
+        return f"What data {listed(silent)} have is not known: run the playbook without --limit."
     if old and not migrating:
         return (
-            f"The data of {_and(old)} are of brokers that keep their metadata in ZooKeeper: set stock_market_metadata "
-            "to zookeeper, as when the deployment was made."
+            f"The data of {listed(old)} are of brokers that keep their metadata in ZooKeeper: set "
+            "stock_market_metadata to zookeeper, as when the deployment was made."
         )
     if len(clusters) > 1:
         return (
-            f"The data belong to different clusters, {_and(clusters)}: move those away that are not needed; nothing "
+            f"The data belong to different clusters, {listed(clusters)}: move those away that are not needed; nothing "
             "was written."
         )
     if migrating and not clusters:
@@ -88,29 +88,13 @@ def _has(found: Mapping[str, Any]) -> bool:
     return bool(found and found["cluster_id"])
 
 
-def _text(value: uuid.UUID) -> str:
-    """Return an id as Kafka writes it: base64 for addresses, without its padding."""
-    return base64.urlsafe_b64encode(value.bytes).decode().rstrip("=")
-
-
-def _uuid(text: str) -> uuid.UUID:
-    return uuid.UUID(bytes=base64.urlsafe_b64decode(text + "=="))
-
-
 def _new_id() -> str:
     """Return a new id; like Kafka's own, none begins with a hyphen, which a command line would take for an option."""
-    while (text := _text(uuid.uuid4())).startswith("-"):
+    while (text := uuid_text(uuid.uuid4().bytes)).startswith("-"):
         pass
     return text
 
 
-def _and(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-
-
 class FilterModule:
-    """What Ansible asks for the filters' names."""
-
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
         return {"kafka_quorum": kafka_quorum, "controller_id": controller_id}

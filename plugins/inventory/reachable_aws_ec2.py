@@ -1,23 +1,18 @@
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Inventory plugin: amazon.aws.aws_ec2, except that a cloud that does not answer has no instances."""
 
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.plugins.loader import inventory_loader
 from ansible.utils.display import Display
 
-if TYPE_CHECKING:
-    from ansible.inventory.data import InventoryData
-    from ansible.parsing.dataloader import DataLoader
-
 DOCUMENTATION = r"""
----
 name: reachable_aws_ec2
 short_description: amazon.aws.aws_ec2 for a cloud that may not be there yet
 description:

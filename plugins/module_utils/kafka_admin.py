@@ -6,16 +6,15 @@ import contextlib
 import logging
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.stock_market.streaming.plugins.module_utils import reach, tls
+from ansible_collections.stock_market.streaming.plugins.module_utils.documentation import argument_spec
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import Connection, Security
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import KafkaError as WireError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 try:
     from kafka.admin import KafkaAdminClient
@@ -60,11 +59,17 @@ class RefusedError(Exception):
     """What was asked for can't be done; the message says why."""
 
 
-def make_module(spec: Mapping[str, Any], **more: Any) -> AnsibleModule:
-    """Return a module that has the shared options beside its own; ends it where kafka-python is missing."""
-    more.setdefault("required_if", [])
-    more["required_if"] = [*more["required_if"], *REQUIRED_IF]
-    module = AnsibleModule(argument_spec={**OPTIONS, **spec}, supports_check_mode=True, **more)
+def make_module(documentation: str, **rules: dict[str, Any]) -> AnsibleModule:
+    """Return a module that has the shared options beside those that it documents; ends where kafka-python is missing.
+
+    Args:
+        documentation: the module's DOCUMENTATION.
+        rules: by an option's name, what AnsibleModule is to check of its suboptions.
+    """
+    spec = {**OPTIONS, **argument_spec(documentation)}
+    for name, rule in rules.items():
+        spec[name] |= rule
+    module = AnsibleModule(argument_spec=spec, required_if=REQUIRED_IF, supports_check_mode=True)
     if MISSING is not None:
         module.fail_json(msg=missing_required_lib("kafka-python"), exception=MISSING)
     return module
@@ -244,6 +249,19 @@ def persistently(module: AnsibleModule, what: str, work: Callable[[Any], Result]
     except ClusterAuthorizationFailedError:
         module.fail_json(msg=_sentence(options, what, _not_allowed(options)))
     raise AssertionError("fail_json has ended the module")
+
+
+def wait_for(done: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    """Return when it is done: brokers hear of a change a little later.
+
+    Raises:
+        RefusedError: it is not within `seconds`, for which `otherwise` is the sentence.
+    """
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise RefusedError(otherwise)
+        time.sleep(0.2)
 
 
 def _sentence(options: Mapping[str, Any], what: str, why: str) -> str:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.min_cost_flow import Network
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
 
 Key = tuple[str, int]  # topic, number of the partition
 Replicas = tuple[int, ...]  # the preferred leader first

@@ -6,13 +6,11 @@ import contextlib
 import errno
 import time
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import READINESS_TOPIC
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResourceType
@@ -101,10 +99,7 @@ class Cluster:
     def facts(self) -> dict[str, Any]:
         """Return what modules tell of the cluster."""
         return {
-            "brokers": [
-                {"id": node.id, "rack": node.rack, "host": node.host, "port": node.port}
-                for node in sorted(self.nodes, key=lambda node: node.id)
-            ],
+            "brokers": [asdict(node) for node in sorted(self.nodes, key=lambda node: node.id)],
             "controller": self.controller,
             "offline": [each.name for each in self.partitions if each.offline],
             "under_replicated": [each.name for each in self.partitions if each.missing],
@@ -162,7 +157,7 @@ def quorum(admin: Any) -> dict[str, Any] | None:
     """
     if not _offers_quorum(admin) and _zookeepers_controller(admin) is not None:
         return None
-    for broker in sorted(_alive(admin)):
+    for broker in sorted(_ids(_any(admin))):
         with contextlib.suppress(KafkaError):
             if _in_kraft_mode(admin, broker):
                 return _quorum_by(admin, broker)
@@ -205,10 +200,6 @@ def _any(admin: Any) -> dict[str, Any]:
             if not left:
                 raise
     raise AssertionError("the last try has returned or raised")
-
-
-def _alive(admin: Any) -> set[int]:
-    return _ids(_any(admin))
 
 
 def _zookeepers_controller(admin: Any) -> int | None:
@@ -280,7 +271,7 @@ def metadata(admin: Any) -> dict[str, Any]:
     leading = quorum(admin)
     if leading is None:
         return _by_all(admin)
-    alive = _alive(admin)
+    alive = _ids(_any(admin))
     newest = sorted(
         (each for each in leading["observers"] if each["replica_id"] in alive),
         key=lambda each: (each["log_end_offset"], each["last_fetch_timestamp"]),
@@ -302,7 +293,7 @@ def _by_all(admin: Any) -> dict[str, Any]:
         NodeNotReadyError: they know different brokers, or one does not answer.
     """
     request = {"topics": None, "allow_auto_topic_creation": False}
-    known = _alive(admin)
+    known = _ids(_any(admin))
     answers: dict[int, dict[str, Any]] = {}
     for broker in sorted(known):
         # It may have refused a connection just now, after which kafka-python pauses.

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import ask
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResourceType
@@ -44,7 +42,12 @@ def declared(admin: Any, node: int | None = None) -> dict[str, str | None]:
 
 def properties(admin: Any, broker: int, names: Collection[str]) -> dict[str, Property]:
     """Return those of the properties that the broker knows, as they hold there."""
-    return {config["name"]: _property(config) for config in _describe(admin, broker, str(broker), sorted(names))}
+    found = {}
+    for config in _describe(admin, broker, str(broker), sorted(names)):
+        source, synonyms = config["config_source"], config["synonyms"]
+        fallback = next((each["value"] for each in synonyms if each["source"] != _OF_CLUSTER), None)
+        found[config["name"]] = Property(config["value"], source == _OF_BROKER, source == _OF_CLUSTER, fallback)
+    return found
 
 
 def _describe(admin: Any, node: int | None, resource: str, names: list[str] | None) -> list[dict[str, Any]]:
@@ -56,12 +59,6 @@ def _describe(admin: Any, node: int | None, resource: str, names: list[str] | No
         raise error(result["error_message"])
     found: list[dict[str, Any]] = result["configs"]
     return found
-
-
-def _property(config: Mapping[str, Any]) -> Property:
-    others = [each["value"] for each in config["synonyms"] if each["source"] != _OF_CLUSTER]
-    source = config["config_source"]
-    return Property(config["value"], source == _OF_BROKER, source == _OF_CLUSTER, others[0] if others else None)
 
 
 def refusal(admin: Any, node: int, changes: Mapping[str, str | None], *, validate_only: bool) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_cluster
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import Cluster, Partition
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import Cluster, Partition
 
 _PREFERRED = 0
 _POLL_SECONDS = 0.3

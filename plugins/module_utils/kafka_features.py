@@ -7,14 +7,10 @@ A level that is in use is known to every broker and controller that may join, an
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encoding import compact
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import Connection, Reader
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import Connection, Reader
 
 METADATA = "metadata.version"
 _API_VERSIONS = 18

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import READINESS_TOPIC
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 with contextlib.suppress(ImportError):
     from kafka.admin import (
@@ -33,11 +31,6 @@ INTERNAL = ("__consumer_offsets", "__transaction_state")
 def is_internal(topic: str) -> bool:
     """Whether a topic is made by Kafka or the bundle where it is needed, and is in no backup."""
     return topic in INTERNAL or topic.startswith(READINESS_TOPIC)
-
-
-def topic_names(admin: Any) -> list[str]:
-    """The names of all topics that a backup keeps."""
-    return sorted(name for name in admin.list_topics() if not is_internal(name))
 
 
 def read_topics(admin: Any, names: list[str]) -> dict[str, dict[str, Any]]:
@@ -138,11 +131,6 @@ def read_users(admin: Any) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def group_names(admin: Any) -> list[str]:
-    """The names of all consumer groups."""
-    return sorted(group["group_id"] for group in admin.list_groups())
-
-
 def read_offsets(admin: Any, groups: list[str]) -> dict[str, list[dict[str, Any]]]:
     """What each group has committed, in order of topic and partition."""
     if not groups:
@@ -160,10 +148,12 @@ def read_offsets(admin: Any, groups: list[str]) -> dict[str, list[dict[str, Any]
 
 def read_snapshot(admin: Any) -> dict[str, Any]:
     """All that a backup keeps of a cluster."""
+    topics = sorted(name for name in admin.list_topics() if not is_internal(name))
+    groups = sorted(group["group_id"] for group in admin.list_groups())
     return {
         "cluster_id": admin.describe_cluster()["cluster_id"],
-        "topics": read_topics(admin, topic_names(admin)),
+        "topics": read_topics(admin, topics),
         "acls": read_acls(admin),
         "users": read_users(admin),
-        "groups": read_offsets(admin, group_names(admin)),
+        "groups": read_offsets(admin, groups),
     }

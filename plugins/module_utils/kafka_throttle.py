@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
+from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_assignment import Key
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_cluster import ask
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-
-    from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_assignment import Key
 
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResource, ConfigResourceType

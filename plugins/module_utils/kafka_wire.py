@@ -10,8 +10,8 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import tls
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encoding import (
@@ -25,18 +25,10 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_encod
 )
 from ansible_collections.stock_market.streaming.plugins.module_utils.scram import ScramClient, ScramError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 API_PRODUCE, API_FETCH, API_METADATA, API_SASL_HANDSHAKE, API_CREATE_TOPICS, API_SASL_AUTHENTICATE = 0, 1, 3, 17, 19, 36
 API_DELETE_TOPICS, API_DESCRIBE_QUORUM = 20, 55
-ERROR_UNKNOWN_TOPIC, ERROR_NOT_LEADER = 3, 6
-ERROR_NONE, ERROR_UNSUPPORTED_SASL_MECHANISM, ERROR_TOPIC_ALREADY_EXISTS, ERROR_SASL_AUTHENTICATION_FAILED = (
-    0,
-    33,
-    36,
-    58,
-)
+ERROR_NONE, ERROR_UNKNOWN_TOPIC, ERROR_NOT_LEADER, ERROR_TOPIC_ALREADY_EXISTS = 0, 3, 6, 36
+ERROR_UNSUPPORTED_SASL_MECHANISM, ERROR_SASL_AUTHENTICATION_FAILED = 33, 58
 MECHANISM = "SCRAM-SHA-512"
 CLIENT_ID = "kafka_ready"
 # Each broker's own topic, of one replica, whose records prove it ready; its id follows.
@@ -56,7 +48,6 @@ class Reader:
     """Takes a response apart, from its first byte to its last."""
 
     def __init__(self, data: bytes) -> None:
-        """Start at the first byte of `data`."""
         self._data = data
         self._at = 0
 
@@ -248,11 +239,9 @@ class Connection:
         return told
 
     def __enter__(self) -> Connection:
-        """Return the connection itself."""
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """Close the connection."""
         self._socket.close()
 
     def quorum(self) -> Quorum | None:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
 INFINITE = float("inf")
 
@@ -49,7 +46,6 @@ class Network:
     """Nodes are whatever is hashable; they are there as soon as an edge names them."""
 
     def __init__(self) -> None:
-        """Begin without edges."""
         self._edges: defaultdict[Hashable, list[Edge]] = defaultdict(list)
         self._potentials: defaultdict[Hashable, int] = defaultdict(int)
 

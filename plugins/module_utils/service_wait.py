@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import time
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from ansible.module_utils.basic import AnsibleModule
 
 Result = TypeVar("Result")
 
@@ -30,9 +30,27 @@ def wait_until(attempt: Callable[[], Result], timeout: float, pause: float = 0.5
         time.sleep(pause)
 
 
-def journal_tail(unit: str, lines: int = JOURNAL_LINES) -> str:
+def wait_or_fail(module: AnsibleModule, attempt: Callable[[], Result], failure: str, unit: str) -> Result:
+    """Return what `attempt` returns within the module's `timeout`; else end the module with the unit's journal.
+
+    Args:
+        module: has the option `timeout`, in seconds.
+        attempt: as for `wait_until`.
+        failure: the beginning of the sentence that says what has not happened.
+        unit: the systemd unit that the service is.
+    """
+    timeout = module.params["timeout"]
+    try:
+        return wait_until(attempt, timeout)
+    except NotReadyError as error:
+        journal = f"The last lines of {unit}'s journal:\n{journal_tail(unit)}"
+        module.fail_json(msg=f"{failure} within {timeout} s: {error}. {journal}")
+    raise AssertionError("fail_json has ended the module")
+
+
+def journal_tail(unit: str) -> str:
     """Return the last lines of a systemd unit's journal."""
-    command = ["journalctl", "--no-pager", "--output=cat", f"--lines={lines}", f"--unit={unit}"]
+    command = ["journalctl", "--no-pager", "--output=cat", f"--lines={JOURNAL_LINES}", f"--unit={unit}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any
+
+OPTIONS: dict[str, dict[str, Any]] = {"ca_file": {"type": "path"}, "certificate_file": {"type": "path"}}
+"""Of modules that reach a service over mutual TLS; one needs the other."""
+TOGETHER = [tuple(OPTIONS)]
 
 
 def client_context(ca_file: str, certificate_file: str | None = None) -> ssl.SSLContext:

@@ -8,12 +8,8 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from typing import TYPE_CHECKING
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import tls
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _DELETE, _GET_DATA, _SET_DATA, _CLOSE = 2, 4, 5, -11
 _NO_NODE = -101
@@ -51,13 +47,9 @@ class ZooKeeper:
             raise
 
     def __enter__(self) -> ZooKeeper:
-        """Return the session itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the session."""
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
             if error is None:
                 self._request(_CLOSE, b"", "the session")

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a workgroup of Athena."""
 
 from __future__ import annotations
@@ -15,10 +14,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     boto3_tag_list_to_ansible_dict,
     compare_aws_tags,
 )
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: athena_workgroup
 short_description: Manage a workgroup of Athena
 description:
@@ -59,11 +57,7 @@ options:
     description: The workgroup's tags; others are removed. Left as they are when not given.
     type: dict
     aliases: [resource_tags]
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the settings before and after., support: full}
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 """
 
 EXAMPLES = r"""
@@ -149,7 +143,10 @@ class Workgroup:
         return wanted
 
     def write(self, current: dict[str, Any], wanted: dict[str, Any]) -> None:
-        """Creates or updates it."""
+        """Create, update or delete it; with it goes all that Athena keeps in it."""
+        if not wanted:
+            self.client.delete_work_group(WorkGroup=self.params["name"], RecursiveDeleteOption=True, aws_retry=True)
+            return
         if not current:
             self.client.create_work_group(
                 Name=wanted["name"],
@@ -175,21 +172,13 @@ class Workgroup:
             tags = ansible_dict_to_boto3_tag_list(to_add)
             self.client.tag_resource(ResourceARN=self.arn, Tags=tags, aws_retry=True)
 
-    def delete(self) -> None:
-        """Deletes it with all that Athena keeps in it."""
-        self.client.delete_work_group(WorkGroup=self.params["name"], RecursiveDeleteOption=True, aws_retry=True)
-
-
-def _result_configuration(wanted: dict[str, Any]) -> dict[str, Any]:
-    configuration: dict[str, Any] = {"OutputLocation": wanted["output_location"]}
-    if wanted["encryption"] != "none":
-        configuration["EncryptionConfiguration"] = {"EncryptionOption": wanted["encryption"]}
-    return configuration
-
 
 def _configuration(wanted: dict[str, Any]) -> dict[str, Any]:
+    results: dict[str, Any] = {"OutputLocation": wanted["output_location"]}
+    if wanted["encryption"] != "none":
+        results["EncryptionConfiguration"] = {"EncryptionOption": wanted["encryption"]}
     configuration: dict[str, Any] = {
-        "ResultConfiguration": _result_configuration(wanted),
+        "ResultConfiguration": results,
         "EnforceWorkGroupConfiguration": wanted["enforce"],
         "PublishCloudWatchMetricsEnabled": wanted["metrics"],
     }
@@ -233,34 +222,13 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     current = workgroup.current()
     wanted = {} if module.params["state"] == "absent" else workgroup.wanted(current)
     if current != wanted and not module.check_mode:
-        if wanted:
-            workgroup.write(current, wanted)
-        else:
-            workgroup.delete()
+        workgroup.write(current, wanted)
     return {"changed": current != wanted, "workgroup": wanted, "diff": {"before": current, "after": wanted}}
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "description": {"type": "str"},
-            "output_location": {"type": "str"},
-            "encryption": {"type": "str", "choices": ["SSE_S3", "none"], "default": "SSE_S3"},
-            "enforce": {"type": "bool", "default": True},
-            "scan_limit_bytes": {"type": "int", "default": 0},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        },
-        required_if=[("state", "present", ["output_location"])],
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The Athena workgroup '{module.params['name']}' can't be managed")
-    module.exit_json(**result)
+    failure = "The Athena workgroup '{name}' can't be managed"
+    aws.run_module(DOCUMENTATION, run, failure, required_if=[("state", "present", ["output_location"])])
 
 
 if __name__ == "__main__":

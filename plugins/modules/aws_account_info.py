@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: whose AWS account do the credentials open, and does the region exist.
 
 amazon.aws.aws_caller_info ends in botocore's own words, after minutes where the API does not answer.
@@ -8,7 +7,7 @@ amazon.aws.aws_caller_info ends in botocore's own words, after minutes where the
 from __future__ import annotations
 
 import functools
-from typing import Any, Protocol
+from typing import Any
 
 import boto3
 import botocore.session
@@ -17,7 +16,6 @@ from botocore import exceptions as boto_errors
 from botocore.config import Config
 
 DOCUMENTATION = r"""
----
 module: aws_account_info
 short_description: Whose account the credentials open
 description:
@@ -27,7 +25,6 @@ description:
   - What botocore reads of its descriptions of services is kept for the modules that run in the same process after it,
     as they do under mitogen; each would read them again.
 extends_documentation_fragment: [stock_market.streaming.aws]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -54,17 +51,7 @@ def keep_service_descriptions() -> None:
         botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
-class Session(Protocol):
-    """The part of boto3.Session that is used here."""
-
-    def get_available_partitions(self) -> list[str]:
-        """The partitions that botocore knows."""
-
-    def get_available_regions(self, service_name: str, partition_name: str = "aws") -> list[str]:
-        """The regions of one of them."""
-
-
-def known_regions(session: Session) -> set[str]:
+def known_regions(session: boto3.Session) -> set[str]:
     """Every region of every partition that botocore knows, without asking the network."""
     partitions = session.get_available_partitions()
     return {region for partition in partitions for region in session.get_available_regions("ec2", partition)}
@@ -97,7 +84,6 @@ def sentence(error: Exception, region: str, endpoint: str | None) -> str:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleAWSModule(argument_spec={}, supports_check_mode=True)
     keep_service_descriptions()
     region = str(module.region)

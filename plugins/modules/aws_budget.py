@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a monthly cost budget of AWS Budgets, with alarms to an address."""
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     ansible_dict_to_boto3_tag_list,
     boto3_tag_list_to_ansible_dict,
 )
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: aws_budget
 short_description: Have a monthly budget of the account with alarms by mail
 description:
@@ -45,11 +43,7 @@ options:
     description: The budget's tags.
     type: dict
     default: {}
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the budget before and after., support: full}
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 """
 
 EXAMPLES = r"""
@@ -86,9 +80,8 @@ class AccountBudget:
         notifications = self.client.describe_notifications_for_budget(**self.key, aws_retry=True)["Notifications"]
         alarms: dict[str, list[str]] = {}
         for told in notifications:
-            asked = {name: told[name] for name in ("NotificationType", "ComparisonOperator", "Threshold")}
-            if "ThresholdType" in told:
-                asked["ThresholdType"] = told["ThresholdType"]
+            names = ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType")
+            asked = {name: told[name] for name in names if name in told}
             answer = self.client.describe_subscribers_for_notification(**self.key, Notification=asked, aws_retry=True)
             kind = f"{told['NotificationType']} above {float(told['Threshold']):g} %"
             alarms[kind] = sorted(subscriber["Address"] for subscriber in answer["Subscribers"])
@@ -147,23 +140,8 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "limit_usd": {"type": "float"},
-            "email": {"type": "str"},
-            "tags": {"type": "dict", "default": {}},
-        },
-        required_if=[("state", "present", ("limit_usd", "email"))],
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="The budget could not be made as it is declared")
-    module.exit_json(**result)
+    failure = "The budget could not be made as it is declared"
+    aws.run_module(DOCUMENTATION, run, failure, required_if=[("state", "present", ("limit_usd", "email"))])
 
 
 if __name__ == "__main__":

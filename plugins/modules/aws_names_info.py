@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: are these names of IAM, EC2, Glue and Athena free, a deployment's own, or somebody else's."""
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
----
 module: aws_names_info
 short_description: Are these names free in the account
 description:
@@ -30,7 +29,6 @@ options:
     type: dict
     required: true
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -133,26 +131,23 @@ def state_of(client_of: ClientOf, kind: str, name: str, tags: Mapping[str, str])
     return "own" if tags.items() <= found.items() else "taken"
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={"names": {"type": "dict", "required": True}, "tags": {"type": "dict", "required": True}},
-        supports_check_mode=True,
-    )
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Ask about each name; return the module's result."""
     names, tags = module.params["names"], module.params["tags"]
     unknown = sorted(set(names) - set(KINDS))
     if unknown:
         module.fail_json(msg=f"There is no kind {', '.join(unknown)}; say {', '.join(KINDS)}.")
     client_of = functools.cache(module.client)
-    try:
-        found = [
-            {"kind": kind, "name": name, "state": state_of(client_of, kind, name, tags)}
-            for kind, several in names.items()
-            for name in several
-        ]
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="AWS does not tell which names are taken")
-    module.exit_json(changed=False, names=found)
+    found = [
+        {"kind": kind, "name": name, "state": state_of(client_of, kind, name, tags)}
+        for kind, several in names.items()
+        for name in several
+    ]
+    return {"changed": False, "names": found}
+
+
+def main() -> None:
+    aws.run_module(DOCUMENTATION, run, "AWS does not tell which names are taken")
 
 
 if __name__ == "__main__":

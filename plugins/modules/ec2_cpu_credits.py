@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: the credit option of burstable instances that exist."""
 
 from __future__ import annotations
@@ -8,10 +7,9 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: ec2_cpu_credits
 short_description: Set the credit option of burstable EC2 instances
 description:
@@ -28,11 +26,7 @@ options:
     type: str
     choices: [standard, unlimited]
     required: true
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the options before and after., support: full}
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 """
 
 EXAMPLES = r"""
@@ -68,19 +62,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "instance_ids": {"type": "list", "elements": "str", "required": True},
-            "cpu_credits": {"type": "str", "choices": ["standard", "unlimited"], "required": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="The credit option of the instances could not be set")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The credit option of the instances could not be set")
 
 
 if __name__ == "__main__":

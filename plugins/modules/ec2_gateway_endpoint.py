@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a gateway endpoint of a VPC, with the policy and the route tables that are asked for."""
 
 from __future__ import annotations
@@ -15,10 +14,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     boto3_tag_list_to_ansible_dict,
     boto3_tag_specifications,
 )
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: ec2_gateway_endpoint
 short_description: Create or change a gateway endpoint of a VPC
 description:
@@ -47,11 +45,7 @@ options:
     description: The endpoint's tags; others are removed.
     type: dict
     required: true
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the endpoint before and after., support: full}
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 """
 
 EXAMPLES = r"""
@@ -76,8 +70,7 @@ class GatewayEndpoint:
         self.module = module
         self.params: dict[str, Any] = module.params
         self.client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
-        policy = self.params["policy"]
-        self.policy: dict[str, Any] = json.loads(policy) if isinstance(policy, str) else policy
+        self.policy: dict[str, Any] = json.loads(self.params["policy"])
         self.identifier = ""
 
     def current(self) -> dict[str, Any]:
@@ -152,22 +145,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "vpc_id": {"type": "str", "required": True},
-            "service": {"type": "str", "required": True},
-            "route_table_ids": {"type": "list", "elements": "str", "required": True},
-            "policy": {"type": "json", "required": True},
-            "tags": {"type": "dict", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="The gateway endpoint could not be made as it is declared")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The gateway endpoint could not be made as it is declared")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: what EC2 offers in a region, and which instances a deployment has there.
 
 amazon.aws has no module for instance types, and its others for the rest would be three more tasks in each run.
@@ -10,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from botocore import exceptions as boto_errors
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict as as_dict
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: ec2_offers_info
 short_description: What EC2 offers, and what a deployment has
 description:
@@ -39,7 +38,6 @@ options:
     type: dict
     required: true
 extends_documentation_fragment: [stock_market.streaming.aws]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -122,7 +120,7 @@ def living_instances(client: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
     for page in client.get_paginator("describe_instances").paginate(Filters=filters):
         for reservation in page["Reservations"]:
             for entry in reservation["Instances"]:
-                own = {tag["Key"]: tag["Value"] for tag in entry.get("Tags", [])}
+                own = as_dict(entry.get("Tags"))
                 found.append(
                     {
                         "id": entry["InstanceId"],
@@ -136,30 +134,21 @@ def living_instances(client: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda entry: (entry["name"], entry["id"]))
 
 
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Ask EC2; return the module's result."""
+    params, client = module.params, module.client("ec2")
+    zones = client.describe_availability_zones()["AvailabilityZones"]
+    return {
+        "changed": False,
+        "zones": sorted(zone["ZoneName"] for zone in zones),
+        "instance_types": describe_types(client, params["instance_types"]),
+        "image": newest_image(client, params["image_owner"], params["image_name"]),
+        "instances": living_instances(client, params["tags"]),
+    }
+
+
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "instance_types": {"type": "list", "elements": "str", "required": True},
-            "image_owner": {"type": "str", "required": True},
-            "image_name": {"type": "str", "required": True},
-            "tags": {"type": "dict", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    try:
-        client = module.client("ec2")
-        zones = client.describe_availability_zones()["AvailabilityZones"]
-        result = {
-            "zones": sorted(zone["ZoneName"] for zone in zones),
-            "instance_types": describe_types(client, params["instance_types"]),
-            "image": newest_image(client, params["image_owner"], params["image_name"]),
-            "instances": living_instances(client, params["tags"]),
-        }
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="EC2 does not tell what it offers")
-    module.exit_json(changed=False, **result)
+    aws.run_module(DOCUMENTATION, run, "EC2 does not tell what it offers")
 
 
 if __name__ == "__main__":

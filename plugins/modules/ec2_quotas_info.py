@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: how much of EC2 an account may have in a region, and how much it has."""
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 from botocore.config import Config
 
 DOCUMENTATION = r"""
----
 module: ec2_quotas_info
 short_description: Quotas of EC2, and what is used of them
 description:
@@ -21,7 +20,6 @@ description:
     have in the region, and EC2 how many it has. Only reads.
   - A limit that Service Quotas does not tell is C(none), with the reason; nothing is assumed in its place.
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -115,17 +113,16 @@ def ask(client_of: Callable[[str], Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(argument_spec={}, supports_check_mode=True)
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Ask for limits and use; return the module's result."""
     config = Config(
         connect_timeout=SECONDS, read_timeout=SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    try:
-        quotas = ask(lambda service: module.client(service, aws_config=config))
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="EC2 does not tell what the account has")
-    module.exit_json(changed=False, quotas=quotas)
+    return {"changed": False, "quotas": ask(lambda service: module.client(service, aws_config=config))}
+
+
+def main() -> None:
+    aws.run_module(DOCUMENTATION, run, "EC2 does not tell what the account has")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: one run of a Glue crawler."""
 
 from __future__ import annotations
@@ -9,10 +8,9 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: glue_crawl
 short_description: Start a Glue crawler, or look at its crawl
 description:
@@ -31,7 +29,6 @@ extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Starts nothing., support: full}
   diff_mode: {description: Has nothing to show., support: none}
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -72,8 +69,13 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     """Start the crawler or look at it; return the module's result."""
     name, wanted = module.params["name"], module.params["start"]
     client = module.client("glue", retry_decorator=AWSRetry.jittered_backoff())
-    started = wanted and not module.check_mode and start(client, name)
-    crawler = client.get_crawler(Name=name, aws_retry=True)["Crawler"]
+    try:
+        started = wanted and not module.check_mode and start(client, name)
+        crawler = client.get_crawler(Name=name, aws_retry=True)["Crawler"]
+    except is_boto3_error_code("EntityNotFoundException"):
+        module.fail_json(
+            msg=f"There is no Glue crawler '{name}' in {module.region}: create it first, with playbooks/cloud.yml."
+        )
     last = crawler.get("LastCrawl", {})
     if not wanted and crawler["State"] == "READY" and last and last.get("Status") != "SUCCEEDED":
         module.fail_json(
@@ -85,21 +87,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={"name": {"type": "str", "required": True}, "start": {"type": "bool", "default": True}},
-        supports_check_mode=True,
-    )
-    name = module.params["name"]
-    try:
-        result = run(module)
-    except is_boto3_error_code("EntityNotFoundException"):
-        module.fail_json(
-            msg=f"There is no Glue crawler '{name}' in {module.region}: create it first, with playbooks/cloud.yml."
-        )
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The Glue crawler '{name}' can't be run")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The Glue crawler '{name}' can't be run")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: the configuration of a Glue crawler, which community.aws.glue_crawler has no option for."""
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: glue_crawler_configuration
 short_description: Set the configuration of a Glue crawler
 description:
@@ -27,11 +25,7 @@ options:
     description: The configuration as Glue documents it, U(https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html).
     type: dict
     required: true
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the configuration before and after., support: full}
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 """
 
 EXAMPLES = r"""
@@ -69,19 +63,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "configuration": {"type": "dict", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The configuration of the crawler '{module.params['name']}' can't be set")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The configuration of the crawler '{name}' can't be set")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a database of Glue's Data Catalog."""
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.iam import get_aws_acco
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: glue_database
 short_description: Manage a database of Glue's Data Catalog
 description:
@@ -54,11 +52,7 @@ options:
     description: Remove tags that are not in I(tags).
     type: bool
     default: true
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the description before and after., support: full}
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 """
 
 EXAMPLES = r"""
@@ -133,7 +127,6 @@ class GlueDatabase:
         return wanted
 
     def write(self, current: dict[str, Any], wanted: dict[str, Any]) -> None:
-        """Creates or updates it."""
         given = {name: wanted[option] for option, name in FIELDS.items() if wanted[option]}
         description = {"Name": wanted["name"], **given}
         if not current:
@@ -180,25 +173,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "description": {"type": "str"},
-            "location_uri": {"type": "str"},
-            "parameters": {"type": "dict"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "force": {"type": "bool", "default": False},
-            "tags": {"type": "dict", "aliases": ["resource_tags"]},
-            "purge_tags": {"type": "bool", "default": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The Glue database '{module.params['name']}' can't be managed")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The Glue database '{name}' can't be managed")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a table of JSON Lines in Glue's Data Catalog, with declared types."""
 
 from __future__ import annotations
@@ -9,10 +8,9 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: glue_table
 short_description: Declare a table of JSON Lines in Glue's Data Catalog, and the history beside it
 description:
@@ -33,10 +31,13 @@ options:
     type: str
     required: true
   columns:
-    description: The columns in order, each with a C(name) and a C(type) of Hive's.
+    description: The columns in order.
     type: list
     elements: dict
     required: true
+    suboptions:
+      name: {description: Its name., type: str, required: true}
+      type: {description: A type of Hive's., type: str, required: true}
   partition_keys:
     description: Names of the partition keys, all strings, in the order of the folders. They can't be changed later.
     type: list
@@ -44,18 +45,17 @@ options:
     default: []
   history:
     description:
-      - Glue's TableInput of a table of this one's history (C(table)), and of a view that reads both (C(view)), from
-        the filter C(stock_market.streaming.history_tables).
+      - A table of this one's history, and a view that reads both, from the filter
+        C(stock_market.streaming.history_tables).
       - Each is created where it is absent. Nothing else is done to it, as another program changes the view and adds
         partitions.
       - If the table is absent while the view is there, its partitions are gone. The view is set back to what is given,
         and then reads this table only.
     type: dict
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows types and location before and after., support: full}
-author: stock-market
+    suboptions:
+      table: {description: Glue's TableInput of the table., type: dict, required: true}
+      view: {description: Glue's TableInput of the view., type: dict, required: true}
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 """
 
 EXAMPLES = r"""
@@ -257,31 +257,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "database": {"type": "str", "required": True},
-            "name": {"type": "str", "required": True},
-            "location": {"type": "str", "required": True},
-            "columns": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {"name": {"type": "str", "required": True}, "type": {"type": "str", "required": True}},
-            },
-            "partition_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
-            "history": {
-                "type": "dict",
-                "options": {"table": {"type": "dict", "required": True}, "view": {"type": "dict", "required": True}},
-            },
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The Glue table '{module.params['name']}' can't be managed")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The Glue table '{name}' can't be managed")
 
 
 if __name__ == "__main__":

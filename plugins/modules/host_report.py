@@ -8,7 +8,6 @@ import io
 import re
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ options:
   units: {description: "systemd units, as patterns of C(systemctl).", type: list, elements: str, required: true}
   since: {description: "Where the journals begin, as C(journalctl --since) takes it.", type: str, default: -1 hour}
   journal_bytes: {description: "Most bytes of each unit's journal; its end is kept.", type: int, default: 1048576}
-  file_bytes: {description: "Most bytes of a file; its end is kept.", type: int, default: 262144}
 attributes:
   check_mode: {description: Only reads., support: full}
   diff_mode: {description: Has nothing to show., support: none}
@@ -53,6 +51,8 @@ problems: {description: "What could not be read, a sentence each.", type: list, 
 """
 
 SECONDS = 30
+# A longer file is left out, and so is the beginning of what a command prints beyond that.
+FILE_BYTES = 262144
 REMOVED = "<removed>"
 _SECRET_NAME = r"[\w.\-\[\]]*(?:password|passwd|secret|token|credential|private[._-]?key|access[._-]?key)[\w.\-]*"
 # name=value or name: value, with or without quotes.
@@ -99,7 +99,7 @@ class Report:
         self.files: dict[str, str] = {}
         self.problems: list[str] = []
 
-    def command(self, name: str, words: list[str], most: int = 262144, codes: tuple[int, ...] = (0,)) -> None:
+    def command(self, name: str, words: list[str], most: int = FILE_BYTES, codes: tuple[int, ...] = (0,)) -> None:
         """Keep what a command prints as the file `name`."""
         try:
             done = subprocess.run(words, capture_output=True, check=False, timeout=SECONDS)
@@ -158,41 +158,34 @@ class Report:
         """The files as a gzipped tar in Base64."""
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w:gz") as tar:
-            for name, content in self._encoded():
-                entry = tarfile.TarInfo(name)
+            for name, text in sorted(self.files.items()):
+                content, entry = text.encode(), tarfile.TarInfo(name)
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
         return base64.b64encode(out.getvalue()).decode()
-
-    def _encoded(self) -> Iterator[tuple[str, bytes]]:
-        for name, text in sorted(self.files.items()):
-            yield name, text.encode()
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
     """Read everything; return the module's result."""
     report = Report()
-    report.configuration(options["files"], options["file_bytes"])
+    report.configuration(options["files"], FILE_BYTES)
     report.units(options["units"], options["since"], options["journal_bytes"])
     report.versions()
     return {"changed": False, "archive": report.archive(), "problems": report.problems}
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "list", "elements": "str", "required": True},
             "units": {"type": "list", "elements": "str", "required": True},
             "since": {"type": "str", "default": "-1 hour"},
             "journal_bytes": {"type": "int", "default": 1048576},
-            "file_bytes": {"type": "int", "default": 262144},
         },
         supports_check_mode=True,
     )
-    for name in ("journal_bytes", "file_bytes"):
-        if module.params[name] < 1:
-            module.fail_json(msg=f"{name} is {module.params[name]}: say 1 or more.")
+    if module.params["journal_bytes"] < 1:
+        module.fail_json(msg=f"journal_bytes is {module.params['journal_bytes']}: say 1 or more.")
     module.exit_json(**run(module.params))
 
 

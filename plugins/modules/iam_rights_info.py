@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: what of some policies IAM denies to the caller."""
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 from botocore.config import Config
 
 DOCUMENTATION = r"""
----
 module: iam_rights_info
 short_description: What of some policies IAM denies to the caller
 description:
@@ -34,7 +33,6 @@ options:
     elements: str
     default: []
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -177,24 +175,18 @@ def ask(iam: Any, caller: str, policies: Mapping[str, Any], skip: list[str]) -> 
     return found
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "policies": {"type": "dict", "required": True},
-            "skip": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Ask who is calling, and what is denied to them; return the module's result."""
     config = Config(
         connect_timeout=SECONDS, read_timeout=SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    try:
-        caller = str(module.client("sts", aws_config=config).get_caller_identity()["Arn"])
-        found = ask(module.client("iam", aws_config=config), caller, module.params["policies"], module.params["skip"])
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="IAM does not tell what the caller may do")
-    module.exit_json(changed=False, **found)
+    caller = str(module.client("sts", aws_config=config).get_caller_identity()["Arn"])
+    iam = module.client("iam", aws_config=config)
+    return {"changed": False, **ask(iam, caller, module.params["policies"], module.params["skip"])}
+
+
+def main() -> None:
+    aws.run_module(DOCUMENTATION, run, "IAM does not tell what the caller may do")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a user's access key, which is kept in SSM Parameter Store and shown nowhere."""
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: iam_user_key
 short_description: Give an IAM user an access key that is kept in Parameter Store
 description:
@@ -46,7 +44,6 @@ extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Makes and removes nothing., support: full}
   diff_mode: {description: Shows no key., support: none}
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -78,12 +75,9 @@ class UserKey:
     def keys(self) -> list[dict[str, Any]]:
         """The user's keys; none if there is no such user."""
         try:
-            found: list[dict[str, Any]] = self.iam.list_access_keys(UserName=self.user, aws_retry=True)[
-                "AccessKeyMetadata"
-            ]
+            return list(self.iam.list_access_keys(UserName=self.user, aws_retry=True)["AccessKeyMetadata"])
         except is_boto3_error_code("NoSuchEntity"):
             return []
-        return found
 
     def kept_id(self) -> str:
         """The id in Parameter Store, empty if either half is missing; of the secret nothing is asked but its name."""
@@ -141,22 +135,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "user": {"type": "str", "required": True},
-            "path": {"type": "str", "required": True},
-            "rotate": {"type": "bool", "default": False},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "tags": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The access key of the user '{module.params['user']}' can't be looked after")
-    module.exit_json(**result)
+    aws.run_module(DOCUMENTATION, run, "The access key of the user '{user}' can't be looked after")
 
 
 if __name__ == "__main__":

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 with contextlib.suppress(ImportError):
     from kafka.admin import (
@@ -79,7 +76,6 @@ options:
               - alter_configs
               - idempotent_write
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -102,36 +98,6 @@ created: {description: "The bindings that were missing, in words.", type: list, 
 deleted: {description: "The bindings that were too many, in words.", type: list, elements: str, returned: success}
 """
 
-OPERATIONS = (
-    "all",
-    "read",
-    "write",
-    "create",
-    "delete",
-    "alter",
-    "describe",
-    "cluster_action",
-    "describe_configs",
-    "alter_configs",
-    "idempotent_write",
-)
-BINDING: dict[str, dict[str, Any]] = {
-    "resource_type": {"type": "str", "choices": ["topic", "group", "cluster", "transactional_id"], "required": True},
-    "resource_name": {"type": "str", "required": True},
-    "pattern": {"type": "str", "choices": ["literal", "prefixed"], "default": "literal"},
-    "operations": {"type": "list", "elements": "str", "choices": list(OPERATIONS), "required": True},
-}
-SPEC: dict[str, dict[str, Any]] = {
-    "principals": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "principal": {"type": "str", "required": True},
-            "bindings": {"type": "list", "elements": "dict", "required": True, "options": BINDING},
-        },
-    },
-}
 _EVERY_HOST = "*"
 
 
@@ -168,7 +134,6 @@ class Principal:
     """The principal that the module's options describe, and the bindings that the brokers have of it."""
 
     def __init__(self, admin: Any, options: Mapping[str, Any]) -> None:
-        """Use the connected client `admin`."""
         self.admin = admin
         self.name: str = options["principal"]
         self.wanted = declared(self.name, options["bindings"])
@@ -197,7 +162,8 @@ class Principal:
             # New rights come first, so that a change of pattern takes nothing away in between.
             self.create(missing)
             self.delete(excess)
-            self.wait()
+            otherwise = f"The brokers still have other bindings of {self.name} than were declared."
+            kafka_admin.wait_for(lambda: self.existing() == self.wanted, self.timeout, otherwise)
         return {
             "changed": bool(missing or excess),
             "created": sorted(map(in_words, missing)),
@@ -225,14 +191,6 @@ class Principal:
             if error is not NoError:
                 raise RefusedError(f"Kafka did not delete a binding of {self.name}'s: {error.__name__}.")
 
-    def wait(self) -> None:
-        """Return when the brokers tell what was declared; they hear of a change a little later."""
-        deadline = time.monotonic() + self.timeout
-        while self.existing() != self.wanted:
-            if time.monotonic() > deadline:
-                raise RefusedError(f"The brokers still have other bindings of {self.name} than were declared.")
-            time.sleep(0.2)
-
     @staticmethod
     def text(acls: set[ACL]) -> str:
         """Return bindings, one a line."""
@@ -240,8 +198,7 @@ class Principal:
 
 
 def main() -> None:
-    """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     names = [principal["principal"] for principal in options["principals"]]
     for name in names:

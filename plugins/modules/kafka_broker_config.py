@@ -37,7 +37,6 @@ options:
     required: true
   managed: {description: Names of the properties that are set nowhere else., type: list, elements: str, default: []}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -53,10 +52,6 @@ RETURN = r"""
 config: {description: "What is set for all brokers now, or would be.", type: dict, returned: success}
 """
 
-SPEC: dict[str, dict[str, Any]] = {
-    "config": {"type": "dict", "required": True},
-    "managed": {"type": "list", "elements": "str", "default": []},
-}
 THREADS = {
     "background.threads",
     "log.cleaner.threads",
@@ -116,7 +111,6 @@ class ClusterWide:
     """What is to be set for all brokers, and the way there."""
 
     def __init__(self, options: Mapping[str, Any], check_mode: bool) -> None:
-        """Take the module's options."""
         texts = {name: config_text(value) for name, value in options["config"].items()}
         self.wanted: dict[str, str | None] = {name: text for name, text in texts.items() if text is not None}
         self.managed = set(options["managed"])
@@ -212,8 +206,7 @@ class ClusterWide:
 
 
 def main() -> None:
-    """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     work = ClusterWide(module.params, module.check_mode)
     module.exit_json(**kafka_admin.persistently(module, "the brokers' configuration", work.apply))
 

@@ -15,7 +15,6 @@ description:
   - Asks the controller, since another broker may be behind. Changes nothing.
   - The brokers' own readiness topics, C(__readiness-<broker id>), don't count.
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -84,8 +83,7 @@ def look(admin: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = make_module({})
+    module = make_module(DOCUMENTATION)
     module.exit_json(changed=False, **kafka_admin.persistently(module, "a look at the cluster", look))
 
 

@@ -22,7 +22,6 @@ description:
     topic's partitions with leader, replicas, in-sync replicas and end offset, and every consumer group with its
     members, committed offsets and lag. Only reads.
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -109,7 +108,6 @@ def groups_of(admin: Any, ends: dict[Any, int]) -> dict[str, dict[str, Any]]:
 
 
 def describe(admin: Any) -> dict[str, Any]:
-    """All of it."""
     cluster = admin.describe_cluster()
     topics = topics_of(admin)
     ends = ends_of(admin, topics)
@@ -127,8 +125,7 @@ def describe(admin: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = make_module({})
+    module = make_module(DOCUMENTATION)
     with admin_client(module, "a description of the cluster") as admin:
         result = describe(admin)
     module.exit_json(changed=False, **result)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
@@ -32,7 +31,6 @@ description:
 options:
   release: {description: "The release, such as 4.3.", type: str, required: true}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -46,10 +44,8 @@ RETURN = r"""
 features: {description: "The level of each feature in use, by its name.", type: dict, returned: success}
 """
 
-_POLL_SECONDS = 0.2
 # As Kafka numbers the ways of a change of levels.
 _UPGRADE = 1
-SPEC: dict[str, dict[str, Any]] = {"release": {"type": "str", "required": True}}
 
 
 def raised(now: dict[str, int], release: str) -> dict[str, int]:
@@ -93,26 +89,9 @@ def in_use(admin: Any) -> dict[str, int]:
     return {name: each["finalized"][1] for name, each in found.items() if "finalized" in each}
 
 
-def await_broker(admin: Any, release: str, timeout: int) -> None:
-    """Return when a broker knows what the controllers have decided, which they tell it a little later.
-
-    Raises:
-        RefusedError: it does not within `timeout` seconds.
-    """
-    deadline = time.monotonic() + timeout
-    while raised(in_use(admin), release):
-        if time.monotonic() > deadline:
-            raise RefusedError(
-                f"The controllers took the features of Kafka {release}, but after {timeout} s a broker does not know "
-                "them: see make status."
-            )
-        time.sleep(_POLL_SECONDS)
-
-
 def main() -> None:
-    """Run the module."""
-    module = kafka_admin.make_module(SPEC)
-    release = module.params["release"]
+    module = kafka_admin.make_module(DOCUMENTATION)
+    release, timeout = module.params["release"], module.params["timeout"]
     first: dict[str, int] = {}
 
     def work(admin: Any) -> dict[str, int]:
@@ -123,13 +102,17 @@ def main() -> None:
         for validate_only in (True, False) if wanted else ():
             if module.check_mode and not validate_only:
                 break
-            words = refusal(admin, wanted, module.params["timeout"], validate_only=validate_only)
+            words = refusal(admin, wanted, timeout, validate_only=validate_only)
             if words:
                 raise RefusedError(
                     f"The controllers refuse the features of Kafka {release}, and nothing was changed: {words}."
                 )
         if not module.check_mode:
-            await_broker(admin, release, module.params["timeout"])
+            otherwise = (
+                f"The controllers took the features of Kafka {release}, but after {timeout} s a broker does not know "
+                "them: see make status."
+            )
+            kafka_admin.wait_for(lambda: not raised(in_use(admin), release), timeout, otherwise)
         return now | wanted
 
     after = kafka_admin.persistently(module, f"the features of Kafka {release}", work)

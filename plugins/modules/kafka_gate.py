@@ -40,7 +40,6 @@ options:
   broker: {description: Id of the broker that is to be changed., type: int, required: true}
   when: {description: Whether the change is to come or is done., type: str, choices: [before, after], required: true}
   polls: {description: "How many polls in a row have to find all well, after the change.", type: int, default: 2}
-  interval: {description: "How long to pause between two polls, in seconds.", type: int, default: 1}
   timeout: {description: "How long to wait for all to be well, in seconds.", type: int, default: 120}
   accept_outage:
     description:
@@ -50,7 +49,6 @@ options:
     elements: str
     default: []
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -71,15 +69,8 @@ alive: {description: Whether the broker is registered., type: bool, returned: al
 outage: {description: "Whether it is the only broker, so that its restart is an outage.", type: bool, returned: always}
 """
 
-SPEC: dict[str, dict[str, Any]] = {
-    "broker": {"type": "int", "required": True},
-    "when": {"type": "str", "choices": ["before", "after"], "required": True},
-    "polls": {"type": "int", "default": 2},
-    "interval": {"type": "int", "default": 1},
-    "timeout": {"type": "int", "default": 120},
-    "accept_outage": {"type": "list", "elements": "str", "default": []},
-}
 _CLIENT_SECONDS = 10.0
+_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -169,7 +160,6 @@ class Gate:
     """The gate that the module's options describe, and what it last saw of the cluster."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        """Begin without having seen anything."""
         self.options = options
         self.broker: int = options["broker"]
         self.cluster = kafka_cluster.NOBODY
@@ -210,10 +200,9 @@ class Gate:
                 return verdict
             if time.monotonic() >= deadline and not verdict.opens:
                 return Verdict(False, f"{verdict.words} So it was for {self.options['timeout']} s.")
-            time.sleep(self.options["interval"])
+            time.sleep(_POLL_SECONDS)
 
     def result(self, verdict: Verdict) -> dict[str, Any]:
-        """Return what the module tells."""
         return dict(self.cluster.facts()) | {
             "alive": self.broker in self.cluster.ids,
             "outage": is_only(self.cluster, self.broker),
@@ -222,11 +211,10 @@ class Gate:
 
 
 def main() -> None:
-    """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
-    if options["polls"] < 1 or options["interval"] < 0:
-        module.fail_json(msg="kafka_gate needs at least 1 poll, and an interval that is not negative.")
+    if options["polls"] < 1:
+        module.fail_json(msg="kafka_gate needs at least 1 poll.")
     kafka_admin.quiet()
     gate = Gate(options)
     try:

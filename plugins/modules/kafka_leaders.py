@@ -18,7 +18,6 @@ description:
 options:
   topics: {description: "Topics to do it for, all without it.", type: list, elements: str, default: []}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -31,12 +30,9 @@ RETURN = r"""
 elected: {description: "Partitions that got another leader, as C(topic-partition).", type: list, returned: success}
 """
 
-SPEC: dict[str, dict[str, Any]] = {"topics": {"type": "list", "elements": "str", "default": []}}
-
 
 def main() -> None:
-    """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     topics, timeout = module.params["topics"], module.params["timeout"]
 
     def work(admin: Any) -> Any:

@@ -20,13 +20,7 @@ description:
   - What is not there is left alone, and so is the controller of a broker.
 options:
   zookeeper: {description: "The ZooKeeper servers, C(host:port) separated by commas.", type: str, required: true}
-  ca_file:
-    description: PEM file of the authorities that signed ZooKeeper's certificates. Without it there is no TLS.
-    type: path
-  certificate_file:
-    description: PEM file of a key and certificate that ZooKeeper takes. Needed with C(ca_file).
-    type: path
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.tls]
 """
 
 EXAMPLES = r"""
@@ -73,14 +67,12 @@ def back(session: zookeeper_wire.ZooKeeper, *, check: bool) -> tuple[list[str], 
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "zookeeper": {"type": "str", "required": True},
-            "ca_file": {"type": "path"},
-            "certificate_file": {"type": "path"},
+            **tls.OPTIONS,
         },
-        required_together=[("ca_file", "certificate_file")],
+        required_together=tls.TOGETHER,
         supports_check_mode=True,
     )
     options = module.params

@@ -28,19 +28,13 @@ options:
     description: "The ZooKeeper servers, C(host:port) separated by commas. Empty asks nobody."
     type: str
     default: ""
-  ca_file:
-    description: PEM file of the authorities that signed ZooKeeper's certificates. Without it there is no TLS.
-    type: path
-  certificate_file:
-    description: PEM file of a key and certificate that ZooKeeper takes. Needed with C(ca_file).
-    type: path
   await_copy:
     description:
       - How long to ask ZooKeeper again until the controllers have copied its metadata, and one of them is the cluster's
         controller, in seconds. 0 asks once.
     type: int
     default: 0
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.tls]
 """
 
 EXAMPLES = r"""
@@ -143,7 +137,6 @@ def free_mb(directory: str) -> int:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "broker_properties": {"type": "path", "required": True},
@@ -151,11 +144,10 @@ def main() -> None:
             "controller_properties": {"type": "path", "required": True},
             "controller_data_dir": {"type": "path", "required": True},
             "zookeeper": {"type": "str", "default": ""},
-            "ca_file": {"type": "path"},
-            "certificate_file": {"type": "path"},
+            **tls.OPTIONS,
             "await_copy": {"type": "int", "default": 0},
         },
-        required_together=[("ca_file", "certificate_file")],
+        required_together=tls.TOGETHER,
         supports_check_mode=True,
     )
     options = module.params

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import tls
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_voters import FOLLOWED_MS, Controllers
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import KafkaError, MutualTls, Quorum
 from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import NotReadyError, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DOCUMENTATION = r"""
 module: kafka_quorum_member
@@ -33,14 +32,8 @@ options:
     default: present
   cluster_id: {description: The cluster's id., type: str, required: true}
   servers: {description: "Every controller's C(host:port), by its id.", type: dict, required: true}
-  ca_file:
-    description: PEM file of the authorities that signed the certificates. Without it there is no TLS.
-    type: path
-  certificate_file:
-    description: PEM file of a key and certificate that controllers take for a super user's. Needed with C(ca_file).
-    type: path
-  timeout: {description: How long to wait for it and for the others, in seconds., type: int, default: 90}
-author: stock-market
+  timeout: {description: "How long to wait for it and for the others, in seconds.", type: int, default: 90}
+extends_documentation_fragment: [stock_market.streaming.tls]
 """
 
 EXAMPLES = r"""
@@ -126,7 +119,6 @@ def settle(
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "node_id": {"type": "int", "required": True},
@@ -134,11 +126,10 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "cluster_id": {"type": "str", "required": True},
             "servers": {"type": "dict", "required": True},
-            "ca_file": {"type": "path"},
-            "certificate_file": {"type": "path"},
+            **tls.OPTIONS,
             "timeout": {"type": "int", "default": 90},
         },
-        required_together=[("ca_file", "certificate_file")],
+        required_together=tls.TOGETHER,
         required_if=[("state", "present", ["directory_id"])],
         supports_check_mode=True,
     )

@@ -6,13 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import tls
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_voters import FOLLOWED_MS, Controllers
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import MutualTls, Quorum
-from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import (
-    NotReadyError,
-    journal_tail,
-    wait_until,
-)
+from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import NotReadyError, wait_or_fail
 
 DOCUMENTATION = r"""
 module: kafka_quorum_ready
@@ -34,18 +31,8 @@ options:
     type: str
     choices: [this, others, all]
     default: this
-  ca_file:
-    description: PEM file of the authorities that signed the certificates. Without it there is no TLS.
-    type: path
-  certificate_file:
-    description: PEM file of a key and certificate that controllers take. Needed with C(ca_file).
-    type: path
-  timeout: {description: How long to wait, in seconds., type: int, default: 90}
-  unit:
-    description: The systemd unit whose journal is shown when they do not work.
-    type: str
-    default: kafka-controller.service
-author: stock-market
+  timeout: {description: "How long to wait, in seconds.", type: int, default: 90}
+extends_documentation_fragment: [stock_market.streaming.tls]
 """
 
 EXAMPLES = r"""
@@ -104,19 +91,16 @@ def role(known: Quorum, node: int, directory: str) -> str:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "node_id": {"type": "int", "required": True},
             "directory_id": {"type": "str", "default": ""},
             "servers": {"type": "dict", "required": True},
             "who": {"type": "str", "choices": ["this", "others", "all"], "default": "this"},
-            "ca_file": {"type": "path"},
-            "certificate_file": {"type": "path"},
+            **tls.OPTIONS,
             "timeout": {"type": "int", "default": 90},
-            "unit": {"type": "str", "default": "kafka-controller.service"},
         },
-        required_together=[("ca_file", "certificate_file")],
+        required_together=tls.TOGETHER,
         supports_check_mode=True,
     )
     options: dict[str, Any] = module.params
@@ -129,15 +113,12 @@ def main() -> None:
     controllers = Controllers(
         servers, MutualTls(options["ca_file"], options["certificate_file"]) if options["ca_file"] else None
     )
-    try:
-        known = wait_until(lambda: judge(wanted, *controllers.look(), observer), options["timeout"])
-    except NotReadyError as error:
-        module.fail_json(
-            msg=(
-                f"The controllers did not work within {options['timeout']} s: {error}. The last lines of "
-                f"{options['unit']}'s journal:\n{journal_tail(options['unit'])}"
-            )
-        )
+    known = wait_or_fail(
+        module,
+        lambda: judge(wanted, *controllers.look(), observer),
+        "The controllers did not work",
+        "kafka-controller.service",
+    )
     mode = role(known, own, directory)
     module.exit_json(changed=False, leader=known.leader, mode=mode, voters=sorted(known.voters))
 

@@ -14,11 +14,7 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire 
     KafkaError,
     Security,
 )
-from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import (
-    NotReadyError,
-    journal_tail,
-    wait_until,
-)
+from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import NotReadyError, wait_or_fail
 
 DOCUMENTATION = r"""
 module: kafka_ready
@@ -37,21 +33,8 @@ options:
   host: {description: Address of the listener., type: str, required: true}
   port: {description: Port of the listener., type: int, required: true}
   broker_id: {description: The broker that must answer., type: int, required: true}
-  security_protocol:
-    description: What the listener speaks.
-    type: str
-    choices: [PLAINTEXT, SASL_SSL]
-    default: PLAINTEXT
-  ca_file:
-    description: PEM file of the authorities that signed the broker's certificate. Needed for C(SASL_SSL).
-    type: path
-  sasl_username: {description: Who logs in. Needed for C(SASL_SSL)., type: str}
-  sasl_password: {description: "That user's password. Needed for C(SASL_SSL).", type: str}
-  timeout: {description: How long to wait, in seconds., type: int, default: 120}
-  unit:
-    description: The systemd unit whose journal is shown when the broker does not come.
-    type: str
-    default: kafka.service
+  timeout: {description: "How long to wait, in seconds.", type: int, default: 120}
+extends_documentation_fragment: [stock_market.streaming.kafka.login]
 author: Stock market streaming
 """
 
@@ -123,7 +106,6 @@ def round_trip(
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "host": {"type": "str", "required": True},
@@ -134,7 +116,6 @@ def main() -> None:
             "sasl_username": {"type": "str"},
             "sasl_password": {"type": "str", "no_log": True},
             "timeout": {"type": "int", "default": 120},
-            "unit": {"type": "str", "default": "kafka.service"},
         },
         required_if=[("security_protocol", "SASL_SSL", ("ca_file", "sasl_username", "sasl_password"))],
         supports_check_mode=True,
@@ -161,16 +142,8 @@ def main() -> None:
         return offset
 
     began = time.monotonic()
-    try:
-        offset = wait_until(attempt, options["timeout"])
-    except NotReadyError as error:
-        module.fail_json(
-            msg=(
-                f"Broker {options['broker_id']} gave no record back through {options['host']}:{options['port']} within "
-                f"{options['timeout']} s: {error}. The last lines of {options['unit']}'s journal:\n"
-                f"{journal_tail(options['unit'])}"
-            )
-        )
+    failure = f"Broker {options['broker_id']} gave no record back through {options['host']}:{options['port']}"
+    offset = wait_or_fail(module, attempt, failure, "kafka.service")
     module.exit_json(changed=created_once, offset=offset, seconds=round(time.monotonic() - began, 3))
 
 

@@ -56,10 +56,8 @@ options:
     description: What all copies together may take, in bytes a second.
     type: int
     default: 10485760
-  wait: {description: "Whether to wait until all copies are made.", type: bool, default: true}
   timeout: {description: "How long to wait, in seconds.", type: int, default: 3600}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -81,14 +79,6 @@ remaining:
   returned: success
 """
 
-SPEC: dict[str, dict[str, Any]] = {
-    "brokers": {"type": "list", "elements": "int", "required": True},
-    "topics": {"type": "list", "elements": "str", "default": []},
-    "replication_factor": {"type": "int"},
-    "throttle": {"type": "int", "default": 10 * 1024 * 1024},
-    "wait": {"type": "bool", "default": True},
-    "timeout": {"type": "int", "default": 3600},
-}
 _METADATA_SECONDS = 0.5
 _ELECTION_SECONDS = 30.0
 _MEGABYTE = 1_000_000
@@ -298,8 +288,7 @@ def step(admin: Any, options: dict[str, Any], check_mode: bool) -> dict[str, Any
 
 
 def main() -> None:
-    """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     if not options["brokers"] or options["throttle"] < 1:
         module.fail_json(msg="kafka_reassignment needs at least 1 broker, and a throttle of at least 1 byte a second.")

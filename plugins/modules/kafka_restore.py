@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import (
     RefusedError,
     admin_client,
     diff,
     make_module,
+    wait_for,
 )
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_state import (
     acl_of,
@@ -21,9 +22,6 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_state
     read_topics,
     read_users,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 with contextlib.suppress(ImportError):
     from kafka import TopicPartition
@@ -44,7 +42,6 @@ description:
 options:
   snapshot: {description: "What M(kafka_snapshot) has read.", type: dict, required: true}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -171,9 +168,10 @@ class Restore:
             failed = self.admin.create_acls([acl_of(acl) for acl in missing])["failed"]
             if failed:
                 raise RefusedError(f"Kafka did not create {len(failed)} of the backup's ACLs: {failed[0].__name__}.")
-            self.wait(
+            wait_for(
                 lambda: all(acl in (read_acls(self.admin) or []) for acl in missing),
-                "The brokers do not show the new ACLs",
+                self.timeout,
+                f"The brokers do not show the new ACLs within {self.timeout:.0f} s.",
             )
         for acl in missing:
             self.note("", f"acl {acl_words(acl)}")
@@ -265,21 +263,10 @@ class Restore:
             return True
 
         if not self.check_mode:
-            self.wait(committed, f"No broker takes the offsets of the group {group}")
+            otherwise = f"No broker takes the offsets of the group {group} within {self.timeout:.0f} s."
+            wait_for(committed, self.timeout, otherwise)
         for each in offsets:
             self.note("", f"group {group}: {each['topic']}-{each['partition']} at {each['offset']}")
-
-    def wait(self, done: Callable[[], bool], otherwise: str) -> None:
-        """Return when it is done.
-
-        Raises:
-            RefusedError: it is not in time.
-        """
-        deadline = time.monotonic() + self.timeout
-        while not done():
-            if time.monotonic() > deadline:
-                raise RefusedError(f"{otherwise} within {self.timeout:.0f} s.")
-            time.sleep(0.3)
 
     def result(self) -> dict[str, Any]:
         """Restore all of it and return the module's result."""
@@ -297,8 +284,7 @@ class Restore:
 
 
 def main() -> None:
-    """Run the module."""
-    module = make_module({"snapshot": {"type": "dict", "required": True}})
+    module = make_module(DOCUMENTATION)
     options = module.params
     with admin_client(module, "the restored state") as admin:
         result = Restore(admin, options["snapshot"], options["timeout"], module.check_mode).result()

@@ -15,7 +15,6 @@ description:
     reads.
   - M(kafka_restore) makes of it what is missing elsewhere.
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -36,8 +35,7 @@ snapshot:
 
 
 def main() -> None:
-    """Run the module."""
-    module = make_module({})
+    module = make_module(DOCUMENTATION)
     with admin_client(module, "a snapshot of the cluster") as admin:
         snapshot = read_snapshot(admin)
     module.exit_json(changed=False, snapshot=snapshot)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_features
+from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_features, tls
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import Connection, KafkaError, MutualTls
 
 DOCUMENTATION = r"""
@@ -18,7 +18,6 @@ description:
   - The protocol is C(inter.broker.protocol.version) where the configuration names it, else the version's own. With
     C(controllers) it is the release whose features they say the cluster uses; empty where none of them answers.
 options:
-  unit: {description: The systemd unit of the broker., type: str, default: kafka.service}
   unit_file: {description: "The unit's file, which names the version's own directory.", type: path, required: true}
   properties: {description: The broker's C(server.properties)., type: path, required: true}
   started_properties:
@@ -30,9 +29,7 @@ options:
     type: list
     elements: str
     default: []
-  ca_file: {description: "The authorities that sign controllers' certificates; without it no TLS.", type: path}
-  certificate_file: {description: "A certificate for the controllers, and its key.", type: path}
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.tls]
 """
 
 EXAMPLES = r"""
@@ -85,31 +82,29 @@ def read(path: str | Path) -> str:
         return ""
 
 
-def command_line(module: AnsibleModule, unit: str) -> str:
-    """Return the command line of the unit's process, nothing where none runs."""
+def command_line(module: AnsibleModule) -> str:
+    """Return the command line of the broker's process, nothing where none runs."""
     if not Path("/run/systemd/system").is_dir():
         return ""
-    _, process, _ = module.run_command(["systemctl", "show", "--property=MainPID", "--value", unit], check_rc=True)
+    command = ["systemctl", "show", "--property=MainPID", "--value", "kafka.service"]
+    _, process, _ = module.run_command(command, check_rc=True)
     return read(Path("/proc", process.strip(), "cmdline"))
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
-            "unit": {"type": "str", "default": "kafka.service"},
             "unit_file": {"type": "path", "required": True},
             "properties": {"type": "path", "required": True},
             "started_properties": {"type": "path", "required": True},
             "controllers": {"type": "list", "elements": "str", "default": []},
-            "ca_file": {"type": "path"},
-            "certificate_file": {"type": "path"},
+            **tls.OPTIONS,
         },
-        required_together=[("ca_file", "certificate_file")],
+        required_together=tls.TOGETHER,
         supports_check_mode=True,
     )
     options = module.params
-    version = version_in(command_line(module, options["unit"]))
+    version = version_in(command_line(module))
     properties = read(options["started_properties"]) if version else ""
     version = version or version_in(read(options["unit_file"]))
     if version and options["controllers"]:

@@ -199,7 +199,6 @@ def write_scram(options: dict[str, Any], fallback: str) -> str:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {
             "directory": {"type": "path", "required": True},

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError, config_text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 with contextlib.suppress(ImportError):
     from kafka.admin import ConfigResource, ConfigResourceType
@@ -40,7 +37,6 @@ options:
     choices: [present, absent]
     default: present
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -57,14 +53,6 @@ RETURN = r"""
 partitions: {description: The number of partitions that it has now., type: int, returned: success}
 replication_factor: {description: The copies of each partition., type: int, returned: when the topic exists}
 """
-
-SPEC: dict[str, dict[str, Any]] = {
-    "name": {"type": "str", "required": True},
-    "partitions": {"type": "int", "default": 1},
-    "replication_factor": {"type": "int", "default": -1},
-    "config": {"type": "dict", "default": {}},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-}
 
 
 def config_changes(
@@ -115,7 +103,6 @@ class Topic:
     """The topic that the module's options describe, and what the brokers have of it."""
 
     def __init__(self, admin: Any, options: Mapping[str, Any]) -> None:
-        """Use the connected client `admin`."""
         self.admin = admin
         self.name: str = options["name"]
         self.partitions: int = options["partitions"]
@@ -160,11 +147,8 @@ class Topic:
             return self.result({}, {})
         if not check_mode:
             self.admin.delete_topics([self.name], timeout_ms=self.timeout_ms)
-            deadline = time.monotonic() + self.timeout_ms / 1000
-            while self.describe() is not None:
-                if time.monotonic() > deadline:
-                    raise RefusedError(f"The topic {self.name} is to be deleted, and the brokers have not done it yet.")
-                time.sleep(0.2)
+            otherwise = f"The topic {self.name} is to be deleted, and the brokers have not done it yet."
+            kafka_admin.wait_for(lambda: self.describe() is None, self.timeout_ms / 1000, otherwise)
         return self.result({"partitions": len(topic["partitions"])}, {})
 
     def change(self, topic: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -205,8 +189,7 @@ class Topic:
 
 
 def main() -> None:
-    """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION)
     options = module.params
     if options["partitions"] < 1:
         module.fail_json(msg=f"The topic {options['name']} needs at least 1 partition, not {options['partitions']}.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_admin
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_admin import RefusedError
@@ -16,11 +17,8 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire 
 )
 from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire import KafkaError as WireError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 with contextlib.suppress(ImportError):
-    from kafka.admin import ScramMechanism, UserScramCredentialDeletion, UserScramCredentialUpsertion
+    from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
     from kafka.errors import for_code
     from kafka.protocol.admin import AlterUserScramCredentialsRequest
 
@@ -48,7 +46,6 @@ options:
         default: 4096
       state: {description: Whether the user exists., type: str, choices: [present, absent], default: present}
 extends_documentation_fragment: [stock_market.streaming.kafka]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -64,20 +61,6 @@ EXAMPLES = r"""
 
 RETURN = "{}"
 
-SPEC: dict[str, dict[str, Any]] = {
-    "users": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "name": {"type": "str", "required": True},
-            "password": {"type": "str", "no_log": True},
-            "iterations": {"type": "int", "default": 4096},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
-        "required_if": [("state", "present", ("password",))],
-    },
-}
 LEAST_ITERATIONS = 4096
 MOST_ITERATIONS = 16384
 _LOGIN_SECONDS = 5.0
@@ -116,7 +99,6 @@ class User:
     """The user that the module's options describe, and what the brokers have of them."""
 
     def __init__(self, admin: Any, options: Mapping[str, Any]) -> None:
-        """Use the connected client `admin`."""
         self.admin = admin
         self.options = options
         self.name: str = options["name"]
@@ -139,18 +121,19 @@ class User:
         before = "" if iterations is None else self.text(iterations, "as given" if same else "another one")
         if not check_mode and (iterations != wanted or not same):
             mechanism, password = ScramMechanism.SCRAM_SHA_512, self.options["password"]
-            self.alter(UserScramCredentialUpsertion(self.name, mechanism, password, iterations=wanted))
+            made = UserScramCredentialUpsertion(self.name, mechanism, password, iterations=wanted)
+            self.alter(upsertions=[(self.name, int(mechanism), wanted, made.salt, made.salted_password)])
             self.wait()
         return self.result(before, self.text(wanted, "as given"))
 
     def remove(self, iterations: int | None, check_mode: bool) -> dict[str, Any]:
         """Take the credential away; the brokers hear of it a moment later, and who is connected stays connected."""
         if iterations is not None and not check_mode:
-            self.alter(UserScramCredentialDeletion(self.name, ScramMechanism.SCRAM_SHA_512))
+            self.alter(deletions=[(self.name, int(ScramMechanism.SCRAM_SHA_512))])
         return self.result("" if iterations is None else self.text(iterations, "unknown"), "")
 
-    def alter(self, alteration: Any) -> None:
-        """Write or delete a credential.
+    def alter(self, **changes: list[tuple[Any, ...]]) -> None:
+        """Write or delete a credential: `upsertions` or `deletions` of an AlterUserScramCredentialsRequest.
 
         kafka-python 3.0.12 asks any broker, and takes the answer of one that is not the controller, which has a
         code and no message, for a success; so its request is made here and goes to the controller.
@@ -158,13 +141,7 @@ class User:
         Raises:
             RefusedError: the brokers don't.
         """
-        upsertions, deletions = [], []
-        if isinstance(alteration, UserScramCredentialUpsertion):
-            salt, salted = alteration.salt, alteration.salted_password
-            upsertions.append((alteration.user, int(alteration.mechanism), alteration.iterations, salt, salted))
-        else:
-            deletions.append((alteration.user, int(alteration.mechanism)))
-        request = AlterUserScramCredentialsRequest(deletions=deletions, upsertions=upsertions)
+        request = AlterUserScramCredentialsRequest(**{"deletions": [], "upsertions": []} | changes)
         response = self.admin._manager.run(self.admin._send_request_to_controller, request, errors_of, False)
         for result in response.results:
             if result.error_code:
@@ -192,8 +169,7 @@ class User:
 
 
 def main() -> None:
-    """Run the module."""
-    module = kafka_admin.make_module(SPEC)
+    module = kafka_admin.make_module(DOCUMENTATION, users={"required_if": [("state", "present", ("password",))]})
     options = module.params
     names = ", ".join(user["name"] for user in options["users"])
     if options["security_protocol"] == "PLAINTEXT":

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: does IAM alone decide about new databases and tables of Glue's catalog."""
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from botocore import exceptions as boto_errors
 from botocore.config import Config
 
 DOCUMENTATION = r"""
----
 module: lake_formation_info
 short_description: Whether IAM alone decides about new databases and tables
 description:
@@ -21,7 +19,6 @@ description:
     policies alone decide. Where somebody has changed that, Glue and Athena refuse what IAM allows, until Lake Formation
     grants it too.
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -69,7 +66,6 @@ def ask(client: Any) -> tuple[bool | None, str]:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleAWSModule(argument_spec={}, supports_check_mode=True)
     config = Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 2})
     iam_alone, unknown = ask(module.client("lakeformation", aws_config=config))

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: the local cloud of one deployment."""
 
 from __future__ import annotations
@@ -9,17 +8,17 @@ import sys
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stock_market.streaming.plugins.module_utils.documentation import argument_spec
 
 DOCUMENTATION = r"""
----
 module: local_cloud
 short_description: Start and stop the local cloud, a stand-in for AWS on this machine
 description:
   - Starts the local cloud if it does not run, and waits until it answers. What a killed one has left is removed first.
   - Stops it with all that it made; what its buckets still hold is saved as plain files first.
   - Runs on the machine that carries the local cloud, with the Python of the repository's C(.venv).
-  - In check mode a start that is due is made all the same unless I(start_in_check_mode=false), since every later task
-    asks the API; a stop is only foretold.
+  - In check mode a start that is due is made all the same, since every later task asks the API; a stop is only
+    foretold.
 options:
   state:
     description: C(present) starts it, C(absent) stops it.
@@ -46,10 +45,6 @@ options:
     description: The repository's C(scripts), where the local cloud's program lies.
     type: path
     required: true
-  start_in_check_mode:
-    description: Whether a start that is due is made in check mode too.
-    type: bool
-    default: true
   faults:
     description: Faults that a start gives it, by counting requests; 0 is never. One that runs keeps those that it has.
     type: dict
@@ -122,27 +117,10 @@ def _ask(module: AnsibleModule, command: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "deployment": {"type": "str", "required": True},
-            "block": {"type": "int", "required": True},
-            "state_dir": {"type": "path", "required": True},
-            "debian_release": {"type": "str", "default": "12"},
-            "scripts_dir": {"type": "path", "required": True},
-            "start_in_check_mode": {"type": "bool", "default": True},
-            "faults": {
-                "type": "dict",
-                "default": {},
-                "options": {name: {"type": "int", "default": 0} for name in FAULTS},
-            },
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=argument_spec(DOCUMENTATION), supports_check_mode=True)
     wanted = module.params["state"] == "present"
     status = _ask(module, "status")
-    if module.check_mode and not (wanted and module.params["start_in_check_mode"]):
+    if module.check_mode and not wanted:
         module.exit_json(**{**status, "changed": status["running"] != wanted, "diff": _diff(status["running"], wanted)})
     if wanted and status["running"]:
         module.exit_json(**status, diff=_diff(True, True))

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a deployment's secrets in SSM Parameter Store."""
 
 from __future__ import annotations
@@ -12,10 +11,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: parameter_secrets
 short_description: Keep a deployment's secrets in SSM Parameter Store
 description:
@@ -58,7 +56,6 @@ extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Returns secrets that a real run would not use for those that are missing., support: full}
   diff_mode: {description: Shows no secret., support: none}
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -131,29 +128,18 @@ class Secrets:
             self.values[name] = self._read()[name]
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "path": {"type": "str", "required": True},
-            "generate": {"type": "list", "elements": "str", "default": []},
-            "length": {"type": "int", "default": 32},
-            # The task's no_log keeps it from being printed; the option's own would blank it in what is returned, too.
-            "store": {"type": "dict", "default": {}, "no_log": False},
-            "rotate": {"type": "list", "elements": "str", "default": [], "no_log": False},
-            "remove": {"type": "list", "elements": "str", "default": []},
-            "tags": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Bring the secrets into shape; return the module's result."""
     if module.params["length"] < 16:
         module.fail_json(msg=f"A secret of {module.params['length']} letters could be guessed: length is 16 or more.")
-    try:
-        found = Secrets(module)
-        found.apply()
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The secrets below {module.params['path']} could not be read and kept")
-    module.exit_json(changed=bool(found.written), written=found.written, secrets=found.values)
+    found = Secrets(module)
+    found.apply()
+    return {"changed": bool(found.written), "written": found.written, "secrets": found.values}
+
+
+def main() -> None:
+    """Run the module. No option has no_log, which would blank the secrets in the result, too; the task has it."""
+    aws.run_module(DOCUMENTATION, run, "The secrets below {path} could not be read and kept")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stock_market.streaming.plugins.module_utils.documentation import argument_spec
 
 DOCUMENTATION = r"""
 module: report_archive
@@ -71,15 +72,7 @@ def write(path: Path, files: dict[str, bytes]) -> None:
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "hosts": {"type": "dict", "default": {}},
-            "texts": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=argument_spec(DOCUMENTATION), supports_check_mode=True)
     path = Path(module.params["path"])
     result: dict[str, Any] = {"changed": True, "path": str(path)}
     try:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: write a backup to S3 as one checked object, or read one."""
 
 from __future__ import annotations
@@ -10,10 +9,10 @@ import re
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
----
 module: s3_backup
 short_description: Write a backup to S3 as one object, or read it and check it
 description:
@@ -32,7 +31,6 @@ extends_documentation_fragment: [stock_market.streaming.aws]
 attributes:
   check_mode: {description: Writes nothing., support: full}
   diff_mode: {description: Has nothing to show., support: none}
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -144,25 +142,17 @@ def run(client: Any, options: dict[str, Any], check_mode: bool) -> dict[str, Any
     return {"changed": True, "location": f"s3://{bucket}/{prefix}{name}.json"}
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "bucket": {"type": "str", "required": True},
-            "prefix": {"type": "str", "default": "backups/"},
-            "name": {"type": "str", "required": True},
-            "document": {"type": "dict"},
-        },
-        supports_check_mode=True,
-    )
-    bucket = module.params["bucket"]
+def run_or_fail(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Read or write, or fail with a sentence; return the module's result."""
     try:
         result = run(module.client("s3"), module.params, module.check_mode)
     except BackupError as error:
         module.fail_json(msg=str(error))
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg=f"The backups in the bucket '{bucket}' can't be reached")
-    module.exit_json(**result)
+    return result
+
+
+def main() -> None:
+    aws.run_module(DOCUMENTATION, run_or_fail, "The backups in the bucket '{bucket}' can't be reached")
 
 
 if __name__ == "__main__":

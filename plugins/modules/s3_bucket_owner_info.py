@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: do these S3 buckets exist, whose are they, and which tags do they carry."""
 
 from __future__ import annotations
@@ -7,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
----
 module: s3_bucket_owner_info
 short_description: Whose buckets are these
 description:
@@ -27,7 +26,6 @@ options:
     type: str
     required: true
 extends_documentation_fragment: [stock_market.streaming.aws]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -86,21 +84,14 @@ def tags_of(client: Any, name: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
 
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Look each bucket up; return the module's result."""
+    client, account = module.client("s3"), module.params["account_id"]
+    return {"changed": False, "buckets": {name: look_up(client, name, account) for name in module.params["names"]}}
+
+
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "names": {"type": "list", "elements": "str", "required": True},
-            "account_id": {"type": "str", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        client = module.client("s3")
-        buckets = {name: look_up(client, name, module.params["account_id"]) for name in module.params["names"]}
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="S3 does not tell who owns the buckets")
-    module.exit_json(changed=False, buckets=buckets)
+    aws.run_module(DOCUMENTATION, run, "S3 does not tell who owns the buckets")
 
 
 if __name__ == "__main__":

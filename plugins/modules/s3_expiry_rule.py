@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: a lifecycle rule of a bucket that expires the objects with a prefix and a tag."""
 
 from __future__ import annotations
@@ -9,10 +8,9 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: s3_expiry_rule
 short_description: Expire a bucket's objects with a prefix and a tag
 description:
@@ -37,16 +35,15 @@ options:
     type: str
     default: ""
   tag:
-    description: The tag's C(key) and C(value), which an object must carry; required where there is to be a rule.
+    description: The tag that an object must carry; required where there is to be a rule.
     type: dict
+    suboptions:
+      key: {description: The tag's key., type: str, required: true}
+      value: {description: The tag's value., type: str, required: true}
   days:
     description: Days after which such an object expires, 1 or more; required where there is to be a rule.
     type: int
-extends_documentation_fragment: [stock_market.streaming.aws]
-attributes:
-  check_mode: {description: Says what would change and changes nothing., support: full}
-  diff_mode: {description: Shows the rule before and after., support: full}
-author: stock-market
+extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.manages]
 """
 
 EXAMPLES = r"""
@@ -66,14 +63,13 @@ rule: {description: The rule as it is now; empty when it is absent., returned: a
 
 def _rules(client: Any, bucket: str, *, check_mode: bool) -> list[dict[str, Any]]:
     try:
-        found: list[dict[str, Any]] = client.get_bucket_lifecycle_configuration(Bucket=bucket, aws_retry=True)["Rules"]
+        return list(client.get_bucket_lifecycle_configuration(Bucket=bucket, aws_retry=True)["Rules"])
     except is_boto3_error_code("NoSuchLifecycleConfiguration"):
         return []
     except is_boto3_error_code("NoSuchBucket"):
         if check_mode:
             return []
         raise
-    return found
 
 
 def _wanted(params: dict[str, Any]) -> dict[str, Any]:
@@ -88,8 +84,12 @@ def _wanted(params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(client: Any, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
     """Bring the rule to the state that is asked for; return the module's result."""
+    params, check_mode = module.params, module.check_mode
+    if params["state"] == "present" and params["days"] < 1:
+        module.fail_json(msg=f"days is {params['days']}: objects expire after whole days, at least 1")
+    client = module.client("s3", retry_decorator=AWSRetry.jittered_backoff())
     bucket = params["bucket"]
     rules = _rules(client, bucket, check_mode=check_mode)
     current = next((rule for rule in rules if rule["ID"] == params["rule_id"]), {})
@@ -108,30 +108,8 @@ def run(client: Any, params: dict[str, Any], *, check_mode: bool) -> dict[str, A
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "bucket": {"type": "str", "required": True},
-            "rule_id": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "prefix": {"type": "str", "default": ""},
-            "tag": {
-                "type": "dict",
-                "options": {"key": {"type": "str", "required": True}, "value": {"type": "str", "required": True}},
-            },
-            "days": {"type": "int"},
-        },
-        required_if=[("state", "present", ("tag", "days"))],
-        supports_check_mode=True,
-    )
-    if module.params["state"] == "present" and module.params["days"] < 1:
-        module.fail_json(msg=f"days is {module.params['days']}: objects expire after whole days, at least 1")
-    client = module.client("s3", retry_decorator=AWSRetry.jittered_backoff())
-    try:
-        result = run(client, module.params, check_mode=module.check_mode)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="The bucket's lifecycle rule could not be made as it is declared")
-    module.exit_json(**result)
+    failure = "The bucket's lifecycle rule could not be made as it is declared"
+    aws.run_module(DOCUMENTATION, run, failure, required_if=[("state", "present", ("tag", "days"))])
 
 
 if __name__ == "__main__":

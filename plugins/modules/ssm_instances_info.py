@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: which instances Session Manager reaches."""
 
 from __future__ import annotations
@@ -9,10 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from botocore import exceptions as boto_errors
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 
 DOCUMENTATION = r"""
----
 module: ssm_instances_info
 short_description: Which instances Session Manager reaches
 description:
@@ -29,7 +27,6 @@ options:
     type: int
     default: 0
 extends_documentation_fragment: [stock_market.streaming.aws, stock_market.streaming.aws.reads]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -63,27 +60,20 @@ def online(client: Any, instance_ids: Sequence[str]) -> set[str]:
     return found
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "instance_ids": {"type": "list", "elements": "str", "required": True},
-            "timeout": {"type": "int", "default": 0},
-        },
-        supports_check_mode=True,
-    )
-    wanted = module.params["instance_ids"]
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Ask until all are reached or the time is over; return the module's result."""
+    wanted, client = module.params["instance_ids"], module.client("ssm")
     give_up = time.monotonic() + module.params["timeout"]
-    client = module.client("ssm")
-    try:
+    reached = online(client, wanted)
+    while set(wanted) - reached and time.monotonic() < give_up:
+        time.sleep(SECONDS_BETWEEN_QUESTIONS)
         reached = online(client, wanted)
-        while set(wanted) - reached and time.monotonic() < give_up:
-            time.sleep(SECONDS_BETWEEN_QUESTIONS)
-            reached = online(client, wanted)
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="Systems Manager could not be asked for its instances")
     missing = [identifier for identifier in wanted if identifier not in reached]
-    module.exit_json(changed=False, online=sorted(reached), missing=missing)
+    return {"changed": False, "online": sorted(reached), "missing": missing}
+
+
+def main() -> None:
+    aws.run_module(DOCUMENTATION, run, "Systems Manager could not be asked for its instances")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,6 @@ def differing(record: Path) -> list[str]:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         {"unit": {"type": "str", "required": True}, "record": {"type": "path", "required": True}},
         supports_check_mode=True,

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ansible module: every AWS resource that carries some tags."""
 
 from __future__ import annotations
@@ -10,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict as as_dict
+from ansible_collections.stock_market.streaming.plugins.module_utils import aws
 from botocore import exceptions as boto_errors
 
 DOCUMENTATION = r"""
----
 module: tagged_resources_info
 short_description: Find every resource that carries some tags
 description:
@@ -49,7 +49,6 @@ options:
     elements: str
     default: []
 extends_documentation_fragment: [stock_market.streaming.aws]
-author: stock-market
 """
 
 EXAMPLES = r"""
@@ -120,16 +119,6 @@ ASKED_ITSELF = {
 }
 
 
-def as_dict(pairs: Iterable[dict[str, str]] | None) -> Tags:
-    """Tags as EC2, S3, IAM and Athena list them, as a dict."""
-    return {pair["Key"]: pair["Value"] for pair in pairs or []}
-
-
-def carries(own: Tags, wanted: Tags) -> bool:
-    """Whether all of the wanted tags are among a resource's own."""
-    return all(own.get(key) == value for key, value in wanted.items())
-
-
 def pages(client: Client, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
     """The entries of a listing call, whether or not botocore has a paginator for it."""
     if client.can_paginate(operation):
@@ -171,7 +160,6 @@ def find_ec2(client: Client, tags: Tags) -> Iterator[Resource]:
 
 
 def describe_ec2(kind: str, entry: dict[str, Any], identifier: str) -> Resource:
-    """One of EC2's resources."""
     own = as_dict(entry.get("Tags") or entry.get("TagSet"))
     name = entry.get("GroupName") or entry.get("KeyName") if kind in {"security-group", "key-pair"} else own.get("Name")
     found = {"kind": kind, "id": entry[identifier], "name": name or entry[identifier], "tags": own}
@@ -193,19 +181,18 @@ def find_glue(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterator
         for entry in pages(client, operation, key):
             name = entry["Name"]
             own = unless_vanished(client.get_tags, ResourceArn=arn(f"{kind}/{name}")).get("Tags", {})
-            if carries(own, tags):
+            if tags.items() <= own.items():
                 yield {"kind": f"glue-{kind}", "id": name, "name": name, "tags": own}
 
 
 def find_athena(client: Client, tags: Tags, arn: Callable[[str], str]) -> Iterator[Resource]:
-    """Workgroups."""
     for entry in pages(client, "list_work_groups", "WorkGroups"):
         name = entry["Name"]
         if name == "primary":
             continue  # every account has it from the start
         answer = unless_vanished(client.list_tags_for_resource, ResourceARN=arn(f"workgroup/{name}"))
         own = as_dict(answer.get("Tags"))
-        if carries(own, tags):
+        if tags.items() <= own.items():
             yield {"kind": "athena-workgroup", "id": name, "name": name, "tags": own}
 
 
@@ -230,7 +217,7 @@ def find_iam(client: Client, tags: Tags, prefix: str) -> Iterator[Resource]:
             if name.startswith(prefix):
                 parameter = {"PolicyArn": entry["Arn"]} if argument == "Arn" else {argument: name}
                 own = as_dict(unless_vanished(getattr(client, getting), **parameter).get(key, {}).get("Tags"))
-                if carries(own, tags):
+                if tags.items() <= own.items():
                     yield {"kind": kind, "id": name, "name": name, "tags": own}
 
 
@@ -251,7 +238,7 @@ def find_budgets(client: Client, tags: Tags, account: str, name: str) -> Iterato
         if error.response["Error"]["Code"] in {"NotFoundException", "AccessDeniedException"}:
             return
         raise
-    if carries(own, tags):
+    if tags.items() <= own.items():
         yield {"kind": "budget", "id": name, "name": name, "tags": own}
 
 
@@ -265,7 +252,7 @@ def find_buckets(client: Client, tags: Tags, names: Iterable[str], account: str)
                 continue
             raise
         own = as_dict(answer.get("TagSet"))
-        if carries(own, tags) or (not own and is_empty(client, name, account)):
+        if tags.items() <= own.items() or (not own and is_empty(client, name, account)):
             yield {"kind": "bucket", "id": name, "name": name, "tags": own}
 
 
@@ -316,29 +303,19 @@ def find(clients: Clients, tags: Tags, prefix: str, buckets: list[str]) -> list[
     ]
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
-            "tags": {"type": "dict", "required": True},
-            "prefix": {"type": "str", "required": True},
-            "buckets": {"type": "list", "elements": "str", "default": []},
-            "timeout": {"type": "int", "default": 0},
-            "keep": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    clients = functools.cache(module.client)
-    params = module.params
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Search until nothing but what is kept is left, or the time is over; return the module's result."""
+    clients, params = functools.cache(module.client), module.params
     give_up = time.monotonic() + params["timeout"]
-    try:
+    resources = find(clients, params["tags"], params["prefix"], params["buckets"])
+    while {found["id"] for found in resources} - set(params["keep"]) and time.monotonic() < give_up:
+        time.sleep(SECONDS_BETWEEN_SEARCHES)
         resources = find(clients, params["tags"], params["prefix"], params["buckets"])
-        while {found["id"] for found in resources} - set(params["keep"]) and time.monotonic() < give_up:
-            time.sleep(SECONDS_BETWEEN_SEARCHES)
-            resources = find(clients, params["tags"], params["prefix"], params["buckets"])
-    except (boto_errors.BotoCoreError, boto_errors.ClientError) as error:
-        module.fail_json_aws(error, msg="The search for tagged resources could not be finished")
-    module.exit_json(changed=False, resources=resources)
+    return {"changed": False, "resources": resources}
+
+
+def main() -> None:
+    aws.run_module(DOCUMENTATION, run, "The search for tagged resources could not be finished")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ options:
     required: true
   dest: {description: The file to make., type: path, required: true}
   checksum: {description: "C(sha512:<hex>) or C(sha256:<hex>).", type: str, required: true}
-  timeout: {description: "How long a source may stay silent, in seconds.", type: int, default: 30}
 author: Stock market streaming
 """
 
@@ -45,6 +44,8 @@ RETURN = r"""
 url: {description: The source that had it., type: str, returned: when it was fetched}
 """
 
+# How long a source may stay silent.
+SILENT_SECONDS = 30
 CHECKSUM = re.compile(r"sha512:[0-9a-f]{128}|sha256:[0-9a-f]{64}")
 
 
@@ -54,20 +55,18 @@ def digest_of(path: Path, algorithm: str) -> str:
         return f"{algorithm}:{hashlib.file_digest(stream, algorithm).hexdigest()}"
 
 
-def fetch(url: str, path: Path, timeout: int) -> None:
+def fetch(url: str, path: Path) -> None:
     """Write what `url` gives to `path`. Raises OSError where it can't be had."""
-    with open_url(url, timeout=timeout) as source, path.open("wb") as target:
+    with open_url(url, timeout=SILENT_SECONDS) as source, path.open("wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "urls": {"type": "list", "elements": "str", "required": True},
             "dest": {"type": "path", "required": True},
             "checksum": {"type": "str", "required": True},
-            "timeout": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
     )
@@ -88,7 +87,7 @@ def main() -> None:
         draft = Path(scratch) / "file"
         for url in urls:
             try:
-                fetch(url, draft, module.params["timeout"])
+                fetch(url, draft)
             except (OSError, ValueError) as error:
                 complaints.append(f"{url} can't be fetched ({error})")
                 continue

@@ -23,10 +23,10 @@ options:
   link: {description: The symbolic link that points to the version in use., type: path, required: true}
   launcher:
     description:
-      - A program that runs the tool under whose name it is called. Each C(bin/*.sh) gets a link to it in O(commands).
+      - A program that runs the tool under whose name it is called. Each C(bin/*.sh) gets a link to it in
+        C(/usr/local/bin).
     type: path
     required: true
-  commands: {description: A directory on everybody's PATH., type: path, default: /usr/local/bin}
 author: Stock market streaming
 """
 
@@ -46,6 +46,7 @@ path: {description: "The version's own directory.", type: str, returned: always}
 """
 
 MARKER = ".installed-from"
+COMMANDS = Path("/usr/local/bin")
 
 
 def is_installed(path: Path, checksum: str) -> bool:
@@ -85,23 +86,22 @@ def point(link: Path, target: Path, *, check_mode: bool) -> bool:
     return True
 
 
-def link_commands(path: Path, commands: Path, launcher: Path, *, check_mode: bool) -> bool:
+def link_commands(path: Path, launcher: Path, *, check_mode: bool) -> bool:
     """Give every tool its link, take away those of tools that are gone; return whether anything had to change."""
     wanted = {tool.name for tool in path.glob("bin/*.sh")}
     stale = [
         link
-        for link in commands.glob("*.sh")
+        for link in COMMANDS.glob("*.sh")
         if link.name not in wanted and link.is_symlink() and link.readlink() == launcher
     ]
     if not check_mode:
         for link in stale:
             link.unlink()
-    changes = [point(commands / name, launcher, check_mode=check_mode) for name in sorted(wanted)]
+    changes = [point(COMMANDS / name, launcher, check_mode=check_mode) for name in sorted(wanted)]
     return bool(stale) or any(changes)
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
@@ -109,7 +109,6 @@ def main() -> None:
             "src": {"type": "path"},
             "link": {"type": "path", "required": True},
             "launcher": {"type": "path", "required": True},
-            "commands": {"type": "path", "default": "/usr/local/bin"},
         },
         supports_check_mode=True,
     )
@@ -121,7 +120,7 @@ def main() -> None:
     if missing and not check_mode:
         unpack(module, Path(options["src"]), path, options["checksum"])
     pointed = point(Path(options["link"]), path, check_mode=check_mode)
-    linked = link_commands(path, Path(options["commands"]), Path(options["launcher"]), check_mode=check_mode)
+    linked = link_commands(path, Path(options["launcher"]), check_mode=check_mode)
     module.exit_json(changed=missing or pointed or linked, installed=True, path=str(path))
 
 

@@ -9,11 +9,7 @@ import ssl
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stock_market.streaming.plugins.module_utils import tls
-from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import (
-    NotReadyError,
-    journal_tail,
-    wait_until,
-)
+from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import NotReadyError, wait_or_fail
 
 DOCUMENTATION = r"""
 module: zookeeper_ready
@@ -26,18 +22,8 @@ description:
 options:
   host: {description: Address of the client port., type: str, required: true}
   port: {description: The client port., type: int, default: 2181}
-  ca_file:
-    description: PEM file of the authorities that signed the server's certificate. Without it there is no TLS.
-    type: path
-  certificate_file:
-    description: PEM file of the client's key and certificate. Needed with C(ca_file).
-    type: path
-  timeout: {description: How long to wait, in seconds., type: int, default: 60}
-  unit:
-    description: The systemd unit whose journal is shown when the server does not come.
-    type: str
-    default: zookeeper.service
-author: Stock market streaming
+  timeout: {description: "How long to wait, in seconds.", type: int, default: 60}
+extends_documentation_fragment: [stock_market.streaming.tls]
 """
 
 EXAMPLES = r"""
@@ -84,17 +70,14 @@ def _answer(connection: socket.socket) -> str:
 
 
 def main() -> None:
-    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "host": {"type": "str", "required": True},
             "port": {"type": "int", "default": 2181},
-            "ca_file": {"type": "path"},
-            "certificate_file": {"type": "path"},
+            **tls.OPTIONS,
             "timeout": {"type": "int", "default": 60},
-            "unit": {"type": "str", "default": "zookeeper.service"},
         },
-        required_together=[("ca_file", "certificate_file")],
+        required_together=tls.TOGETHER,
         supports_check_mode=True,
     )
     options = module.params
@@ -106,16 +89,9 @@ def main() -> None:
             module.fail_json(
                 msg=f"{options['ca_file']} and {options['certificate_file']} can't be used for TLS: {error}."
             )
-    try:
-        mode = wait_until(lambda: ask_mode(options["host"], options["port"], context), options["timeout"])
-    except NotReadyError as error:
-        module.fail_json(
-            msg=(
-                f"ZooKeeper did not serve at {options['host']}:{options['port']} within "
-                f"{options['timeout']} s: {error}. The last lines of {options['unit']}'s journal:\n"
-                f"{journal_tail(options['unit'])}"
-            )
-        )
+    host, port = options["host"], options["port"]
+    failure = f"ZooKeeper did not serve at {host}:{port}"
+    mode = wait_or_fail(module, lambda: ask_mode(host, port, context), failure, "zookeeper.service")
     module.exit_json(changed=False, mode=mode)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import crc32c
 import pytest
 from ansible_collections.stock_market.streaming.plugins.module_utils import kafka_encoding, kafka_wire
+from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import wait_until
 from kafka import KafkaConsumer, TopicPartition
 from tests.support.stock_market.broker import Broker, free_port
 
@@ -82,7 +83,7 @@ def test_a_topic_that_has_no_leader_is_created_again(
     with pytest.raises(probe.NotReadyError, match="had no leader"):
         probe.round_trip("127.0.0.1", kafka.port, 1, write=True)
     assert deleted == ["__readiness-1"]
-    assert probe.wait_until(lambda: probe.round_trip("127.0.0.1", kafka.port, 1, write=True), 90)[1] == 0
+    assert wait_until(lambda: probe.round_trip("127.0.0.1", kafka.port, 1, write=True), 90)[1] == 0
 
 
 def test_check_mode_writes_nothing(kafka: Broker, probe: Any) -> None:
