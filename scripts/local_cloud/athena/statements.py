@@ -85,9 +85,16 @@ def _of_the_engine(tokens: list[Token], words: list[str]) -> tuple[str, str] | N
 def _of_create(tokens: list[Token], words: list[str]) -> tuple[str, str] | None:
     if "VIEW" in (words[1:2] if words[1:2] != ["OR"] else words[3:4]):
         return "DDL", "CREATE_VIEW"
-    if words[1:2] == ["TABLE"] and any(token.word == "AS" for _, token in top_level(tokens, 2)):
+    places = [place for place, token in top_level(tokens, 2) if token.word == "AS"]
+    if words[1:2] == ["TABLE"] and not all(_ends_a_clause(tokens, place) for place in places):
         return "DDL", "CREATE_TABLE_AS_SELECT"
     return None
+
+
+def _ends_a_clause(tokens: list[Token], place: int) -> bool:
+    """Whether this AS is of Hive's STORED AS or NULL DEFINED AS; a table may have such a name, too."""
+    before, word = (token.word for token in tokens[place - 2 : place])
+    return word in {"STORED", "DEFINED"} and before not in {"TABLE", "EXISTS", "."}
 
 
 def _without_semicolon(text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 from tests.support.local_cloud.ddl_lake import BUCKET, DdlLake
 
+from local_cloud.athena import statements as athena_statements
 from local_cloud.athena.errors import QueryError
 from local_cloud.iam.callers import AccessDeniedError
 
@@ -98,6 +99,15 @@ def test_what_athena_refuses_never_reaches_trino(lake: DdlLake, sql: str, why: s
     with pytest.raises(QueryError) as refused:
         lake.run(sql)
     assert str(refused.value).endswith(why) or why in str(refused.value)
+
+
+def test_stored_as_makes_no_create_table_as_select() -> None:
+    plain = CREATE.format("a int", "")
+    refused = athena_statements.parse(plain.replace("LOCATION", "STORED AS PARQUET LOCATION"))
+    assert (refused.kind, refused.name) == (athena_statements.parse(plain).kind, athena_statements.parse(plain).name)
+    assert refused.name != "CREATE_TABLE_AS_SELECT"
+    for name in ("stored", "market.defined", "IF NOT EXISTS stored", '"a b"'):
+        assert athena_statements.parse(f"CREATE TABLE {name} AS SELECT 1 AS stored").name == "CREATE_TABLE_AS_SELECT"
 
 
 @pytest.mark.parametrize(
