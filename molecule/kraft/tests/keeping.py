@@ -44,6 +44,8 @@ def prepare() -> None:
         admin.alter_configs(
             [ConfigResource(ConfigResourceType.BROKER, "2", {RATE: ("SET", "900000000")})], raise_on_unknown=False
         )
+        # In KRaft the broker hears of it from the controllers.
+        eventually(lambda: RATE in kafka_dynamic.properties(admin, 2, [RATE]), 30, "broker 2 has its own property")
         offsets = {TopicPartition("stock-quotes", number): OffsetAndMetadata(7 + number, "", -1) for number in (0, 1)}
 
         def committed() -> bool:
