@@ -28,6 +28,7 @@ from tests.support.day.running import (
     make,
     play,
     power_off,
+    power_on,
     versions,
     well_within,
 )
@@ -38,6 +39,7 @@ YESTERDAY, KAFKA_3, KAFKA_4 = "3.8.1", "3.9.2", "4.3.1"
 MOST_AT_THE_END = 5.0
 BEFORE_A_BLOW_SECONDS = 45
 CUT_SECONDS = 30
+POWER_LOSSES = 4  # With Kafka's own timeouts two of seven took 20 s: a broker held on to the dead controller.
 LEADS = "kafka_controller_kafkacontroller_activecontrollercount"
 LIMITS = {"finalize": MOST_AT_THE_END}
 
@@ -246,11 +248,15 @@ def voters() -> set[int]:
 
 def test_7_controllers_are_lost_replaced_added_and_removed(pauses: Pauses) -> None:
     (version,) = versions()
-    name, began, before = leader(), time.monotonic(), voters()
-    old = instance(name)["InstanceId"]
-    power_off(name)
-    time.sleep(20)
-    judge(pauses, "the leading controller and its broker powered off", MOST_AT_A_KILL)
+    before = voters()
+    for turn in range(POWER_LOSSES):
+        name, began = leader(), time.monotonic()
+        old = instance(name)["InstanceId"]
+        power_off(name)
+        time.sleep(20)
+        judge(pauses, "the leading controller and its broker powered off", MOST_AT_A_KILL)
+        if turn < POWER_LOSSES - 1:
+            power_on(old)
     has_fired("InstanceDown", began)
     play("replace.yml", "-e", f"instance={name}", "-e", f"kafka_version={version}")
     assert instance(name)["InstanceId"] != old

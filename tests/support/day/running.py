@@ -84,6 +84,19 @@ def power_off(name: str) -> None:
     subprocess.run(["podman", "kill", "--signal", "KILL", body(name)], check=True, stdout=subprocess.DEVNULL)
 
 
+def power_on(instance_id: str) -> None:
+    """Starts an instance whose host has lost its power, and waits until no replica lags."""
+    boto3.client("ec2", region_name=facts()["region"]).start_instances(InstanceIds=[instance_id])
+    eventually(in_sync, 120, f"every replica in sync after {instance_id} was started")
+
+
+def in_sync() -> bool:
+    """Whether every replica of every partition is in sync."""
+    with KafkaAdminClient(**login()) as admin:
+        topics = admin.describe_topics()
+    return all(len(each["isr_nodes"]) == len(each["replica_nodes"]) for topic in topics for each in topic["partitions"])
+
+
 @contextmanager
 def cut(name: str) -> Iterator[None]:
     """Cuts a host's cable while the block runs."""
