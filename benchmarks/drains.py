@@ -62,9 +62,18 @@ def drain(
     process.finish(60, signal.SIGTERM)
     written = stage.store.writes() - writes
     lines, size = tally()
+    complete(total, lines)
+    return Drain(total / spent, process.peak_megabytes(), written / total * 1e6, size / total)
+
+
+def complete(total: int, lines: int) -> None:
+    """Refuses a run that lost or doubled a record.
+
+    Raises:
+        BenchmarkError: it stored another number of lines than the topic has records.
+    """
     if lines != total:
         raise BenchmarkError(f"{total} records are in the topic, {lines} lines at the other end")
-    return Drain(total / spent, process.peak_megabytes(), written / total * 1e6, size / total)
 
 
 def committed(stage: Stage, topic: str, group: str) -> Callable[[], bool]:
@@ -93,14 +102,16 @@ def objects(stage: Stage, prefix: str) -> tuple[int, int]:
     return found
 
 
-def consumer_settings(stage: Stage, topic: str, group: str, reader: str, *, secured: bool = False) -> str:
+def consumer_settings(
+    stage: Stage, topic: str, group: str, reader: str, *, secured: bool = False, flush: float = FLUSH_SECONDS
+) -> str:
     """A settings file for the project's consumer; the group is the prefix of its objects too."""
     kafka = stage.broker.kafka_settings(topic, secured=secured)
     return (
         f'[kafka]\n{kafka}group_id = "{group}"\nreader = "{reader}"\n'
         f"{stage.broker.security_settings('consumer', topic, group, secured=secured)}"
         f'[s3]\nbucket = "{stage.store.bucket}"\nprefix = "{group}/"\nquarantine_prefix = "bad-{group}/"\n'
-        f"[cut]\nseconds = {FLUSH_SECONDS}\nbytes = {OBJECT_BYTES}\n"
+        f"[cut]\nseconds = {flush}\nbytes = {OBJECT_BYTES}\n"
     )
 
 

@@ -133,6 +133,15 @@ class BenchBroker:
         """What a topic's segments hold, compressed as they went over the wire."""
         return sum(path.stat().st_size for path in self.segments(topic))
 
+    def members(self, group: str) -> int:
+        """How many members of a group have partitions."""
+        try:
+            found = self.admin.describe_groups([group])[group]["members"]
+        except KafkaError:
+            return 0
+        assigned = [each["member_assignment"] for each in found]
+        return sum(bool(each and each["assigned_partitions"]) for each in assigned)
+
     def committed(self, group: str) -> int:
         """The sum of a group's committed offsets."""
         try:

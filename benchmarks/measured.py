@@ -65,21 +65,21 @@ def _peak_kilobytes(pid: int) -> int:
 
 
 class Measured:
-    """A running process, pinned to one core.
+    """A running process, pinned to one core or to some.
 
     Args:
-        core: the core.
+        cores: their numbers, with commas between.
         command: the program and its arguments.
         log: where its output goes.
         environment: its variables.
     """
 
-    def __init__(self, core: int, command: list[str], log: Path, environment: dict[str, str]) -> None:
+    def __init__(self, cores: str, command: list[str], log: Path, environment: dict[str, str]) -> None:
         self._log = log
         self._peaks: dict[int, int] = {}
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                ["taskset", "--cpu-list", str(core), *command], stdout=output, stderr=output, env=environment
+                ["taskset", "--cpu-list", cores, *command], stdout=output, stderr=output, env=environment
             )
         self._ended_cpu: float | None = None
 

@@ -17,6 +17,8 @@ from benchmarks.stage import Stage
 from kafka import TopicPartition
 
 PARTITIONS = 8
+UNBOUNDED = 10_000_000
+"""A rate that no producer reaches, in records a second."""
 _SAMPLE = 20_000
 
 
@@ -59,11 +61,20 @@ def fill(stage: Stage, process: Measured, topic: str, records: int, end: Callabl
     return Fill((total - already) / spent, process.peak_megabytes(), stage.broker.bytes_on_disk(topic) / total)
 
 
-def produce(stage: Stage, topic: str, records: int, writer: str, *, secured: bool = False) -> Fill:
-    """The project's producer, simulating, as fast as it can, until at least so many records are in the topic."""
+def produce(stage: Stage, topic: str, records: int, writer: str, *, secured: bool = False, settings: str = "") -> Fill:
+    """The project's producer, simulating, as fast as it can, until at least so many records are in the topic.
+
+    Args:
+        stage: where it runs.
+        topic: what it fills.
+        records: how many.
+        writer: `batches` or `records`.
+        secured: whether by TLS and SCRAM.
+        settings: further tables of its settings file.
+    """
     name = stage.name(f"producer-{writer}")
-    settings = producer_settings(stage, topic, 10_000_000, writer, secured=secured)
-    process = stage.service("producer", name, settings)
+    own = producer_settings(stage, topic, UNBOUNDED, writer, secured=secured)
+    process = stage.service("producer", name, own + settings)
     return fill(stage, process, topic, records, lambda: process.finish(60, signal.SIGTERM))
 
 

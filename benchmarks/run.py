@@ -1,8 +1,8 @@
-"""The benchmarks: `make bench PART=...` with deployment, history, stream, replay, peers, live, outage, profile or all.
+"""The benchmarks: `make bench PART=...`, of which `--help` names the parts.
 
-Prints a table for each part and writes JSON under benchmarks/results/. Not among `all` are the part `peers`, which
-fetches other people's programs, the part `live`, which needs Chromium, the part `outage`, which takes S3 away for ten
-minutes, and the part `profile`, which prints where producer and consumer spend their time. Exit code 0 where everything
+Prints a table for each part and writes JSON under benchmarks/results/. Not among `all` are the parts `peers`, which
+fetches other people's programs, `scale`, which takes long, `live`, which needs Chromium, `outage`, which takes S3 away
+for ten minutes, and `profile`, which prints where producer and consumer spend their time. Exit code 0 where everything
 could be measured, whether the goals were met or not.
 """
 
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import deployment, history, history_hour, history_queries, live, replay, stream
+from benchmarks import curves, deployment, history, history_hour, history_queries, live, replay, stream
 from benchmarks.figures import ROOT, Figure, machine, table, write
 from benchmarks.measured import BenchmarkError
 from benchmarks.peers import part as peers
@@ -27,7 +27,7 @@ from kafka_distribution.build import BuildError
 def main() -> int:
     """The program; returns the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__)
-    parts = ("deployment", "history", "stream", "replay", "peers", "live", "outage", "profile", "all")
+    parts = ("deployment", "history", "stream", "replay", "peers", "scale", "live", "outage", "profile", "all")
     parser.add_argument("--part", choices=parts, default="all", help="default: %(default)s")
     parser.add_argument(
         "--scale",
@@ -56,7 +56,9 @@ def _run(part: str, scale: float) -> None:
     if part in ("replay", "all"):
         _show("replay", partial(replay.figures, scale))
     if part == "peers":
-        _show_peers(scale)
+        _show_with_tables("peers", partial(peers.figures, scale))
+    if part == "scale":
+        _show_with_tables("scale", partial(curves.figures, scale))
     if part == "live":
         _show("live", partial(live.figures, scale))
     if part == "outage":
@@ -75,16 +77,16 @@ def _history(scale: float) -> list[Figure]:
     return found
 
 
-def _show_peers(scale: float) -> None:
-    """The figures, and what each program guarantees, which is part of the comparison."""
+def _show_with_tables(part: str, measure: Callable[[], tuple[list[Figure], str]]) -> None:
+    """The figures, and below them the tables that belong to them: what each program guarantees, or the curves."""
     said: list[str] = []
 
-    def measure() -> list[Figure]:
-        found, about = peers.figures(scale)
+    def figures() -> list[Figure]:
+        found, about = measure()
         said.append(about)
         return found
 
-    _show("peers", measure)
+    _show(part, figures)
     print(f"\n{said[0]}")
 
 

@@ -34,11 +34,12 @@ class Stage:
 
     Args:
         folder: for everything that the run leaves behind.
+        apart: False: all share all cores. A stage of this process that comes after one apart has no such choice.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, apart: bool = True) -> None:
         self.folder = folder
-        self.core = pin()
+        self.cores = str(pin()) if apart else ",".join(map(str, sorted(os.sched_getaffinity(0))))
         self.broker = BenchBroker(folder)
         self.store = ObjectStore(folder)
         self._numbers = count()
@@ -71,13 +72,13 @@ class Stage:
         return f"{what}-{next(self._numbers)}"
 
     def measure(self, name: str, command: list[str], **variables: str) -> Measured:
-        """Starts a process on the core for the measured; it is killed at the end if it still runs."""
+        """Starts a process on the core for the measured, or on all; it is killed at the end if it still runs."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "KAFKA_"))}
         environment |= CREDENTIALS | {
             "AWS_ENDPOINT_URL": self.store.endpoint,
             "PYTHONPATH": f"{ROOT / 'scripts'}:{ROOT}",
         }
-        process = Measured(self.core, command, self.folder / f"{name}.log", environment | variables)
+        process = Measured(self.cores, command, self.folder / f"{name}.log", environment | variables)
         self._stack.callback(process.kill)
         return process
 

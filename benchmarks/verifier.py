@@ -29,8 +29,13 @@ class Backlog:
     verifier_peak: float
 
 
-def backlog(stage: Stage, topic: str) -> Backlog:
+def backlog(stage: Stage, topic: str, cut: str = "") -> Backlog:
     """Drains the topic with the project's consumer, then lets the verifier read every object.
+
+    Args:
+        stage: where both run.
+        topic: what is drained.
+        cut: further lines of the consumer's table [cut].
 
     Raises:
         BenchmarkError: the verifier finds a violation, or another number of records than the topic has.
@@ -38,7 +43,7 @@ def backlog(stage: Stage, topic: str) -> Backlog:
     total = stage.count(topic)
     group = stage.name("backlog")
     writes = stage.store.writes()
-    consumer = stage.service("consumer", group, consumer_settings(stage, topic, group, "batches"))
+    consumer = stage.service("consumer", group, consumer_settings(stage, topic, group, "batches") + cut)
     consumer.until(lambda: stage.broker.committed(group) >= total, "the topic's end to be committed", 600, 0.25)
     written = stage.store.writes() - writes
     consumer.finish(60, signal.SIGTERM)
