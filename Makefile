@@ -247,7 +247,7 @@ screenshots: system venv-test report  ## takes the pictures in docs/images, of r
 audit: venv  ## looks for known vulnerabilities of pinned versions in OSV; exit code 2 if it cannot
 	@$(WITH_ARGS) $(BIN)/python -m supply_chain
 
-bench: system venv-test $(if $(filter peers,$(PART)),venv-peers)  ## runs the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|history|stream|replay|peers|scale|live|outage|profile)
+bench: system venv-test $(if $(filter peers first_byte,$(PART)),venv-peers)  ## runs the benchmarks: tables, and JSON under benchmarks/results/ (PART=deployment|history|stream|replay|peers|scale|first_byte|live|outage|profile)
 	$(WITH_ARGS) $(BIN)/python -m benchmarks.run --part "$${PART:-all}"
 
 chaos: system venv-test  ## runs fault trials: SEED=123 repeats a schedule, FAULTS=500 is the number, ROUND=3 runs one round of it

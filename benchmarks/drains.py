@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.connect import FILE, Sink, connect_settings
 from benchmarks.measured import BenchmarkError, Measured
@@ -34,6 +35,20 @@ class Drain:
     peak: float
     writes: float
     object_bytes: float
+
+
+class Running(NamedTuple):
+    """A program that reads a topic into S3.
+
+    Attributes:
+        process: it.
+        group: whose offsets it commits.
+        prefix: of its objects, with the slash at its end.
+    """
+
+    process: Measured
+    group: str
+    prefix: str
 
 
 def drain(
@@ -87,12 +102,26 @@ def await_log(process: Measured, text: str) -> None:
     process.until(lambda: text in process.log(), f"the log to say {text}", 120)
 
 
-def consume(stage: Stage, topic: str, reader: str, *, secured: bool = False) -> Drain:
-    """The project's consumer, with the settings that it has by default."""
+def start_consumer(
+    stage: Stage, topic: str, reader: str, *, secured: bool = False, flush: float = FLUSH_SECONDS
+) -> Running:
+    """Starts the project's consumer, otherwise with its defaults."""
     group = stage.name(f"consumer-{reader}")
-    process = stage.service("consumer", group, consumer_settings(stage, topic, group, reader, secured=secured))
+    settings = consumer_settings(stage, topic, group, reader, secured=secured, flush=flush)
+    process = stage.service("consumer", group, settings)
     await_log(process, "event=partitions_assigned")
-    return drain(stage, process, topic, committed(stage, topic, group), partial(objects, stage, f"{group}/"))
+    return Running(process, group, f"{group}/")
+
+
+def consume(stage: Stage, topic: str, reader: str, *, secured: bool = False) -> Drain:
+    """Drains the topic with it."""
+    return drained(stage, topic, start_consumer(stage, topic, reader, secured=secured))
+
+
+def drained(stage: Stage, topic: str, running: Running) -> Drain:
+    """Waits until a program has committed the topic's end, as `drain` does, and counts its objects' lines."""
+    done, tally = committed(stage, topic, running.group), partial(objects, stage, running.prefix)
+    return drain(stage, running.process, topic, done, tally)
 
 
 def objects(stage: Stage, prefix: str) -> tuple[int, int]:
@@ -115,8 +144,8 @@ def consumer_settings(
     )
 
 
-def connect(stage: Stage, topic: str, sink: Sink) -> Drain:
-    """Kafka Connect's runtime, standalone, with a sink."""
+def start_connect(stage: Stage, topic: str, sink: Sink) -> Running:
+    """Starts Kafka Connect's runtime, standalone, with a sink."""
     name = stage.name("connect")
     files = connect_settings(stage, name, topic, sink)
     home = stage.broker.home
@@ -127,9 +156,17 @@ def connect(stage: Stage, topic: str, sink: Sink) -> Drain:
         KAFKA_HEAP_OPTS=sink.heap,
         KAFKA_JVM_PERFORMANCE_OPTS="-server -XX:+UseSerialGC -XX:MaxInlineLevel=15 -Djava.awt.headless=true",
     )
-    tally = partial(_file, stage.folder / f"{name}.out") if sink is FILE else partial(objects, stage, f"{name}/")
     await_log(process, "Resetting offset for partition")
-    return drain(stage, process, topic, committed(stage, topic, f"connect-{name}"), tally)
+    return Running(process, f"connect-{name}", f"{name}/")
+
+
+def connect(stage: Stage, topic: str, sink: Sink) -> Drain:
+    """Drains the topic with it."""
+    running = start_connect(stage, topic, sink)
+    if sink is not FILE:
+        return drained(stage, topic, running)
+    tally = partial(_file, stage.folder / f"{running.prefix.rstrip('/')}.out")
+    return drain(stage, running.process, topic, committed(stage, topic, running.group), tally)
 
 
 def _file(path: Path) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -62,14 +63,18 @@ class ObjectStore:
     def lines(self, prefix: str) -> tuple[int, int]:
         """Lines in the objects `*.gz` under a prefix, read and counted, and the objects' size in bytes."""
         lines = size = 0
-        for key in self.keys(prefix):
-            if not key.endswith(".gz"):
-                continue
-            body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-            size += len(body)
-            unpack = isal_zlib.decompressobj(31)
-            lines += unpack.decompress(body).count(b"\n") + unpack.flush().count(b"\n")
+        for _, packed, body in self.contents(prefix):
+            size += packed
+            lines += body.count(b"\n")
         return lines, size
+
+    def contents(self, prefix: str) -> Iterator[tuple[str, int, bytes]]:
+        """Key, size and unpacked content of each object `*.gz` under a prefix."""
+        for key in self.keys(prefix):
+            if key.endswith(".gz"):
+                body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                unpack = isal_zlib.decompressobj(31)
+                yield key, len(body), unpack.decompress(body) + unpack.flush()
 
     def clear(self, prefix: str) -> None:
         """Takes away what is under a prefix."""

@@ -1,9 +1,9 @@
 """The benchmarks: `make bench PART=...`, of which `--help` names the parts.
 
-Prints a table for each part and writes JSON under benchmarks/results/. Not among `all` are the parts `peers`, which
-fetches other people's programs, `scale`, which takes long, `live`, which needs Chromium, `outage`, which takes S3 away
-for ten minutes, and `profile`, which prints where producer and consumer spend their time. Exit code 0 where everything
-could be measured, whether the goals were met or not.
+Prints a table for each part and writes JSON under benchmarks/results/. Not among `all` are `peers` and `first_byte`,
+which fetch other people's programs, `scale`, which takes long, `live`, which needs Chromium, `outage`, which takes S3
+away for ten minutes, and `profile`, which prints where producer and consumer spend their time. Exit code 0 where
+everything could be measured, whether the goals were met or not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import curves, deployment, history, history_hour, history_queries, live, replay, stream
+from benchmarks import curves, deployment, first_byte, history, history_hour, history_queries, live, replay, stream
 from benchmarks.figures import ROOT, Figure, machine, table, write
 from benchmarks.measured import BenchmarkError
 from benchmarks.peers import part as peers
@@ -27,8 +27,20 @@ from kafka_distribution.build import BuildError
 def main() -> int:
     """The program; returns the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__)
-    parts = ("deployment", "history", "stream", "replay", "peers", "scale", "live", "outage", "profile", "all")
-    parser.add_argument("--part", choices=parts, default="all", help="default: %(default)s")
+    parts = (
+        "deployment",
+        "history",
+        "stream",
+        "replay",
+        "peers",
+        "scale",
+        "first_byte",
+        "live",
+        "outage",
+        "profile",
+        "all",
+    )
+    parser.add_argument("--part", choices=(*parts, "all"), default="all", help="default: %(default)s")
     parser.add_argument(
         "--scale",
         type=float,
@@ -59,6 +71,8 @@ def _run(part: str, scale: float) -> None:
         _show_with_tables("peers", partial(peers.figures, scale))
     if part == "scale":
         _show_with_tables("scale", partial(curves.figures, scale))
+    if part == "first_byte":
+        _show_with_tables("first_byte", partial(first_byte.figures, scale))
     if part == "live":
         _show("live", partial(live.figures, scale))
     if part == "outage":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import connect, drains
-from benchmarks.drains import Drain, await_log, committed, drain, objects
+from benchmarks.drains import Drain, Running, await_log, drain, drained, objects
 from benchmarks.peers.environments import command, java_command
 from benchmarks.stage import FLUSH_SECONDS, OBJECT_BYTES, Stage
 
@@ -36,8 +36,8 @@ CONSUMER = Peer(
 )
 
 
-def confluent(library: str, stage: Stage, topic: str) -> Drain:
-    """confluent-kafka in a plain loop, with zlib or with isal."""
+def start_confluent(library: str, stage: Stage, topic: str) -> Running:
+    """Starts confluent-kafka in a plain loop, with zlib or with isal."""
     group = stage.name(f"confluent-{library}")
     program = command(
         "peers",
@@ -53,11 +53,16 @@ def confluent(library: str, stage: Stage, topic: str) -> Drain:
     )
     process = stage.measure(group, program, PYTHONPATH="")
     await_log(process, "reading")
-    return drain(stage, process, topic, committed(stage, topic, group), partial(objects, stage, f"{group}/"))
+    return Running(process, group, f"{group}/")
 
 
-def quix(stage: Stage, topic: str) -> Drain:
-    """Quix Streams' sink for S3."""
+def confluent(library: str, stage: Stage, topic: str) -> Drain:
+    """Drains the topic with it."""
+    return drained(stage, topic, start_confluent(library, stage, topic))
+
+
+def start_quix(stage: Stage, topic: str) -> Running:
+    """Starts Quix Streams' sink for S3."""
     group = stage.name("quix")
     folder = group.replace("-", "_")
     program = command(
@@ -73,7 +78,12 @@ def quix(stage: Stage, topic: str) -> Drain:
     )
     process = stage.measure(group, program, PYTHONPATH="")
     await_log(process, "is now processing incoming messages")
-    return drain(stage, process, topic, committed(stage, topic, group), partial(objects, stage, f"{folder}/"))
+    return Running(process, group, f"{folder}/")
+
+
+def quix(stage: Stage, topic: str) -> Drain:
+    """Drains the topic with it."""
+    return drained(stage, topic, start_quix(stage, topic))
 
 
 def spark(stage: Stage, topic: str) -> Drain:
