@@ -158,7 +158,7 @@ def test_what_a_process_below_the_measured_one_spends_counts_while_it_runs(tmp_p
     program = tmp_path / "burn.py"
     program.write_text(BURN)
     core = max(os.sched_getaffinity(0))
-    process = Measured(core, [sys.executable, str(program)], tmp_path / "log", dict(os.environ))
+    process = Measured(str(core), [sys.executable, str(program)], tmp_path / "log", dict(os.environ))
     try:
         process.until(lambda: "burnt" in process.log(), "the child", 60)
         assert process.cpu_seconds() >= 0.4
