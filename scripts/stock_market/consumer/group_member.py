@@ -7,11 +7,10 @@ from collections import deque
 from collections.abc import Collection
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.structs import MemberState
 
-from stock_market.chain.naming import ObjectInfo
 from stock_market.errors import ServiceError
 from stock_market.kafka import security
 from stock_market.kafka.client import PATIENCE, MendedConsumer
@@ -171,14 +170,3 @@ def make_reader(settings: ConsumerSettings) -> KafkaConsumer:
         allow_auto_create_topics=False,
         **(PATIENCE | security.options(settings.kafka)),
     )
-
-
-def note_end(consumer: KafkaConsumer, where: TopicPartition, info: ObjectInfo) -> None:
-    """Notes the chain's end with the group; a commit that gets lost is made up for by the next, or by a search."""
-    consumer.commit_async({where: OffsetAndMetadata(info.end, info.key, -1)}, callback=_on_commit)
-
-
-def _on_commit(offsets: dict[TopicPartition, OffsetAndMetadata], result: object) -> None:
-    if isinstance(result, Exception):
-        for where, offset in offsets.items():
-            _log.warning("commit_failed", partition=where.partition, offset=offset.offset, error=result)

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     AuthorizationError,
     FencedInstanceIdError,
@@ -22,7 +22,8 @@ from stock_market.chain.partition import Context, PartitionWriter, Progress
 from stock_market.chain.s3_connection import S3Connection
 from stock_market.chain.store import Store, UnfinishedError
 from stock_market.chain.totals import Totals
-from stock_market.consumer.group_member import Membership, Rebalance, make_consumer, make_reader, note_end
+from stock_market.consumer.commits import Commits, Ends
+from stock_market.consumer.group_member import Membership, Rebalance, make_consumer, make_reader
 from stock_market.consumer.log_bounds import LogBounds
 from stock_market.consumer.log_identity import IdentityCheck, RecreatedError
 from stock_market.consumer.log_watch import LogWatch
@@ -127,7 +128,8 @@ class ConsumerService:
         self._check = IdentityCheck(consumer, self._topic, log)
         context = Context(self._topic, objects, self._executor, self._settings.cut, self._bounds.start, self._totals)
         self._watch = LogWatch(consumer, self._bounds, self._check)
-        self._new = Beginnings(consumer, context, self._bounds, self._check, self._watch)
+        self._commits = Commits(consumer)
+        self._new = Beginnings(consumer, context, self._bounds, self._check, self._watch, commits=self._commits)
         self._memory = MemoryBound(consumer, self._settings.limits.buffer_bytes)
         self._rebalance = Rebalance(consumer)
         self._membership = Membership(consumer, self._settings.kafka.session_timeout_seconds)
@@ -235,6 +237,7 @@ class ConsumerService:
         for where, writer in self._writers.items():
             writer.tick()
             self._follow(where, writer.collect())
+        self._commits.send()
         self._see_off()
         self._watch.look_at_ends(self._writers)
         self._memory.keep(self._writers, self._leaving)
@@ -272,6 +275,7 @@ class ConsumerService:
                 self._check.forget(where)
                 self._memory.forget(where)
                 self._watch.forget(where)
+                self._commits.forget(where)
                 if writer is not None:
                     # What is held is still stored: whoever owns the partition now finds it there.
                     writer.leave()
@@ -286,7 +290,7 @@ class ConsumerService:
             self._watch.forget(where)
             self._consumer.seek(where, progress.seek)
         if progress.reached is not None:
-            note_end(self._consumer, where, progress.reached)
+            self._commits.note(where, progress.reached)
 
     def _see_off(self) -> None:
         for writer in self._leaving:
@@ -315,9 +319,8 @@ class ConsumerService:
         _log.info("stopped", committed=len(reached), unfinished=waiting, stored=self._totals.stored)
         return EXIT_FAILED if waiting else EXIT_OK
 
-    def _store_held(self) -> tuple[dict[TopicPartition, OffsetAndMetadata], int]:
-        """Stores what is held; returns what may be committed, and how many partitions are not stored to their end."""
-        reached: dict[TopicPartition, OffsetAndMetadata] = {}
+    def _store_held(self) -> tuple[Ends, int]:
+        """Stores what is held; returns what is to be committed, and how many partitions are not stored to their end."""
         for writer in self._writers.values():
             writer.leave()
         waiting = [
@@ -337,13 +340,13 @@ class ConsumerService:
                     waiting.remove((where, writer))
                     continue
                 if info is not None and self._writers.get(where) is writer:
-                    reached[where] = OffsetAndMetadata(info.end, info.key, -1)
+                    self._commits.note(where, info)
                 if writer.idle:
                     waiting.remove((where, writer))
             time.sleep(0.01)
         self._writers.clear()
         self._leaving.clear()
-        return reached, len(waiting) + unfinished
+        return self._commits.left(), len(waiting) + unfinished
 
 
 def serve(settings: ConsumerSettings) -> int:

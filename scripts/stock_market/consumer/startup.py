@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from stock_market.chain.objects import Outcome
 from stock_market.chain.partition import Context, PartitionWriter
-from stock_market.consumer.group_member import note_end
+from stock_market.consumer.commits import Commits
 from stock_market.consumer.log_bounds import LogBounds, require_in_log
 from stock_market.consumer.log_identity import IdentityCheck
 from stock_market.consumer.log_watch import LogWatch
@@ -22,9 +22,17 @@ class Beginnings:
     """Partitions that have been assigned and are not read yet."""
 
     def __init__(
-        self, consumer: KafkaConsumer, context: Context, bounds: LogBounds, check: IdentityCheck, watch: LogWatch
+        self,
+        consumer: KafkaConsumer,
+        context: Context,
+        bounds: LogBounds,
+        check: IdentityCheck,
+        watch: LogWatch,
+        *,
+        commits: Commits,
     ) -> None:
         self._consumer = consumer
+        self._commits = commits
         self._check = check
         self._watch = watch
         self._context = context
@@ -96,4 +104,4 @@ class Beginnings:
         if info is not None:
             self._context.executor.submit(self._context.objects.report_holes, partition, info)
             if not outcome.lacks_quarantine:
-                note_end(self._consumer, where, info)
+                self._commits.note(where, info)
