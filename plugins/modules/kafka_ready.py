@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import suppress
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stock_market.streaming.plugins.module_utils import tls
@@ -12,6 +13,7 @@ from ansible_collections.stock_market.streaming.plugins.module_utils.kafka_wire 
     READINESS_TOPIC,
     Connection,
     KafkaError,
+    Metadata,
     Security,
 )
 from ansible_collections.stock_market.streaming.plugins.module_utils.service_wait import NotReadyError, wait_or_fail
@@ -20,8 +22,11 @@ DOCUMENTATION = r"""
 module: kafka_ready
 short_description: Wait until a Kafka broker takes a record and gives it back
 description:
-  - Writes one record to a small topic of the broker's own (C(__readiness-<broker id>), one replica, an hour's
-    retention), acknowledged by the broker, and reads it back. An open port proves nothing; this does.
+  - Writes one record to a small topic of the broker's own (C(__readiness-<broker id>), one replica), acknowledged by
+    the broker, and reads it back. An open port proves nothing; this does.
+  - Creates the topic, and deletes it at the end. If it stayed, it would be offline whenever the broker is down, and
+    Kafka 4 counts an unclean election when a broker that was killed leads its only replica again. If Kafka does not
+    delete it, it stays, and the next time it is used.
   - A topic that has no leader for ten seconds, although the broker is there, is created again. With KRaft that
     happens to a broker that has lost its disk, for minutes.
   - Runs on the broker's host and needs no Kafka client there.
@@ -51,12 +56,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-offset: {description: The record's offset., type: int, returned: when a record was written}
 seconds: {description: How long it took., type: float, returned: always}
 """
 
 REQUEST_SECONDS = 10.0
-# A record is kept for an hour. One replica is all there is, so it must suffice, whatever the brokers' default.
+REQUEST_MS = 5000  # within which a broker ends a request, before its client gives up
+# If it stays, its records do not. One replica is all there is, so it must suffice, whatever the brokers' default.
 TOPIC_CONFIGURATION = {
     "cleanup.policy": "delete",
     "min.insync.replicas": "1",
@@ -66,16 +71,13 @@ TOPIC_CONFIGURATION = {
 }
 
 
-def round_trip(
-    host: str, port: int, broker_id: int, *, write: bool, security: Security | None = None
-) -> tuple[bool, int | None]:
-    """Do it once; return whether the topic had to be created, and the record's offset.
+def round_trip(host: str, port: int, broker_id: int, *, write: bool, security: Security | None = None) -> None:
+    """Do it once.
 
     Raises:
         NotReadyError: something is missing still; the message says what.
     """
     topic = f"{READINESS_TOPIC}{broker_id}"
-    created = False
     with Connection(host, port, REQUEST_SECONDS, security) as broker:
         metadata = broker.metadata(topic)
         if broker_id not in metadata.brokers:
@@ -83,26 +85,38 @@ def round_trip(
                 f"broker {broker_id} has not joined the cluster; its members are {sorted(metadata.brokers)}"
             )
         if not write:
-            return False, None
-        if metadata.leader < 0:
-            if metadata.controller not in metadata.brokers:
-                raise NotReadyError("the cluster has no controller")
-            with Connection(*metadata.brokers[metadata.controller], REQUEST_SECONDS, security) as controller:
-                created = controller.create_topic(topic, broker_id, TOPIC_CONFIGURATION, int(REQUEST_SECONDS * 500))
-                deadline = time.monotonic() + REQUEST_SECONDS
-                while (metadata := broker.metadata(topic)).leader < 0 and time.monotonic() < deadline:
-                    time.sleep(0.05)
-                if metadata.leader < 0 and not created:
-                    # Where the broker has lost its disk, KRaft may elect no leader on the new one for minutes.
-                    controller.delete_topic(topic, int(REQUEST_SECONDS * 500))
-                    raise NotReadyError(f"the topic {topic} had no leader, and was deleted to be created again")
-        if metadata.leader != broker_id:
-            raise NotReadyError(f"the topic {topic} is led by {metadata.leader}, not by broker {broker_id}")
-        value = uuid.uuid4().bytes
-        offset = broker.produce(topic, value, time.time_ns() // 1_000_000, int(REQUEST_SECONDS * 500))
-        if broker.fetch(topic, offset, int(REQUEST_SECONDS * 500)) != value:
-            raise NotReadyError(f"the record written to {topic} at offset {offset} did not come back")
-    return created, offset
+            return
+        if metadata.controller not in metadata.brokers:
+            raise NotReadyError("the cluster has no controller")
+        with Connection(*metadata.brokers[metadata.controller], REQUEST_SECONDS, security) as controller:
+            if metadata.leader < 0:
+                metadata = _create(topic, broker_id, broker, controller)
+            if metadata.leader != broker_id:
+                raise NotReadyError(f"the topic {topic} is led by {metadata.leader}, not by broker {broker_id}")
+            value = uuid.uuid4().bytes
+            offset = broker.produce(topic, value, time.time_ns() // 1_000_000, REQUEST_MS)
+            if broker.fetch(topic, offset, REQUEST_MS) != value:
+                raise NotReadyError(f"the record written to {topic} at offset {offset} did not come back")
+            with suppress(KafkaError):  # Kafka may be told to delete nothing, and the broker is ready.
+                controller.delete_topic(topic, REQUEST_MS)
+
+
+def _create(topic: str, broker_id: int, broker: Connection, controller: Connection) -> Metadata:
+    created, deadline = False, time.monotonic() + REQUEST_SECONDS
+    while True:
+        # With ZooKeeper a topic that is being deleted is there for a moment longer.
+        created = created or controller.create_topic(topic, broker_id, TOPIC_CONFIGURATION, REQUEST_MS)
+        metadata = broker.metadata(topic)
+        if metadata.leader >= 0:
+            return metadata
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    if not created:
+        # Where the broker has lost its disk, KRaft may elect no leader on the new one for minutes.
+        controller.delete_topic(topic, REQUEST_MS)
+        raise NotReadyError(f"the topic {topic} had no leader, and was deleted to be created again")
+    return metadata
 
 
 def main() -> None:
@@ -128,23 +142,19 @@ def main() -> None:
             tls.client_context(security.ca_file)
         except OSError as error:
             module.fail_json(msg=f"The CA's certificates in {security.ca_file} can't be used: {error}.")
-    created_once = False
 
-    def attempt() -> int | None:
-        nonlocal created_once
+    def attempt() -> None:
         try:
-            created, offset = round_trip(
+            round_trip(
                 options["host"], options["port"], options["broker_id"], write=not module.check_mode, security=security
             )
         except KafkaError as error:
             raise NotReadyError(str(error)) from error
-        created_once = created_once or created
-        return offset
 
     began = time.monotonic()
     failure = f"Broker {options['broker_id']} gave no record back through {options['host']}:{options['port']}"
-    offset = wait_or_fail(module, attempt, failure, "kafka.service")
-    module.exit_json(changed=created_once, offset=offset, seconds=round(time.monotonic() - began, 3))
+    wait_or_fail(module, attempt, failure, "kafka.service")
+    module.exit_json(changed=False, seconds=round(time.monotonic() - began, 3))
 
 
 if __name__ == "__main__":

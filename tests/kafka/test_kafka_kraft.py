@@ -24,6 +24,7 @@ from tests.support.stock_market.broker import (
     tool_command,
     wait_for_port,
 )
+from tests.support.stock_market.services import eventually
 
 _CONTROLLER = """\
 process.roles=controller
@@ -165,11 +166,14 @@ def test_the_module_waits_for_the_controllers(kraft: Kraft, run: Run) -> None:
 
 
 def test_a_broker_that_lost_its_disk_gives_a_record_back(kraft: Kraft, run: Run) -> None:
-    names = {"host": "127.0.0.1", "port": kraft.ports[2], "broker_id": 2}
-    assert run("kafka_ready", **names)["changed"]
+    left = {"num_partitions": -1, "replication_factor": -1, "assignments": {0: [2]}}
+    with KafkaAdminClient(bootstrap_servers=kraft.servers) as admin:
+        admin.create_topics({"__readiness-2": left}, wait_for_metadata=True)
     kraft.empty(2)
-    again = run("kafka_ready", **names)
-    assert (again.get("msg"), again["offset"]) == (None, 0)
+    found = run("kafka_ready", host="127.0.0.1", port=kraft.ports[2], broker_id=2)
+    assert found.get("msg") is None
+    with KafkaAdminClient(bootstrap_servers=kraft.servers) as admin:
+        eventually(lambda: "__readiness-2" not in admin.list_topics(), "the probe's topic to be gone", 10)
 
 
 def test_a_killed_leader_is_replaced_and_missed_until_it_is_back(kraft: Kraft, run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections import Counter
 from typing import Any
@@ -131,7 +130,7 @@ def test_a_broker_is_drained_and_its_readiness_topic_goes(brokers: Brokers, spre
     brokers.topic("drained", [[3, 1], [2, 3]], min_insync_replicas=1)
     with brokers.admin() as admin:
         admin.delete_topics(["wide"])
-    importlib.import_module("plugins.modules.kafka_ready").round_trip("127.0.0.1", brokers.ports[3], 3, write=True)
+    brokers.topic("__readiness-3", [[3]])
 
     result = until_done(spread, 1, 2)
     assert result["remaining"] == []

@@ -88,9 +88,8 @@ def test_a_record_goes_round_through_tls_as_a_user_who_may(secured_kafka: Broker
     login = as_user(secured_kafka, "broker")
     del login["bootstrap_servers"]
     where = {"host": "127.0.0.1", "port": secured_kafka.port, "broker_id": 1}
-    first = run("kafka_ready", **where, **login)
-    assert first["changed"]
-    assert run("kafka_ready", **where, **login)["offset"] == first["offset"] + 1
+    found = run("kafka_ready", **where, **login)
+    assert (found.get("msg"), found["changed"]) == (None, False)
 
 
 @pytest.mark.parametrize(
