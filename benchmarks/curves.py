@@ -182,7 +182,7 @@ def _way(stage: Stage, partitions: int, consumers: int, records: int) -> Way:
 def way_figures(ways: Sequence[Way]) -> list[Figure]:
     """The whole way's pace, and what more consumers cost."""
     found = [
-        Figure(f"whole way, {way.partitions} partitions, {way.consumers} consumers", (way.pace,), "records/s")
+        Figure(f"whole way, {way.partitions} partitions, consumers: {way.consumers}", (way.pace,), "records/s")
         for way in ways
     ]
     by_consumers = {way.consumers: way for way in ways if way.partitions == ways[0].partitions}

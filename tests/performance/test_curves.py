@@ -45,4 +45,4 @@ def test_more_consumers_are_compared_at_the_same_partitions() -> None:
     more = named(figures, "consumers' CPU seconds, 4 processes over 1")
     assert (more.values, more.verdict) == ((1.5,), "missed")
     assert named(figures, "whole way: most memory of a consumer").values == (120,)
-    assert named(figures, "whole way, 512 partitions, 2 consumers").values == (100,)
+    assert named(figures, "whole way, 512 partitions, consumers: 2").values == (100,)
