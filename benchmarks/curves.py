@@ -1,8 +1,8 @@
 """`make bench PART=scale`: what producer, consumer and verifier cost against what grows, and the whole way's pace.
 
 Each curve varies one thing in equal ratios and keeps the rest. What costs more than in proportion is a fault: from the
-last value but one to the last, the CPU seconds of a run may grow by the ratio of the two and a tenth of it (in
-logarithms), and no process may take more than 256 MB at any value.
+last value but one to the last, the exponent by which a run's CPU seconds grow (1 is in proportion) may be 1.1 at most,
+and no process may take more than 256 MB at any value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import drains, producers
 from benchmarks.drains import consumer_settings
-from benchmarks.figures import Figure, at_most
+from benchmarks.figures import Figure, at_most, bar
 from benchmarks.producers import UNBOUNDED, producer_settings
 from benchmarks.stage import TOPIC_RECORDS, Stage, say
 from benchmarks.verifier import backlog
@@ -31,8 +31,7 @@ _CONSUMERS = (1, 2, 4)
 _BACKLOG_PARTITIONS = 64
 _GROWTH, _MEGABYTES, _MORE_CONSUMERS = 1.1, 256.0, 1.25
 _WAY_RECORDS = 12_000_000
-_FLUSH = 5.0  # seconds; the end of a run waits so long for the last objects
-_BAR = 24
+_FLUSH = 5.0  # seconds, for which the last objects of a run wait
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Curve:
         """A table with a bar for each value."""
         most = max(point.cpu for point in self.points)
         rows = [
-            (f"{point.at:,}", f"{point.cpu:.2f}", _bar(point.cpu / most), f"{point.peak:.0f}") for point in self.points
+            (f"{point.at:,}", f"{point.cpu:.2f}", bar(point.cpu / most), f"{point.peak:.0f}") for point in self.points
         ]
         return _table((self.against, f"{self.program}: CPU s", "", "MB"), rows)
 
@@ -133,10 +132,6 @@ def figures(scale: float) -> tuple[list[Figure], str]:
     for curve in curves:
         found += curve.figures()
     return found, "\n\n".join([_way_table(ways), *(curve.drawing() for curve in curves)])
-
-
-def _bar(share: float) -> str:
-    return "█" * max(1, round(_BAR * share))
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -197,7 +192,7 @@ def _way_table(ways: Sequence[Way]) -> str:
     most = max(way.pace for way in ways)
     rows = [
         (
-            *(str(way.partitions), str(way.consumers), f"{way.pace:,.0f}", _bar(way.pace / most)),
+            *(str(way.partitions), str(way.consumers), f"{way.pace:,.0f}", bar(way.pace / most)),
             *(f"{way.producer:.2f}", f"{way.consumer:.2f}", f"{way.peak:.0f}"),
         )
         for way in ways

@@ -14,6 +14,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+_BAR_BLOCKS = 24
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout that is measured."""
 
@@ -74,6 +75,11 @@ def table(figures: list[Figure]) -> str:
     headers = ["figure", "median", "least to most", "unit", "goal", ""]
     align = ("left", "right", "right", "left", "right", "left")
     return tabulate(rows, headers=headers, disable_numparse=True, colalign=align, tablefmt="github")
+
+
+def bar(share: float) -> str:
+    """A bar for a table, of 24 blocks where `share` is 1; none where it rounds to nothing."""
+    return "█" * round(_BAR_BLOCKS * share)
 
 
 def machine() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import connect, drains
 from benchmarks.drains import Running, start_connect, start_consumer
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, bar
 from benchmarks.measured import BenchmarkError, Measured
 from benchmarks.peers import verdicts
 from benchmarks.peers.sinks import start_confluent, start_quix
@@ -35,7 +35,6 @@ _SLACK = 1.0
 _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 60
 _BUCKETS = 10
-_BAR = 24
 _MADE = re.compile(rb'"event_time":\s*"([^"]+)"')
 
 Start = Callable[[Stage, str], Running]
@@ -155,14 +154,10 @@ def histogram(name: str, delays: Sequence[float]) -> str:
     for delay in delays:
         counts[max(0, min(int(delay / width), _BUCKETS - 1))] += 1
     rows = [
-        (f"{number * width:.2f} to {(number + 1) * width:.2f}", f"{count / len(delays):.1%}", _bar(count, max(counts)))
+        (f"{number * width:.2f} to {(number + 1) * width:.2f}", f"{count / len(delays):.1%}", bar(count / max(counts)))
         for number, count in enumerate(counts)
     ]
     headers = (f"{name}: seconds", "of all records", "")
     return tabulate(
         rows, headers=headers, disable_numparse=True, colalign=("right", "right", "left"), tablefmt="github"
     )
-
-
-def _bar(count: int, most: int) -> str:
-    return "█" * round(_BAR * count / most)

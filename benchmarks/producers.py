@@ -62,7 +62,7 @@ def fill(stage: Stage, process: Measured, topic: str, records: int, end: Callabl
 
 
 def produce(stage: Stage, topic: str, records: int, writer: str, *, secured: bool = False, settings: str = "") -> Fill:
-    """The project's producer, simulating, as fast as it can, until at least so many records are in the topic.
+    """The project's producer, simulating, as fast as it can, until the topic has at least `records`.
 
     Args:
         stage: where it runs.

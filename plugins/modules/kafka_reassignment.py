@@ -207,7 +207,7 @@ class Reassignment:
         return bool(cleared or elected or drained)
 
     def drained_readiness_topics(self) -> list[str]:
-        """Return the readiness topics of brokers that are drained and still run."""
+        """Return what probes have left: the readiness topics of brokers that are drained and still run."""
         there = {topic["name"] for topic in kafka_cluster.metadata(self.admin)["topics"]}
         empty = self.cluster.ids - set(self.options["brokers"]) - {each["id"] for each in self.remaining()}
         return sorted(there & {f"{READINESS_TOPIC}{broker}" for broker in empty})

@@ -114,6 +114,7 @@ def test_a_topic_that_has_no_leader_is_created_again(
 def test_check_mode_writes_nothing(kafka: Broker, probe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe.Connection, "create_topic", None)
     monkeypatch.setattr(probe.Connection, "produce", None)
+    monkeypatch.setattr(probe.Connection, "delete_topic", None)
     probe.round_trip("127.0.0.1", kafka.port, 1, write=False)
 
 

@@ -39,7 +39,9 @@ YESTERDAY, KAFKA_3, KAFKA_4 = "3.8.1", "3.9.2", "4.3.1"
 MOST_AT_THE_END = 5.0
 BEFORE_A_BLOW_SECONDS = 45
 CUT_SECONDS = 30
-POWER_LOSSES = 4  # With Kafka's own timeouts two of seven took 20 s: a broker held on to the dead controller.
+POWER_LOSSES = (
+    4  # With Kafka's own timeouts, two of seven paused writes for 20 s: a broker kept asking the dead controller.
+)
 LEADS = "kafka_controller_kafkacontroller_activecontrollercount"
 LIMITS = {"finalize": MOST_AT_THE_END}
 
