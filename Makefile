@@ -229,7 +229,7 @@ test-newest: system venv-test  ## runs the services' tests with the newest kafka
 	.venv/newest/bin/python scripts/operator_shell.py
 	.venv/newest/bin/python -m pytest --quiet --numprocesses 3 --dist loadfile tests/stock_market/consumer tests/stock_market/producer tests/stock_market/kafka/test_secured.py
 
-test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 35 shells
+test-shells: system venv-test  ## runs the scenario hostile_shell, ten minutes: every command in 37 shells
 	$(BIN)/molecule test -s hostile_shell
 
 test-pages: system venv-test .venv/web/locked  ## opens report and live page in Chromium: data, faults, accessibility, narrow, printed, two minutes

@@ -17,10 +17,11 @@ with make or without. The Makefile only keeps away what would stop its recipes b
 - HOME, TMPDIR: set where they are missing, no directory or (HOME) not writable, as in CI. A long TMPDIR is put aside:
   mitogen makes sockets there, whose paths Linux bounds at 107 bytes (unix(7)), and would wait for them without end.
 - BASH_ENV, ENV, CDPATH, exported functions, CONTAINER_HOST: put aside. They change what shells and podman do.
+- JAVA_HOME, CLASSPATH, KAFKA_* and the like: put aside. Maven and Kafka run on Debian's Java, with options of ours.
 - Terminal: made blocking, as Ansible asks. A program that ended before may have left it otherwise.
 - SSLKEYLOGFILE: put aside. The keys of our connections are written nowhere.
 - ~/.ssh/config: inventory/stock_market.yml and `make ssh` give ssh a file of the deployment, or none, with -F.
-- PIP_*, UV_*, certificates: pass. They say where the pinned, hashed packages come from.
+- PIP_*, UV_*, MAVEN_OPTS, JAVA_TOOL_OPTIONS, certificates: pass. They say where the pinned, hashed packages come from.
 
 Any other program of .venv is left alone, and so is Ansible in another project's folder with another ansible.cfg.
 """
@@ -77,6 +78,8 @@ NEVER = frozenset(
     {"BASH_ENV", "BASHOPTS", "CDPATH", "CONTAINER_CONNECTION", "CONTAINER_HOST", "ENV", "GLOBIGNORE", "IFS"}
 )
 NEVER |= {"NOTIFY_SOCKET", "POSIXLY_CORRECT", "SHELLOPTS", "SSLKEYLOGFILE"}
+# What Maven's and Kafka's scripts read.
+NEVER |= {"CLASSPATH", "EXTRA_ARGS", "JAVA_HOME", "JMX_PORT", "LOG_DIR", "MAVEN_BASEDIR", "MAVEN_CONFIG"}
 
 # What a program of .venv is, by its name or its module's first part.
 ANSIBLE, MOLECULE, TESTS, OWN = "ansible", "molecule", "tests", "own"
@@ -252,8 +255,8 @@ def settle_locale(environment: Environment) -> None:
 
 
 def settle_shell(environment: Environment) -> None:
-    """Keep away what changes shells and podman; give a home, a place for temporary files and a umask."""
-    for name in [name for name in environment if name in NEVER or name.startswith("BASH_FUNC_")]:
+    """Keep away what changes shells, podman and Java; give a home, a place for temporary files and a umask."""
+    for name in [name for name in environment if name in NEVER or name.startswith(("BASH_FUNC_", "KAFKA_"))]:
         del environment[name]
     try:
         account = pwd.getpwuid(os.getuid()).pw_dir

@@ -158,6 +158,18 @@ SHELLS = [
     ),
     Shell("SSLKEYLOGFILE", {"SSLKEYLOGFILE": "/nowhere/keys"}),
     Shell("podman elsewhere", {"CONTAINER_HOST": "ssh://nowhere.invalid/x"}),
+    Shell(
+        "Java and Kafka",
+        {
+            "JAVA_HOME": "/opt/jdk8",
+            "CLASSPATH": "/opt/lib/*",
+            "KAFKA_HOME": "/opt/kafka",
+            "KAFKA_HEAP_OPTS": "-Xmx1t",
+            "KAFKA_OPTS": "-javaagent:/nowhere.jar",
+            "JMX_PORT": "9999",
+            "MAVEN_BASEDIR": "/nowhere",
+        },
+    ),
 ]
 
 
@@ -192,6 +204,6 @@ GATHERED = [
         ),
         *("other ANSIBLE_*", "make's own"),
     ),
-    together("PYTHON*", "Latin-1", "TMPDIR that is gone", "podman elsewhere", "SSLKEYLOGFILE"),
+    together("PYTHON*", "Latin-1", "TMPDIR that is gone", "podman elsewhere", "SSLKEYLOGFILE", "Java and Kafka"),
     together("start-up files", "exported functions", "no HOME", "ANSIBLE_* that show"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,11 +56,36 @@ def state(secured_workbench: Workbench, tmp_path: Path) -> State:
     return State(tmp_path, document)
 
 
-def test_the_operator_sees_topic_and_group(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe_kafka, "SAMPLE_SECONDS", 0.1)
+def test_the_operator_sees_topic_and_group(state: State) -> None:
     view = probe_kafka.look(state.deployment())
     assert view.topic is not None
     assert view.topic.end_offsets == {0: 5, 1: 0}
+
+
+def test_the_rate_is_that_of_the_seconds_before_the_newest_record(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = probe_kafka.look(state.deployment()).topic
+    assert topic is not None
+    assert topic.records_per_second == 5 / 10
+
+    def late() -> float:
+        return time.time_ns() / 1e9 + 11
+
+    monkeypatch.setattr(time, "time", late)
+    topic = probe_kafka.look(state.deployment()).topic
+    assert topic is not None
+    assert topic.newest_record_age_seconds is not None
+    assert topic.newest_record_age_seconds > 10
+    assert topic.records_per_second == 0
+
+
+def test_a_topic_without_a_record_has_no_rate(secured_workbench: Workbench, state: State) -> None:
+    secured_workbench.topic += "-empty"
+    secured_workbench.create_topic(partitions=2)
+    topic = probe_kafka.look(msgspec.structs.replace(state.deployment(), topic=secured_workbench.topic)).topic
+    assert topic is not None
+    assert (topic.end_offsets, topic.records_per_second, topic.newest_record_age_seconds) == ({0: 0, 1: 0}, 0, None)
 
 
 @pytest.mark.parametrize("fault", ["password", "authority", "missing"])

@@ -109,8 +109,9 @@ def look(deployment: Deployment, limit_seconds: float = LIMIT_SECONDS) -> Report
     session = aws.session(deployment)
     asked = [*probe_disks.questions(deployment), *probe_history.questions(deployment)]
     ask = hosts.Together(deployment, [*asked, *probe_alerts.questions(deployment)])
-    kafka = Look("brokers", lambda: probe_kafka.look(deployment), explain)
+    # The longest first.
     rows = Look("rows", lambda: probe_cloud.look_at_rows(session, deployment), explain)
+    kafka = Look("brokers", lambda: probe_kafka.look(deployment), explain)
     storage = Look("objects", lambda: probe_cloud.look_at_storage(session, deployment), explain)
     instances = Look("instances", lambda: probe_cloud.look_at_instances(session, deployment), explain)
     history = Look("history", lambda: probe_history.look(session, deployment, ask), explain)

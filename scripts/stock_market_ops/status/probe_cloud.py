@@ -6,8 +6,6 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from botocore.config import Config
-
 from stock_market.chain.naming import parse_key
 from stock_market.history import folders
 from stock_market.history.naming import Hour
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
 
     from stock_market_ops.common.deployment import Deployment
 
+LIMITS = aws.config(connect_seconds=2, read_seconds=6, attempts=1)
+"""How long a look may wait for the API: a dead one makes a report, not a hang. One object, for looks share clients."""
 # A partition whose records are rare may have its newest object some hours back.
 _HOURS_LOOKED_AT = 3
 _RATE_WINDOW_SECONDS = 300.0
@@ -47,15 +47,10 @@ class StoredObject(NamedTuple):
     size: int
 
 
-def limits() -> Config:
-    """Return how long a look may wait for the API: a dead one makes a report, not a hang."""
-    return aws.config(connect_seconds=2, read_seconds=6, attempts=1)
-
-
 def look_at_instances(session: boto3.Session, deployment: Deployment) -> list[InstanceView]:
     """Return all instances of the deployment that EC2 still knows, by name."""
     pages = (
-        session.client("ec2", config=limits())
+        session.client("ec2", config=LIMITS)
         .get_paginator("describe_instances")
         .paginate(Filters=[{"Name": "tag:Deployment", "Values": [deployment.deployment]}])
     )
@@ -101,7 +96,7 @@ def look_at_storage(session: boto3.Session, deployment: Deployment) -> StorageVi
     Raises:
         NothingStoredError: there is no object yet.
     """
-    s3: S3Client = session.client("s3", config=limits())
+    s3: S3Client = session.client("s3", config=LIMITS)
     objects = [
         stored for hour in newest_hours(s3, deployment, _HOURS_LOOKED_AT) for stored in _objects(s3, deployment, hour)
     ]
@@ -180,10 +175,10 @@ def look_at_rows(session: boto3.Session, deployment: Deployment) -> RowsView:
     Raises:
         NothingStoredError, partitions.MissingTableError, partitions.PartitionError, athena.QueryError.
     """
-    s3: S3Client = session.client("s3", config=limits())
-    client = session.client("athena", config=limits())
+    s3: S3Client = session.client("s3", config=LIMITS)
+    client = session.client("athena", config=LIMITS)
     newest = newest_hours(s3, deployment, 1)[0]
-    partitions.synchronize(s3, session.client("glue", config=limits()), deployment, of=[newest.dt])
+    partitions.synchronize(s3, session.client("glue", config=LIMITS), deployment, of=[newest.dt])
     stored = _objects(s3, deployment, newest)
     counted = newest_objects(stored, _COUNTED_BYTES, _COUNTED_OBJECTS)
     whole = len(counted) == len(stored)

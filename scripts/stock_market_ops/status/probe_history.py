@@ -10,7 +10,7 @@ from stock_market.history import folders, view
 from stock_market.history.naming import Hour
 from stock_market_ops.common.deployment import Deployment, Instance
 from stock_market_ops.status import hosts
-from stock_market_ops.status.probe_cloud import limits
+from stock_market_ops.status.probe_cloud import LIMITS
 from stock_market_ops.status.report import HistoryUnitView, HistoryView
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def look(session: boto3.Session, deployment: Deployment, ask: hosts.Ask = hosts.
     Raises:
         HistoryProbeError: the view is missing, or is none of the program's.
     """
-    glue, s3 = session.client("glue", config=limits()), session.client("s3", config=limits())
+    glue, s3 = session.client("glue", config=LIMITS), session.client("s3", config=LIMITS)
     names = view.Names(deployment.database, deployment.table, deployment.history_table, deployment.view)
     try:
         found = view.read(glue.get_table(DatabaseName=deployment.database, Name=deployment.view)["Table"], names)

@@ -8,6 +8,7 @@ from typing import Any
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
+from kafka.structs import OffsetAndTimestamp
 
 from stock_market.errors import SettingsError
 from stock_market.kafka import connections, security
@@ -17,7 +18,8 @@ from stock_market_ops.common.deployment import Deployment
 from stock_market_ops.status import log_dirs
 from stock_market_ops.status.report import GroupView, KafkaView, TopicView
 
-SAMPLE_SECONDS = 2.0
+# Over which the topic's rate is counted, back from its newest record.
+_RATE_SECONDS = 10.0
 _BOOTSTRAP_MS = 3000
 _REQUEST_MS = 3000
 # A controller that follows asks its leader twice a second at least.
@@ -31,7 +33,7 @@ class KafkaProbeError(Exception):
 
 
 def look(deployment: Deployment) -> KafkaView:
-    """Ask the brokers; takes `SAMPLE_SECONDS` and some round trips.
+    """Ask the brokers; takes some round trips.
 
     Raises:
         KafkaProbeError: no broker is known, none answers, or none takes this user.
@@ -110,21 +112,25 @@ def _topic(admin: KafkaAdminClient, topic: dict[str, Any]) -> TopicView | None:
         for partition in topic["partitions"]
         if partition["leader_id"] >= 0
     ]
-    before, before_time = _ends(admin, reachable), time.monotonic()
-    time.sleep(SAMPLE_SECONDS)
-    after, after_time = _ends(admin, reachable), time.monotonic()
-    newest = admin.list_partition_offsets(dict.fromkeys(reachable, OffsetSpec.MAX_TIMESTAMP))
+    ends = {partition: found.offset for partition, found in _offsets(admin, reachable, OffsetSpec.LATEST).items()}
+    newest = _offsets(admin, reachable, OffsetSpec.MAX_TIMESTAMP)
     newest_ms = max((found.timestamp for found in newest.values()), default=-1)
-    return TopicView(
-        end_offsets=after,
-        records_per_second=(sum(after.values()) - sum(before.values())) / (after_time - before_time),
-        newest_record_age_seconds=None if newest_ms < 0 else max(0.0, time.time() - newest_ms / 1000),
-    )
+    age = None if newest_ms < 0 else max(0.0, time.time() - newest_ms / 1000)
+    rate = 0.0
+    if age is not None and age <= _RATE_SECONDS:
+        # Brokers stamp records, so their clock alone counts.
+        first = _offsets(admin, reachable, newest_ms - round(_RATE_SECONDS * 1000) + 1)
+        rate = sum(max(0, ends[number] - found.offset) for number, found in first.items() if found.offset >= 0)
+        rate /= _RATE_SECONDS
+    return TopicView(end_offsets=ends, records_per_second=rate, newest_record_age_seconds=age)
 
 
-def _ends(admin: KafkaAdminClient, partitions: list[TopicPartition]) -> dict[int, int]:
-    found = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-    return {partition.partition: answer.offset for partition, answer in found.items()}
+def _offsets(
+    admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec | int
+) -> dict[int, OffsetAndTimestamp]:
+    """Ask for an offset of each partition: the end, or of the first record from a time on (ms); none there is -1."""
+    found = admin.list_partition_offsets(dict.fromkeys(partitions, spec))
+    return {partition.partition: answer for partition, answer in found.items()}
 
 
 def _group(admin: KafkaAdminClient, deployment: Deployment) -> GroupView | None:
