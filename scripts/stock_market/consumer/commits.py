@@ -44,9 +44,12 @@ class Commits:
         self._sent.pop(where, None)
 
     def send(self) -> None:
-        """Called some times a second: sends what is due, unless the answer to the last request is still to come."""
-        if self._due and time.monotonic() >= self._free_at:
-            self._sent, self._due = self._due, {}
+        """Called some times a second: sends what is due, unless the answer to the last request is still to come.
+
+        One that has not come for 15 s is not waited for: what it asked goes with the next request.
+        """
+        if (self._due or self._sent) and time.monotonic() >= self._free_at:
+            self._sent, self._due = self.left(), {}
             self._free_at = time.monotonic() + _ANSWER_SECONDS
             self._consumer.commit_async(dict(self._sent), callback=self._on_answer)
 

@@ -87,13 +87,37 @@ def test_an_answer_that_never_comes_holds_up_nothing(clock: list[float]) -> None
     group = Group()
     commits = Commits(group)
     commits.note(A, info(5))
+    commits.note(B, info(7))
     commits.send()
     commits.note(A, info(6))
+    clock[0] += 14
+    commits.send()
+    assert group.asked == [{A: 5, B: 7}]
+    clock[0] += 2
+    commits.send()
+    assert group.asked[1:] == [{A: 6, B: 7}]
+    group.answer(NodeNotReadyError("too late"))
+    assert {where: end.offset for where, end in commits.left().items()} == {A: 6, B: 7}
+    group.answer()
+    clock[0] += 1
+    commits.send()
+    assert group.asked[2:] == [{B: 7}]  # The late answer told of it.
+    group.answer()
+    assert commits.left() == {}
+
+
+def test_an_idle_partitions_end_is_asked_again_when_no_answer_comes(clock: list[float]) -> None:
+    group = Group()
+    commits = Commits(group)
+    commits.note(A, info(5))
+    commits.send()
     clock[0] += 16
     commits.send()
-    assert group.asked == [{A: 5}, {A: 6}]
-    group.answer(NodeNotReadyError("too late"))
-    assert {where: end.offset for where, end in commits.left().items()} == {A: 6}
+    assert group.asked == [{A: 5}, {A: 5}]
+    group.answer()
+    clock[0] += 16
+    commits.send()
+    assert len(group.asked) == 2
 
 
 @pytest.mark.parametrize("workbench", ["batches"], indirect=True)
