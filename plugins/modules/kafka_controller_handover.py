@@ -65,7 +65,7 @@ def hand_over(session: zookeeper_wire.ZooKeeper, broker: int, timeout: float) ->
     changed = False
     while (found := controller(session)) in (broker, NOBODY):
         if time.monotonic() > deadline:
-            raise zookeeper_wire.ZooKeeperError(f"no other broker took the place of {broker} within {timeout:g} s")
+            raise zookeeper_wire.ZooKeeperError(f"none took its place within {timeout:g} s")
         if found == broker:
             changed = session.delete("/controller") or changed
         time.sleep(LOOK_SECONDS)
@@ -93,7 +93,7 @@ def main() -> None:
             else:
                 changed, found = hand_over(session, options["broker"], options["timeout"])
     except (zookeeper_wire.ZooKeeperError, OSError, ValueError) as error:
-        module.fail_json(msg=f"The broker {options['broker']} stays the controller: {error}")
+        module.fail_json(msg=f"No other broker could be had to control instead of {options['broker']}: {error}")
     module.exit_json(changed=changed, controller=found)
 
 

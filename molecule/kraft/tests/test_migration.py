@@ -39,9 +39,8 @@ YESTERDAY, KAFKA_3, KAFKA_4 = "3.8.1", "3.9.2", "4.3.1"
 MOST_AT_THE_END = 5.0
 BEFORE_A_BLOW_SECONDS = 45
 CUT_SECONDS = 30
-POWER_LOSSES = (
-    4  # With Kafka's own timeouts, two of seven paused writes for 20 s: a broker kept asking the dead controller.
-)
+# With Kafka's own timeouts, two of seven paused writes for 20 s: a broker kept asking the dead controller.
+POWER_LOSSES = 4
 LEADS = "kafka_controller_kafkacontroller_activecontrollercount"
 LIMITS = {"finalize": MOST_AT_THE_END}
 
