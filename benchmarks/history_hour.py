@@ -178,7 +178,7 @@ def measure(records: int, objects: int = 360) -> Made:
             raw_bytes = fill(cloud, hour, records, objects)
             compact(cloud, folder, "--declare")
             seconds, megabytes, log = compact(cloud, folder)
-            listed = cloud.s3.list_objects_v2(Bucket=cloud.deployment.data_bucket, Prefix="history/")["Contents"]
+            listed = cloud.s3.list_objects_v2(Bucket=cloud.deployment.data_bucket, Prefix="history/dt=")["Contents"]
             sizes = [one["Size"] for one in listed if not one["Key"].endswith(".json")]
             return Made(seconds, megabytes, raw_bytes, sum(sizes), sizes, log)
         finally:

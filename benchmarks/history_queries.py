@@ -1,9 +1,10 @@
 """What the history saves: bytes and requests of each named analysis over a day, against the raw objects, and time.
 
 The local cloud's S3, Glue and Athena in this process. A day of raw objects at 50 records/s is made history by the
-compactor itself, and each analysis is asked of both: bytes and requests grow with the days on either side. The week's
-other days are that day's quotes, at times and with numbers of their own; the three weeks before it, which nothing
-reads, are copies.
+compactor itself, and each analysis is asked of both: bytes and requests grow with the days on either side. Without
+history an analysis reads all raw objects of the day, so these are what its bytes are compared with; those that look at
+the newest hours only do so of the history alone here. The week's other days are that day's quotes, at times and with
+numbers of their own; the three weeks before it, which nothing reads, are copies.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ from tests.support.small_cloud import SmallCloud
 from local_cloud.s3 import keys as s3_keys
 from local_cloud.trino import objects
 from stock_market.chain.naming import ObjectInfo, ObjectName, object_key
-from stock_market.history import tables, view
-from stock_market.history.naming import Hour, TryFolder, parse_hour, parse_try
+from stock_market.history import statements, tables, view
+from stock_market.history.naming import Hour, TryFolder, hours_prefix, parse_hour, parse_try
+from stock_market.history.summary import HOURS
 from stock_market.hours import HOUR_MS
 from stock_market_ops.common import analyses, partitions
 from stock_market_ops.query import command as query
@@ -47,8 +49,11 @@ _FEW_ROWS = 10  # at a record a second, as the tutorials have it
 _BYTES, _QUALITY_BYTES, _REQUESTS, _SIZE = 1 / 10, 1 / 4, 1 / 100, 1 / 2
 _QUERY_SECONDS, _LONGER = 15.0, 2.0
 _TIMEOUT_SECONDS = 300.0
-_SORTING = ("largest_moves", "volatility")  # every quote, by symbol and time
-_TABLE = re.compile(r"\bFROM quotes(_all)?\b")
+_RAW = {
+    "quotes_all": '"quotes"',
+    "quotes_hours": "(" + HOURS.select.format(table='"quotes"', condition="true") + ")",
+}
+_TABLE = re.compile(r"\bFROM (quotes_all|quotes_hours)\b")
 
 
 class Asked(NamedTuple):
@@ -165,13 +170,13 @@ class Kept:
         found = self.cloud.glue.get_table(DatabaseName=self._names.database, Name=self._names.view)["Table"]
         return view.read(found, self._names)
 
-    def history_sizes(self) -> dict[str, int]:
-        """The Parquet files, and their sizes."""
+    def history_sizes(self, prefix: str = "history/") -> dict[str, int]:
+        """The Parquet files of the quotes, or of the hours summed up by their prefix, and their sizes."""
         bucket = _store().buckets[self.cloud.deployment.data_bucket]
         return {
             key: len(held.value)
             for key, held in bucket.keys.items()
-            if key.startswith("history/") and not key.endswith(".json")
+            if key.startswith(f"{prefix}dt=") and not key.endswith(".json")
         }
 
     def keep(self, days: int, *, read: bool) -> None:
@@ -213,10 +218,29 @@ class Kept:
                 PartitionInputList=added[at : at + 100],
             )
         longer = view.History(self._history().watermark, {}, (("", first.before.text),))
-        replaced: Any = view.table_input(self._names, longer)
-        glue.update_table(DatabaseName=self._names.database, TableInput=replaced)
+        self._sum_up(list(_from_to(first, self._first)), read=read)
+        for names in (self._names, self._names.hours):
+            replaced: Any = view.table_input(names, longer)
+            glue.update_table(DatabaseName=names.database, TableInput=replaced)
         partitions.synchronize(self.cloud.s3, glue, deployment)
         self._first = first
+
+    def _sum_up(self, hours: list[Hour], *, read: bool) -> None:
+        """Sums up hours that were added, as the compactor does; those that no query reads have the sums of others."""
+        bucket, prefix = _store().buckets[self.cloud.deployment.data_bucket], hours_prefix("history/")
+        models = {parse_hour(key, prefix): key for key in self.history_sizes(prefix)}
+        of_hour = {model.hour: models[model] for model in self.hours}
+        names = self._names.hours
+        for hour in hours:
+            folder = TryFolder(hour, "20260101T000000Z-00000000")
+            where = folder.prefix(prefix)
+            if read:
+                sql = statements.unload_sums(self._names, hour, view.FIRST_REVISION, f"s3://{bucket.name}/{where}")
+                self._answered("sums", sql, [])
+            else:
+                _store().put_object(bucket.name, f"{where}file", bucket.keys[of_hour[hour.hour]].value)
+            made: Any = tables.history_partition(folder, view.FIRST_REVISION, bucket.name, prefix, layer=HOURS)
+            self.cloud.glue.create_partition(DatabaseName=names.database, TableName=names.history, PartitionInput=made)
 
     def _earlier(self, content: bytes, model: Hour, hour: Hour) -> bytes:
         """A Parquet file of an hour, as that of the same hour some days before."""
@@ -235,33 +259,40 @@ class Kept:
         pq.write_table(table, written, compression="zstd", row_group_size=rows)
         return written.getvalue()
 
-    def ask(self, analysis: analyses.Analysis, table: str, requests: _Requests) -> Asked:
-        """Runs an analysis over the day, on the raw table or on the view."""
-        athena, deployment = self.cloud.athena, self.cloud.deployment
+    def ask(self, analysis: analyses.Analysis, requests: _Requests, *, raw: bool) -> Asked:
+        """Runs an analysis over the day: of the raw objects alone, or as `make query` does."""
+        since = self.hours[0].dt
+        sql, literals = analyses.bounded(analysis.sql, since if raw else analysis.since(since, self.hours))
         before, began = requests.count, time.monotonic()
-        sql, literals = analyses.bounded(analysis.sql, self.hours[0].dt)
+        if raw:
+            sql = _TABLE.sub(lambda found: f"FROM {_RAW[found[1]]}", sql)
+        scanned = self._answered(analysis.name, sql, literals)
+        return Asked(scanned, requests.count - before, time.monotonic() - began)
+
+    def _answered(self, name: str, sql: str, literals: list[str]) -> int:
+        """Waits for a statement; returns the bytes that it scanned."""
+        athena, deployment = self.cloud.athena, self.cloud.deployment
         started = athena.start_query_execution(
-            QueryString=_TABLE.sub(f"FROM {table}", sql),
+            QueryString=sql,
             QueryExecutionContext={"Database": deployment.database},
             WorkGroup=deployment.workgroup,
-            ExecutionParameters=literals,
+            **({"ExecutionParameters": literals} if literals else {}),  # type: ignore[arg-type]  # mypy takes the empty dict for one of str
         )["QueryExecutionId"]
         while True:
             found = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
             state = found["Status"]["State"]
             if state == "SUCCEEDED":
-                scanned = found["Statistics"]["DataScannedInBytes"]
-                return Asked(scanned, requests.count - before, time.monotonic() - began)
+                return found["Statistics"]["DataScannedInBytes"]
             if state in {"FAILED", "CANCELLED"}:
-                raise BenchmarkError(f"{analysis.name} on {table}: {found['Status'].get('StateChangeReason')}")
+                raise BenchmarkError(f"{name}: {found['Status'].get('StateChangeReason')}")
             time.sleep(0.05)
 
-    def make_query(self, what: str, *names: str) -> Figure:
-        """The seconds of `make query DAYS=7`, of all analyses or of these; where it fails, until then."""
+    def make_query(self, what: str) -> Figure:
+        """The seconds of `make query DAYS=7`; where it fails, until then."""
         own = ["--deployment", self.cloud.deployment.deployment, "--state-root", str(self.cloud.state_root)]
         own += ["--days", str(_DAYS), "--timeout", str(_TIMEOUT_SECONDS), "--format", "json"]
         began = time.monotonic()
-        code = query.main([*own, *names])
+        code = query.main(own)
         seconds = time.monotonic() - began
         print(f"make query {what} ended with code {code} after {seconds:.1f} s", file=sys.stderr)
         return Figure(f"make query {what}", (seconds,), "s", _QUERY_SECONDS, unanswered=code != 0)
@@ -286,13 +317,14 @@ def _measure(kept: Kept) -> list[Figure]:
     kept.fill()
     compacting = kept.compact()
     print(f"history in {compacting:.0f} s", file=sys.stderr)
-    asked: dict[str, dict[str, Asked]] = {"quotes": {}, "quotes_all": {}}
+    raw: dict[str, Asked] = {}
+    history: dict[str, Asked] = {}
     with requests.counting():
-        for table, answers in asked.items():
+        for answers in (raw, history):
             for name, one in named.items():
-                answers[name] = kept.ask(one, table, requests)
-                print(f"{name} of {table} in {answers[name].seconds:.1f} s", file=sys.stderr)
-    raw, history = asked.values()
+                answers[name] = kept.ask(one, requests, raw=answers is raw)
+                side = "raw" if answers is raw else "history"
+                print(f"{name}, {side}: {answers[name]}", file=sys.stderr)
     found = [Figure(f"a day made history: {say}", (compacting,), "s")]
     for name in named:
         ratio = history[name].scanned / max(raw[name].scanned, 1)
@@ -304,18 +336,18 @@ def _measure(kept: Kept) -> list[Figure]:
     found.append(at_most("the same, history/raw", gets[0] / max(gets[1], 1), _REQUESTS, "ratio"))
     size = sum(kept.history_sizes().values())
     found.append(at_most("size in S3, history/raw", size / kept.raw_bytes, _SIZE, "ratio"))
+    sums = sum(kept.history_sizes(hours_prefix("history/")).values())
+    found.append(Figure("size in S3, hours summed up/raw", (sums / kept.raw_bytes,), "ratio"))
     for side, answers in (("raw", raw), ("history", history)):
         seconds = sum(one.seconds for one in answers.values())
         found.append(Figure(f"all named analyses over a day, one after the other, {side}", (seconds,), "s"))
     kept.keep(_DAYS, read=True)
-    rest = [name for name in named if name not in _SORTING]
-    say = f"DAYS={_DAYS} without {' and '.join(_SORTING)}"
-    short = kept.make_query(f"{say}, {_DAYS} days kept", *rest)
-    found += [short, kept.make_query(f"DAYS={_DAYS}, {_DAYS} days kept")]
+    short = kept.make_query(f"DAYS={_DAYS}, {_DAYS} days kept")
     kept.keep(_LONGER_DAYS, read=False)
-    longer = kept.make_query(f"{say}, {_LONGER_DAYS} days kept", *rest)
+    longer = kept.make_query(f"DAYS={_DAYS}, {_LONGER_DAYS} days kept")
     ratio = longer.values[0] / short.values[0]
-    found += [longer, at_most(f"the same, {_LONGER_DAYS} days/{_DAYS} days kept", ratio, _LONGER, "ratio")]
+    found += [short, longer]
+    found.append(at_most(f"the same, {_LONGER_DAYS} days/{_DAYS} days kept", ratio, _LONGER, "ratio"))
     return found
 
 

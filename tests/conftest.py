@@ -34,6 +34,7 @@ ASK_TRINO = (
     "stock_market/history/test_history_iceberg.py",
     "stock_market/history/test_history_late.py",
     "stock_market/history/test_history_pyiceberg.py",
+    "stock_market/history/test_history_sums.py",
     "local_cloud/trino/test_trino_engine.py",  # It kills Trino, and one that is new is slow.
 )
 ASK_KAFKA = (

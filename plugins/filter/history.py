@@ -1,4 +1,4 @@
-"""The filter that says how Glue describes the history and the view, by the code of the program that changes them."""
+"""The filter that says how Glue describes the history and its views, by the code of the program that changes them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stock_market.history import tables, view
+from stock_market.history.naming import hours_prefix
 
 
-def history_tables(names: Mapping[str, str], bucket: str, prefix: str) -> dict[str, Any]:
-    """Return Glue's TableInput of the history's table (`table`) and of the view before there is any history (`view`).
+def history_tables(names: Mapping[str, str], bucket: str, prefix: str) -> list[dict[str, Any]]:
+    """Return Glue's TableInput of the table (`table`), and of the view before there is any history (`view`).
+
+    First those of the quotes, then those of the hours summed up.
 
     Args:
         names: `database`, and in it the table of the raw objects (`raw`), of the history (`history`), and the `view`.
         bucket: the data bucket.
         prefix: of the history's objects, with the slash at its end.
     """
-    return {
-        "table": tables.history_table(names["history"], bucket, prefix),
-        "view": view.table_input(view.Names(**names), view.History()),
-    }
+    quotes = view.Names(names["database"], names["raw"], names["history"], names["view"])
+    return [
+        {
+            "table": tables.history_table(one.history, bucket, where, one.layer),
+            "view": view.table_input(one, view.History()),
+        }
+        for one, where in ((quotes, prefix), (quotes.hours, hours_prefix(prefix)))
+    ]
 
 
 class FilterModule:

@@ -45,13 +45,15 @@ options:
     default: []
   history:
     description:
-      - A table of this one's history, and a view that reads both, from the filter
+      - Tables of what is made of this one, each with the view that reads it, from the filter
         C(stock_market.streaming.history_tables).
-      - Each is created where it is absent. Nothing else is done to it, as another program changes the view and adds
+      - Each is created where it is absent. Nothing else is done to it, as another program changes the views and adds
         partitions.
-      - If the table is absent while the view is there, its partitions are gone. The view is set back to what is given,
-        and then reads this table only.
-    type: dict
+      - If a table is absent while its view is there, its partitions are gone. The view is set back to what is given,
+        and then reads nothing of the table.
+    type: list
+    elements: dict
+    default: []
     suboptions:
       table: {description: Glue's TableInput of the table., type: dict, required: true}
       view: {description: Glue's TableInput of the view., type: dict, required: true}
@@ -78,8 +80,7 @@ table:
   sample: {location: s3://bucket/quotes/, columns: {volume: bigint}, partition_keys: [dt, hour]}
 history:
   description: >-
-    What was done to the history's table and to the view, or would be: created, reset or nothing. Empty without the
-    option.
+    What was done to each of these tables and views, or would be: created, reset or nothing. Empty without the option.
   returned: always
   type: dict
   sample: {quotes_history: created, quotes_all: created}
@@ -183,11 +184,15 @@ class GlueTable:
                 )
 
     def declare_history(self) -> dict[str, str]:
-        """Creates what is absent of the history's table and the view; returns what was done to each by its name."""
-        if not self.params["history"]:
-            return {}
+        """Creates what is absent of the history's tables and views; returns what was done to each by its name."""
+        done: dict[str, str] = {}
+        for one in self.params["history"]:
+            done |= self.declare_pair(one["table"], one["view"])
+        return done
+
+    def declare_pair(self, table: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
+        """Creates a table and its view where they are absent; returns what was done to each by its name."""
         database = self.params["database"]
-        table, view = self.params["history"]["table"], self.params["history"]["view"]
         tables, views = self.current(table["Name"]), self.current(view["Name"])
         stale = bool(views) and not tables and views.get("ViewOriginalText") != view["ViewOriginalText"]
         done = {

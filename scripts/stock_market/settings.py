@@ -186,6 +186,15 @@ class HistoryCatalog(Settings, frozen=True):
     history_table: _Identifier = "quotes_history"
     view: _Identifier = "quotes_all"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all tables and views; those of the hours summed up follow from the name of the raw objects' table."""
+        return (self.table, self.history_table, self.view, f"{self.table}_hours_history", f"{self.table}_hours")
+
+    def __post_init__(self) -> None:
+        if len({*self.names}) < len(self.names):
+            raise ValueError(f"the names of the tables and views have to differ: {', '.join(self.names)}")
+
 
 class HistoryIceberg(Settings, frozen=True):
     """The Iceberg table that is kept beside the history, and the prefix in the data bucket below which it lies."""
@@ -219,8 +228,8 @@ class HistorySettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         if self.iceberg is None:
             return
-        names, own = self.catalog, self.iceberg.prefix
-        if self.iceberg.table in (names.table, names.history_table, names.view):
+        own = self.iceberg.prefix
+        if self.iceberg.table in self.catalog.names:
             raise ValueError(f"iceberg.table is {self.iceberg.table!r}, which is another table's name, or the view's")
         if any(own.startswith(one) or one.startswith(own) for one in (self.s3.prefix, self.s3.history_prefix)):
             raise ValueError("iceberg.prefix and the prefixes of quotes and history must not lie within each other")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 import re
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.support.small_cloud import COLUMNS, SmallCloud
 
 from local_cloud.athena import statements
 from local_cloud.athena.lexer import tokenize, top_level
+from stock_market.history.summary import HOURS
 from stock_market_ops.common import analyses, athena, partitions
 from stock_market_ops.common.deployment import ROOT
 
@@ -72,8 +75,10 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     cloud.store(QUOTES)
     partitions.synchronize(cloud.s3, cloud.glue, cloud.deployment)
 
-    def run(name: str, since: str = "", table: str = "quotes_all") -> list[athena.Row]:
-        sql, literals = analyses.bounded(ALL[name].sql.replace("quotes_all", table), since)
+    def run(name: str, since: str = "", table: str = "") -> list[athena.Row]:
+        sql, literals = analyses.bounded(
+            re.sub(r"\bquotes_(all|hours)\b", lambda found: table or found[0], ALL[name].sql), since
+        )
         return athena.run(cloud.athena, cloud.deployment, sql, parameters=literals).rows
 
     yield run
@@ -88,7 +93,7 @@ def test_each_file_is_one_athena_query_over_quotes_with_a_limit(name: str) -> No
     pairs = list(itertools.pairwise(tokens))
     own = {name.value for name, following in pairs if following.word == "AS"}
     read = {table.value for keyword, table in pairs if keyword.word in {"FROM", "JOIN"} and table.word != "("}
-    assert read - own == {"quotes_all"}
+    assert read - own - {"unnest"} == {"quotes_all" if ALL[name].hours else "quotes_hours"}
     assert ";" not in [token.word for token in tokens]
     assert name == "freshness" or "LIMIT" in [token.word for _, token in top_level(tokens)]
 
@@ -110,7 +115,8 @@ def test_each_file_looks_from_a_day_and_an_hour_on(name: str) -> None:
     words = [token.word for token in tokenize(ALL[name].sql)]
     assert words.count("?") == 2
     assert ALL[name].sql.count(f"WHERE dt >= ?{analyses.HOURS}") == 1
-    conditions = [" ".join(words[at : at + 3]) for at, word in enumerate(words) if word == "WHERE"]
+    where = [at for at, word in enumerate(words) if word == "WHERE" and words[at - 2] != "FILTER"]
+    conditions = [" ".join(words[at : at + 3]) for at in where]
     assert conditions[0].startswith("WHERE DT >")
 
 
@@ -247,10 +253,11 @@ def test_trend_shows_the_newest_ten_minutes_that_have_quotes(ask: Ask) -> None:
 
 def test_volatility_is_the_deviation_of_log_returns_in_the_window(ask: Ask) -> None:
     rows = {row["symbol"]: row for row in ask("volatility")}
-    closes = [100.0, 110.0, 99.0, 102.0, 101.0, 103.0]
-    returns = [math.log(after / before) for before, after in itertools.pairwise(closes)]
-    swings = [100 * statistics.stdev(returns[: end + 1]) for end in range(1, len(returns))]
-    assert rows[AAA]["returns"] == 5
+    # A window ends with its hour.
+    hours = [[100.0, 110.0], [99.0, 102.0, 101.0, 103.0]]
+    each = [[math.log(after / before) for before, after in itertools.pairwise(closes)] for closes in hours]
+    swings = [100 * statistics.stdev(returns[: end + 1]) for returns in each for end in range(1, len(returns))]
+    assert rows[AAA]["returns"] == 4
     assert rows[AAA]["now_percent"] == pytest.approx(swings[-1], abs=1e-4)
     assert rows[AAA]["mean_percent"] == pytest.approx(statistics.mean(swings), abs=1e-4)
     assert rows[AAA]["wildest_percent"] == pytest.approx(max(swings), abs=1e-4)
@@ -286,3 +293,44 @@ def test_quality_distinguishes_lost_records_from_pending_ones(ask: Ask) -> None:
         "zero_volumes": 2,
         "newest": "2026-03-03T00:00:20.000Z",
     }
+
+
+def test_quality_counts_numbers_as_one_by_one_over_many_blocks(ask: Ask) -> None:
+    """Two producers of three symbols lose and double records, and one of them began before the hours looked at."""
+    draw = random.Random(5)
+    sent: list[tuple[str, str, int]] = []
+    for producer, first, last, late in (("p", 0, 700, 690), ("q", 1000, 1337, 1337)):
+        numbers = [number for number in range(first, last + 1) if draw.random() > 0.02]
+        numbers += draw.sample(numbers, 5)
+        # Symbol 0 is still on its way from `late` on.
+        sent += [(producer, f"S{number % 3}", number) for number in numbers if number % 3 or number < late]
+    draw.shuffle(sent)
+    values = ", ".join(f"('{producer}', '{symbol}', BIGINT '{number}')" for producer, symbol, number in sent)
+    source = f"""(
+        SELECT producer_id, symbol, sequence, '2026-03-03T07:00:00.000Z' AS event_time, 1e0 AS close, 1e0 AS low,
+            1e0 AS high, 1e0 AS close_usd, BIGINT '0' AS volume, '2026-03-03' AS dt,
+            CASE WHEN sequence % 5 = 0 THEN '06' ELSE '07' END AS hour
+        FROM (VALUES {values}) AS sent (producer_id, symbol, sequence)
+    )"""
+    rows = {
+        row["producer_id"]: row
+        for row in ask("quality", table=f"({HOURS.select.format(table=source, condition='true')})")
+    }
+    for producer in ("p", "q"):
+        by_symbol: dict[str, list[int]] = {}
+        for name, symbol, number in sent:
+            if name == producer:
+                by_symbol.setdefault(symbol, []).append(number)
+        oldest = [min(numbers) for numbers in by_symbol.values()]
+        begun = 0 if min(oldest) == 0 else max(oldest)
+        settled = min(max(numbers) for numbers in by_symbol.values())
+        last = max(max(numbers) for numbers in by_symbol.values())
+        numbers = [number for found in by_symbol.values() for number in found]
+        distinct = {number for number in numbers if number >= begun}
+        doubles = sum(count - 1 for number, count in Counter(numbers).items() if number // 64 >= begun // 64)
+        row = rows[producer]
+        assert row["missing"] == len({*range(begun, settled + 1)} - distinct) > 0
+        assert row["pending"] == len({*range(max(settled + 1, begun), last + 1)} - distinct)
+        assert row["expected"] == last - begun + 1
+        assert (row["doubles"], row["records"]) == (doubles, len(distinct) + doubles)
+        assert row["zero_volumes"] == len(numbers)

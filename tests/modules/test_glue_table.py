@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 from botocore.exceptions import ClientError
+from plugins.filter.history import history_tables
 from tests.modules.conftest import Run
 from tests.support.local_cloud.glue_lake import DATA, Lake, quote
 
-from stock_market.history import tables, view
+from stock_market.history import view
 from stock_market.history.naming import Hour
 
 ROLE = Path(__file__).parents[2] / "roles" / "catalog"
@@ -23,13 +24,9 @@ DECLARED: dict[str, Any] = {
     "partition_keys": ["dt", "hour"],
 }
 NAMES = view.Names("market")
-WITH_HISTORY = DECLARED | {
-    "history": {
-        "table": tables.history_table("quotes_history", DATA, "history/"),
-        "view": view.table_input(NAMES, view.History()),
-    }
-}
-MADE = {"quotes_history": "created", "quotes_all": "created"}
+NAMED = {"database": NAMES.database, "raw": NAMES.raw, "history": NAMES.history, "view": NAMES.view}
+WITH_HISTORY = DECLARED | {"history": history_tables(NAMED, DATA, "history/")}
+MADE = dict.fromkeys(("quotes_history", "quotes_all", "quotes_hours_history", "quotes_hours"), "created")
 TYPES = {column["name"]: column["type"] for column in DECLARED["columns"]}
 BIG = 2**40 + 1
 
@@ -140,14 +137,14 @@ def test_other_partition_keys_are_refused_with_what_to_do(lake: Lake, run: Run) 
     assert lake.table()["PartitionKeys"] == [{"Name": "dt", "Type": "string"}, {"Name": "hour", "Type": "string"}]
 
 
-def published(lake: Lake) -> None:
+def published(lake: Lake, names: view.Names = NAMES) -> None:
     """The view after the history has got its first hour."""
     found = view.History().published(Hour("2026-11-23", "09"), view.FIRST_REVISION)
-    lake.glue.update_table(DatabaseName="market", TableInput=view.table_input(NAMES, found))  # type: ignore[arg-type]  # the stubs want a literal type
+    lake.glue.update_table(DatabaseName="market", TableInput=view.table_input(names, found))  # type: ignore[arg-type]  # the stubs want a literal type
 
 
-def watermark(lake: Lake) -> str:
-    return view.read(lake.glue.get_table(DatabaseName="market", Name="quotes_all")["Table"], NAMES).watermark
+def watermark(lake: Lake, names: view.Names = NAMES) -> str:
+    return view.read(lake.glue.get_table(DatabaseName="market", Name=names.view)["Table"], names).watermark
 
 
 def test_the_history_and_the_view_are_declared_once_and_show_all_that_is_raw(lake: Lake, run: Run) -> None:
@@ -168,19 +165,26 @@ def test_another_run_keeps_the_watermark_and_makes_a_view_that_is_missing(lake: 
     assert not run("glue_table", **WITH_HISTORY)["changed"]
     assert watermark(lake) == "2026-11-23 10"
     lake.glue.delete_table(DatabaseName="market", Name="quotes_all")
-    assert run("glue_table", **WITH_HISTORY)["history"] == {"quotes_history": "nothing", "quotes_all": "created"}
+    done = run("glue_table", **WITH_HISTORY)["history"]
+    assert done == dict.fromkeys(MADE, "nothing") | {"quotes_all": "created"}
     assert watermark(lake) == ""
 
 
-def test_a_view_whose_history_is_gone_reads_raw_objects_again(lake: Lake, run: Run) -> None:
+@pytest.mark.parametrize(
+    ("table", "names"), [("quotes_history", NAMES), ("quotes_hours_history", NAMES.hours)], ids=["quotes", "hours"]
+)
+def test_a_view_whose_history_is_gone_reads_nothing_of_it_any_more(
+    lake: Lake, run: Run, table: str, names: view.Names
+) -> None:
     run("glue_table", **WITH_HISTORY)
-    published(lake)
-    lake.glue.delete_table(DatabaseName="market", Name="quotes_history")
-    assert run("glue_table", _check=True, **WITH_HISTORY)["history"]["quotes_all"] == "reset"
-    assert watermark(lake) == "2026-11-23 10"
+    published(lake, names)
+    lake.glue.delete_table(DatabaseName="market", Name=table)
+    assert run("glue_table", _check=True, **WITH_HISTORY)["history"][names.view] == "reset"
+    assert watermark(lake, names) == "2026-11-23 10"
     done = run("glue_table", **WITH_HISTORY)
-    assert (done["changed"], done["history"]) == (True, {"quotes_history": "created", "quotes_all": "reset"})
-    assert watermark(lake) == ""
+    expected = dict.fromkeys(MADE, "nothing") | {table: "created", names.view: "reset"}
+    assert (done["changed"], done["history"]) == (True, expected)
+    assert watermark(lake, names) == ""
     assert not run("glue_table", **WITH_HISTORY)["changed"]
 
 

@@ -84,19 +84,20 @@ def test_a_deployment_without_the_history_pays_nothing_for_it() -> None:
 
 
 @pytest.mark.parametrize("rate", [50, 5000])
-def test_the_history_pays_for_two_queries_an_hour_and_for_each_object_twice(rate: float) -> None:
+def test_the_history_pays_for_four_queries_an_hour_and_for_each_object_twice(rate: float) -> None:
     reckoned, found = items_of_history(rate)
     raw, parquet = rate * 3600 * 40, rate * 3600 * 25
-    scanned = 730 * (max(raw, 10e6) + max(raw + parquet, 10e6))
-    assert found["UNLOAD and comparison of each hour"] == pytest.approx(scanned / 1e12 * 5)
+    scanned = 730 * (max(raw, 10e6) + max(raw + parquet, 10e6) + max(parquet, 10e6) + 10e6)
+    assert found["UNLOADs and counts of each hour"] == pytest.approx(scanned / 1e12 * 5)
     objects = usage.objects(reckoned.stream)
     assert found["HEADs of raw objects"] == pytest.approx(objects / 1000 * 0.00043)
     files = 730 * (1 if rate == 50 else 4)
-    gets = 2 * objects + files + 730 * 8 * 24
+    gets = 2 * objects + 2 * files + 2 * 730 + 730 * 8 * 24
     assert found["GETs of Athena, and of manifests"] == pytest.approx(gets / 1000 * 0.00043)
-    assert found["PUTs of files, manifests, results"] == pytest.approx((files + 5 * 730) / 1000 * 0.0054)
-    assert found["GiB in S3, and again each month"] == pytest.approx(rate * SECONDS * 25 / (1 << 30) * 0.0245)
-    assert found["calls to Glue"] == pytest.approx(730 * 20 / 1e6)
+    assert found["PUTs of files, manifests, results"] == pytest.approx((files + 10 * 730) / 1000 * 0.0054)
+    held = rate * SECONDS * 25 + 730 * 60_000
+    assert found["GiB in S3, and again each month"] == pytest.approx(held / (1 << 30) * 0.0245)
+    assert found["calls to Glue"] == pytest.approx(730 * 30 / 1e6)
     assert found["LISTs"] > 0
 
 

@@ -154,6 +154,6 @@ def test_an_iceberg_table_needs_a_name_of_its_own_where_it_is_kept(account: Acco
     taken = {"stock_market_iceberg_table": "quotes_all"}
     refused = account.apply(tmp_path, catalog_iceberg=True, **taken)
     assert refused.code != 0
-    assert "'quotes_all' and 'quotes_all' can't be tables that Athena reads" in " ".join(refused.output.split())
+    assert "'quotes_all' would be the name of two tables or views" in " ".join(refused.output.split())
     assert account.apply(tmp_path, **taken).code == 0
     assert account.apply(tmp_path, catalog_iceberg=True).code == 0

@@ -19,6 +19,7 @@ from tests.support.engine import engine
 from local_cloud.athena import api as athena
 from local_cloud.glue import api as glue_api
 from stock_market.history import tables, view
+from stock_market.history.naming import hours_prefix
 from stock_market_ops.common import aws
 from stock_market_ops.common.deployment import Deployment
 
@@ -91,9 +92,12 @@ class SmallCloud:
         )
         known = self.deployment
         names = view.Names(known.database, known.table, known.history_table, known.view)
+        sums = names.hours
         for declared in (
-            tables.history_table(known.history_table, known.data_bucket, known.history_prefix),
+            tables.history_table(names.history, known.data_bucket, known.history_prefix),
             view.table_input(names, view.History()),
+            tables.history_table(sums.history, known.data_bucket, hours_prefix(known.history_prefix), sums.layer),
+            view.table_input(sums, view.History()),
         ):
             # A test makes the table of the raw objects again.
             with suppress(self.glue.exceptions.AlreadyExistsException):

@@ -1,13 +1,13 @@
 -- Average level: each symbol's mean close, in its own currency and in US dollars
 SELECT
     symbol,
-    count(*) AS records,
-    round(avg(close), 2) AS average_close,
+    sum(records) AS records,
+    round(sum(close_sum) / sum(records), 2) AS average_close,
     round(min(low), 2) AS lowest,
     round(max(high), 2) AS highest,
-    round(avg(close_usd), 2) AS average_close_usd
-FROM quotes_all
-WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
+    round(sum(close_usd_sum) / sum(records), 2) AS average_close_usd
+FROM quotes_hours
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol IS NOT NULL
 GROUP BY symbol
 ORDER BY average_close_usd DESC, symbol
 LIMIT 10

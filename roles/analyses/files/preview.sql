@@ -1,4 +1,5 @@
 -- Preview: the newest quotes
+-- hours: 2
 SELECT
     event_time,
     symbol,

@@ -7,10 +7,14 @@ WITH recent AS (
     SELECT
         producer_id,
         symbol,
-        sequence,
-        volume,
-        event_time
-    FROM quotes_all
+        block,
+        bits,
+        records,
+        first_sequence,
+        last_sequence,
+        last_time,
+        zero_volumes
+    FROM quotes_hours
     WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
 ),
 
@@ -18,9 +22,12 @@ per_symbol AS (
     SELECT
         producer_id,
         symbol,
-        min(sequence) AS oldest,
-        max(sequence) AS newest
+        min(first_sequence) AS oldest,
+        max(last_sequence) AS newest,
+        max(last_time) AS newest_time,
+        sum(zero_volumes) AS zero_volumes
     FROM recent
+    WHERE symbol IS NOT NULL
     GROUP BY producer_id, symbol
 ),
 
@@ -28,39 +35,70 @@ per_producer AS (
     SELECT
         producer_id,
         CASE WHEN min(oldest) = 0 THEN 0 ELSE max(oldest) END AS begun,
-        min(newest) AS settled
+        min(newest) AS settled,
+        max(newest) AS last,
+        max(newest_time) AS newest,
+        sum(zero_volumes) AS zero_volumes
     FROM per_symbol
     GROUP BY producer_id
 ),
 
--- 64 sequence numbers in a row share one number, in which each has its bit: that takes a 64th of the memory of counting them one by one.
+-- 64 sequence numbers in a row, `block * 64` and those after it, share one number, in which each has its bit.
 blocks AS (
     SELECT
-        recent.producer_id,
-        recent.sequence <= per_producer.settled AS is_settled,
-        max(per_producer.begun) AS begun,
-        max(per_producer.settled) AS settled,
-        count(*) AS records,
-        bit_count(bitwise_or_agg(bitwise_left_shift(CAST(1 AS bigint), CAST(recent.sequence % 64 AS integer))), 64) AS sequences,
-        max(recent.sequence) AS last,
-        count_if(recent.volume = 0) AS zero_volumes,
-        max(recent.event_time) AS newest
+        producer_id,
+        block,
+        sum(records) AS records,
+        bitwise_or_agg(bits) AS bits
     FROM recent
-    INNER JOIN per_producer ON recent.producer_id = per_producer.producer_id
-    WHERE recent.sequence >= per_producer.begun
-    GROUP BY recent.producer_id, recent.sequence <= per_producer.settled, recent.sequence / 64
+    WHERE block IS NOT NULL
+    GROUP BY producer_id, block
+),
+
+-- The bits of the numbers from `begun` on, and of those up to `settled`.
+masked AS (
+    SELECT
+        per_producer.*,
+        blocks.records,
+        blocks.bits,
+        CASE
+            WHEN blocks.block * 64 >= per_producer.begun THEN -1
+            ELSE bitwise_left_shift(BIGINT '-1', CAST(per_producer.begun % 64 AS integer))
+        END AS since,
+        CASE
+            WHEN blocks.block * 64 > per_producer.settled THEN 0
+            WHEN blocks.block * 64 + 63 <= per_producer.settled THEN -1
+            ELSE bitwise_right_shift(BIGINT '-1', CAST(63 - per_producer.settled % 64 AS integer))
+        END AS until
+    FROM blocks
+    INNER JOIN per_producer ON blocks.producer_id = per_producer.producer_id
+    WHERE blocks.block >= per_producer.begun / 64
+),
+
+counted AS (
+    SELECT
+        producer_id,
+        begun,
+        settled,
+        last,
+        zero_volumes,
+        newest,
+        sum(records - bit_count(bits, 64)) AS doubles,
+        sum(bit_count(bitwise_and(bits, since), 64)) AS sequences,
+        sum(bit_count(bitwise_and(bitwise_and(bits, since), until), 64)) AS settled_sequences
+    FROM masked
+    GROUP BY producer_id, begun, settled, last, zero_volumes, newest
 )
 
 SELECT
     producer_id,
-    sum(records) AS records,
-    max(last) - max(begun) + 1 AS expected,
-    sum(records) - sum(sequences) AS doubles,
-    greatest(max(settled) - max(begun) + 1, 0) - sum(CASE WHEN is_settled THEN sequences ELSE 0 END) AS missing,
-    max(last) - greatest(max(settled), max(begun) - 1) - sum(CASE WHEN is_settled THEN 0 ELSE sequences END) AS pending,
-    sum(zero_volumes) AS zero_volumes,
-    max(newest) AS newest
-FROM blocks
-GROUP BY producer_id
+    sequences + doubles AS records,
+    last - begun + 1 AS expected,
+    doubles,
+    greatest(settled - begun + 1, 0) - settled_sequences AS missing,
+    last - greatest(settled, begun - 1) - (sequences - settled_sequences) AS pending,
+    zero_volumes,
+    newest
+FROM counted
 ORDER BY newest DESC, producer_id
 LIMIT 10

@@ -1,5 +1,6 @@
 -- Trend by interval: minute for minute, how many symbols rose and fell, and by how much on average
--- Only the quotes of the newest ten minutes that have any are grouped by symbol.
+-- hours: 2
+-- Only the quotes of the newest ten minutes that have any are grouped by symbol, of the newest two hours of arrival.
 WITH recent AS (
     SELECT
         event_time,

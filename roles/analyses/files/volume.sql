@@ -2,11 +2,11 @@
 SELECT
     symbol,
     sum(volume) AS total_volume,
-    round(avg(volume), 0) AS average_volume,
-    max(volume) AS largest_volume,
+    round(1e0 * sum(volume) / sum(records), 0) AS average_volume,
+    max(largest_volume) AS largest_volume,
     round(1e2 * sum(volume) / nullif(sum(sum(volume)) OVER (), 0), 2) AS share_percent
-FROM quotes_all
-WHERE dt >= ? AND concat(dt, ' ', hour) >= ?
+FROM quotes_hours
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol IS NOT NULL
 GROUP BY symbol
 ORDER BY total_volume DESC, symbol
 LIMIT 10

@@ -45,8 +45,9 @@ def _parser() -> argparse.ArgumentParser:
 def _run(settings: HistorySettings, arguments: argparse.Namespace) -> int:
     clients = connect(settings)
     if arguments.declare:
-        for name in Catalog(clients.glue, settings).declare():
-            _log.info("declared", table=name)
+        for hours in (False, True):
+            for name in Catalog(clients.glue, settings, hours=hours).declare():
+                _log.info("declared", table=name)
         return EXIT_OK
     stop = Stop()
     stop.install()
@@ -58,6 +59,7 @@ def _run(settings: HistorySettings, arguments: argparse.Namespace) -> int:
         last=outcome.hours[-1].text if outcome.hours else "",
         adopted=len(outcome.adopted),
         late=len(outcome.late),
+        summed=len(outcome.summed),
         merged=len(outcome.merged),
         removed=outcome.removed,
         waiting=outcome.waiting,

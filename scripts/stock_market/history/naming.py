@@ -2,6 +2,7 @@
 
     history/dt=YYYY-MM-DD/hour=HH/<try>/<file of Athena's>
     history/dt=YYYY-MM-DD/hour=HH/<try>/_manifest.json
+    history/by-hour/dt=YYYY-MM-DD/hour=HH/<try>/<file of Athena's, the hour summed up>
 
 A try is one attempt to write an hour; its folder is new and never used again. Athena hides names that begin with `_`.
 """
@@ -112,6 +113,11 @@ class TryFolder(NamedTuple):
     def manifest_key(self, prefix: str) -> str:
         """The key of its manifest."""
         return self.prefix(prefix) + MANIFEST
+
+
+def hours_prefix(history_prefix: str) -> str:
+    """The prefix of the hours summed up; before `dt=` in order, so that a listing from an hour on does not meet it."""
+    return f"{history_prefix}by-hour/"
 
 
 def new_try(now: datetime | None = None) -> str:

@@ -9,11 +9,18 @@ from stock_market.errors import ServiceError
 from stock_market.history import checksum
 from stock_market.history.manifest import Producer
 from stock_market.history.naming import Hour
+from stock_market.history.summary import HOURS
 from stock_market.history.tables import COLUMNS, literal
 from stock_market.history.view import Names
 
 _LISTED = ", ".join(f'"{name}"' for name, _ in COLUMNS)
 _SOURCE, _HISTORY = "source", "history"
+_MOST_SUMS = 100_000_000
+# Of the numbers 0 to 63, those in which a bit is set, as bits of a bigint.
+_MASKS = [
+    int.from_bytes(sum(1 << number for number in range(64) if number >> at & 1).to_bytes(8, "big"), "big", signed=True)
+    for at in range(6)
+]
 
 
 def raw(names: Names, hour: Hour, paths: Iterable[str] = ()) -> str:
@@ -25,10 +32,11 @@ def raw(names: Names, hour: Hour, paths: Iterable[str] = ()) -> str:
 
 def revision(names: Names, hour: Hour, name: str) -> str:
     """The records of a revision of an hour."""
-    return (
-        f'SELECT {_LISTED} FROM "{names.history}"'
-        f" WHERE dt = {literal(hour.dt)} AND hour = {literal(hour.hour)} AND revision = {literal(name)}"
-    )
+    return f'SELECT {_LISTED} FROM "{names.history}" WHERE {_is(hour, name)}'
+
+
+def _is(hour: Hour, name: str) -> str:
+    return f"dt = {literal(hour.dt)} AND hour = {literal(hour.hour)} AND revision = {literal(name)}"
 
 
 def union(parts: Sequence[str]) -> str:
@@ -46,6 +54,61 @@ def unload(source: str, location: str) -> str:
         f"UNLOAD (SELECT {_LISTED} FROM ({source}) ORDER BY symbol, event_time, producer_id, sequence)"
         f" TO {literal(location)} WITH (format = 'PARQUET', compression = 'ZSTD')"
     )
+
+
+def unload_sums(names: Names, hour: Hour, name: str, location: str) -> str:
+    """Writes a revision of an hour summed up, as Parquet.
+
+    The limit brings all rows together in one writer, and so in one file. Without it there are at least two, one for
+    each kind of row, and a query has to open each. Rows beyond it would be found lacking by `summed`.
+
+    Args:
+        names: of the tables of the quotes.
+        hour: the hour.
+        name: the revision.
+        location: the folder, which has to be empty: `s3://bucket/.../`.
+    """
+    summed = HOURS.select.format(table=f'"{names.history}"', condition=_is(hour, name))
+    listed = ", ".join(f'"{column}"' for column, _ in HOURS.columns)
+    return (
+        f"UNLOAD (SELECT {listed} FROM ({summed}) ORDER BY symbol, producer_id, block LIMIT {_MOST_SUMS})"
+        f" TO {literal(location)} WITH (format = 'PARQUET', compression = 'ZSTD')"
+    )
+
+
+def summed(names: Names, hour: Hour, name: str) -> str:
+    """What a revision of an hour summed up says of each producer, twice: by its symbols, and by its sequence numbers.
+
+    Args:
+        names: of the tables of the hours summed up.
+        hour: the hour.
+        name: the revision.
+    """
+    numbers = " + ".join(f"{1 << at} * bit_count(bitwise_and(bits, {mask}), 64)" for at, mask in enumerate(_MASKS))
+    return (
+        "SELECT producer_id, sum(records) FILTER (WHERE symbol IS NOT NULL), min(first_sequence), max(last_sequence),"
+        " sum(records) FILTER (WHERE block IS NOT NULL), sum(bit_count(bits, 64)),"
+        f" sum(CAST(block * 64 AS decimal(38, 0)) * bit_count(bits, 64) + {numbers})"
+        f' FROM "{names.history}" WHERE {_is(hour, name)} GROUP BY producer_id'
+    )
+
+
+def agree(rows: Iterable[Sequence[str | None]], producers: Iterable[Producer]) -> bool:
+    """Whether the answer of `summed` is what a manifest says of its producers.
+
+    The sum of the sequence numbers is compared where each is there once; the sums count a doubled one once.
+    """
+    found = {str(row[0]): tuple(int(one or 0) for one in row[1:]) for row in rows}
+    expected = {one.producer_id: one for one in producers}
+    if found.keys() != expected.keys():
+        return False
+    for producer_id, (records, least, greatest, counted, distinct, total) in found.items():
+        one = expected[producer_id]
+        if (records, least, greatest, counted) != (one.records, one.min, one.max, one.records):
+            return False
+        if distinct == one.records and total != int(one.sum):
+            return False
+    return True
 
 
 def comparison(source: str, written: str) -> str:

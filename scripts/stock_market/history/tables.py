@@ -1,7 +1,8 @@
-"""How Glue describes the table quotes_history and its partitions (TableInput, PartitionInput)."""
+"""How Glue describes the tables of the history and their partitions (TableInput, PartitionInput)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from stock_market.history.naming import TryFolder
@@ -22,7 +23,10 @@ COLUMNS = (
 """A record's fields, with Athena's types."""
 RAW_KEYS = ("dt", "hour")
 KEYS = (*RAW_KEYS, "revision")
-"""The partition keys of quotes_history; all are strings."""
+"""The partition keys of a table of the history; all are strings."""
+
+SOURCE = "history-source"
+"""The parameter of a partition that names the try that it was made from."""
 
 
 def literal(value: str) -> str:
@@ -30,15 +34,45 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def columns(*keys: str) -> list[dict[str, str]]:
-    """Glue's description of a record's columns, and of partition keys after them."""
-    return [{"Name": name, "Type": kind} for name, kind in (*COLUMNS, *((key, "string") for key in keys))]
+@dataclass(frozen=True)
+class Layer:
+    """What a table of the history holds, and the view that joins it with what is not history yet.
+
+    Attributes:
+        description: of the table.
+        columns: with Athena's types, without the partition keys.
+        select: SQL that makes its rows, with `dt` and `hour` after the columns, of the records in a `{table}` or a
+            subquery under a `{condition}`.
+    """
+
+    description: str
+    columns: tuple[tuple[str, str], ...]
+    select: str
+
+    @property
+    def listed(self) -> str:
+        """The columns, `dt` and `hour`, as a SELECT names them."""
+        return ", ".join(f'"{name}"' for name in (*(name for name, _ in self.columns), *RAW_KEYS))
+
+    def described(self, *keys: str) -> list[dict[str, str]]:
+        """Glue's description of the columns, and of partition keys after them."""
+        return [{"Name": name, "Type": kind} for name, kind in (*self.columns, *((key, "string") for key in keys))]
 
 
-def storage(location: str) -> dict[str, Any]:
+QUOTES = Layer(
+    "Hours of quotes that are over, as Parquet; quotes_all says which revision of each is valid",
+    COLUMNS,
+    "SELECT "
+    + ", ".join(f'"{name}"' for name in (*(name for name, _ in COLUMNS), *RAW_KEYS))
+    + "\nFROM {table}\nWHERE {condition}",
+)
+"""The records themselves."""
+
+
+def storage(location: str, layer: Layer = QUOTES) -> dict[str, Any]:
     """Glue's StorageDescriptor of Parquet files in a folder, `s3://bucket/.../`."""
     return {
-        "Columns": columns(),
+        "Columns": layer.described(),
         "Location": location,
         "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
         "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
@@ -46,21 +80,33 @@ def storage(location: str) -> dict[str, Any]:
     }
 
 
-def history_table(name: str, bucket: str, prefix: str) -> dict[str, Any]:
-    """Glue's TableInput of the history: external, Parquet, partitioned by day, hour and revision."""
+def history_table(name: str, bucket: str, prefix: str, layer: Layer = QUOTES) -> dict[str, Any]:
+    """Glue's TableInput of a table of the history: external, Parquet, partitioned by day, hour and revision."""
     return {
         "Name": name,
-        "Description": "Hours of quotes that are over, as Parquet; quotes_all says which revision of each is valid",
+        "Description": layer.description,
         "TableType": "EXTERNAL_TABLE",
-        "StorageDescriptor": storage(f"s3://{bucket}/{prefix}"),
+        "StorageDescriptor": storage(f"s3://{bucket}/{prefix}", layer),
         "PartitionKeys": [{"Name": key, "Type": "string"} for key in KEYS],
         "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
     }
 
 
-def history_partition(folder: TryFolder, revision: str, bucket: str, prefix: str) -> dict[str, Any]:
-    """Glue's PartitionInput that gives a try's folder to a revision of its hour."""
+def history_partition(
+    folder: TryFolder, revision: str, bucket: str, prefix: str, *, layer: Layer = QUOTES, source: str = ""
+) -> dict[str, Any]:
+    """Glue's PartitionInput that gives a try's folder to a revision of its hour.
+
+    Args:
+        folder: the try's.
+        revision: the partition's last key.
+        bucket: the data bucket.
+        prefix: of the table's objects, with the slash at its end.
+        layer: what the table holds.
+        source: the try that it was made from, where it was made from another table's.
+    """
     return {
         "Values": [*folder.hour, revision],
-        "StorageDescriptor": storage(f"s3://{bucket}/{folder.prefix(prefix)}"),
+        "StorageDescriptor": storage(f"s3://{bucket}/{folder.prefix(prefix)}", layer),
+        **({"Parameters": {SOURCE: source}} if source else {}),
     }

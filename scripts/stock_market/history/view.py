@@ -1,6 +1,6 @@
-"""The view quotes_all, which says what is read: history up to a watermark, raw objects from there on.
+"""The views quotes_all and quotes_hours, which say what is read: history up to a watermark, and what is not from there.
 
-Replacing the view is the one atomic step by which an hour becomes history. What it reads (`History`) stands in its SQL
+Replacing a view is the one atomic step by which an hour becomes history. What it reads (`History`) stands in its SQL
 and, for programs, in its table's parameters; both are written together and have to agree.
 
 Athena's views are Presto's: the table's ViewOriginalText holds a JSON object in base64
@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from stock_market.errors import ServiceError
 from stock_market.history.naming import Hour, is_try
-from stock_market.history.tables import COLUMNS, RAW_KEYS, columns
+from stock_market.history.summary import HOURS
+from stock_market.history.tables import QUOTES, RAW_KEYS, Layer
 
 FIRST_REVISION = "1"
 """The partition of an hour that was written only once; other revisions have their try's id."""
@@ -33,12 +34,18 @@ _TYPES = {"string": "varchar"}
 
 
 class Names(NamedTuple):
-    """The names of the view, of the two tables that it reads, and of their database."""
+    """The names of the view, of the two tables that it reads, and of their database; and what they hold."""
 
     database: str
     raw: str = "quotes"
     history: str = "quotes_history"
     view: str = "quotes_all"
+    layer: Layer = QUOTES
+
+    @property
+    def hours(self) -> Names:
+        """Those of the view that sums up hours, quotes_hours: what its table lacks is summed up from this view."""
+        return Names(self.database, self.view, f"{self.raw}_hours_history", f"{self.raw}_hours", HOURS)
 
 
 class ViewError(ServiceError):
@@ -114,9 +121,8 @@ def sql(names: Names, history: History) -> str:
 
 
 def _both(names: Names, of_history: str, of_raw: str) -> str:
-    listed = ", ".join(f'"{name}"' for name in (*(name for name, _ in COLUMNS), *RAW_KEYS))
-    halves = ((names.history, of_history), (names.raw, of_raw))
-    return "\nUNION ALL\n".join(f'SELECT {listed}\nFROM "{table}"\nWHERE {condition}' for table, condition in halves)
+    raw = names.layer.select.format(table=f'"{names.raw}"', condition=of_raw)
+    return f'SELECT {names.layer.listed}\nFROM "{names.history}"\nWHERE {of_history}\nUNION ALL\n{raw}'
 
 
 def _revision(history: History) -> str:
@@ -159,7 +165,7 @@ def table_input(names: Names, history: History) -> dict[str, Any]:
         "originalSql": sql(names, history),
         "catalog": "awsdatacatalog",
         "schema": names.database,
-        "columns": [{"name": one["Name"], "type": _TYPES.get(one["Type"], one["Type"])} for one in columns(*RAW_KEYS)],
+        "columns": [{"name": one["Name"], "type": _presto(one["Type"])} for one in names.layer.described(*RAW_KEYS)],
         # Athena reads with the caller's rights; Trino asks for an owner of a view that does not say so.
         "runAsInvoker": True,
     }
@@ -167,12 +173,20 @@ def table_input(names: Names, history: History) -> dict[str, Any]:
     return {
         "Name": names.view,
         "TableType": "VIRTUAL_VIEW",
-        "StorageDescriptor": {"Columns": columns(*RAW_KEYS), "Location": "", "SerdeInfo": {}},
+        "StorageDescriptor": {"Columns": names.layer.described(*RAW_KEYS), "Location": "", "SerdeInfo": {}},
         "PartitionKeys": [],
         "ViewOriginalText": f"/* Presto View: {text} */",
         "ViewExpandedText": "/* Presto View */",
         "Parameters": {"presto_view": "true", "comment": "Presto View", **history.parameters()},
     }
+
+
+def _presto(kind: str) -> str:
+    """A type of Hive's, as Presto writes it: `array<struct<a:string>>` is `array(row(a varchar))`."""
+    if kind.startswith("array<struct<"):
+        fields = (field.split(":") for field in kind.removeprefix("array<struct<").removesuffix(">>").split(","))
+        return f"array(row({', '.join(f'{name} {_presto(of)}' for name, of in fields)}))"
+    return _TYPES.get(kind, kind)
 
 
 def original_sql(table: Mapping[str, Any]) -> str:

@@ -41,6 +41,17 @@ def all_days(s3: S3Client, deployment: Deployment) -> list[str]:
     return sorted({day for prefix in prefixes for day in folders.days(s3, deployment.data_bucket, prefix)})
 
 
+def newest_hours(s3: S3Client, deployment: Deployment, count: int) -> list[Hour]:
+    """Return the newest hours, at least `count` if there are, that have raw objects or history, oldest first."""
+    found: set[Hour] = set()
+    for day in reversed(all_days(s3, deployment)):
+        for prefix in (f"{deployment.table}/", deployment.history_prefix):
+            found.update(folders.hours(s3, deployment.data_bucket, prefix, day))
+        if len(found) >= count:
+            break
+    return sorted(found)
+
+
 def described(glue: GlueClient, database: str, table: str) -> TableTypeDef:
     """Return the catalog's description of the table.
 

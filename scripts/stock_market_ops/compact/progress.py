@@ -24,6 +24,11 @@ def _prepared(event: _Fields) -> str:
     )
 
 
+def _summed(event: _Fields) -> str:
+    until = "" if event["first"] == event["last"] else f" to {event['last']}h"
+    return f"{event['first']}h{until}  summed up for the analyses"
+
+
 def _merged(event: _Fields) -> str:
     until = "" if event["first"] == event["last"] else f" to {event['last']}h"
     return f"{event['first']}h{until}  Iceberg: {event['rows']:,} quotes"
@@ -33,6 +38,8 @@ _LINES: dict[str, Callable[[_Fields], str]] = {
     "hour_prepared": _prepared,
     "hour_published": _published,
     "hour_waits": lambda event: f"{event['hour']}h  not over yet: {event['reason']}",
+    "hours_summed_up": _summed,
+    "would_sum_up": lambda event: f"{event['first']}h  {event['hours']} hours would be summed up for the analyses",
     "hours_merged": _merged,
     "would_merge": lambda event: (
         f"{event['first']}h  {event['hours']} hours would be added to the Iceberg table: {event['rows']:,} quotes"

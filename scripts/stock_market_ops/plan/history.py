@@ -16,8 +16,10 @@ READ_SHARE = 1 / 3
 FILE_BYTES = 128_000_000
 LATE_DAYS = 8
 """Days of raw objects that each run lists; the default of stock_history_late_days."""
-GLUE_CALLS = 20
-"""Calls to Glue in a run that makes an hour history."""
+SUMS_BYTES = 60_000
+"""An hour summed up, of 200 symbols and 180,000 quotes."""
+GLUE_CALLS = 30
+"""Calls to Glue in a run that makes an hour history and sums it up."""
 RAW_HOURS = 1.5
 """Hours at the end of the stream that a query reads raw: the one that runs, and half of the one before it."""
 
@@ -52,27 +54,30 @@ def files(stream: Stream) -> float:
 
 
 def made_bytes(stream: Stream) -> float:
-    """Return the bytes that Athena bills for making a month: each hour is written, then compared with its source."""
+    """Return the bytes that Athena bills for making a month.
+
+    Each hour is written, then compared with its source; its sums are made of what was written, and then counted.
+    """
     raw, history = usage.stored_bytes(stream) / usage.HOURS_A_MONTH, stored_bytes(stream) / usage.HOURS_A_MONTH
     least = usage.MIN_SCANNED_BYTES
-    return usage.HOURS_A_MONTH * (max(raw, least) + max(raw + history, least))
+    return usage.HOURS_A_MONTH * (max(raw, least) + max(raw + history, least) + max(history, least) + least)
 
 
 def parts(costs: Costs, prices: RegionPrices) -> list[Part]:
     """Return what making and keeping the history costs, item by item."""
     stream = costs.stream
     made, objects, parquet = made_bytes(stream), usage.objects(stream), files(stream)
-    # Of each hour: the files and the manifest, and the results of two queries with their metadata.
-    puts = parquet + 5 * usage.HOURS_A_MONTH
+    # Of each hour: the files, the sums and the manifest, and the results of four queries with their metadata.
+    puts = parquet + 10 * usage.HOURS_A_MONTH
     listed = objects / 1000
-    lists = runs(costs) * (LATE_DAYS + LATE_DAYS * listed / usage.DAYS_A_MONTH) + 4 * listed + 8 * usage.HOURS_A_MONTH
+    lists = runs(costs) * (LATE_DAYS + LATE_DAYS * listed / usage.DAYS_A_MONTH) + 4 * listed + 12 * usage.HOURS_A_MONTH
     # A HEAD is billed as a GET. Late objects are looked for with the manifests of the hours listed.
-    heads, gets = objects, 2 * objects + parquet + runs(costs) * LATE_DAYS * 24
+    heads, gets = objects, 2 * objects + 2 * parquet + 2 * usage.HOURS_A_MONTH + runs(costs) * LATE_DAYS * 24
     calls = GLUE_CALLS * runs(costs)
-    stored = stored_bytes(stream) / (1 << 30)
+    stored = (stored_bytes(stream) + usage.HOURS_A_MONTH * SUMS_BYTES) / (1 << 30)
     get = prices.s3_get_thousand / 1000
     return [
-        Part("history: UNLOAD and comparison of each hour", 2 * usage.HOURS_A_MONTH, made / 1e12 * prices.athena_tb),
+        Part("history: UNLOADs and counts of each hour", 4 * usage.HOURS_A_MONTH, made / 1e12 * prices.athena_tb),
         Part("history: PUTs of files, manifests, results", puts, puts / 1000 * prices.s3_put_thousand),
         Part("history: HEADs of raw objects", heads, heads * get),
         Part("history: GETs of Athena, and of manifests", gets, gets * get),

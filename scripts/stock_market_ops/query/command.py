@@ -154,10 +154,12 @@ def ask(
             raise
     if sql is not None:
         return [Result(athena.run(client, deployment, sql, timeout))], ""
+    limit = max((each.hours for each in chosen), default=0)
+    newest = partitions.newest_hours(s3, deployment, limit) if limit else []
 
     def answer(analysis: analyses.Analysis) -> Result | str:
         try:
-            bounded, literals = analyses.bounded(analysis.sql, first)
+            bounded, literals = analyses.bounded(analysis.sql, analysis.since(first, newest))
             return Result(athena.run(client, deployment, bounded, timeout, literals), analysis)
         except athena.QueryError as error:
             return f"{analysis.name}: {error}"

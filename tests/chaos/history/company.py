@@ -129,8 +129,8 @@ class Company:
                 break
             time.sleep(0.5)
         self.watcher.finish()
-        if not self.watcher.counts:
-            complaints.append("the rows of quotes_all could not be counted once")
+        uncounted = [name for name, counts in self.watcher.counts.items() if not counts]
+        complaints += [f"the records of {name} could not be counted once" for name in uncounted]
         return complaints + self.watcher.problems
 
     def _ran_well(self, runs: dict[str, int]) -> bool:

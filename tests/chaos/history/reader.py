@@ -112,7 +112,28 @@ def compare(bucket: Bucket, catalog: Catalog, lake: Lake, stored: Mapping[str, C
         "SELECT producer_id, sequence, count(*) FROM quotes_all GROUP BY producer_id, sequence"
     ):
         asked.setdefault(producer_id, Counter())[int(sequence)] = int(count)
-    return problems + _differences("Athena shows", asked, stored)
+    return problems + _differences("Athena shows", asked, stored) + _other_sums(catalog, stored)
+
+
+def _other_sums(catalog: Catalog, stored: Mapping[str, Counter[int]]) -> list[str]:
+    """Whether the hours summed up have each producer's records and numbers."""
+    numbers: dict[str, set[int]] = {}
+    records: dict[str, Counter[str]] = {}
+    sql = "SELECT producer_id, block, bits, records FROM quotes_hours"
+    for producer_id, block, bits, count in catalog.select(sql):
+        records.setdefault(producer_id, Counter())["numbers" if block else "symbols"] += int(count)
+        if block:
+            held = {64 * int(block) + at for at in range(64) if int(bits) >> at & 1}
+            numbers.setdefault(producer_id, set()).update(held)
+    problems = []
+    for name in sorted(numbers.keys() | stored.keys()):
+        need = stored.get(name, Counter())
+        if numbers.get(name, set()) != {*need.elements()}:
+            other = sorted(numbers.get(name, set()) ^ {*need.elements()})
+            problems.append(f"the hours summed up do not have the numbers of {name}: {other[:_MOST]}")
+        if {*records.get(name, Counter(numbers=0)).values()} != {need.total()}:
+            problems.append(f"the hours summed up have {records.get(name)} records of {name}, S3 {need.total()}")
+    return problems
 
 
 def _other_values(hour: str, history: list[dict[str, Any]], raw: list[dict[str, Any]]) -> list[str]:

@@ -31,7 +31,9 @@ class Round:
         self.bucket = bucket
         self.catalog = Catalog(bucket)
         self.asked = [["p", str(number), "1"] for number in range(30)]
-        monkeypatch.setattr(self.catalog, "select", lambda _sql: self.asked)  # no Trino for this
+        self.summed = [["p", "", "", "30"], ["p", "0", str((1 << 30) - 1), "30"]]
+        # No Trino for this.
+        monkeypatch.setattr(self.catalog, "select", lambda sql: self.summed if "quotes_hours" in sql else self.asked)
         self._history = view.History()
         chain, identity = Lake(bucket), Identity("cluster", "A" * 22)
         for hour in range(3):
@@ -92,6 +94,14 @@ def test_what_athena_shows_is_compared_by_itself(played: Round) -> None:
     played.publish("12")
     played.asked[3][2] = "2"
     assert played.problems() == ["Athena shows 1 records of p too often and 0 too seldom: [3], []"]
+
+
+def test_hours_summed_up_wrongly_are_found(played: Round) -> None:
+    played.summed[1][2] = str((1 << 29) - 1 - 4)
+    played.summed[0][3] = "29"
+    first, second = played.problems()
+    assert first == "the hours summed up do not have the numbers of p: [2, 29]"
+    assert second.startswith("the hours summed up have Counter({'numbers': 30, 'symbols': 29}) records of p, S3 30")
 
 
 def test_an_hour_that_is_read_from_nowhere_is_found(played: Round) -> None:

@@ -1,4 +1,4 @@
-"""Counts the rows of quotes_all again and again: the number never falls, and is never more than what was sent."""
+"""Counts the records of the views again and again: the number never falls, and is never more than what was sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.chaos.history.catalog import Catalog
 
 _PAUSE_SECONDS = 1.0
+_COUNTS = {
+    "quotes_all": "SELECT count(*) FROM quotes_all",
+    "quotes_hours": "SELECT coalesce(sum(records), 0) FROM quotes_hours WHERE symbol IS NOT NULL",
+}
 
 
 class Watcher:
@@ -24,7 +28,7 @@ class Watcher:
         self._catalog = catalog
         self._keys = keys
         self._sent = sent
-        self.counts: list[int] = []
+        self.counts: dict[str, list[int]] = {name: [] for name in _COUNTS}
         self.problems: list[str] = []
         self.failures = 0
         self._over = threading.Event()
@@ -40,14 +44,15 @@ class Watcher:
 
     def _look(self) -> None:
         self._catalog.see(self._keys())
-        ((text,),) = self._catalog.select("SELECT count(*) FROM quotes_all")
-        count, before = int(text), self.counts[-1] if self.counts else 0
-        if count < before:
-            self.problems.append(f"quotes_all showed {before} rows, and then {count}")
-        self.counts.append(count)
-        sent = self._sent()
-        if count > sent:
-            self.problems.append(f"quotes_all showed {count} rows, and the topic had {sent} records afterwards")
+        for name, sql in _COUNTS.items():
+            ((text,),) = self._catalog.select(sql)
+            count, before = int(text), self.counts[name][-1] if self.counts[name] else 0
+            if count < before:
+                self.problems.append(f"{name} showed {before} records, and then {count}")
+            self.counts[name].append(count)
+            sent = self._sent()
+            if count > sent:
+                self.problems.append(f"{name} showed {count} records, and the topic had {sent} afterwards")
 
     def finish(self) -> None:
         """Ends the counting."""

@@ -88,7 +88,8 @@ class Deployment:
         """Three hours of raw objects, and tables that know none of them."""
         workers.empty(self.cloud)
         workers.declare(self.cloud)
-        Catalog(self.cloud.operator.glue, SETTINGS).declare()
+        for hours in (False, True):
+            Catalog(self.cloud.operator.glue, SETTINGS, hours=hours).declare()
         for hour in range(3):
             self.store(10 * hour, hour)
 
@@ -223,7 +224,7 @@ def test_the_iceberg_table_needs_each_further_right(needed_with_iceberg: list[Re
 # The verdicts above come from what the cloud has noted; these few are asked of the cloud itself.
 @pytest.mark.parametrize(
     "case",
-    ["QueryInTheWorkgroup-athena:StartQueryExecution", "WriteHistory-s3:PutObject", "PublishTheView-glue:UpdateTable"],
+    ["QueryInTheWorkgroup-athena:StartQueryExecution", "WriteHistory-s3:PutObject", "PublishTheViews-glue:UpdateTable"],
 )
 def test_without_the_action_the_compactor_is_refused(deployment: Deployment, case: str) -> None:
     deployment.give(dict(without_one(POLICY))[case])

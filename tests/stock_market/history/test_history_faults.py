@@ -22,6 +22,7 @@ from stock_market.history.naming import Hour, TryFolder, new_try
 from stock_market.service import Stop
 
 STEPS = ("over", "list", "unload", "partition", "check", "manifest", "relist", "publish", "published")
+STEPS_OF_SUMS = ("unload_sums", "partition_sums", "check_sums", "publish_sums")
 DAYS_LATER = datetime.now(UTC) + timedelta(days=2)
 
 
@@ -64,16 +65,20 @@ def check_clean(deployment: Deployment, numbers: list[int]) -> None:
     """All is read once, and after the grace nothing is there that is not read."""
     assert deployment.numbers() == numbers
     assert deployment.run(now=DAYS_LATER, every_day=True).problems == []
-    history = deployment.history
-    partitions = deployment.catalog.partitions()
-    read = {hour: folder for (hour, name), folder in partitions.items() if history.revision(hour) == name}
-    assert len(partitions) == len(read)
-    prefixes = tuple(folder.prefix("history/") for folder in read.values() if folder is not None)
-    assert [key for key in deployment.stored() if not key.startswith(prefixes)] == []
+    for catalog in (deployment.catalog, deployment.sums):
+        history = catalog.state().history
+        partitions = catalog.partitions()
+        read = {hour: folder for (hour, name), folder in partitions.items() if history.revision(hour) == name}
+        assert len(partitions) == len(read)
+        prefixes = tuple(folder.prefix(catalog.prefix) for folder in read.values() if folder is not None)
+        stored = deployment.stored(f"{catalog.prefix}dt=")
+        assert [key for key in stored if not key.startswith(prefixes)] == []
+    assert deployment.sums.state().history.watermark == deployment.history.watermark
     assert deployment.numbers() == numbers
+    assert deployment.summed() == len(numbers)
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", STEPS + STEPS_OF_SUMS)
 def test_killed_before_any_step_the_next_run_completes(hours: Deployment, step: str) -> None:
     with pytest.raises(KilledError):
         hours.run(at(step, kill))
@@ -83,20 +88,20 @@ def test_killed_before_any_step_the_next_run_completes(hours: Deployment, step: 
     check_clean(hours, list(range(21)))
 
 
-@pytest.mark.parametrize("step", STEPS[:-1])
+@pytest.mark.parametrize("step", STEPS[:-1] + STEPS_OF_SUMS)
 def test_a_zombie_that_goes_on_after_others_have_published_and_cleaned_changes_nothing(
     hours: Deployment, step: str
 ) -> None:
     def others() -> None:
         done = hours.run()
-        assert sorted([*done.hours, *done.adopted]) == [NOON_HOUR, hour_at(1)]
+        assert step in STEPS_OF_SUMS or sorted([*done.hours, *done.adopted]) == [NOON_HOUR, hour_at(1)]
         hours.run(now=DAYS_LATER, every_day=True)
         assert hours.numbers() == list(range(21))
 
     outcome = hours.run(at(step, others))
     assert outcome.problems == []
     # Unless it was its own try that the others have adopted.
-    assert step in ("relist", "publish") or outcome.hours == []
+    assert step in {"relist", "publish", *STEPS_OF_SUMS} or outcome.hours == []
     check_clean(hours, list(range(21)))
 
 
@@ -200,12 +205,19 @@ def test_orphans_stay_for_the_grace_and_go_only_behind_the_fence(hours: Deployme
 
 def test_a_superseded_revision_stays_for_the_grace(hours: Deployment) -> None:
     hours.run()
-    old = hours.folder()
+    old, sums = hours.folder(), hours.sums.partitions()[NOON_HOUR, "1"]
+    assert sums is not None
     hours.main(0, range(100, 103), partition=1)
     assert hours.run().late == [NOON_HOUR]
-    assert old.manifest_key("history/") in hours.stored()
-    assert hours.run(now=DAYS_LATER, every_day=True).removed == 2
-    assert old.manifest_key("history/") not in hours.stored()
+
+    def kept() -> list[str]:
+        prefixes = (old.prefix("history/"), sums.prefix("history/by-hour/"))
+        return [key for key in hours.stored("history/") if key.startswith(prefixes)]
+
+    # Of the quotes a file and the manifest, of the sums a file.
+    assert len(kept()) == 3
+    assert hours.run(now=DAYS_LATER, every_day=True).removed == 3
+    assert kept() == []
     check_clean(hours, [*range(21), 100, 101, 102])
 
 

@@ -64,7 +64,8 @@ class Deployment:
     Attributes:
         lake: writes raw objects.
         settings: of the compactor; without Kafka.
-        catalog: reads the view.
+        catalog: reads the view of the quotes.
+        sums: reads the view of the hours summed up.
     """
 
     def __init__(self, cloud: SmallCloud) -> None:
@@ -97,7 +98,9 @@ class Deployment:
             },
         )
         self.catalog = Catalog(cloud.glue, self.settings)
-        self.catalog.declare()
+        self.sums = Catalog(cloud.glue, self.settings, hours=True)
+        for one in (self.catalog, self.sums):
+            one.declare()
 
     def main(self, start: int, numbers: range, hour: int = 0, **more: Any) -> str:
         """Writes a main object of an hour, counted from noon; returns its key."""
@@ -156,6 +159,10 @@ class Deployment:
         """How many rows a table or view has."""
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0] or -1)
 
+    def summed(self) -> int:
+        """How many records the view of the hours summed up has."""
+        return int(self.rows("SELECT sum(records) FROM quotes_hours WHERE symbol IS NOT NULL")[0][0] or -1)
+
     def numbers(self, where: str = "true") -> list[int]:
         """The sequence numbers that the view shows, in order, doubles included."""
         found = self.rows(
@@ -177,9 +184,9 @@ class Deployment:
         body = self.bucket.client.get_object(Bucket=self.bucket.name, Key=key)["Body"].read()
         return manifest.decode(body, key)
 
-    def stored(self) -> list[str]:
-        """The keys of the history's objects."""
-        return self.bucket.keys("history/")
+    def stored(self, prefix: str = "history/dt=") -> list[str]:
+        """The keys of the history's objects: of the quotes, or of the hours summed up."""
+        return self.bucket.keys(prefix)
 
 
 def hour_at(hour: int) -> Hour:

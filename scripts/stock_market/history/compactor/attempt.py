@@ -82,7 +82,7 @@ class Attempts:
         self._catalog = catalog
         self._athena = athena
         self._bucket = settings.s3.bucket
-        self._prefix = settings.s3.history_prefix
+        self._prefix = catalog.prefix
         self._step = step
 
     def prepare(self, plan: Plan) -> Prepared:

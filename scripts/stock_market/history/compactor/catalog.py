@@ -1,4 +1,4 @@
-"""Glue's catalog: the view and its replacement, the partitions of the raw table and of the history."""
+"""Glue's catalog: a view and its replacement, the partitions of the raw table and of the history."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stock_market.chain.s3_connection import code
 from stock_market.errors import EXIT_CONFLICT, ServiceError
 from stock_market.history import tables, view
 from stock_market.history.compactor.clients import MISSING
-from stock_market.history.naming import Hour, TryFolder, parse_location
+from stock_market.history.naming import Hour, TryFolder, hours_prefix, parse_location
 from stock_market.history.view import FIRST_REVISION, History, Names
 from stock_market.settings import HistorySettings
 
@@ -38,13 +38,29 @@ class State(NamedTuple):
     history: History
 
 
-class Catalog:
-    """The deployment's tables in Glue, by the names in the settings."""
+class Partition(NamedTuple):
+    """What a partition of the history points to: a try's folder, None where it is none's; and what it was made from."""
 
-    def __init__(self, client: GlueClient, settings: HistorySettings) -> None:
+    folder: TryFolder | None
+    source: str
+
+
+class Catalog:
+    """The deployment's tables in Glue, by the names in the settings: of the quotes, or of the hours summed up.
+
+    Args:
+        client: Glue's.
+        settings: of the program.
+        hours: of the hours summed up.
+    """
+
+    def __init__(self, client: GlueClient, settings: HistorySettings, *, hours: bool = False) -> None:
         self._client: Any = client  # the TypedDicts of its stubs take no plain dict
         names, self._s3 = settings.catalog, settings.s3
         self.names = Names(names.database, names.table, names.history_table, names.view)
+        self.prefix = self._s3.history_prefix
+        if hours:
+            self.names, self.prefix = self.names.hours, hours_prefix(self.prefix)
 
     def _table(self, name: str) -> dict[str, Any]:
         try:
@@ -59,12 +75,12 @@ class Catalog:
         return found
 
     def declare(self) -> list[str]:
-        """Creates the history's table and the view where they are absent; returns the names of those created.
+        """Creates the table of the history and the view where they are absent; returns the names of those created.
 
         A view that is there keeps what it reads.
         """
         inputs = (
-            tables.history_table(self.names.history, self._s3.bucket, self._s3.history_prefix),
+            tables.history_table(self.names.history, self._s3.bucket, self.prefix, self.names.layer),
             view.table_input(self.names, History()),
         )
         created = []
@@ -121,21 +137,24 @@ class Catalog:
             return False
         return True
 
-    def add_partition(self, folder: TryFolder, *, first: bool) -> str:
+    def add_partition(self, folder: TryFolder, *, first: bool, source: str = "") -> str:
         """Gives a try's folder a revision; returns the revision.
 
         Args:
             folder: the try's.
             first: whether it may be the hour's first revision; where somebody's try has that, it is not.
+            source: the try that it was made from, where it was not made from raw objects.
         """
-        if first and (self._add(folder, FIRST_REVISION) or self._is_ours(folder)):
+        if first and (self._add(folder, FIRST_REVISION, source) or self._is_ours(folder)):
             return FIRST_REVISION
         # Nobody else uses this name; it is there only if an attempt's answer got lost.
-        self._add(folder, folder.attempt)
+        self._add(folder, folder.attempt, source)
         return folder.attempt
 
-    def _add(self, folder: TryFolder, revision: str) -> bool:
-        made = tables.history_partition(folder, revision, self._s3.bucket, self._s3.history_prefix)
+    def _add(self, folder: TryFolder, revision: str, source: str) -> bool:
+        made = tables.history_partition(
+            folder, revision, self._s3.bucket, self.prefix, layer=self.names.layer, source=source
+        )
         return self._create(self.names.history, made)
 
     def _is_ours(self, folder: TryFolder) -> bool:
@@ -144,6 +163,10 @@ class Catalog:
 
     def partitions(self, dt: str = "") -> dict[tuple[Hour, str], TryFolder | None]:
         """The history's partitions, of one day or all: the try that each points to, None where it points elsewhere."""
+        return {key: one.folder for key, one in self.described_partitions(dt).items()}
+
+    def described_partitions(self, dt: str = "") -> dict[tuple[Hour, str], Partition]:
+        """The history's partitions, of one day or all."""
         found = {}
         pages = self._client.get_paginator("get_partitions").paginate(
             DatabaseName=self.names.database,
@@ -154,8 +177,8 @@ class Catalog:
         for page in pages:
             for one in page["Partitions"]:
                 day, hour, revision = one["Values"]
-                folder = parse_location(one["StorageDescriptor"]["Location"], self._s3.history_prefix)
-                found[Hour(day, hour), revision] = folder
+                folder = parse_location(one["StorageDescriptor"]["Location"], self.prefix)
+                found[Hour(day, hour), revision] = Partition(folder, one.get("Parameters", {}).get(tables.SOURCE, ""))
         return found
 
     def delete_partition(self, hour: Hour, revision: str) -> None:

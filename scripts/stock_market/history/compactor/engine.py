@@ -1,4 +1,5 @@
-"""The compactor: hours that are over become history, in their order; then late objects; then what nobody reads goes.
+"""The compactor: hours that are over become history, in their order; then late objects; then what is made of them, the
+hours summed up and the Iceberg table; then what nobody reads goes.
 
 docs/history.md argues why each record is read exactly once at every moment.
 """
@@ -16,6 +17,7 @@ from stock_market.history.compactor.athena import Athena, QueryError, StoppedErr
 from stock_market.history.compactor.attempt import Attempts, DifferentError, Plan, Prepared, Step
 from stock_market.history.compactor.catalog import Catalog, OvertakenError, State
 from stock_market.history.compactor.clients import Clients
+from stock_market.history.compactor.hours import Hours
 from stock_market.history.compactor.iceberg import Iceberg
 from stock_market.history.compactor.late import Late, LateHour
 from stock_market.history.compactor.log_ends import KafkaLogs
@@ -62,6 +64,7 @@ class Outcome:
         hours: hours that became history.
         adopted: hours that were history in S3 and not in the view.
         late: hours below the watermark that got another revision.
+        summed: hours that were summed up.
         merged: hours of which the Iceberg table lacked something.
         removed: objects that were removed.
         waiting: why the next hour is not over; empty where there is none.
@@ -71,6 +74,7 @@ class Outcome:
     hours: list[Hour] = field(default_factory=list)
     adopted: list[Hour] = field(default_factory=list)
     late: list[Hour] = field(default_factory=list)
+    summed: list[Hour] = field(default_factory=list)
     merged: list[Hour] = field(default_factory=list)
     removed: int = 0
     waiting: str = ""
@@ -109,7 +113,23 @@ class Compactor:
         self._adoption = Adoption(clients.s3, self._raw, self._attempts, pool=self._pool, settings=settings)
         self._ending = Ending(self._raw, self._logs, settings.margin_seconds, settings.late_days, now)
         self._late = Late(self._raw, self._catalog, self._attempts, pool=self._pool, days=settings.late_days, now=now)
-        self._orphans = Orphans(clients.s3, self._catalog, self._attempts, settings=settings, step=step, now=now)
+        sums = Catalog(clients.glue, settings, hours=True)
+        tries_of_sums = Attempts(clients.s3, self._raw, sums, athena, settings=settings, step=step)
+        self._hours = Hours(
+            self._catalog,
+            sums,
+            quotes=self._attempts,
+            attempts=tries_of_sums,
+            athena=athena,
+            pool=self._tries,
+            settings=settings,
+            stop=stop,
+            step=step,
+        )
+        self._orphans = [
+            Orphans(clients.s3, catalog, attempts, settings=settings, step=step, now=now)
+            for catalog, attempts in ((self._catalog, self._attempts), (sums, tries_of_sums))
+        ]
         self._iceberg = None
         if settings.iceberg is not None:
             self._iceberg = Iceberg(
@@ -128,7 +148,7 @@ class Compactor:
         """
         try:
             self._catalog.state()
-            for part in (self._make_fresh, self._make_late, self._fill_iceberg, self._clean):
+            for part in (self._make_fresh, self._make_late, self._sum_up, self._fill_iceberg, self._clean):
                 try:
                     part()
                 except StoppedError:
@@ -320,14 +340,18 @@ class Compactor:
             except _AGAIN as error:
                 self._wait(pauses, error)
 
-    # The Iceberg table, and orphans
+    # What is made of the history, and orphans
+
+    def _sum_up(self) -> None:
+        if not self._stop.requested:
+            self.outcome.summed = self._hours.fill(dry=self._options.dry)
 
     def _fill_iceberg(self) -> None:
         if self._iceberg and not self._stop.requested:
             self.outcome.merged = self._iceberg.fill(every=self._options.every_day, dry=self._options.dry)
 
     def _clean(self) -> None:
-        self.outcome.removed = self._orphans.remove(dry=self._options.dry)
+        self.outcome.removed = sum(one.remove(dry=self._options.dry) for one in self._orphans)
         if self._iceberg:
             self.outcome.removed += self._iceberg.clean(dry=self._options.dry)
 

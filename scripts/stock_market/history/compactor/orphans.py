@@ -52,7 +52,7 @@ class Orphans:
         self._catalog = catalog
         self._attempts = attempts
         self._bucket = settings.s3.bucket
-        self._prefix = settings.s3.history_prefix
+        self._prefix = catalog.prefix
         self._grace = timedelta(seconds=settings.grace_seconds)
         self._step = step
         self._now = now
@@ -88,7 +88,7 @@ class Orphans:
 
         def is_old(hour: Hour, folder: TryFolder | None) -> bool:
             # Who reads an older revision began before its successor was there.
-            successor = folders.get(read[hour], _Found()).manifest if hour in read else _LONG_AGO
+            successor = folders.get(read[hour], _Found()).newest if hour in read else _LONG_AGO
             own = folders.get(folder, _Found()).newest if folder is not None else _LONG_AGO
             return max(successor, own) < end
 
