@@ -114,8 +114,11 @@ def _server(place: Place, etc: Path) -> dict[str, str]:
         "query.max-memory-per-node": "400MB",
         # What three queries hold goes to disk at nine tenths of the rest; Trino does not count what reads it back.
         "memory.heap-headroom-per-node": "1600MB",
-        # A window over a week's rows does not fit there; Athena has a cluster for it.
+        # A window over a week's rows does not fit there; Athena has a cluster for it. What has not gone to disk when its
+        # last row has come counts for the limit, so that it has to go before that is reached.
         "spill-enabled": "true",
+        "memory-revoking-threshold": "0.4",
+        "memory-revoking-target": "0.2",
         "spiller-spill-path": f"{place.directory}/spill",
         "spill-compression-codec": "LZ4",
         "query-max-spill-per-node": "20GB",

@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--declare", action="store_true", help="only create the table and the view where absent")
     parser.add_argument("--hours", type=_count, metavar="N", help="make at most N hours history")
     parser.add_argument(
-        "--all", action="store_true", help="look for late objects in every day, not only in recent ones"
+        "--all", action="store_true", help="look for late objects and wrong sums in every day, not only in recent ones"
     )
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     return parser

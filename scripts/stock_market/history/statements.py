@@ -93,6 +93,18 @@ def summed(names: Names, hour: Hour, name: str) -> str:
     )
 
 
+def summed_records(names: Names) -> str:
+    """The records of each revision of each hour summed up, by its symbols and by its sequence numbers.
+
+    Args:
+        names: of the tables of the hours summed up.
+    """
+    return (
+        "SELECT dt, hour, revision, sum(records) FILTER (WHERE symbol IS NOT NULL),"
+        f' sum(records) FILTER (WHERE block IS NOT NULL) FROM "{names.history}" GROUP BY dt, hour, revision'
+    )
+
+
 def agree(rows: Iterable[Sequence[str | None]], producers: Iterable[Producer]) -> bool:
     """Whether the answer of `summed` is what a manifest says of its producers.
 

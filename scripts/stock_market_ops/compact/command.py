@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         "--hours", type=_at_least_1, metavar="N", help="at most N hours, the oldest first; default: all"
     )
     result.add_argument(
-        "--all", action="store_true", help="look for late objects in every day, not only in recent ones"
+        "--all", action="store_true", help="look for late objects and wrong sums in every day, not only in recent ones"
     )
     add_options(result)
     return result

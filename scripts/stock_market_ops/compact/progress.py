@@ -39,6 +39,7 @@ _LINES: dict[str, Callable[[_Fields], str]] = {
     "hour_published": _published,
     "hour_waits": lambda event: f"{event['hour']}h  not over yet: {event['reason']}",
     "hours_summed_up": _summed,
+    "sums_are_wrong": lambda event: f"{event['hour']}h  its sums are not those of its {event['rows']:,} quotes",
     "would_sum_up": lambda event: f"{event['first']}h  {event['hours']} hours would be summed up for the analyses",
     "hours_merged": _merged,
     "would_merge": lambda event: (

@@ -171,6 +171,20 @@ def test_an_hour_of_quarantined_records_alone_is_passed(deployment: Deployment) 
     assert deployment.summed() == 6
 
 
+def test_sums_that_somebody_has_removed_are_made_again_where_every_hour_is_looked_at(three_hours: Deployment) -> None:
+    three_hours.run()
+    expected = everything(three_hours)
+    (key, *more) = three_hours.stored("history/by-hour/dt=2026-01-01/hour=13/")
+    assert more == []
+    three_hours.bucket.client.delete_object(Bucket=three_hours.bucket.name, Key=key)
+    assert everything(three_hours) != expected
+    assert three_hours.run().summed == []
+    outcome = three_hours.run(every_day=True)
+    assert (outcome.problems, outcome.summed) == ([], [hour_at(1)])
+    assert everything(three_hours) == expected
+    assert three_hours.run(every_day=True).summed == []
+
+
 def test_sums_that_are_not_those_of_the_records_are_not_published(
     three_hours: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

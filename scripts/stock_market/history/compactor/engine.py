@@ -47,7 +47,7 @@ class Options:
 
     Attributes:
         hours: the most hours that are made history; None: all that are over.
-        every_day: looks for late objects in every day.
+        every_day: looks for late objects, and for sums that are wrong, in every day.
         dry: only tells.
     """
 
@@ -344,7 +344,7 @@ class Compactor:
 
     def _sum_up(self) -> None:
         if not self._stop.requested:
-            self.outcome.summed = self._hours.fill(dry=self._options.dry)
+            self.outcome.summed = self._hours.fill(every=self._options.every_day, dry=self._options.dry)
 
     def _fill_iceberg(self) -> None:
         if self._iceberg and not self._stop.requested:

@@ -73,8 +73,12 @@ class Hours:
         self._stop = stop
         self._step = step
 
-    def fill(self, *, dry: bool) -> list[Hour]:
+    def fill(self, *, every: bool, dry: bool) -> list[Hour]:
         """Sums up what is lacking, the oldest first; returns the hours.
+
+        Args:
+            every: also counts what is there of every hour, and makes again what somebody has changed or removed.
+            dry: only tells.
 
         Raises:
             AbsentError: a table or a view is not in the catalog.
@@ -83,10 +87,11 @@ class Hours:
             botocore's errors.
         """
         done: list[Hour] = []
+        wrong = self._wrong() if every else set()
         pauses = Backoff(first=1.0)
         while not self._stop.requested:
             state = self._own.state()
-            due = self._due(state)
+            due = self._due(state, wrong)
             if dry or not due:
                 if due:
                     _log.info("would_sum_up", hours=len(due), first=due[0].hour.text, last=due[-1].hour.text)
@@ -94,6 +99,7 @@ class Hours:
             try:
                 self._publish(state, due[:_TOGETHER])
                 done += [one.hour for one in due[:_TOGETHER]]
+                wrong -= {one.hour for one in due[:_TOGETHER]}
                 pauses.reset()
             except (QueryError, DifferentError, OvertakenError) as error:
                 if pauses.attempts + 1 >= self._attempts_limit:
@@ -104,17 +110,37 @@ class Hours:
                     raise StoppedError("asked to end between two tries") from error
         return done
 
-    def _due(self, state: State) -> list[_Due]:
-        """The hours whose valid revision is not the one that is summed up, the oldest first."""
+    def _due(self, state: State, wrong: set[Hour]) -> list[_Due]:
+        """The hours whose valid revision is not the one that is summed up, or that are `wrong`, the oldest first."""
         history, sums = self._catalog.state().history, self._own.described_partitions()
         found = []
         for (hour, revision), folder in sorted(self._catalog.partitions().items()):
             if folder is None or history.revision(hour) != revision:
                 continue
             read = sums.get((hour, state.history.revision(hour) or ""))
-            if read is None or read.source != folder.attempt:
+            if read is None or read.source != folder.attempt or hour in wrong:
                 found.append(_Due(hour, revision, folder))
         return found
+
+    def _wrong(self) -> set[Hour]:
+        """The hours of whose records the sums that are read have more or fewer than the manifests say."""
+        history, held = self._own.state().history, {}
+        for dt, hour, revision, *counts in self._athena.rows(
+            statements.summed_records(self._own.names), "count of the sums of every hour"
+        ):
+            held[Hour(str(dt), str(hour)), revision] = [int(count or 0) for count in counts]
+        wrong = set()
+        tries = {(one.hour, one.attempt): one for one in self._catalog.partitions().values() if one is not None}
+        for (hour, revision), made in sorted(self._own.described_partitions().items()):
+            quotes = tries.get((hour, made.source))
+            if history.revision(hour) != revision or quotes is None:
+                continue
+            manifest = self._quotes.read_manifest(quotes)
+            rows = 0 if manifest is None else manifest.rows
+            if held.get((hour, revision), [0, 0]) != [rows, rows]:
+                _log.warning("sums_are_wrong", hour=hour.text, revision=revision, rows=rows)
+                wrong.add(hour)
+        return wrong
 
     def _publish(self, state: State, due: list[_Due]) -> None:
         history = state.history
