@@ -9,7 +9,7 @@ import pytest
 from tests.stock_market_ops.test_plan import costs as document
 from tests.stock_market_ops.test_plan import nodes
 
-from stock_market_ops.plan import bill, iceberg, prices, usage
+from stock_market_ops.plan import bill, history, iceberg, prices, usage
 from stock_market_ops.plan.facts import Costs
 
 TABLE = prices.load()
@@ -99,6 +99,16 @@ def test_the_history_pays_for_four_queries_an_hour_and_for_each_object_twice(rat
     assert found["GiB in S3, and again each month"] == pytest.approx(held / (1 << 30) * 0.0245)
     assert found["calls to Glue"] == pytest.approx(730 * 30 / 1e6)
     assert found["LISTs"] > 0
+
+
+def test_an_analysis_reads_the_newest_hours_raw_two_of_ten_two_hours_of_history_and_otherwise_sums() -> None:
+    week, parquet = 7 * 24, 5000 * 3600 * 25
+    reckoned = costs(instances=WITH_HISTORY, stream={"rate": 5000}, use={"analyses": 1, "days_read": 7})
+    one = 1.5 * 5000 * 3600 * 40 + (week - 1.5) * 60_000 + 0.4 * parquet
+    assert history.scanned_bytes(reckoned) == pytest.approx(usage.queries(reckoned) * one)
+    crawl_gets, _ = usage.requests(reckoned, reckoned.use.crawls)
+    gets = 1.5 / 730 * usage.objects(reckoned.stream) + 3 * (week - 1.5 + 0.4 * 4)
+    assert history.requests(reckoned)[0] - crawl_gets == pytest.approx(usage.queries(reckoned) * gets)
 
 
 def test_queries_over_the_history_scan_and_ask_less_by_what_the_plan_says_it_saves() -> None:

@@ -7,7 +7,7 @@ SELECT
     round(max(high), 2) AS highest,
     round(sum(close_usd_sum) / sum(records), 2) AS average_close_usd
 FROM quotes_hours
-WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol IS NOT NULL
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND day IS NOT NULL
 GROUP BY symbol
 ORDER BY average_close_usd DESC, symbol
 LIMIT 10

@@ -7,7 +7,7 @@ SELECT
     round(max(high) - min(low), 2) AS price_range,
     round(1e2 * (max(high) - min(low)) / nullif(min(low), 0), 2) AS range_percent
 FROM quotes_hours
-WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol IS NOT NULL
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND day IS NOT NULL
 GROUP BY day, symbol
 ORDER BY day DESC, range_percent DESC, symbol
 LIMIT 10

@@ -9,4 +9,4 @@ SELECT
     date_diff('second', from_iso8601_timestamp(max(last_time)), current_timestamp) AS seconds_old,
     max(concat(dt, ' ', hour, 'h')) AS newest_partition
 FROM quotes_hours
-WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol IS NOT NULL
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND day IS NOT NULL

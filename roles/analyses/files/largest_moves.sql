@@ -11,7 +11,7 @@ WITH hours AS (
         max_by(last_close, row(last_time, producer_id)) AS last_close,
         flatten(array_agg(moves) FILTER (WHERE moves IS NOT NULL)) AS moves
     FROM quotes_hours
-    WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol IS NOT NULL
+    WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND returns IS NOT NULL
     GROUP BY symbol, dt, hour
 ),
 

@@ -7,6 +7,7 @@ WITH recent AS (
     SELECT
         producer_id,
         symbol,
+        day,
         block,
         bits,
         records,
@@ -27,7 +28,7 @@ per_symbol AS (
         max(last_time) AS newest_time,
         sum(zero_volumes) AS zero_volumes
     FROM recent
-    WHERE symbol IS NOT NULL
+    WHERE day IS NOT NULL
     GROUP BY producer_id, symbol
 ),
 

@@ -6,7 +6,7 @@ SELECT
     max_by(last_close, last_time) AS last_close,
     round(1e2 * (max_by(last_close, last_time) - max(high)) / nullif(max(high), 0), 2) AS below_record_percent
 FROM quotes_hours
-WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol IS NOT NULL
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND day IS NOT NULL
 GROUP BY symbol
 ORDER BY below_record_percent DESC, symbol
 LIMIT 10

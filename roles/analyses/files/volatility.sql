@@ -7,7 +7,7 @@ SELECT
     round(sum(swing_sum) / nullif(sum(swings), 0), 4) AS mean_percent,
     round(max(largest_swing), 4) AS wildest_percent
 FROM quotes_hours
-WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol IS NOT NULL
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND returns IS NOT NULL
 GROUP BY symbol
 HAVING sum(returns) > 0
 ORDER BY now_percent DESC NULLS LAST, symbol

@@ -6,7 +6,7 @@ SELECT
     max(largest_volume) AS largest_volume,
     round(1e2 * sum(volume) / nullif(sum(sum(volume)) OVER (), 0), 2) AS share_percent
 FROM quotes_hours
-WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND symbol IS NOT NULL
+WHERE dt >= ? AND concat(dt, ' ', hour) >= ? AND day IS NOT NULL
 GROUP BY symbol
 ORDER BY total_volume DESC, symbol
 LIMIT 10

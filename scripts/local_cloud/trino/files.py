@@ -112,13 +112,13 @@ def _server(place: Place, etc: Path) -> dict[str, str]:
         "task.per-operator-cpu-timer-enabled": "false",
         "query.max-memory": "400MB",
         "query.max-memory-per-node": "400MB",
-        # What three queries hold goes to disk at nine tenths of the rest; Trino does not count what reads it back.
+        # Sorts and windows go to disk once they hold four tenths of the rest: what is still there when the last row has
+        # come counts for the query's limit. Trino does not count what reads it back.
         "memory.heap-headroom-per-node": "1600MB",
-        # A window over a week's rows does not fit there; Athena has a cluster for it. What has not gone to disk when its
-        # last row has come counts for the limit, so that it has to go before that is reached.
-        "spill-enabled": "true",
         "memory-revoking-threshold": "0.4",
         "memory-revoking-target": "0.2",
+        # A window over a week's rows does not fit there; Athena has a cluster for it.
+        "spill-enabled": "true",
         "spiller-spill-path": f"{place.directory}/spill",
         "spill-compression-codec": "LZ4",
         "query-max-spill-per-node": "20GB",

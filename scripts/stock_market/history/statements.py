@@ -86,7 +86,7 @@ def summed(names: Names, hour: Hour, name: str) -> str:
     """
     numbers = " + ".join(f"{1 << at} * bit_count(bitwise_and(bits, {mask}), 64)" for at, mask in enumerate(_MASKS))
     return (
-        "SELECT producer_id, sum(records) FILTER (WHERE symbol IS NOT NULL), min(first_sequence), max(last_sequence),"
+        "SELECT producer_id, sum(records) FILTER (WHERE day IS NOT NULL), min(first_sequence), max(last_sequence),"
         " sum(records) FILTER (WHERE block IS NOT NULL), sum(bit_count(bits, 64)),"
         f" sum(CAST(block * 64 AS decimal(38, 0)) * bit_count(bits, 64) + {numbers})"
         f' FROM "{names.history}" WHERE {_is(hour, name)} GROUP BY producer_id'
@@ -100,7 +100,7 @@ def summed_records(names: Names) -> str:
         names: of the tables of the hours summed up.
     """
     return (
-        "SELECT dt, hour, revision, sum(records) FILTER (WHERE symbol IS NOT NULL),"
+        "SELECT dt, hour, revision, sum(records) FILTER (WHERE day IS NOT NULL),"
         f' sum(records) FILTER (WHERE block IS NOT NULL) FROM "{names.history}" GROUP BY dt, hour, revision'
     )
 

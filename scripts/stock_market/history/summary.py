@@ -1,13 +1,16 @@
 """What an hour of arrival holds, summed up: what the named analyses read instead of every quote.
 
-The table has rows of two kinds. One for each symbol, producer run and day of event_time: there `block` is NULL. And one
-for each 64 sequence numbers of a producer run, from `64 * block` on, of which `bits` has one bit each, the lowest
-first: there `symbol` is NULL. By `symbol IS NOT NULL` or `block IS NOT NULL` a query chooses, and Athena leaves out
-the other kind before it reads anything. Rows of several hours can be added up: sums by sum, extremes by min and max,
-bits by bitwise_or_agg.
+The table has rows of three kinds, and a query chooses one by the column that only these have: Athena then leaves out
+the others before it reads anything.
 
-Steps and swings go from a symbol's quote to its next one of the hour, in the order of event_time, producer_id and
-sequence. So an hour's rows depend on its own records alone.
+- `day IS NOT NULL`: sums and extremes of a symbol's quotes, for each producer run and day of event_time.
+- `returns IS NOT NULL`: steps from a symbol's quote to its next one of the hour, in the order of event_time,
+  producer_id and sequence. Apart from the sums, as ordering takes much memory, and less with fewer columns.
+- `block IS NOT NULL`: the sequence numbers of a producer run from `64 * block` on, of which `bits` has one bit each,
+  the lowest first.
+
+An hour's rows depend on its own records alone. Rows of several hours can be added up: sums by sum, extremes by min and
+max, bits by bitwise_or_agg.
 """
 
 from __future__ import annotations
@@ -23,29 +26,28 @@ _DAY = "substr(event_time, 1, 10)"
 
 
 class _Column(NamedTuple):
-    """A column: its type in Athena, and what it is in the rows of symbols and in those of sequence numbers."""
+    """A column: its type in Athena, and what it is in the rows of each kind."""
 
     name: str
     kind: str
-    of_symbol: str = "NULL"
-    of_block: str = "NULL"
+    of_sums: str = "NULL"
+    of_steps: str = "NULL"
+    of_blocks: str = "NULL"
 
 
+_FIRST, _LAST = "min_by(close, row(event_time, sequence))", "max_by(close, row(event_time, sequence))"
 _COLUMNS = (
-    _Column("producer_id", "string", "producer_id", "producer_id"),
-    _Column("records", "bigint", "count(*)", "count(*)"),
-    # Which numbers there are.
-    _Column("block", "bigint", of_block="sequence / 64"),
-    _Column("bits", "bigint", of_block=f"bitwise_or_agg({_BIT})"),
-    # What a symbol's quotes come to.
-    _Column("symbol", "string", "symbol"),
+    _Column("producer_id", "string", "producer_id", "producer_id", "producer_id"),
+    _Column("symbol", "string", "symbol", "symbol"),
+    _Column("records", "bigint", "count(*)", of_blocks="count(*)"),
+    _Column("first_time", "string", "min(event_time)", "min(event_time)"),
+    _Column("last_time", "string", "max(event_time)", "max(event_time)"),
+    _Column("first_close", "double", _FIRST, _FIRST),
+    _Column("last_close", "double", _LAST, _LAST),
+    # Sums.
     _Column("day", "string", _DAY),
     _Column("first_sequence", "bigint", "min(sequence)"),
     _Column("last_sequence", "bigint", "max(sequence)"),
-    _Column("first_time", "string", "min(event_time)"),
-    _Column("last_time", "string", "max(event_time)"),
-    _Column("first_close", "double", "min_by(close, row(event_time, sequence))"),
-    _Column("last_close", "double", "max_by(close, row(event_time, sequence))"),
     _Column("low", "double", "min(low)"),
     _Column("high", "double", "max(high)"),
     _Column("high_at", "string", "min_by(event_time, row(-high, event_time))"),
@@ -54,19 +56,24 @@ _COLUMNS = (
     _Column("volume", "bigint", "sum(volume)"),
     _Column("largest_volume", "bigint", "max(volume)"),
     _Column("zero_volumes", "bigint", "count_if(volume = 0)"),
-    # The ten largest steps from one close to the next, by their share of the price.
+    # Steps. The ten largest from one close to the next, by their share of the price.
     _Column(
         "moves",
         "array<struct<event_time:string,close_before:double,close:double>>",
-        f"min_by(CAST(row(event_time, close_before, close) AS {_MOVE}),"
+        of_steps=f"min_by(CAST(row(event_time, close_before, close) AS {_MOVE}),"
         " row(-abs((close - close_before) / close_before), event_time), 10) FILTER (WHERE close_before > 0)",
     ),
-    # A return is the logarithm of such a step; a swing is the standard deviation of the last 20, in percent.
-    _Column("returns", "bigint", "count(log_return)"),
-    _Column("swings", "bigint", "count(swing)"),
-    _Column("swing_sum", "double", "sum(swing)"),
-    _Column("largest_swing", "double", "max(swing)"),
-    _Column("last_swing", "double", "max_by(swing, row(event_time, sequence)) FILTER (WHERE swing IS NOT NULL)"),
+    # A return is the logarithm of a step; a swing is the standard deviation of the last 20, in percent.
+    _Column("returns", "bigint", of_steps="count(log_return)"),
+    _Column("swings", "bigint", of_steps="count(swing)"),
+    _Column("swing_sum", "double", of_steps="sum(swing)"),
+    _Column("largest_swing", "double", of_steps="max(swing)"),
+    _Column(
+        "last_swing", "double", of_steps="max_by(swing, row(event_time, sequence)) FILTER (WHERE swing IS NOT NULL)"
+    ),
+    # Which numbers there are.
+    _Column("block", "bigint", of_blocks="sequence / 64"),
+    _Column("bits", "bigint", of_blocks=f"bitwise_or_agg({_BIT})"),
 )
 _WINDOW = "PARTITION BY dt, hour, symbol ORDER BY event_time, producer_id, sequence"
 _STEPS = f"SELECT *, lag(close) OVER ({_WINDOW}) AS close_before FROM {{table}} WHERE {{condition}}"
@@ -80,6 +87,9 @@ _SWINGS = (
 )
 
 
+_SOURCE = "{table}\nWHERE {condition}"
+
+
 def _rows(columns: list[str], source: str, group: str) -> str:
     named = [f'{sql} AS "{one.name}"' for sql, one in zip(columns, _COLUMNS, strict=True)]
     return f"SELECT {', '.join((*named, *RAW_KEYS))}\nFROM {source}\nGROUP BY {group}"
@@ -90,12 +100,9 @@ HOURS = Layer(
     tuple((one.name, one.kind) for one in _COLUMNS),
     "\nUNION ALL\n".join(
         (
-            _rows([one.of_symbol for one in _COLUMNS], f"({_SWINGS})", f"dt, hour, symbol, producer_id, {_DAY}"),
-            _rows(
-                [one.of_block for one in _COLUMNS],
-                "{table}\nWHERE {condition}",
-                "dt, hour, producer_id, sequence / 64",
-            ),
+            _rows([one.of_sums for one in _COLUMNS], _SOURCE, f"dt, hour, symbol, producer_id, {_DAY}"),
+            _rows([one.of_steps for one in _COLUMNS], f"({_SWINGS})", "dt, hour, symbol, producer_id"),
+            _rows([one.of_blocks for one in _COLUMNS], _SOURCE, "dt, hour, producer_id, sequence / 64"),
         )
     ),
 )

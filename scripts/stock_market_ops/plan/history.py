@@ -11,8 +11,9 @@ from stock_market_ops.plan.prices import RegionPrices
 
 HISTORY_BYTES = 25
 """A quote's share of a Parquet file: measured on the simulation, 180,000 quotes an hour, zstd, sorted by symbol."""
-READ_SHARE = 1 / 3
-"""The columns' share of a file that a named analysis reads, the mean of all; measured on the same hour."""
+QUOTE_HOURS = 0.4
+"""Hours of history that a named analysis reads quote by quote, the mean of all: two of ten read two. Otherwise it reads
+hours summed up."""
 FILE_BYTES = 128_000_000
 LATE_DAYS = 8
 """Days of raw objects that each run lists; the default of stock_history_late_days."""
@@ -93,18 +94,25 @@ def scanned_bytes(costs: Costs) -> float:
 
 
 def _read_bytes(costs: Costs) -> float:
-    share = usage.read_share(costs)
-    raw = min(RAW_HOURS / usage.HOURS_A_MONTH, share)
-    return usage.stored_bytes(costs.stream) * raw + stored_bytes(costs.stream) * (share - raw) * READ_SHARE
+    raw, hours, files_read = _read_hours(costs)
+    made = usage.stored_bytes(costs.stream) * raw + stored_bytes(costs.stream) * files_read
+    return made / usage.HOURS_A_MONTH + hours * SUMS_BYTES
+
+
+def _read_hours(costs: Costs) -> tuple[float, float, float]:
+    """Return the hours that a query reads raw, summed up, and quote by quote from the history."""
+    hours = usage.read_share(costs) * usage.HOURS_A_MONTH
+    raw = min(RAW_HOURS, hours)
+    return raw, hours - raw, min(QUOTE_HOURS, hours - raw)
 
 
 def requests(costs: Costs) -> tuple[float, float]:
     """Return the GETs and LISTs of these queries, and of the crawls, which read raw objects."""
-    share = usage.read_share(costs)
-    raw = min(RAW_HOURS / usage.HOURS_A_MONTH, share)
+    raw, hours, files_read = _read_hours(costs)
+    objects, parquet = (made / usage.HOURS_A_MONTH for made in (usage.objects(costs.stream), files(costs.stream)))
     # A file of Parquet is read by its footer and its columns.
-    gets_a_query = usage.objects(costs.stream) * raw + 3 * files(costs.stream) * (share - raw)
-    lists_a_query = usage.HOURS_A_MONTH * share + usage.objects(costs.stream) / 1000 * raw
+    gets_a_query = objects * raw + 3 * (hours + parquet * files_read)
+    lists_a_query = raw + hours + objects / 1000 * raw
     crawl_gets, crawl_lists = usage.requests(costs, costs.use.crawls)
     return usage.queries(costs) * gets_a_query + crawl_gets, usage.queries(costs) * lists_a_query + crawl_lists
 

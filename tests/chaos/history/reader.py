@@ -119,7 +119,7 @@ def _other_sums(catalog: Catalog, stored: Mapping[str, Counter[int]]) -> list[st
     """Whether the hours summed up have each producer's records and numbers."""
     numbers: dict[str, set[int]] = {}
     records: dict[str, Counter[str]] = {}
-    sql = "SELECT producer_id, block, bits, records FROM quotes_hours"
+    sql = "SELECT producer_id, block, bits, records FROM quotes_hours WHERE records IS NOT NULL"
     for producer_id, block, bits, count in catalog.select(sql):
         records.setdefault(producer_id, Counter())["numbers" if block else "symbols"] += int(count)
         if block:

@@ -11,7 +11,7 @@ from tests.chaos.history.catalog import Catalog
 _PAUSE_SECONDS = 1.0
 _COUNTS = {
     "quotes_all": "SELECT count(*) FROM quotes_all",
-    "quotes_hours": "SELECT coalesce(sum(records), 0) FROM quotes_hours WHERE symbol IS NOT NULL",
+    "quotes_hours": "SELECT coalesce(sum(records), 0) FROM quotes_hours WHERE day IS NOT NULL",
 }
 
 

@@ -161,7 +161,7 @@ class Deployment:
 
     def summed(self) -> int:
         """How many records the view of the hours summed up has."""
-        return int(self.rows("SELECT sum(records) FROM quotes_hours WHERE symbol IS NOT NULL")[0][0] or -1)
+        return int(self.rows("SELECT sum(records) FROM quotes_hours WHERE day IS NOT NULL")[0][0] or -1)
 
     def numbers(self, where: str = "true") -> list[int]:
         """The sequence numbers that the view shows, in order, doubles included."""
