@@ -220,13 +220,13 @@ def test_the_named_analyses_run_as_they_stand(quotes: Lake) -> None:
 
 
 def test_a_window_over_more_than_a_query_may_hold_in_memory_goes_to_disk(quotes: Lake) -> None:
-    # 540 MB: more than the limit of a query, and less than all of the engine's memory.
+    # 690 MB: more than the limit of a query, and less than all of the engine's memory.
     done = quotes.rows(
         "SELECT count(last), max(length(last)) FROM (SELECT lag(text) OVER (PARTITION BY n % 50 ORDER BY n) AS last"
         " FROM (SELECT n, rpad(CAST(n AS varchar), 600, 'x') AS text FROM (SELECT 1000 * a + b AS n"
-        " FROM UNNEST(sequence(0, 899)) AS x (a) CROSS JOIN UNNEST(sequence(0, 999)) AS y (b))))"
+        " FROM UNNEST(sequence(0, 1149)) AS x (a) CROSS JOIN UNNEST(sequence(0, 999)) AS y (b))))"
     )
-    assert done == [["899950", "600"]]
+    assert done == [["1149950", "600"]]
 
 
 def test_a_file_of_the_machine_cannot_be_read(quotes: Lake) -> None:

@@ -124,12 +124,13 @@ class Hours:
 
     def _wrong(self) -> set[Hour]:
         """The hours of whose records the sums that are read have more or fewer than the manifests say."""
-        history, held = self._own.state().history, {}
-        for dt, hour, revision, *counts in self._athena.rows(
-            statements.summed_records(self._own.names), "count of the sums of every hour"
-        ):
-            held[Hour(str(dt), str(hour)), revision] = [int(count or 0) for count in counts]
-        wrong = set()
+        history = self._own.state().history
+        rows_held = self._athena.rows(statements.summed_records(self._own.names), "count of the sums of every hour")
+        held = {
+            (Hour(str(dt), str(number)), str(revision)): [int(count or 0) for count in counts]
+            for dt, number, revision, *counts in rows_held
+        }
+        wrong: set[Hour] = set()
         tries = {(one.hour, one.attempt): one for one in self._catalog.partitions().values() if one is not None}
         for (hour, revision), made in sorted(self._own.described_partitions().items()):
             quotes = tries.get((hour, made.source))
