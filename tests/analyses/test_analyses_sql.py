@@ -17,6 +17,7 @@ from tests.support.small_cloud import COLUMNS, SmallCloud
 
 from local_cloud.athena import statements
 from local_cloud.athena.lexer import tokenize, top_level
+from stock_market.history.naming import Hour
 from stock_market.history.summary import HOURS
 from stock_market_ops.common import analyses, athena, partitions
 from stock_market_ops.common.deployment import ROOT
@@ -68,11 +69,18 @@ EMPTY_FRESHNESS = {
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """Run an analysis in the local cloud's Athena, over objects as the consumer writes them."""
-    cloud = SmallCloud(tmp_path_factory.mktemp("cloud"))
-    cloud.make_table()
-    cloud.store(QUOTES)
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallCloud]:
+    """The local cloud, with objects as the consumer writes them."""
+    made = SmallCloud(tmp_path_factory.mktemp("cloud"))
+    made.make_table()
+    made.store(QUOTES)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def ask(cloud: SmallCloud) -> Ask:
+    """Run an analysis in the local cloud's Athena."""
     partitions.synchronize(cloud.s3, cloud.glue, cloud.deployment)
 
     def run(name: str, since: str = "", table: str = "") -> list[athena.Row]:
@@ -81,8 +89,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         )
         return athena.run(cloud.athena, cloud.deployment, sql, parameters=literals).rows
 
-    yield run
-    cloud.close()
+    return run
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -130,6 +137,22 @@ def test_each_analysis_leaves_out_earlier_hours(name: str, ask: Ask) -> None:
     )
     assert hour
     assert hour == day
+
+
+def test_who_looks_at_the_newest_hours_never_looks_further_back() -> None:
+    hours = [Hour("2026-03-01", "23"), Hour("2026-03-03", "07"), Hour("2026-03-03", "08")]
+    assert {name for name, one in ALL.items() if one.hours} == {"preview", "trend"}
+    for first, expected in (("", "2026-03-03 07"), ("2026-03-01", "2026-03-03 07"), ("2026-03-03 08", "2026-03-03 08")):
+        assert ALL["trend"].since(first, hours) == expected
+        assert ALL["volume"].since(first, hours) == first
+    assert ALL["trend"].since("", []) == ""
+
+
+def test_the_newest_hours_are_found_in_days_with_pauses_between_them(ask: Ask, cloud: SmallCloud) -> None:
+    assert ask is not None
+    found = partitions.newest_hours(cloud.s3, cloud.deployment, 2)
+    assert [hour.text for hour in found] == ["2026-03-02 23", "2026-03-03 00"]
+    assert [hour.text for hour in partitions.newest_hours(cloud.s3, cloud.deployment, 1)] == ["2026-03-03 00"]
 
 
 def test_hours_within_a_day_are_distinguished(ask: Ask) -> None:
