@@ -34,6 +34,10 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def _listed(columns: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(f'"{name}"' for name in (*(name for name, _ in columns), *RAW_KEYS))
+
+
 @dataclass(frozen=True)
 class Layer:
     """What a table of the history holds, and the view that joins it with what is not history yet.
@@ -52,7 +56,7 @@ class Layer:
     @property
     def listed(self) -> str:
         """The columns, `dt` and `hour`, as a SELECT names them."""
-        return ", ".join(f'"{name}"' for name in (*(name for name, _ in self.columns), *RAW_KEYS))
+        return _listed(self.columns)
 
     def described(self, *keys: str) -> list[dict[str, str]]:
         """Glue's description of the columns, and of partition keys after them."""
@@ -62,9 +66,7 @@ class Layer:
 QUOTES = Layer(
     "Hours of quotes that are over, as Parquet; quotes_all says which revision of each is valid",
     COLUMNS,
-    "SELECT "
-    + ", ".join(f'"{name}"' for name in (*(name for name, _ in COLUMNS), *RAW_KEYS))
-    + "\nFROM {table}\nWHERE {condition}",
+    f"SELECT {_listed(COLUMNS)}\nFROM {{table}}\nWHERE {{condition}}",
 )
 """The records themselves."""
 
