@@ -35,6 +35,7 @@ ASK_TRINO = (
     "stock_market/history/test_history_late.py",
     "stock_market/history/test_history_pyiceberg.py",
     "stock_market/history/test_history_sums.py",
+    "stock_market/history/test_verify_sums.py",
     "local_cloud/trino/test_trino_engine.py",  # It kills Trino, and one that is new is slow.
 )
 ASK_KAFKA = (

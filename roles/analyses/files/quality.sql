@@ -94,9 +94,9 @@ counted AS (
 SELECT
     producer_id,
     sequences + doubles AS records,
-    last - begun + 1 AS expected,
+    last - CAST(begun AS decimal(38, 0)) + 1 AS expected,
     doubles,
-    greatest(settled - begun + 1, 0) - settled_sequences AS missing,
+    greatest(settled - CAST(begun AS decimal(38, 0)) + 1, 0) - settled_sequences AS missing,
     last - greatest(settled, begun - 1) - (sequences - settled_sequences) AS pending,
     zero_volumes,
     newest

@@ -25,7 +25,7 @@ intervals AS (
         substr(event_time, 1, 16) AS minute,
         symbol,
         count(*) AS records,
-        sum(volume) AS volume,
+        sum(CAST(volume AS decimal(38, 0))) AS volume,
         min_by(open, event_time) AS first_open,
         max_by(close, event_time) AS last_close
     FROM recent

@@ -19,6 +19,9 @@ from typing import NamedTuple
 
 from stock_market.history.tables import RAW_KEYS, Layer
 
+MOST_VOLUME = 2**63 - 1
+"""More than this the column `volume` does not say."""
+
 _MOVE = "row(event_time varchar, close_before double, close double)"
 
 _BIT = "bitwise_left_shift(BIGINT '1', CAST(sequence % 64 AS integer))"
@@ -35,6 +38,8 @@ class _Column(NamedTuple):
     of_blocks: str = "NULL"
 
 
+# Two records of the largest volume must not make every question about their hour fail.
+_MOST_VOLUME = f"DECIMAL '{MOST_VOLUME}'"
 _FIRST, _LAST = "min_by(close, row(event_time, sequence))", "max_by(close, row(event_time, sequence))"
 _COLUMNS = (
     _Column("producer_id", "string", "producer_id", "producer_id", "producer_id"),
@@ -53,7 +58,7 @@ _COLUMNS = (
     _Column("high_at", "string", "min_by(event_time, row(-high, event_time))"),
     _Column("close_sum", "double", "sum(close)"),
     _Column("close_usd_sum", "double", "sum(close_usd)"),
-    _Column("volume", "bigint", "sum(volume)"),
+    _Column("volume", "bigint", f"CAST(least(sum(CAST(volume AS decimal(38, 0))), {_MOST_VOLUME}) AS bigint)"),
     _Column("largest_volume", "bigint", "max(volume)"),
     _Column("zero_volumes", "bigint", "count_if(volume = 0)"),
     # Steps. The ten largest from one close to the next, by their share of the price.
@@ -105,4 +110,6 @@ HOURS = Layer(
             _rows([one.of_blocks for one in _COLUMNS], _SOURCE, "dt, hour, producer_id, sequence / 64"),
         )
     ),
+    version="3",
+    former=("2",),
 )

@@ -47,11 +47,15 @@ class Layer:
         columns: with Athena's types, without the partition keys.
         select: SQL that makes its rows, with `dt` and `hour` after the columns, of the records in a `{table}` or a
             subquery under a `{condition}`.
+        version: of the view's text, raised with each change of `select`.
+        former: earlier versions, where the table's rows are made again from another table's after such a change.
     """
 
     description: str
     columns: tuple[tuple[str, str], ...]
     select: str
+    version: str = "2"
+    former: tuple[str, ...] = ()
 
     @property
     def listed(self) -> str:

@@ -24,9 +24,8 @@ from stock_market.history.tables import QUOTES, RAW_KEYS, Layer
 
 FIRST_REVISION = "1"
 """The partition of an hour that was written only once; other revisions have their try's id."""
-FORMAT = "2"
-"""Of the text that `sql` returns. A text of format 1 (`_former_sql`) is read, too, and replaced with the next hour."""
 _FORMER_FORMAT = "1"
+"""A text of this format (`_former_sql`) is read, too, and replaced with the next hour. Now: the layer's version."""
 _FORMAT_KEY, _WATERMARK_KEY = "history-format", "history-watermark"
 _REVISIONS_KEY, _ABSENT_KEY = "history-revisions", "history-absent"
 _PRESTO_VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
@@ -99,7 +98,6 @@ class History:
     def parameters(self) -> dict[str, str]:
         """As the table's parameters tell it."""
         return {
-            _FORMAT_KEY: FORMAT,
             _WATERMARK_KEY: self.watermark,
             _REVISIONS_KEY: json.dumps(dict(sorted(self.revisions.items())), separators=(",", ":")),
             _ABSENT_KEY: json.dumps([list(run) for run in self.absent], separators=(",", ":")),
@@ -177,7 +175,12 @@ def table_input(names: Names, history: History) -> dict[str, Any]:
         "PartitionKeys": [],
         "ViewOriginalText": f"/* Presto View: {text} */",
         "ViewExpandedText": "/* Presto View */",
-        "Parameters": {"presto_view": "true", "comment": "Presto View", **history.parameters()},
+        "Parameters": {
+            "presto_view": "true",
+            "comment": "Presto View",
+            _FORMAT_KEY: names.layer.version,
+            **history.parameters(),
+        },
     }
 
 
@@ -209,12 +212,17 @@ def original_sql(table: Mapping[str, Any]) -> str:
 def read(table: Mapping[str, Any], names: Names) -> History:
     """What the view reads, from Glue's description of it.
 
+    A view of a former version of its layer counts as one that reads no history, as all of that is made again.
+
     Raises:
         ViewError: its text and its parameters do not agree, or one of them is not of this program's form.
     """
     text = original_sql(table)
+    said = (table.get("Parameters") or {}).get(_FORMAT_KEY)
+    if said in names.layer.former:
+        return History()
     history = _of_parameters(table, names)
-    former = table["Parameters"][_FORMAT_KEY] == _FORMER_FORMAT
+    former = said == _FORMER_FORMAT
     if text != (_former_sql if former else sql)(names, history):
         raise ViewError(
             f"the view {names.database}.{names.view} does not read what its parameters say (history up to"
@@ -227,10 +235,10 @@ def read(table: Mapping[str, Any], names: Names) -> History:
 def _of_parameters(table: Mapping[str, Any], names: Names) -> History:
     parameters = table.get("Parameters") or {}
     where = f"the view {names.database}.{names.view}"
-    if parameters.get(_FORMAT_KEY) not in {FORMAT, _FORMER_FORMAT}:
+    if parameters.get(_FORMAT_KEY) not in {names.layer.version, _FORMER_FORMAT}:
         raise ViewError(
-            f"{where} has {_FORMAT_KEY} {parameters.get(_FORMAT_KEY)!r} among its parameters instead of {FORMAT!r}: it"
-            " was declared by another version, or by hand"
+            f"{where} has {_FORMAT_KEY} {parameters.get(_FORMAT_KEY)!r} among its parameters instead of"
+            f" {names.layer.version!r}: it was declared by another version, or by hand"
         )
     try:
         history = History(

@@ -16,4 +16,4 @@ def columns(width: int) -> str:
     max(high) AS high,
     min(low) AS low,
     max_by(close, event_time) AS close,
-    sum(volume) AS volume"""
+    sum(CAST(volume AS decimal(38, 0))) AS volume"""

@@ -105,8 +105,11 @@ def _candles(symbol: str, rows: list[Row]) -> Candles:
 def _band(closes: list[float]) -> tuple[float | None, float | None, float | None]:
     if len(closes) < BAND_INTERVALS:
         return None, None, None
-    middle = statistics.fmean(closes)
-    distance = _BAND_DEVIATIONS * statistics.pstdev(closes)
+    try:
+        middle = statistics.fmean(closes)
+        distance = _BAND_DEVIATIONS * statistics.pstdev(closes)
+    except OverflowError:  # prices at the end of what a double holds
+        return None, None, None
     return middle, middle + distance, middle - distance
 
 

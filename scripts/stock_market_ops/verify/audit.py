@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 
 from stock_market.chain.naming import parse_key
 from stock_market.chain.replays import parse_replay
-from stock_market.history.naming import parse_hour, parse_try
+from stock_market.history.naming import hours_prefix, parse_hour, parse_try
 from stock_market_ops.verify.bucket import Entry, Listing, Place, take_listing
 from stock_market_ops.verify.chains import Chain, Chains
 from stock_market_ops.verify.history.coverage import Counts, Coverage
 from stock_market_ops.verify.history.expiry import may_expire
 from stock_market_ops.verify.history.hours import Hours, Span, Summary
-from stock_market_ops.verify.history.published import Catalog, Published, Selection, catalog_of, read_manifests
+from stock_market_ops.verify.history.published import (
+    NONE,
+    Catalog,
+    Published,
+    Selection,
+    add_sums,
+    catalog_of,
+    read_manifests,
+)
 from stock_market_ops.verify.parallel_reader import Task, read_all
 from stock_market_ops.verify.producers import Producers, Verdict
 from stock_market_ops.verify.reading import Content, Reading
@@ -102,10 +110,12 @@ def run(place: Place, question: Question, watch: Callable[[int, int], None] = la
     client, catalog = place.client(), catalog_of(place)
     # What is read comes first: what it names stays for hours after it has been replaced.
     selection = Selection() if catalog is None else catalog.select()
+    summed = Selection() if catalog is None or selection.source == NONE else catalog.sums.select()
     files = take_listing(client, place.bucket, place.history_prefix)
     # The quarantine last: a quarantine object is written after its main object.
     listings = [take_listing(client, place.bucket, prefix) for prefix in (place.prefix, place.quarantine_prefix)]
     published = read_manifests(client, place, selection, files.entries)
+    behind = 0 if summed == Selection() else add_sums(published, place, summed, files.entries)
     coverage = Coverage(one.manifest for one in published.tries.values())
     if place.topic and coverage.topics - {place.topic}:
         raise SeveralTopicsError(
@@ -119,6 +129,7 @@ def run(place: Place, question: Question, watch: Callable[[int, int], None] = la
     entries = {entry.key: entry for entry in (*quotes, *quarantine, *files.entries)}
     chains, producers = Chains(place, result.findings, coverage), Producers(result.findings)
     hours = Hours(published, result.findings, producers, place.prefix)
+    hours.summary.behind = behind
     taker = _Taker(chains, producers, hours, place, catalog)
     done, total = 0, sum(entries[task.key].size for task in tasks)
     try:
@@ -130,7 +141,7 @@ def run(place: Place, question: Question, watch: Callable[[int, int], None] = la
             if isinstance(reading, str):
                 taker.vanished(task)
                 continue
-            result.objects += task.kind is not Content.HISTORY
+            result.objects += task.kind not in {Content.HISTORY, Content.SUMS}
             taker.take(reading, task, entries[task.key].written)
         hours.close()
         chains.judge(at_rest=question.at_rest)
@@ -161,6 +172,8 @@ def _tasks(quotes: list[Entry], published: Published, place: Place) -> list[Task
         by_hour.setdefault(text, []).append(Task(entry.key, with_checksum=with_checksum))
     for hour, one in published.tries.items():
         by_hour.setdefault(hour.text, []).extend(Task(key, Content.HISTORY) for key in sorted(one.files))
+    for hour, sums in published.sums.items():
+        by_hour.setdefault(hour.text, []).extend(Task(key, Content.SUMS) for key in sorted(sums.files))
     return [task for _, tasks in sorted(by_hour.items()) for task in tasks]
 
 
@@ -190,6 +203,12 @@ class _Taker:
 
     def vanished(self, task: Task) -> None:
         """Takes an object that was listed and could not be read."""
+        if task.kind is Content.SUMS:
+            folder = parse_try(task.key, hours_prefix(self.place.history_prefix))
+            if folder is not None and self.catalog is not None:
+                replaced = self.catalog.sums.select().folders.get(folder.hour) != folder
+                self.hours.sums_vanished(task.key, folder.hour, replaced=replaced)
+            return
         if task.kind is not Content.HISTORY:
             self.chains.vanished(task.key)
             return
@@ -204,6 +223,10 @@ class _Taker:
             folder = parse_try(task.key, self.place.history_prefix)
             if folder is not None:
                 self.hours.add_file(reading, folder.hour)
+        elif task.kind is Content.SUMS:
+            folder = parse_try(task.key, hours_prefix(self.place.history_prefix))
+            if folder is not None:
+                self.hours.add_sums(reading, folder.hour)
         elif task.kind is Content.QUARANTINE:
             if self.chains.add_quarantine(reading) is not None:
                 self.producers.add_quarantined(reading)

@@ -46,11 +46,12 @@ def _read(task: Task) -> Reading | str:
     """The reading; the key alone when the object has vanished."""
     client, bucket = _Desk.client, _Desk.place.bucket
     try:
-        if task.kind is Content.HISTORY:
+        if task.kind in {Content.HISTORY, Content.SUMS}:
             # Arrow takes a tenth of a second to load, and is needed only where there is history.
             from stock_market_ops.verify.history.reading import read_file  # noqa: PLC0415
 
-            return patiently(lambda: read_file(client, bucket, task.key))
+            is_sums = task.kind is Content.SUMS
+            return patiently(lambda: read_file(client, bucket, task.key, is_sums=is_sums))
         return patiently(lambda: read(client, bucket, task.key, task.kind, with_checksum=task.with_checksum))
     except VanishedError:
         return task.key

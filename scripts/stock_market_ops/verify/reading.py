@@ -15,6 +15,7 @@ from stock_market.chain.segment import Poison
 from stock_market.history.checksum import added, checksum_of_records
 from stock_market.quotes.validation import Quote
 from stock_market_ops.verify.bucket import opened
+from stock_market_ops.verify.history.totals import Totals
 from stock_market_ops.verify.numbers import Numbers
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Content(Enum):
     QUOTES = "quotes"
     QUARANTINE = "quarantine"
     HISTORY = "history"
+    SUMS = "sums"
 
 
 class Counted(NamedTuple):
@@ -67,6 +69,7 @@ class Reading(NamedTuple):
         checksum: of its records, as `stock_market.history.checksum` has it; None where it was not asked for, or where a
             line is no record.
         tags: how many tags it has.
+        totals: of a file of the history: sums of its records, or those that it says.
     """
 
     key: str
@@ -78,6 +81,7 @@ class Reading(NamedTuple):
     offsets: tuple[int, int] = (-1, -1)
     checksum: int | None = None
     tags: int = 0
+    totals: Totals | None = None
 
 
 class _Numbered(msgspec.Struct, gc=False):

@@ -183,6 +183,9 @@ def _of_history(history: Summary) -> Iterator[str]:
     yield f"History up to {until}: {counts}."
     if history.source == "s3":
         yield "Without Glue, the newest whole try of each hour was read; what the view reads is not known."
+    if history.summed_up or history.behind:
+        later = f"; {history.behind:,} are summed up when they are asked for" if history.behind else ""
+        yield f"Summed up, and compared with their records: {history.summed_up:,} hours{later}."
     if history.only_here:
         yield f"Only in the history, as their raw objects are gone: {history.only_here:,} records."
     if history.pending:

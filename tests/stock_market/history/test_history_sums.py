@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.stock_market.history import NOON_HOUR, Deployment, hour_at, line
+from tests.support.stock_market.history import LATER, NOON_HOUR, Deployment, hour_at, line
 from tests.support.stock_market.lake import NOON, poison
 
-from stock_market.history import statements, tables
+from stock_market.history import statements, tables, view
 from stock_market.history.manifest import Producer
 from stock_market.history.summary import HOURS
 from stock_market.hours import HOUR_MS
@@ -162,6 +164,25 @@ def test_hours_that_were_history_before_there_were_sums_are_summed_up(three_hour
     assert three_hours.run(dry=True).summed == [NOON_HOUR, hour_at(1)]
     assert three_hours.sums.state().history.watermark == ""
     assert three_hours.run().summed == [NOON_HOUR, hour_at(1)]
+    assert everything(three_hours) == expected
+
+
+def test_a_view_of_a_former_version_is_replaced_and_every_hour_summed_up_again(three_hours: Deployment) -> None:
+    three_hours.run()
+    expected, before = everything(three_hours), three_hours.sums.state().history
+    former = dataclasses.replace(HOURS, version="2", select=HOURS.select.replace("zero_volumes", "zero_volumes "))
+    declared: Any = view.table_input(three_hours.sums.names._replace(layer=former), before)
+    three_hours.clients.glue.update_table(DatabaseName=three_hours.database, TableInput=declared)
+    assert three_hours.run(dry=True).summed == [NOON_HOUR, hour_at(1)]
+    assert three_hours.run(now=LATER + timedelta(days=3), dry=True).problems == []
+    outcome = three_hours.run()
+    assert (outcome.problems, outcome.summed) == ([], [NOON_HOUR, hour_at(1)])
+    after = three_hours.sums.state().history
+    assert (after.watermark, len(after.revisions)) == (before.watermark, 2)
+    assert everything(three_hours) == expected
+    # What the former view read goes once nobody reads it any more.
+    three_hours.run(now=datetime.now(UTC) + timedelta(days=3))
+    assert {revision for _, revision in three_hours.sums.partitions()} == set(after.revisions.values())
     assert everything(three_hours) == expected
 
 

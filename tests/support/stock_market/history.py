@@ -24,6 +24,9 @@ from stock_market.history.view import History
 from stock_market.hours import HOUR_MS
 from stock_market.service import Stop
 from stock_market.settings import HistorySettings
+from stock_market_ops.verify import audit, report
+from stock_market_ops.verify.bucket import Place
+from stock_market_ops.verify.report import Report
 
 NOON_HOUR = Hour("2026-01-01", "12")
 LATER = datetime(2026, 1, 1, 23, 30, tzinfo=UTC)
@@ -183,6 +186,18 @@ class Deployment:
         key = self.folder(hour).manifest_key("history/")
         body = self.bucket.client.get_object(Bucket=self.bucket.name, Key=key)["Body"].read()
         return manifest.decode(body, key)
+
+    def verify(self) -> Report:
+        """What `make verify` finds at rest."""
+        known = self._cloud.deployment
+        place = Place(
+            self.bucket.name,
+            "quotes/",
+            "quarantine/",
+            "history/",
+            deployment=msgspec.structs.replace(known, data_bucket=self.bucket.name, database=self.database),
+        )
+        return report.make(place, audit.run(place, audit.Question(at_rest=True, jobs=1)))
 
     def stored(self, prefix: str = "history/dt=") -> list[str]:
         """The keys of the history's objects: of the quotes, or of the hours summed up."""

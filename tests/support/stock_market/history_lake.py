@@ -32,7 +32,8 @@ def checksum(quotes: Iterable[Quote]) -> int:
             if name in _STRINGS:
                 parts.append(quote[name].encode() + b"\0")
             else:
-                parts.append(struct.pack(">q" if name in _WHOLE else ">d", quote[name]))
+                # -0.0 counts as 0.0.
+                parts.append(struct.pack(">q" if name in _WHOLE else ">d", quote[name] + 0))
         # The last field has no separator after it.
         total += int.from_bytes(xxhash.xxh64_digest(b"".join(parts)), "big", signed=True)
     return total % 2**64

@@ -16,6 +16,7 @@ from stock_market.history.checksum import added, text_of
 from stock_market.history.manifest import Log, Manifest
 from stock_market.history.naming import Hour, parse_hour
 from stock_market_ops.verify.history.published import Published, Try
+from stock_market_ops.verify.history.totals import Totals, add, differences
 from stock_market_ops.verify.numbers import Numbers, in_words
 from stock_market_ops.verify.producers import Producers
 from stock_market_ops.verify.reading import Reading
@@ -42,6 +43,8 @@ class Summary:
         replaced: hours whose files went while they were read, because a newer revision had taken their place.
         expire_days: after how many days tagged raw objects expire; 0 where none does.
         tagged: raw objects that were tagged.
+        summed_up: hours whose sums were compared with their records.
+        behind: hours that the view sums up when it is asked, or whose sums are of a try before; where Glue was asked.
     """
 
     source: str = "none"
@@ -56,6 +59,8 @@ class Summary:
     replaced: int = 0
     expire_days: int = 0
     tagged: int = 0
+    summed_up: int = 0
+    behind: int = 0
 
 
 class Span(NamedTuple):
@@ -75,6 +80,7 @@ class _Side:
     rows: int = 0
     checksum: int | None = 0
     producers: dict[str, Numbers] = field(default_factory=dict)
+    totals: Totals = field(default_factory=dict)
 
     def add(self, reading: Reading) -> None:
         self.rows += reading.lines
@@ -84,6 +90,7 @@ class _Side:
             numbers = self.producers.setdefault(name, Numbers())
             numbers.merge(BitMap64.deserialize(counted.numbers), counted.records, counted.examples)
             numbers.total += counted.total
+        add(self.totals, reading.totals or {})
 
 
 @dataclass(slots=True)
@@ -94,10 +101,12 @@ class _Open:
     found: Try
     raw: _Side = field(default_factory=_Side)
     files: _Side = field(default_factory=_Side)
+    sums: _Side = field(default_factory=_Side)
     objects: list[str] = field(default_factory=list)
     covered: dict[Log, int] = field(default_factory=dict)
     replays: int = 0
     replaced: bool = False
+    without_sums: bool = False
 
 
 class Hours:
@@ -193,6 +202,20 @@ class Hours:
         if not replaced:
             self._finding("history-files", f"{key} was listed and is not there any more", hour, key)
 
+    def add_sums(self, reading: Reading, hour: Hour) -> None:
+        """Takes a file of the hours summed up."""
+        at = self._enter(hour, self._published.tries[hour])
+        at.sums.add(reading)
+        if reading.flaw:
+            at.without_sums = True
+            self._finding("sums-files", f"{reading.key} {reading.flaw}", hour, reading.key)
+
+    def sums_vanished(self, key: str, hour: Hour, *, replaced: bool) -> None:
+        """Takes the key of such a file that could not be read; `replaced` where it is not read any more."""
+        self._enter(hour, self._published.tries[hour]).without_sums = True
+        if not replaced:
+            self._finding("sums-files", f"{key} was listed and is not there any more", hour, key)
+
     def _enter(self, hour: Hour, found: Try) -> _Open:
         if self._open is not None and self._open.hour != hour:
             self.close()
@@ -228,6 +251,23 @@ class Hours:
                 words = f"holds {numbers.doubles} records of producer {name} twice: sequence {examples}"
                 self._finding("history-double", f"the history of {at.hour.text} {words}", at.hour, producer_id=name)
         self.compared += at.objects
+        if at.hour in self._published.sums and not at.without_sums:
+            self.summary.summed_up += 1
+            self._compare_sums(at)
+
+    def _compare_sums(self, at: _Open) -> None:
+        for name in sorted(at.files.producers.keys() | at.sums.producers.keys()):
+            true, said = (side.producers.get(name, Numbers()) for side in (at.files, at.sums))
+            if (true.records, true.seen) != (said.records, said.seen):
+                first = min(true.seen ^ said.seen, default=None)
+                where = "" if first is None else f", the first difference at sequence {first}"
+                words = f"say {said.records} records of producer {name}, and it has {true.records}{where}"
+                self._finding("sums-numbers", f"the sums of {at.hour.text} {words}", at.hour, producer_id=name)
+        found = list(differences(at.files.totals, at.sums.totals))
+        if found:
+            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+            words = f"the sums of {at.hour.text} are not those of its records: {found[0]}{more}"
+            self._finding("sums-values", words, at.hour)
 
     def _is_whole(self, at: _Open, manifest: Manifest) -> bool:
         """Whether all raw objects that the manifest stands for were read."""

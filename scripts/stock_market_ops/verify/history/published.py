@@ -1,4 +1,7 @@
-"""Which tries of the history are read: by the view in Glue, or, from S3 alone, the newest whole try of each hour."""
+"""Which tries of the history are read: by the view in Glue, or, from S3 alone, the newest whole try of each hour.
+
+And which folders of the hours summed up, by the view in Glue only.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from botocore.exceptions import ClientError
 
 from stock_market.history import view
 from stock_market.history.manifest import Manifest, ManifestError, decode
-from stock_market.history.naming import Hour, TryFolder, parse_hour, parse_location, parse_try
+from stock_market.history.naming import Hour, TryFolder, hours_prefix, parse_hour, parse_location, parse_try
+from stock_market.history.tables import SOURCE
 from stock_market_ops.common import aws
-from stock_market_ops.common.deployment import Deployment
 from stock_market_ops.verify.bucket import Entry, Place, VanishedError, patiently, take_listing
 
 if TYPE_CHECKING:
@@ -43,6 +46,14 @@ class Try:
     files: dict[str, Entry]
 
 
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """The sums of an hour; `files` are those that a reader finds in their folder, by key."""
+
+    folder: TryFolder
+    files: dict[str, Entry]
+
+
 @dataclass(slots=True)
 class Published:
     """The history that is read.
@@ -53,6 +64,7 @@ class Published:
         tries: by hour, those with a manifest.
         orphans: folders of tries that are not read, and how many bytes they hold.
         flaws: what is untrue already.
+        sums: by hour, what is read of the hours summed up, where it was made from the try that is read.
     """
 
     source: str = NONE
@@ -60,6 +72,7 @@ class Published:
     tries: dict[Hour, Try] = field(default_factory=dict)
     orphans: dict[TryFolder, int] = field(default_factory=dict)
     flaws: list[Flaw] = field(default_factory=list)
+    sums: dict[Hour, Summed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +84,36 @@ class Selection:
         watermark: of the view.
         folders: the folder of each hour that is read from the history.
         flaws: what is untrue already.
+        sources: of hours summed up, the try that each was made from.
     """
 
     source: str = NONE
     watermark: str = ""
     folders: dict[Hour, TryFolder] = field(default_factory=dict)
     flaws: tuple[Flaw, ...] = ()
+    sources: dict[Hour, str] = field(default_factory=dict)
 
 
 class Catalog:
-    """What Glue says: the view, and the folder of each revision."""
+    """What Glue says: the view, and the folder of each revision.
 
-    def __init__(self, glue: GlueClient, deployment: Deployment, prefix: str) -> None:
+    Args:
+        glue: the client.
+        names: of the view and its tables.
+        prefix: of the history's objects, with the slash at its end.
+        kind: how the kinds of findings begin.
+    """
+
+    def __init__(self, glue: GlueClient, names: view.Names, prefix: str, kind: str = "history") -> None:
         self._glue = glue
         self._prefix = prefix
-        self._names = view.Names(deployment.database, deployment.table, deployment.history_table, deployment.view)
+        self._names = names
+        self._kind = kind
+
+    @property
+    def sums(self) -> Catalog:
+        """What Glue says of the hours summed up."""
+        return Catalog(self._glue, self._names.hours, hours_prefix(self._prefix), "sums")
 
     def select(self) -> Selection:
         """Asks what is read at this moment.
@@ -102,38 +130,41 @@ class Catalog:
         try:
             history = view.read(found, self._names)
         except view.ViewError as error:
-            return Selection(flaws=(Flaw("history-view", str(error)),))
+            return Selection(flaws=(Flaw(f"{self._kind}-view", str(error)),))
         if not history.watermark:
             return Selection(GLUE)
         partitions = self._partitions()
         folders: dict[Hour, TryFolder] = {}
+        sources: dict[Hour, str] = {}
         flaws = []
         for hour in _hours(history, {hour for hour, _ in partitions}):
             revision = history.revision(hour)
             if revision is None:
                 continue
-            location = partitions.get((hour, revision))
-            if location is None:
-                flaws.append(Flaw("history-missing", _no_partition(self._names, hour, revision), hour))
+            missing = f"{self._kind}-missing"
+            if (hour, revision) not in partitions:
+                flaws.append(Flaw(missing, _no_partition(self._names, hour, revision), hour))
                 continue
+            location, source = partitions[hour, revision]
             folder = parse_location(location, self._prefix)
             if folder is None or folder.hour != hour:
-                flaws.append(Flaw("history-missing", f"{_no_partition(self._names, hour, revision)}: it lies in"
+                flaws.append(Flaw(missing, f"{_no_partition(self._names, hour, revision)}: it lies in"
                                   f" {location}, which is no folder of that hour", hour))  # fmt: skip
                 continue
-            folders[hour] = folder
-        return Selection(GLUE, history.watermark, folders, tuple(flaws))
+            folders[hour], sources[hour] = folder, source
+        return Selection(GLUE, history.watermark, folders, tuple(flaws), sources)
 
-    def _partitions(self) -> dict[tuple[Hour, str], str]:
-        """The location of each hour and revision."""
-        found: dict[tuple[Hour, str], str] = {}
+    def _partitions(self) -> dict[tuple[Hour, str], tuple[str, str]]:
+        """The location of each hour and revision, and the try that it was made from."""
+        found: dict[tuple[Hour, str], tuple[str, str]] = {}
         pages = self._glue.get_paginator("get_partitions").paginate(
             DatabaseName=self._names.database, TableName=self._names.history, ExcludeColumnSchema=True
         )
         for page in pages:
             for partition in page["Partitions"]:
                 dt, hour, revision = partition["Values"]
-                found[Hour(dt, hour), revision] = partition["StorageDescriptor"]["Location"]
+                source = partition.get("Parameters", {}).get(SOURCE, "")
+                found[Hour(dt, hour), revision] = partition["StorageDescriptor"]["Location"], source
         return found
 
 
@@ -159,7 +190,9 @@ def catalog_of(place: Place) -> Catalog | None:
     if place.deployment is None:
         return None
     glue = aws.session(place.deployment).client("glue", config=aws.config())
-    return Catalog(glue, place.deployment, place.history_prefix)
+    known = place.deployment
+    names = view.Names(known.database, known.table, known.history_table, known.view)
+    return Catalog(glue, names, place.history_prefix)
 
 
 def look(client: S3Client, place: Place) -> Published:
@@ -249,10 +282,39 @@ def _try(client: S3Client, place: Place, folder: TryFolder, held: list[Entry]) -
     if manifest.folder != folder:
         words = f"{key} is of the hour {manifest.folder.hour.text}, try {manifest.attempt}"
         return Flaw("history-manifest", words, folder.hour)
-    start = folder.prefix(place.history_prefix)
-    # Athena hides what begins with `_` or `.`.
-    files = {one.key: one for one in held if not one.key.removeprefix(start).startswith(("_", "."))}
-    return Try(folder, manifest, files)
+    return Try(folder, manifest, _read_by_athena(held, folder.prefix(place.history_prefix)))
+
+
+def _read_by_athena(held: Iterable[Entry], prefix: str) -> dict[str, Entry]:
+    """The files under a folder's prefix, by key, but for those that Athena hides: they begin with `_` or `.`."""
+    return {one.key: one for one in held if not one.key.removeprefix(prefix).startswith(("_", "."))}
+
+
+def add_sums(published: Published, place: Place, selection: Selection, entries: Iterable[Entry]) -> int:
+    """Adds what is read of the hours summed up; returns of how many hours the view sums up the records when asked.
+
+    `entries` is the listing of the history's prefix, taken after the selection. Sums of another try than that of the
+    quotes are replaced soon, and left out.
+    """
+    prefix = hours_prefix(place.history_prefix)
+    held: dict[TryFolder, list[Entry]] = {}
+    for entry in entries:
+        folder = parse_try(entry.key, prefix)
+        if folder is not None:
+            held.setdefault(folder, []).append(entry)
+    published.flaws += selection.flaws
+    named = {flaw.hour for flaw in selection.flaws}
+    behind = 0
+    for hour, one in sorted(published.tries.items()):
+        folder = selection.folders.get(hour)
+        if folder is not None and selection.sources[hour] == one.folder.attempt:
+            published.sums[hour] = Summed(folder, _read_by_athena(held.get(folder, []), folder.prefix(prefix)))
+        elif folder is not None or hour.text >= selection.watermark:
+            behind += 1
+        elif hour not in named and one.manifest.rows:
+            words = f"the hour {hour.text} has no sums, and the view takes it for one without records"
+            published.flaws.append(Flaw("sums-missing", words, hour))
+    return behind
 
 
 def files_beyond(published: Published, keys: Iterable[str], prefix: str) -> list[str]:

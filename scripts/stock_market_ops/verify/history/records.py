@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -10,8 +12,9 @@ from xxhash import xxh64_intdigest
 from stock_market.history.checksum import added
 from stock_market.history.tables import COLUMNS
 
-_TYPES = {"string": pa.string(), "double": pa.float64(), "bigint": pa.int64()}
-SCHEMA = pa.schema([pa.field(name, _TYPES[kind]) for name, kind in COLUMNS])
+TYPES = {"string": pa.string(), "double": pa.float64(), "bigint": pa.int64()}
+"""Athena's types as Arrow has them."""
+SCHEMA = pa.schema([pa.field(name, TYPES[kind]) for name, kind in COLUMNS])
 """A record's columns as Arrow has them."""
 _STRINGS = tuple(name for name, kind in COLUMNS if kind == "string")
 _FORMS = {"double": ">f8", "bigint": ">i8"}
@@ -78,10 +81,26 @@ def _sum(batch: pa.RecordBatch) -> int:
             if length:
                 laid[name] = strings[name].run(first, end).view(f"V{length}")
         for name, values in numbers.items():
-            laid[name] = values[first:end]
+            laid[name] = values[first:end] + 0  # so that -0.0 is 0.0
         view, size = memoryview(laid.tobytes()), laid.itemsize
         total += sum([xxh64_intdigest(view[at : at + size]) for at in range(0, len(view), size)])
     return total
+
+
+def require(batch: pa.RecordBatch, schema: pa.Schema, filled: Iterable[str] = ()) -> None:
+    """Looks whether a batch has the columns of a schema, and a value in each row of those that are to be filled.
+
+    Raises:
+        NoRecordError: it has not.
+    """
+    for field in schema:
+        at = batch.schema.get_field_index(field.name)
+        if at < 0 or batch.schema.field(at).type != field.type:
+            found = "no column" if at < 0 else f"{batch.schema.field(at).type} instead of {field.type} as the column"
+            raise NoRecordError(f"has {found} {field.name}")
+    for name in filled:
+        if batch.column(name).null_count:
+            raise NoRecordError(f"has a record without {name}")
 
 
 def checksum(batch: pa.RecordBatch) -> int:
@@ -90,11 +109,5 @@ def checksum(batch: pa.RecordBatch) -> int:
     Raises:
         NoRecordError: a column is missing or of another type, or a value is null.
     """
-    for field in SCHEMA:
-        at = batch.schema.get_field_index(field.name)
-        if at < 0 or batch.schema.field(at).type != field.type:
-            found = "no column" if at < 0 else f"{batch.schema.field(at).type} instead of {field.type} as the column"
-            raise NoRecordError(f"has {found} {field.name}")
-        if batch.column(at).null_count:
-            raise NoRecordError(f"has a record without {field.name}")
+    require(batch, SCHEMA, SCHEMA.names)
     return added(*(_sum(batch.slice(first, _ROWS)) for first in range(0, batch.num_rows, _ROWS)))
