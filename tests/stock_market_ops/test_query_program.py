@@ -103,6 +103,7 @@ def test_without_a_question_all_analyses_are_run(run: Run, capsys: pytest.Captur
     assert [line.rpartition("[")[2].rstrip("]") for line in out.splitlines() if line.endswith("]")] == list(
         analyses.load_all()
     )
+    assert out.splitlines()[-1] == "preview and trend look only at the newest 2 hours of arrival."
 
 
 def test_the_analyses_look_at_the_newest_days_that_hold_data(

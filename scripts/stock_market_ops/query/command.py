@@ -190,7 +190,7 @@ def write(results: list[Result], form: str, out: TextIO, since: str = "", most_r
     """Print results: tables under their titles, one JSON list of objects, or one CSV.
 
     Where JSON holds several analyses, every object starts with its analysis' name. Tables have at most `most_rows`
-    rows, and end with the first day or hour that the analyses looked at, if they did not look at all.
+    rows, and end with what the analyses looked at.
     """
     if form == "json":
         several = len(results) > 1
@@ -210,12 +210,28 @@ def write(results: list[Result], form: str, out: TextIO, since: str = "", most_r
         for result in results:
             title = f"{result.analysis.title} [{result.analysis.name}]\n" if result.analysis else ""
             parts.append(title + tables.render(result.answer.columns, result.answer.rows, most_rows))
-        if since:
-            hour = "h" if " " in since else ""
-            parts.append(
-                f"Quotes that arrived since {since}{hour} (UTC). DAYS=7 looks at 7 days, DAYS=all at everything."
-            )
+        looked = _looked_at(results, since)
+        if looked:
+            parts.append(looked)
         out.write("\n\n".join(parts) + "\n")
+
+
+def _looked_at(results: list[Result], since: str) -> str:
+    """What the analyses looked at, in words; empty where that is everything."""
+    sentences = []
+    if since:
+        hour = "h" if " " in since else ""
+        sentences.append(
+            f"Quotes that arrived since {since}{hour} (UTC). DAYS=7 looks at 7 days, DAYS=all at everything."
+        )
+    limits: dict[int, list[str]] = {}
+    for result in results:
+        if result.analysis and result.analysis.hours:
+            limits.setdefault(result.analysis.hours, []).append(result.analysis.name)
+    for hours, names in sorted(limits.items()):
+        looks = "look" if len(names) > 1 else "looks"
+        sentences.append(f"{' and '.join(names)} {looks} only at the newest {hours} hours of arrival.")
+    return "\n".join(sentences)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
