@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from stock_market.chain.naming import parse_key
 from stock_market.chain.replays import parse_replay
-from stock_market.history.naming import hours_prefix, parse_hour, parse_try
+from stock_market.history.naming import TryFolder, hours_prefix, parse_hour, parse_try
 from stock_market_ops.verify.bucket import Entry, Listing, Place, take_listing
 from stock_market_ops.verify.chains import Chain, Chains
 from stock_market_ops.verify.history.coverage import Counts, Coverage
@@ -29,6 +29,7 @@ from stock_market_ops.verify.violations import EnoughError, Findings, Log
 
 GAPS = frozenset({"gap", "begins-late", "cut"})
 HOLES = frozenset({"holes"})
+_PARQUET = frozenset({Content.HISTORY, Content.SUMS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def run(place: Place, question: Question, watch: Callable[[int, int], None] = la
             if isinstance(reading, str):
                 taker.vanished(task)
                 continue
-            result.objects += task.kind not in {Content.HISTORY, Content.SUMS}
+            result.objects += task.kind not in _PARQUET
             taker.take(reading, task, entries[task.key].written)
         hours.close()
         chains.judge(at_rest=question.at_rest)
@@ -171,7 +172,10 @@ def _tasks(quotes: list[Entry], published: Published, place: Place) -> list[Task
         text = "" if hour is None else hour.text
         by_hour.setdefault(text, []).append(Task(entry.key, with_checksum=with_checksum))
     for hour, one in published.tries.items():
-        by_hour.setdefault(hour.text, []).extend(Task(key, Content.HISTORY) for key in sorted(one.files))
+        with_totals = hour in published.sums
+        by_hour.setdefault(hour.text, []).extend(
+            Task(key, Content.HISTORY, with_totals=with_totals) for key in sorted(one.files)
+        )
     for hour, sums in published.sums.items():
         by_hour.setdefault(hour.text, []).extend(Task(key, Content.SUMS) for key in sorted(sums.files))
     return [task for _, tasks in sorted(by_hour.items()) for task in tasks]
@@ -203,30 +207,26 @@ class _Taker:
 
     def vanished(self, task: Task) -> None:
         """Takes an object that was listed and could not be read."""
-        if task.kind is Content.SUMS:
-            folder = parse_try(task.key, hours_prefix(self.place.history_prefix))
-            if folder is not None and self.catalog is not None:
-                replaced = self.catalog.sums.select().folders.get(folder.hour) != folder
-                self.hours.sums_vanished(task.key, folder.hour, replaced=replaced)
-            return
-        if task.kind is not Content.HISTORY:
+        if task.kind not in _PARQUET:
             self.chains.vanished(task.key)
             return
-        folder = parse_try(task.key, self.place.history_prefix)
+        folder = self._folder(task)
         if folder is not None:
-            replaced = self.catalog is None or self.catalog.select().folders.get(folder.hour) != folder
-            self.hours.vanished(task.key, folder.hour, replaced=replaced)
+            is_sums = task.kind is Content.SUMS
+            catalog = self.catalog.sums if self.catalog is not None and is_sums else self.catalog
+            replaced = catalog is None or catalog.select().folders.get(folder.hour) != folder
+            self.hours.vanished(task.key, folder.hour, replaced=replaced, is_sums=is_sums)
+
+    def _folder(self, task: Task) -> TryFolder | None:
+        prefix = self.place.history_prefix
+        return parse_try(task.key, hours_prefix(prefix) if task.kind is Content.SUMS else prefix)
 
     def take(self, reading: Reading, task: Task, written: float) -> None:
         """Takes an object."""
-        if task.kind is Content.HISTORY:
-            folder = parse_try(task.key, self.place.history_prefix)
+        if task.kind in _PARQUET:
+            folder = self._folder(task)
             if folder is not None:
-                self.hours.add_file(reading, folder.hour)
-        elif task.kind is Content.SUMS:
-            folder = parse_try(task.key, hours_prefix(self.place.history_prefix))
-            if folder is not None:
-                self.hours.add_sums(reading, folder.hour)
+                self.hours.add_file(reading, folder.hour, is_sums=task.kind is Content.SUMS)
         elif task.kind is Content.QUARANTINE:
             if self.chains.add_quarantine(reading) is not None:
                 self.producers.add_quarantined(reading)

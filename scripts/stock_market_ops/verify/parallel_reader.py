@@ -21,11 +21,15 @@ _WORTH_A_PROCESS_BYTES = 16 << 20
 
 
 class Task(NamedTuple):
-    """An object to read, with the checksum of its records where asked for; that of a file of the history always is."""
+    """An object to read, with the checksum of its records where asked for; that of a file of the history always is.
+
+    The totals of such a file are asked for where its hour is summed up.
+    """
 
     key: str
     kind: Content = Content.QUOTES
     with_checksum: bool = False
+    with_totals: bool = False
 
 
 class _Desk:
@@ -50,8 +54,8 @@ def _read(task: Task) -> Reading | str:
             # Arrow takes a tenth of a second to load, and is needed only where there is history.
             from stock_market_ops.verify.history.reading import read_file  # noqa: PLC0415
 
-            is_sums = task.kind is Content.SUMS
-            return patiently(lambda: read_file(client, bucket, task.key, is_sums=is_sums))
+            how = {"is_sums": task.kind is Content.SUMS, "with_totals": task.with_totals}
+            return patiently(lambda: read_file(client, bucket, task.key, **how))
         return patiently(lambda: read(client, bucket, task.key, task.kind, with_checksum=task.with_checksum))
     except VanishedError:
         return task.key

@@ -166,6 +166,15 @@ def test_sums_that_are_gone_are_found_out(summed: Deployment) -> None:
     assert (report.findings, report.history.summed_up, report.history.behind) == ([], 0, 0)
 
 
+def test_sums_are_not_judged_by_history_that_is_damaged(summed: Deployment) -> None:
+    (key,) = (one for one in summed.stored("history/dt=2026-01-01/hour=12/") if not one.endswith(".json"))
+    summed.bucket.client.put_object(Bucket=summed.bucket.name, Key=key, Body=b"rubbish")
+    report = summed.verify()
+    assert "history-files" in {finding.kind for finding in report.findings}
+    assert not any(finding.kind.startswith("sums") for finding in report.findings)
+    assert report.history.summed_up == 1
+
+
 def test_a_view_of_sums_that_somebody_replaced_is_told(summed: Deployment) -> None:
     glue: Any = summed.clients.glue
     table = glue.get_table(DatabaseName=summed.database, Name="quotes_hours")["Table"]

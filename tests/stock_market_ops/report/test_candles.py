@@ -53,6 +53,11 @@ def test_bands_begin_with_the_twentieth_interval() -> None:
     assert one.lower[19] == pytest.approx(19.5 - 2 * deviation)
 
 
+def test_prices_at_the_end_of_what_a_double_holds_have_no_bands() -> None:
+    one = candles.read([row("A", 60 * place, 1.7e308) for place in range(20)])[0]
+    assert (one.middle[19], one.upper[19], one.lower[19]) == (None, None, None)
+
+
 def test_moves_are_percents_from_one_span_to_the_next_that_has_a_quote() -> None:
     one = candles.read([row("A", 0, 11.0), row("A", 60, 11.0), row("A", 240, 5.5)])[0]
     found = candles.moves(one, 0, 120, 3)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tests.support.small_cloud import SmallCloud
 
-from stock_market_ops.common import analyses, charts
-from stock_market_ops.report import command
+from stock_market_ops.common import analyses, athena, charts
+from stock_market_ops.report import candles, command
 
 
 def quote(sequence: int, symbol: str, second: int, price: float) -> dict[str, Any]:
@@ -89,3 +89,14 @@ def test_a_failure_is_one_sentence_and_leaves_no_page(
     assert error.startswith(said)
     assert error.count("\n") == 1
     assert not page.exists()
+
+
+def test_the_largest_volumes_are_added_up(cloud: SmallCloud) -> None:
+    quotes = ", ".join(
+        f"('AAA', '2026-03-02T10:00:0{second}.000Z', 1e0, 2e0, 1e0, 2e0, {2**63 - 1}, '2026-03-02', '10')"
+        for second in range(3)
+    )
+    columns = "symbol, event_time, open, high, low, close, volume, dt, hour"
+    sql, literals = analyses.bounded(candles.sql(f"(VALUES {quotes}) AS quotes ({columns})", 2), "")
+    (found,) = candles.read(athena.run(cloud.athena, cloud.deployment, sql, parameters=literals).rows)
+    assert found.volume == [float(2 * (2**63 - 1)), float(2**63 - 1)]

@@ -187,34 +187,27 @@ class Hours:
         words = f"is {age / 3600:,.0f} hours old and not in the history of {hour.text}, which is read in its place"
         self._finding("history-late", f"{key} {words}", hour, key)
 
-    def add_file(self, reading: Reading, hour: Hour) -> None:
-        """Takes a file of the history."""
+    def add_file(self, reading: Reading, hour: Hour, *, is_sums: bool) -> None:
+        """Takes a file of the history, or of the hours summed up."""
         at = self._enter(hour, self._published.tries[hour])
-        at.files.add(reading)
-        self.summary.files += 1
+        (at.sums if is_sums else at.files).add(reading)
+        self.summary.files += not is_sums
         if reading.flaw:
-            self._finding("history-files", f"{reading.key} {reading.flaw}", hour, reading.key)
+            self._unread(at, reading.key, reading.flaw, is_sums=is_sums)
 
-    def vanished(self, key: str, hour: Hour, *, replaced: bool) -> None:
+    def vanished(self, key: str, hour: Hour, *, replaced: bool, is_sums: bool) -> None:
         """Takes the key of a file that was listed and could not be read; `replaced` where it is not read any more."""
         at = self._enter(hour, self._published.tries[hour])
-        at.replaced = at.replaced or replaced
         if not replaced:
-            self._finding("history-files", f"{key} was listed and is not there any more", hour, key)
-
-    def add_sums(self, reading: Reading, hour: Hour) -> None:
-        """Takes a file of the hours summed up."""
-        at = self._enter(hour, self._published.tries[hour])
-        at.sums.add(reading)
-        if reading.flaw:
+            self._unread(at, key, "was listed and is not there any more", is_sums=is_sums)
+        elif is_sums:
             at.without_sums = True
-            self._finding("sums-files", f"{reading.key} {reading.flaw}", hour, reading.key)
+        else:
+            at.replaced = True
 
-    def sums_vanished(self, key: str, hour: Hour, *, replaced: bool) -> None:
-        """Takes the key of such a file that could not be read; `replaced` where it is not read any more."""
-        self._enter(hour, self._published.tries[hour]).without_sums = True
-        if not replaced:
-            self._finding("sums-files", f"{key} was listed and is not there any more", hour, key)
+    def _unread(self, at: _Open, key: str, words: str, *, is_sums: bool) -> None:
+        at.without_sums = True
+        self._finding("sums-files" if is_sums else "history-files", f"{key} {words}", at.hour, key)
 
     def _enter(self, hour: Hour, found: Try) -> _Open:
         if self._open is not None and self._open.hour != hour:

@@ -47,7 +47,7 @@ def _count(batch: pa.RecordBatch, producers: dict[str, Numbers]) -> None:
         producers.setdefault(name, Numbers()).add(numbers)
 
 
-def read_file(client: S3Client, bucket: str, key: str, *, is_sums: bool = False) -> Reading:
+def read_file(client: S3Client, bucket: str, key: str, *, is_sums: bool = False, with_totals: bool = False) -> Reading:
     """Reads a file from its start to its end. It is kept on disk meanwhile, its records pass in batches.
 
     Args:
@@ -55,6 +55,7 @@ def read_file(client: S3Client, bucket: str, key: str, *, is_sums: bool = False)
         bucket: where it lies.
         key: the file's.
         is_sums: whether it is of the hours summed up.
+        with_totals: whether its records are to be summed up.
 
     Raises:
         botocore's errors: S3 did not give it.
@@ -74,7 +75,7 @@ def read_file(client: S3Client, bucket: str, key: str, *, is_sums: bool = False)
                 for batch in _batches(file, SCHEMA.names, _ROWS):
                     total = added(total, checksum(batch))
                     _count(batch, producers)
-                    add(totals, sums.of_records(batch))
+                    add(totals, sums.of_records(batch) if with_totals else {})
                     rows += batch.num_rows
         except NoRecordError as error:
             flaw = str(error)

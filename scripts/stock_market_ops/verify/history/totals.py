@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from stock_market.history.summary import MOST_VOLUME
 
@@ -39,19 +40,7 @@ class Total(NamedTuple):
 
     def plus(self, other: Total) -> Total:
         """Those of both groups' quotes."""
-        return Total(
-            self.records + other.records,
-            min(self.first_sequence, other.first_sequence),
-            max(self.last_sequence, other.last_sequence),
-            min(self.low, other.low),
-            max(self.high, other.high),
-            self.close_sum + other.close_sum,
-            self.close_usd_sum + other.close_usd_sum,
-            self.volume + other.volume,
-            max(self.largest_volume, other.largest_volume),
-            self.zero_volumes + other.zero_volumes,
-            self.size + other.size,
-        )
+        return Total(*(put(own, added) for put, own, added in zip(_TOGETHER, self, other, strict=True)))
 
     def difference(self, said: Total) -> str:
         """The first column in which the table says something else, in words; empty where there is none."""
@@ -66,6 +55,11 @@ class Total(NamedTuple):
 COLUMNS: Final = Total._fields[:-1]
 """The columns that the table has, too."""
 _SUMS = frozenset({"close_sum", "close_usd_sum"})
+_TOGETHER: tuple[Callable[[Any, Any], Any], ...] = (
+    *(operator.add, min, max, min, max, operator.add),
+    *(operator.add, operator.add, max, operator.add, operator.add),
+)
+"""How two values of each field become one."""
 Totals = dict[Group, Total]
 
 
