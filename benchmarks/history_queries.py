@@ -9,10 +9,7 @@ numbers of their own; the three weeks before it, which nothing reads, are copies
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import io
-import random
 import re
 import sys
 import tempfile
@@ -28,14 +25,14 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from benchmarks.figures import Figure, at_most
-from benchmarks.history_hour import IDENTITY, PARTITIONS, SYMBOLS, body, compact
+from benchmarks.history_hour import SIZE, compact
 from benchmarks.measured import BenchmarkError
-from moto.s3.models import S3Backend, s3_backends
+from benchmarks.raw_objects import PARTITIONS, Feed, store
 from tests.support.small_cloud import SmallCloud
 
 from local_cloud.s3 import keys as s3_keys
 from local_cloud.trino import objects
-from stock_market.chain.naming import ObjectInfo, ObjectName, object_key
+from stock_market.chain.naming import ObjectName, object_key
 from stock_market.history import statements, tables, view
 from stock_market.history.naming import Hour, TryFolder, hours_prefix, parse_hour, parse_try
 from stock_market.history.summary import HOURS
@@ -46,7 +43,7 @@ from stock_market_ops.query import command as query
 _DAYS, _LONGER_DAYS = 7, 28
 _OBJECTS_AN_HOUR, _ROWS = 360, 500  # one every 10 s, at 50 records/s
 _FEW_ROWS = 10  # at a record a second, as the tutorials have it
-_BYTES, _QUALITY_BYTES, _REQUESTS, _SIZE = 1 / 10, 1 / 4, 1 / 100, 1 / 2
+_BYTES, _QUALITY_BYTES, _REQUESTS = 1 / 10, 1 / 4, 1 / 100
 _QUERY_SECONDS, _LONGER = 15.0, 2.0
 _TIMEOUT_SECONDS = 300.0
 _RAW = {
@@ -90,11 +87,6 @@ class _Requests:
             objects._object = answer
 
 
-def _store() -> S3Backend:
-    found: S3Backend = s3_backends["123456789012"]["aws"]
-    return found
-
-
 class Kept:
     """A deployment with a day of quotes up to the hour that has just ended, and then with days before it.
 
@@ -110,48 +102,20 @@ class Kept:
         self._folder = folder
         self._objects = objects_an_hour
         self.rows = rows
-        self._ends = [0] * PARTITIONS
-        self._draw = random.Random(7)
-        self._prices = [self._draw.uniform(50, 40_000) for _ in range(SYMBOLS)]
         now = Hour.at(datetime.now(UTC) - timedelta(minutes=5))
         first = Hour.at(now.start - timedelta(days=1))
         self.hours = list(_from_to(first, now))
         self._first = first
         # The week's hours before the day have the numbers from 0 on.
         earlier = len(list(_from_to(_midnight(now, _DAYS - 1), first)))
-        self._sequence = earlier * objects_an_hour * rows
-        self.raw_bytes = 0
+        self._feed = Feed(cloud, objects_an_hour * rows, objects_an_hour, first=earlier * objects_an_hour * rows)
+        self.raw_bytes, self._small = 0, b""
         self._names = view.Names(cloud.deployment.database)
 
     def fill(self) -> None:
         """Puts the raw objects into the store itself, and one of the hour after them for each partition."""
-        for hour in self.hours:
-            for number in range(self._objects):
-                self.raw_bytes += self._put(hour, number % PARTITIONS, self.rows)
-        for partition in range(PARTITIONS):
-            self._put(self.hours[-1].next, partition, 1)
-
-    def _put(self, hour: Hour, partition: int, count: int) -> int:
-        pace = 3_600_000 / (self._objects * self.rows)
-        lines = body(self._sequence, count, hour, pace=pace, draw=self._draw, prices=self._prices)
-        packed, start, time_ms = gzip.compress(lines, 1), self._ends[partition], hour.end_ms - HOUR_MS
-        name = ObjectName(self.cloud.deployment.topic, IDENTITY.topic_id, partition, start)
-        info = ObjectInfo(
-            key=object_key("quotes/", name, time_ms),
-            start=start,
-            end=start + count,
-            records=count,
-            quarantined=0,
-            first_timestamp=time_ms,
-            last_timestamp=time_ms,
-            sha256=hashlib.sha256(packed).hexdigest(),
-            identity=IDENTITY,
-        )
-        self._ends[partition] += count
-        self._sequence += count
-        stored = _store().put_object(self.cloud.deployment.data_bucket, info.key, packed)
-        stored.set_metadata({f"x-amz-meta-{name}": value for name, value in info.metadata().items()})
-        return len(packed)
+        self.raw_bytes = sum(self._feed.fill(hour) for hour in self.hours)
+        self._small = self._feed.begin(self.hours[-1].next)
 
     def compact(self) -> float:
         """Makes history of the day; returns the seconds that it took.
@@ -172,7 +136,7 @@ class Kept:
 
     def history_sizes(self, prefix: str = "history/") -> dict[str, int]:
         """The Parquet files of the quotes, or of the hours summed up by their prefix, and their sizes."""
-        bucket = _store().buckets[self.cloud.deployment.data_bucket]
+        bucket = store().buckets[self.cloud.deployment.data_bucket]
         return {
             key: len(held.value)
             for key, held in bucket.keys.items()
@@ -187,14 +151,13 @@ class Kept:
             read: whether a query will read them: each then has times and numbers of its own.
         """
         deployment, glue = self.cloud.deployment, self.cloud.glue
-        bucket = _store().buckets[deployment.data_bucket]
+        bucket = store().buckets[deployment.data_bucket]
         models = {hour.hour: hour for hour in self.hours}
         files: dict[Hour, list[str]] = {hour: [] for hour in self.hours}
         for key in self.history_sizes():
             hour = parse_hour(key, "history/")
             if hour in files:
                 files[hour].append(key)
-        small = gzip.compress(body(0, 1, self.hours[0], pace=1, draw=self._draw, prices=self._prices), 1)
         added: list[Any] = []
         first = _midnight(self.hours[-1].next, days - 1)
         for hour in _from_to(first, self._first):
@@ -206,10 +169,10 @@ class Kept:
                 content = bucket.keys[key].value
                 name = key.rpartition("/")[2]
                 placed = self._earlier(content, model, hour) if read else content
-                _store().put_object(bucket.name, copy.prefix("history/") + name, placed)
+                store().put_object(bucket.name, copy.prefix("history/") + name, placed)
             for number in range(self._objects):
                 main = ObjectName(deployment.topic, "BBBBBBBBBBBBBBBBBBBBBB", number % PARTITIONS, number)
-                _store().put_object(bucket.name, object_key("quotes/", main, hour.end_ms - HOUR_MS), small)
+                store().put_object(bucket.name, object_key("quotes/", main, hour.end_ms - HOUR_MS), self._small)
             added.append(tables.history_partition(copy, view.FIRST_REVISION, bucket.name, "history/"))
         for at in range(0, len(added), 100):
             glue.batch_create_partition(
@@ -227,7 +190,7 @@ class Kept:
 
     def _sum_up(self, hours: list[Hour], *, read: bool) -> None:
         """Sums up hours that were added, as the compactor does; those that no query reads have the sums of others."""
-        bucket, prefix = _store().buckets[self.cloud.deployment.data_bucket], hours_prefix("history/")
+        bucket, prefix = store().buckets[self.cloud.deployment.data_bucket], hours_prefix("history/")
         models = {parse_hour(key, prefix): key for key in self.history_sizes(prefix)}
         of_hour = {model.hour: models[model] for model in self.hours}
         names = self._names.hours
@@ -238,7 +201,7 @@ class Kept:
                 sql = statements.unload_sums(self._names, hour, view.FIRST_REVISION, f"s3://{bucket.name}/{where}")
                 self._answered("sums", sql, [])
             else:
-                _store().put_object(bucket.name, f"{where}file", bucket.keys[of_hour[hour.hour]].value)
+                store().put_object(bucket.name, f"{where}file", bucket.keys[of_hour[hour.hour]].value)
             made: Any = tables.history_partition(folder, view.FIRST_REVISION, bucket.name, prefix, layer=HOURS)
             self.cloud.glue.create_partition(DatabaseName=names.database, TableName=names.history, PartitionInput=made)
 
@@ -335,7 +298,7 @@ def _measure(kept: Kept) -> list[Figure]:
     found.append(Figure("the same, history", (float(gets[0]),), "requests"))
     found.append(at_most("the same, history/raw", gets[0] / max(gets[1], 1), _REQUESTS, "ratio"))
     size = sum(kept.history_sizes().values())
-    found.append(at_most("size in S3, history/raw", size / kept.raw_bytes, _SIZE, "ratio"))
+    found.append(at_most("size in S3, history/raw", size / kept.raw_bytes, SIZE, "ratio"))
     sums = sum(kept.history_sizes(hours_prefix("history/")).values())
     found.append(Figure("size in S3, hours summed up/raw", (sums / kept.raw_bytes,), "ratio"))
     for side, answers in (("raw", raw), ("history", history)):

@@ -22,7 +22,10 @@ _CODECS: Final = frozenset({"NONE", "SNAPPY", "LZ4", "ZSTD", "GZIP"})
 # What Athena takes where nothing is said; Trino writes no Avro in gzip.
 _DEFAULT_CODEC: Final = {"AVRO": "SNAPPY"}
 _CODEC_NAMES: Final = {"ZLIB": "GZIP", "UNCOMPRESSED": "NONE", "DEFLATE": "GZIP"}
+_LEVELS: Final = frozenset(map(str, range(1, 23)))
 _COMPRESSION: Final = ("write_compression", "parquet_compression", "orc_compression", "compression")
+# Trino leaves out the order of a table's rows otherwise.
+_SORTED: Final = {"skip_redundant_sort": "false"}
 _KEPT: Final = ("partitioned_by", "bucketed_by", "bucket_count")
 _ICEBERG_EXTRA: Final = (
     *("optimize_rewrite_data_file_threshold", "optimize_rewrite_delete_file_threshold"),
@@ -111,9 +114,8 @@ def unload(text: str, query_id: str) -> Written:
     table = f"{UNLOAD}.{UNLOAD_SCHEMA}.{quoted(query_id)}"
     query = text[tokens[1].end : tokens[end].start]
     pairs = ", ".join(f"{key} = {value}" for key, value in options.items())
-    return Written(
-        f"CREATE TABLE {table} WITH ({pairs}) AS {query}", location, settings, f"DROP TABLE IF EXISTS {table}"
-    )
+    sql = f"CREATE TABLE {table} WITH ({pairs}) AS {query}"
+    return Written(sql, location, settings | _SORTED, f"DROP TABLE IF EXISTS {table}")
 
 
 def _name(tokens: list[Token], place: int) -> tuple[list[str], int]:
@@ -165,7 +167,11 @@ def _codec(text: str, properties: dict[str, list[Token]], kind: str) -> str:
     codec = _CODEC_NAMES.get(said[0], said[0]) if said else _DEFAULT_CODEC.get(kind, "GZIP")
     if codec not in _CODECS:
         raise _invalid(f"The compression {codec} is not supported for {kind}.")
-    properties.pop("compression_level", None)
+    if "compression_level" in properties:
+        # https://docs.aws.amazon.com/athena/latest/ug/compression-support-zstd-levels.html. Trino's writer has none.
+        level = _text(text, properties.pop("compression_level"))
+        if codec != "ZSTD" or level not in _LEVELS:
+            raise _invalid(f"compression_level = {level}: it is an integer from 1 to 22, and for the codec ZSTD only.")
     return codec
 
 

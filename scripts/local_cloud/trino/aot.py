@@ -28,7 +28,7 @@ from local_cloud.trino import distribution
 
 OPTIONS: Final = (
     # The heap stays at a third of that but for windows over millions of rows.
-    *("-Xmx2400M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"),
+    *("-Xmx2800M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"),
     *("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"),
     # Java's own sizes are reached several times during a start and the first queries, each time with a full collection.
     *("-XX:MetaspaceSize=192M", "-XX:ReservedCodeCacheSize=128M"),

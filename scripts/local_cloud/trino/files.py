@@ -110,8 +110,8 @@ def _server(place: Place, etc: Path) -> dict[str, str]:
         # Each step of each driver would ask the kernel for its thread's time: a quarter of a query over many files.
         "task.cpu-timer-enabled": "false",
         "task.per-operator-cpu-timer-enabled": "false",
-        "query.max-memory": "600MB",
-        "query.max-memory-per-node": "600MB",
+        "query.max-memory": "1000MB",
+        "query.max-memory-per-node": "1000MB",
         # Sorts and windows go to disk once they hold four tenths of the rest: what is still there when the last row has
         # come counts for the query's limit. Trino does not count what reads it back.
         "memory.heap-headroom-per-node": "1600MB",

@@ -105,6 +105,8 @@ def test_a_text_table_has_the_delimiter_and_the_compression_that_are_asked_for(l
         ("format = 'CSV'", "INVALID_TABLE_PROPERTY: The format CSV is not supported"),
         ("nosuch = 1", "INVALID_TABLE_PROPERTY: Table property 'nosuch' does not exist"),
         ("write_compression = 'RAR'", "INVALID_TABLE_PROPERTY: The compression RAR is not supported for PARQUET"),
+        ("write_compression = 'ZSTD', compression_level = 23", "INVALID_TABLE_PROPERTY: compression_level = 23: it is"),
+        ("write_compression = 'GZIP', compression_level = 3", "INVALID_TABLE_PROPERTY: compression_level = 3: it is"),
         (f"external_location = 's3://{DATA}/full/'", "HIVE_PATH_ALREADY_EXISTS: Target directory for table already"),
         ("external_location = 's3://nosuch-bucket/x/'", "HIVE_FILESYSTEM_ERROR: The specified bucket does not exist"),
     ],
@@ -159,6 +161,16 @@ def test_an_unloaded_query_has_partitions_and_compression(lake: Lake) -> None:
         found.setdefault(key.split("/")[1], []).extend(map(json.loads, body.splitlines()))
     assert found["day=tue"] == [{"symbol": "NYA", "close": 3.5}]
     assert sorted(str(row["symbol"]) for row in found["day=mon"]) == ["HSI", "NYA"]
+
+
+@pytest.mark.parametrize("order", ["close DESC", "day DESC, symbol"])
+def test_each_unloaded_file_is_in_the_order_of_its_query(lake: Lake, order: str) -> None:
+    prefix = f"ordered-by-{order.split()[0]}/"
+    query = f"{SOURCE} ORDER BY {order}"
+    done(lake, f"UNLOAD ({query}) TO 's3://{DATA}/{prefix}' WITH (format = 'JSON', compression = 'GZIP')")
+    bodies = [lake.s3.get_object(Bucket=DATA, Key=key)["Body"].read() for key in keys(lake, prefix)]
+    written = [json.loads(row) for body in bodies for row in gzip.decompress(body).splitlines()]
+    assert [list(map(str, row.values())) for row in written] == lake.rows(query)
 
 
 def test_a_view_is_made_replaced_described_and_dropped(lake: Lake) -> None:
