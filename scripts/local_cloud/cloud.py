@@ -31,6 +31,7 @@ from local_cloud.iam import list_lag as iam_lag
 from local_cloud.s3 import keys as s3_keys
 from local_cloud.s3 import lifecycle as s3_lifecycle
 from local_cloud.s3 import versions as s3_versions
+from local_cloud.s3 import writes as s3_writes
 from local_cloud.s3.export import save_bucket
 from local_cloud.settings import ACCOUNT_ID, API_PORT, ENGINE_PORT, METADATA_PORT, Settings
 from local_cloud.trino.engine import TrinoEngine
@@ -62,6 +63,7 @@ def install(machines: Machines, block: int) -> None:
     s3_keys.install()
     s3_lifecycle.install()
     s3_versions.install()
+    s3_writes.install()
     ssm_instances.install(machines)
 
 

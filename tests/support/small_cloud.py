@@ -18,6 +18,7 @@ from tests.support.engine import engine
 
 from local_cloud.athena import api as athena
 from local_cloud.glue import api as glue_api
+from local_cloud.s3 import writes as s3_writes
 from stock_market.history import tables, view
 from stock_market.history.naming import hours_prefix
 from stock_market_ops.common import aws
@@ -53,6 +54,7 @@ class SmallCloud:
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._server.start()
         glue_api.install()
+        s3_writes.install()
         self._executor = athena.install(engine())
         host, port = self._server.get_host_and_port()
         name = f"test-{uuid.uuid4().hex[:8]}"

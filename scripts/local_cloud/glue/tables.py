@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from local_cloud.glue import requests
 from local_cloud.glue.requests import Request
 from local_cloud.settings import ACCOUNT_ID
 
+# Of two changes at once, one is the first.
+_changing = threading.Lock()
 _UNSERVED_IN_CREATE = ("OpenTableFormatInput", "PartitionIndexes", "TransactionId")
 _UNSERVED_IN_UPDATE = ("TransactionId", "UpdateOpenTableFormatInput", "ViewUpdateAction")
 
@@ -62,13 +65,14 @@ class Table(FakeTable):
         Raises:
             JsonRESTError: ConcurrentModificationException if the table has another version by now.
         """
-        current = str(self._current_version)
-        if version is not None and version != current:
-            message = "Update table failed due to concurrent modifications."
-            raise JsonRESTError("ConcurrentModificationException", message)
-        self.update(description)
-        if not archive:
-            del self.versions[current]
+        with _changing:
+            current = str(self._current_version)
+            if version is not None and version != current:
+                message = "Update table failed due to concurrent modifications."
+                raise JsonRESTError("ConcurrentModificationException", message)
+            self.update(description)
+            if not archive:
+                del self.versions[current]
 
     def delete_version(self, version_id: str) -> None:
         """Forgets an old version.
@@ -91,7 +95,8 @@ class Table(FakeTable):
             PartitionAlreadyExistsException: it is there.
         """
         self._check_values(partiton_input.get("Values") or ())
-        super().create_partition(partiton_input)
+        with _changing:
+            super().create_partition(partiton_input)
 
     def update_partition(self, old_values: Any, partiton_input: dict[str, Any]) -> None:
         """Gives a partition a new description, and new values if it has others.

@@ -24,7 +24,8 @@ def _texts(values: Iterable[str]) -> str:
 def create(table: str, location: str) -> str:
     """Creates the table, unless there is one of its name.
 
-    A day is a partition, so that OPTIMIZE can join its hours: it joins files within a partition only.
+    A day is a partition, so that OPTIMIZE can join its hours: it joins files within a partition only, and without a
+    threshold of our own only five or more of them.
 
     Args:
         table: its name.
@@ -34,7 +35,7 @@ def create(table: str, location: str) -> str:
     return (
         f"CREATE TABLE IF NOT EXISTS `{table}` ({columns}) PARTITIONED BY (`dt`) LOCATION {literal(location)}"
         " TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet', 'write_compression' = 'zstd',"
-        f" 'vacuum_max_snapshot_age_seconds' = '{SNAPSHOT_SECONDS}')"
+        f" 'vacuum_max_snapshot_age_seconds' = '{SNAPSHOT_SECONDS}', 'optimize_rewrite_data_file_threshold' = '2')"
     )
 
 

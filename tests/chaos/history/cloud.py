@@ -12,6 +12,7 @@ from tests.support.engine import engine
 from local_cloud.athena import api as athena
 from local_cloud.glue import api as glue_api
 from local_cloud.s3 import keys as s3_keys
+from local_cloud.s3 import writes as s3_writes
 
 
 def main() -> int:
@@ -20,6 +21,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     glue_api.install()
     s3_keys.install()
+    s3_writes.install()
     executor = athena.install(engine())
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=int(sys.argv[1]), verbose=False)
     server.start()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.glue.models import FakePartition
 from tests.support.local_cloud.catalog_tables import ICEBERG, QUOTES, VIEW, catalog
 from tests.support.local_cloud.glue_lake import Lake
+
+from local_cloud.glue.tables import Table
 
 TABLE: Any = {"DatabaseName": "market", "TableName": "quotes"}
 
@@ -54,6 +59,36 @@ def test_an_update_of_a_version_that_is_not_the_current_one_changes_nothing(lake
     assert code(update, **stale) == "ConcurrentModificationException"
     assert lake.table()["Parameters"] == {"change": "1"}
     assert lake.table()["VersionId"] == "1"
+
+
+def test_of_changes_at_once_one_is_the_first(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(of_moto: Callable[..., Any]) -> Callable[..., Any]:
+        def late(*arguments: Any) -> Any:
+            time.sleep(0.1)
+            return of_moto(*arguments)
+
+        return late
+
+    monkeypatch.setattr(Table, "update", slow(Table.update))
+    monkeypatch.setattr(FakePartition, "__init__", slow(FakePartition.__init__))
+
+    def succeeds(call: Callable[..., Any], **arguments: Any) -> bool:
+        try:
+            call(**arguments)
+        except ClientError:
+            return False
+        return True
+
+    update, create = lake.glue.update_table, lake.glue.create_partition
+    described: Any = {"Values": ["2026-01-01", "12"], "StorageDescriptor": QUOTES["StorageDescriptor"]}
+    with ThreadPoolExecutor(4) as pool:
+        changes = [
+            pool.submit(succeeds, update, DatabaseName="market", TableInput=changed(number), VersionId="0")
+            for number in range(4)
+        ]
+        assert sorted(one.result() for one in changes) == [False, False, False, True]
+        changes = [pool.submit(succeeds, create, **TABLE, PartitionInput=described) for _ in range(4)]
+        assert sorted(one.result() for one in changes) == [False, False, False, True]
 
 
 def test_an_update_that_skips_the_archive_leaves_no_old_version(lake: Lake) -> None:

@@ -231,7 +231,11 @@ def test_a_day_that_has_ended_becomes_one_file_and_old_snapshots_go(hours: Deplo
     assert held(hours) == list(range(start + 1))
 
 
-def test_a_vacuum_that_athena_ends_halfway_is_started_again(hours: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("times", [3, 20])
+@pytest.mark.parametrize("statement", ["OPTIMIZE", "VACUUM"])
+def test_what_athena_ends_halfway_is_started_again(
+    hours: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, statement: str, times: int
+) -> None:
     hours.main(21, range(21, 22), hour=12)
     hours.main(22, range(22, 23), hour=13)
     asked: list[str] = []
@@ -239,14 +243,23 @@ def test_a_vacuum_that_athena_ends_halfway_is_started_again(hours: Deployment, m
 
     def halfway(self: Athena, sql: str, what: str) -> str:
         asked.append(what)
-        if what.startswith("VACUUM") and asked.count(what) < 3:
-            raise QueryError(f"Athena ended the {what} as FAILED: ICEBERG_VACUUM_MORE_RUNS_NEEDED: Removed 1000 files")
+        if what.startswith(statement) and (asked.count(what) < times or times == 20):
+            raise QueryError(f"Athena ended the {what} as FAILED: ICEBERG_{statement}_MORE_RUNS_NEEDED: 100 this round")
         return run_really(self, sql, what)
 
     monkeypatch.setattr(Athena, "run", halfway)
     run(hours, now=NEXT_DAY)
-    assert asked.count(f"OPTIMIZE of {TABLE}") == 1
-    assert asked.count(f"VACUUM of {TABLE}") == 3
+    expected = {"OPTIMIZE": 1, "VACUUM": 1} | {statement: times}
+    assert {name: asked.count(f"{name} of {TABLE}") for name in expected} == expected
+    assert ("maintenance_unfinished" in caplog.text) == (times == 20)
+
+
+def test_a_days_files_are_joined_from_two_on(hours: Deployment) -> None:
+    hours.main(21, range(21, 22), hour=3)
+    hours.main(22, range(22, 23), hour=4)
+    run(hours)
+    threshold = f"SELECT value FROM \"{TABLE}$properties\" WHERE key = 'optimize_rewrite_data_file_threshold'"
+    assert hours.rows(threshold) == [["2"]]
 
 
 def test_a_run_asks_for_no_more_than_the_newest_days_and_a_merge_for_no_more_than_its_hours(

@@ -20,6 +20,7 @@ from tests.support.stock_market.services import Workbench
 from tests.support.stock_market.verifying import Ask
 
 from local_cloud.api.dispatcher import Dispatcher
+from local_cloud.s3 import writes as s3_writes
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -60,6 +61,7 @@ def secured_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The address of an S3 that lives as long as the tests."""
+    s3_writes.install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

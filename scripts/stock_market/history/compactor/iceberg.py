@@ -252,6 +252,8 @@ class Iceberg:
                         raise
                 else:
                     break
+            else:
+                _log.warning("maintenance_unfinished", statement=name, table=self._table, runs=_MAINTENANCE_RUNS)
 
     def clean(self, *, dry: bool) -> int:
         """Removes folders of earlier tables, which a lost catalog left behind, after the grace; returns their objects.
