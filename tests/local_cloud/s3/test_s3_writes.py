@@ -34,8 +34,8 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    client = boto3.client("s3", "us-east-1", endpoint_url=f"http://{host}:{port}", **keys)
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    client = session.client("s3", endpoint_url=f"http://{host}:{port}")
     client.create_bucket(Bucket=BUCKET)
     yield client
     s3_backends["123456789012"]["aws"].reset()
