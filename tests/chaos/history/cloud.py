@@ -1,4 +1,4 @@
-"""S3, Glue and Athena of a round, until SIGTERM: `python -m tests.chaos.history.cloud PORT`, or S3 alone: `PORT s3`."""
+"""S3, Glue and Athena of a round, until SIGTERM: `python -m tests.chaos.history.cloud PORT`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ def main() -> int:
     glue_api.install()
     s3_keys.install()
     s3_writes.install()
-    executor = None if sys.argv[2:] == ["s3"] else athena.install(engine())
+    executor = athena.install(engine())
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=int(sys.argv[1]), verbose=False)
     server.start()
     over.wait()
-    if executor is not None:
-        executor.close()
+    executor.close()
     server.stop()
     return 0
 
